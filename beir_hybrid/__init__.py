@@ -1,0 +1,1 @@
+"""Does a retriever serve every language equally? (filled below)"""

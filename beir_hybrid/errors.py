@@ -1,0 +1,67 @@
+"""Errors a user can act on: one line that says what was got, what was expected and what to do."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from pathlib import Path
+
+
+class BeirHybridError(Exception):
+    """Base of every error this package raises on purpose; the command line prints it in one line, exit 1."""
+
+
+class DatasetError(BeirHybridError):
+    """A data set, a language or one of its files is unknown, missing or malformed."""
+
+
+class SettingError(BeirHybridError):
+    """A setting, query language or passage language that the data set cannot be asked in."""
+
+
+class MetricError(BeirHybridError):
+    """A metric name that is not known, or a metric that the given ranking cannot support."""
+
+
+class RetrieverError(BeirHybridError):
+    """A retriever returned something unusable, or cannot be built."""
+
+
+class RunError(BeirHybridError):
+    """A run file or run mapping is malformed."""
+
+
+class ResultsError(BeirHybridError):
+    """A results folder cannot be read, or holds results of other inputs."""
+
+
+class JavaError(BeirHybridError):
+    """No Java virtual machine that Lucene can run on."""
+
+
+class DownloadError(BeirHybridError):
+    """A file could not be downloaded whole."""
+
+
+class MissingExtraError(BeirHybridError):
+    """A part that needs an extra of this package was used without it."""
+
+    def __init__(self, feature: str, package: str, extra: str) -> None:
+        super().__init__(
+            f"{feature} needs the package {package!r}, which is not installed; "
+            f'run: pip install "beir-hybrid[{extra}]"'
+        )
+
+
+def did_you_mean(got: str, known: Iterable[str]) -> str:
+    """The tail of an 'unknown X' message: the closest known name, and all of them."""
+    names = sorted(known)
+    close = difflib.get_close_matches(got.lower(), [name.lower() for name in names], n=1, cutoff=0.5)
+    match = next((name for name in names if close and name.lower() == close[0]), None)
+    hint = f"did you mean {match!r}? " if match else ""
+    return f"{hint}known: {', '.join(names) if names else 'none'}"
+
+
+def at(path: Path | str, line: int | None = None) -> str:
+    """``path:line``, the place of a problem in a file."""
+    return f"{path}:{line}" if line else str(path)

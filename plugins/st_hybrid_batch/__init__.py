@@ -1,0 +1,1 @@
+"""Hybrid batches of monolingual and cross-lingual pairs for sentence-transformers."""
