@@ -1,0 +1,227 @@
+"""A data set in memory: passages, queries and judgments by language, and the tasks they make."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from beir_hybrid.errors import DatasetError, SettingError
+from beir_hybrid.files import fingerprint
+from beir_hybrid.settings import Task, check_language, corpus_language_of, parse_settings, parse_task_name
+from beir_hybrid.types import (
+    SETTINGS,
+    IntArray,
+    Judged,
+    Licence,
+    LoadedFile,
+    Passages,
+    Qrels,
+    Queries,
+    Setting,
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """Passages and queries by language, and which passages answer which query.
+
+    Args:
+        name: the registered name.
+        split: the split that was loaded.
+        passages: the corpus of each language; ids unique over all of them.
+        queries: the queries of each language.
+        qrels: ``{query id: {passage id: grade}}`` over the pool; grade 0 is a judged negative.
+        default_settings: the settings `evaluate` runs when none are named (all that exist, if None).
+        options: the loading options that shaped the texts, recorded with every result.
+
+    Raises:
+        DatasetError: an id is used twice, a query id equals a passage id (BEIR's dense search drops such
+            pairs), or the qrels name an unknown id.
+    """
+
+    name: str
+    split: str
+    passages: Mapping[str, Passages]
+    queries: Mapping[str, Queries]
+    qrels: Mapping[str, Mapping[str, int]]
+    licence: Licence = Licence("unknown")
+    files: Sequence[LoadedFile] = ()
+    default_settings: tuple[Setting, ...] | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not self.languages:
+            raise DatasetError(f"{self.name} has no language in which there are both queries and passages")
+        seen: dict[str, str] = {}
+        for kind, ids in [
+            *(("passage", block.ids) for block in self.passages.values()),
+            *(("query", block.ids) for block in self.queries.values()),
+        ]:
+            before = len(seen)
+            seen.update(dict.fromkeys(ids, kind))
+            if len(seen) < before + len(ids):
+                twice = next(key for key in ids if key in self._ids_of_other_blocks(ids))
+                raise DatasetError(f"{self.name}: id {twice!r} is used twice; ids must be unique over the pool")
+        _ = self._judged  # unknown ids in the qrels surface here, not at the first evaluation
+
+    def _ids_of_other_blocks(self, ids: Sequence[str]) -> set[str]:
+        blocks = [*self.passages.values(), *self.queries.values()]
+        return {key for block in blocks if block.ids is not ids for key in block.ids}
+
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """Languages that have both queries and passages, in alphabetical order."""
+        return tuple(sorted(set(self.passages) & set(self.queries)))
+
+    @cached_property
+    def groups(self) -> dict[str, dict[str, str]]:
+        """``{group: {language: query id}}``: the same content asked in several languages."""
+        found: dict[str, dict[str, str]] = {}
+        for language in self.languages:
+            block = self.queries[language]
+            for query, group in zip(block.ids, block.groups, strict=True):
+                found.setdefault(group, {})[language] = query
+        return found
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """A digest of every id, text and judgment: the same on every machine for the same content."""
+        parts: list[str] = [self.name, self.split]
+        for language in self.languages:
+            passages, queries = self.passages[language], self.queries[language]
+            for column in (passages.ids, passages.full_texts(), queries.ids, queries.texts, queries.groups):
+                parts += column
+                parts.append("|")
+        for query in sorted(self.qrels):
+            parts.append(query)
+            parts += [f"{passage} {grade}" for passage, grade in sorted(self.qrels[query].items())]
+        return fingerprint(*parts)
+
+    @cached_property
+    def _judged(self) -> dict[str, tuple[IntArray, IntArray, IntArray, IntArray]]:
+        """Per query language, sorted by query: (query row, passage language index, passage row, grade)."""
+        where = {
+            passage: (index, row)
+            for index, language in enumerate(self.languages)
+            for row, passage in enumerate(self.passages[language].ids)
+        }
+        known = set()
+        found = {}
+        for language in self.languages:
+            rows: list[tuple[int, int, int, int]] = []
+            for row, query in enumerate(self.queries[language].ids):
+                judged = self.qrels.get(query)
+                if judged is None:
+                    continue
+                known.add(query)
+                for passage, grade in judged.items():
+                    place = where.get(passage)
+                    if place is None:
+                        raise DatasetError(
+                            f"{self.name}: the qrels of query {query!r} name passage {passage!r}, "
+                            f"which is in no corpus ({', '.join(self.languages)})"
+                        )
+                    rows.append((row, *place, grade))
+            columns = np.array(rows, dtype=np.int64).reshape(-1, 4)
+            found[language] = (columns[:, 0], columns[:, 1], columns[:, 2], columns[:, 3])
+        unknown = [query for query in self.qrels if query not in known]
+        if unknown:
+            raise DatasetError(
+                f"{self.name}: the qrels name {len(unknown)} unknown queries, the first is {unknown[0]!r}"
+            )
+        return found
+
+    def qrels_of(self, language: str) -> Qrels:
+        """The judgments of one query language over the pool, as new mappings."""
+        return {query: dict(self.qrels[query]) for query in self.queries[language].ids if query in self.qrels}
+
+    @cached_property
+    def settings(self) -> tuple[Setting, ...]:
+        """The settings this data set can be asked in: cross needs an answer in another language, multi two languages."""
+        crossing = any(
+            bool(np.any((languages != index) & (grades > 0)))
+            for index, (_, languages, _, grades) in enumerate(self._judged.values())
+        )
+        several = len(self.languages) > 1
+        exists = {"mono": True, "cross": crossing, "multi": several}
+        return tuple(setting for setting in SETTINGS if exists[setting])
+
+    def task(self, setting: str, query_language: str | None = None, passage_language: str | None = None) -> Task:
+        """One task: ``task("cross", "de", "en")`` or ``task("cross:de-en")``.
+
+        Raises:
+            SettingError: an unknown setting or language, or a setting this data set has no judgments for.
+        """
+        if query_language is None:
+            kind, query_language, passage_language = parse_task_name(setting, self.languages)
+        else:
+            (kind,) = parse_settings([setting])
+        check_language(query_language, self.languages)
+        corpus_language = corpus_language_of(kind, query_language, passage_language)
+        if kind == "cross":
+            check_language(corpus_language, self.languages)
+        rows, languages, passages, grades = self._judged[query_language]
+        if kind == "multi":
+            lengths = [len(self.passages[language]) for language in self.languages]
+            blocks = tuple(self.passages[language] for language in self.languages)
+            starts = np.concatenate([[0], np.cumsum(lengths)])[:-1]
+            judged = Judged(rows, starts[languages] + passages, grades)
+            asked = np.unique(rows)
+        else:
+            keep = languages == self.languages.index(corpus_language)
+            blocks = (self.passages[corpus_language],)
+            judged = Judged(rows[keep], passages[keep], grades[keep])
+            # only the questions with an answer in the passage language count
+            asked = np.unique(rows[keep & (grades > 0)]) if kind == "cross" else np.unique(rows[keep])
+            judged = judged.take(np.isin(judged.query, asked))
+        if not len(asked):
+            raise SettingError(
+                f"{self.name} has no query in {query_language!r} with an answer in {corpus_language!r}; "
+                f"its settings are: {', '.join(self.settings)}"
+            )
+        return Task(
+            dataset=self.name,
+            split=self.split,
+            setting=kind,
+            query_language=query_language,
+            corpus_language=corpus_language,
+            queries=self.queries[query_language],
+            rows=asked,
+            blocks=blocks,
+            judged=Judged(np.searchsorted(asked, judged.query), judged.passage, judged.grade),
+        )
+
+    def tasks(self, settings: str | Iterable[str] | None = None) -> list[Task]:
+        """The tasks of the named settings (the data set's default settings if None): mono, then cross, then multi.
+
+        Pairs of languages no question has an answer for are left out.
+
+        Raises:
+            SettingError: a named setting does not exist for this data set.
+        """
+        chosen = (self.default_settings or self.settings) if settings is None else parse_settings(settings)
+        chosen = tuple(s for s in chosen if settings is not None or s in self.settings)
+        made: list[Task] = []
+        for setting in chosen:
+            if setting not in self.settings:
+                why = "has one language only" if setting == "multi" else "judges no passage in another language"
+                raise SettingError(f"{self.name} {why}, so {setting!r} does not exist; it has: {', '.join(self.settings)}")
+            if setting == "cross":
+                made += [
+                    self.task("cross", query, self.languages[passage])
+                    for query in self.languages
+                    for passage in self._answered_languages(query)
+                    if self.languages[passage] != query
+                ]
+            else:
+                made += [self.task(setting, language) for language in self.languages]
+        return made
+
+    def _answered_languages(self, query_language: str) -> list[int]:
+        _, languages, _, grades = self._judged[query_language]
+        answered: list[int] = np.unique(languages[grades > 0]).tolist()
+        return answered

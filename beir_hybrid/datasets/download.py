@@ -1,0 +1,142 @@
+"""Downloads that resume, are checked while they stream, and appear under their name only when whole."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+import urllib.error
+import urllib.request
+from dataclasses import dataclass
+from pathlib import Path
+
+from beir_hybrid.errors import DownloadError
+
+_BLOCK = 1 << 18
+_TIMEOUT_SECONDS = 60
+
+
+@dataclass(frozen=True)
+class RemoteFile:
+    """A published file: where it stands below a data set's folder, where it comes from, and its checksum."""
+
+    path: str
+    url: str
+    checksum: str = ""
+    """``sha256:...`` or ``md5:...``; empty: not pinned."""
+    size: int = 0
+
+    def digest_of(self, file: Path) -> str:
+        """The digest of a local file in the algorithm this file is pinned with."""
+        from beir_hybrid.files import sha256_of
+
+        return sha256_of(file, self.algorithm)
+
+    @property
+    def algorithm(self) -> str:
+        return self.checksum.partition(":")[0] or "sha256"
+
+    @property
+    def expected(self) -> str:
+        return self.checksum.partition(":")[2]
+
+
+def hub_url(repository: str, path: str, revision: str = "main") -> str:
+    """A raw file of a Hugging Face data set repository; ``HF_ENDPOINT`` names a mirror, as in its own tools."""
+    endpoint = os.environ.get("HF_ENDPOINT", "https://huggingface.co").rstrip("/")
+    return f"{endpoint}/datasets/{repository}/resolve/{revision}/{path}"
+
+
+def download(file: RemoteFile, target: Path) -> None:
+    """Fetch ``file`` to ``target``; does nothing when it is there already.
+
+    An interrupted download continues where it stopped (HTTP range). Processes that want the same file wait
+    for the first one.
+
+    Raises:
+        DownloadError: no connection, an HTTP error, or content that does not match the checksum.
+    """
+    from filelock import FileLock
+
+    if target.exists():
+        return
+    target.parent.mkdir(parents=True, exist_ok=True)
+    part = target.with_name(target.name + ".part")
+    with FileLock(f"{part}.lock"):
+        if target.exists():
+            return
+        try:
+            got = _stream(file, part)
+            if file.expected and got != file.expected and part.stat().st_size:
+                # the part may stem from another version of the file: once more, from the start
+                part.unlink()
+                got = _stream(file, part)
+        except urllib.error.HTTPError as error:
+            raise DownloadError(_hand_advice(file, target, f"the server answered {error.code} {error.reason}")) from error
+        except (urllib.error.URLError, TimeoutError, ConnectionError) as error:
+            reason = getattr(error, "reason", error)
+            raise DownloadError(_hand_advice(file, target, f"no connection ({reason})")) from error
+        except OSError as error:
+            raise DownloadError(
+                f"could not write {part}: {error.strerror or error}; free space, then run again (it continues)"
+            ) from error
+        if file.expected and got != file.expected:
+            part.unlink()
+            raise DownloadError(
+                f"{file.url}: {file.algorithm} is {got}, expected {file.expected}; the download was discarded, "
+                f"try again later or put the right file at {target}"
+            )
+        os.replace(part, target)
+    Path(f"{part}.lock").unlink(missing_ok=True)
+
+
+def _hand_advice(file: RemoteFile, target: Path, reason: str) -> str:
+    return f"could not download {file.url}: {reason}; run again when online, or put the file at {target}"
+
+
+def _stream(file: RemoteFile, part: Path) -> str:
+    """Append what is missing to ``part``; the digest of the whole."""
+    digest = hashlib.new(file.algorithm)
+    have = 0
+    if part.exists():
+        with part.open("rb") as old:
+            while block := old.read(_BLOCK):
+                digest.update(block)
+        have = part.stat().st_size
+        if file.size and have == file.size:
+            return digest.hexdigest()
+    request = urllib.request.Request(file.url, headers={"User-Agent": "beir-hybrid"})
+    if have:
+        request.add_header("Range", f"bytes={have}-")
+    try:
+        response = urllib.request.urlopen(request, timeout=_TIMEOUT_SECONDS)
+    except urllib.error.HTTPError as error:
+        if error.code != 416 or not have:
+            raise
+        part.unlink()  # the part is longer than the file: it is not a part of it
+        return _stream(file, part)
+    with response:
+        resumed = have and response.status == 206
+        if not resumed:
+            digest = hashlib.new(file.algorithm)
+            have = 0
+        length = response.headers.get("Content-Length")
+        total = have + int(length) if length else None
+        with part.open("ab" if resumed else "wb") as out, _bar(file, have, total) as bar:
+            while block := response.read(_BLOCK):
+                out.write(block)
+                digest.update(block)
+                bar.update(len(block))
+        got = part.stat().st_size
+    if total is not None and got < total:
+        raise ConnectionError(f"it ended after {got:,} of {total:,} bytes")
+    return digest.hexdigest()
+
+
+def _bar(file: RemoteFile, have: int, total: int | None):  # type: ignore[no-untyped-def]  # tqdm is untyped
+    from tqdm import tqdm
+
+    return tqdm(
+        desc=Path(file.path).name, initial=have, total=total, unit="B", unit_scale=True,
+        file=sys.stderr, disable=None, leave=False,
+    )  # fmt: skip

@@ -1,0 +1,66 @@
+"""The two LAReQA data sets: one SQuAD-shaped file per language, parallel questions (arXiv 2004.05484)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from beir_hybrid.datasets.dataset import Dataset
+from beir_hybrid.datasets.download import RemoteFile
+from beir_hybrid.datasets.source import FileSource
+from beir_hybrid.datasets.squad import SquadLanguage, read_squad
+from beir_hybrid.types import Licence
+
+
+@dataclass(frozen=True)
+class LareqaSource(FileSource):
+    """XQuAD-R or MLQA-R at one commit of google-research-datasets/lareqa."""
+
+    name: str
+    summary: str
+    licence: Licence
+    splits: tuple[str, ...]
+    commit: str
+    sha256: Mapping[str, str]
+    question_id_width: int
+
+    @property
+    def languages(self) -> tuple[str, ...]:  # type: ignore[override]  # a field elsewhere, derived here
+        return tuple(sorted(self.sha256))
+
+    def remote_files(self, languages: Sequence[str], split: str) -> list[RemoteFile]:
+        base = f"https://raw.githubusercontent.com/google-research-datasets/lareqa/{self.commit}/{self.name}"
+        return [
+            RemoteFile(f"{language}.json", f"{base}/{language}.json", f"sha256:{self.sha256[language]}")
+            for language in languages
+        ]
+
+    def read(
+        self, root: Path, languages: Sequence[str], split: str, *, with_paragraph: bool = False, **_: Any
+    ) -> Dataset:
+        read: dict[str, SquadLanguage] = {
+            language: read_squad(
+                root / f"{language}.json",
+                language,
+                question_id_width=self.question_id_width,
+                with_paragraph=with_paragraph,
+            )
+            for language in languages
+        }
+        qrels = {
+            query: {other.answers[group]: 1 for other in read.values() if group in other.answers}
+            for one in read.values()
+            for query, group in zip(one.queries.ids, one.queries.groups, strict=True)
+        }
+        return Dataset(
+            name=self.name,
+            split=split,
+            passages={language: one.passages for language, one in read.items()},
+            queries={language: one.queries for language, one in read.items()},
+            qrels=qrels,
+            licence=self.licence,
+            files=self.loaded_files(root, self.remote_files(languages, split)),
+            options={"with_paragraph": True} if with_paragraph else {},
+        )

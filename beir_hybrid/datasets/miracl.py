@@ -1,0 +1,161 @@
+"""MIRACL: Wikipedia passages and judged queries in 18 languages (arXiv 2210.09984), from its raw files.
+
+Topics and qrels are ``miracl-v1.0-{lang}/{topics,qrels}/...``, the corpus
+``miracl-corpus-v1.0-{lang}/docs-{i}.jsonl.gz``, as in the repositories of its authors on the Hugging Face hub.
+Queries are not parallel, so the data set has no cross-lingual setting; judged negatives keep their grade 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from beir_hybrid.datasets.dataset import Dataset
+from beir_hybrid.datasets.download import RemoteFile, hub_url
+from beir_hybrid.datasets.source import FileSource
+from beir_hybrid.datasets.trec import read_json_lines, read_qrels, read_topics
+from beir_hybrid.errors import DatasetError, at
+from beir_hybrid.types import Licence, Passages, Qrels, Queries
+
+# the longest ids of the published files are 12 (passages) and 10 (queries) characters
+_PASSAGE_WIDTH = 16
+_QUERY_WIDTH = 12
+_UNTRAINED = ("de", "yo")  # languages without a train split
+
+
+class MiraclSource(FileSource):
+    name = "miracl"
+    summary = "18 languages, 106 million Wikipedia passages, 13,495 judged dev queries; not parallel"
+    languages = (
+        "ar", "bn", "de", "en", "es", "fa", "fi", "fr", "hi", "id", "ja", "ko", "ru", "sw", "te", "th", "yo", "zh",
+    )  # fmt: skip
+    splits = ("dev", "train")
+    licence = Licence("Apache-2.0", "https://huggingface.co/datasets/miracl/miracl", "(text: Wikipedia, CC BY-SA)")
+
+    @cached_property
+    def published(self) -> dict[str, RemoteFile]:
+        """Every published file by path, with its md5 and size."""
+        table = (files("beir_hybrid.datasets") / "miracl_files.tsv").read_text(encoding="utf-8")
+        found = {}
+        for line in table.splitlines():
+            path, size, md5 = line.split("\t")
+            corpus = path.startswith("miracl-corpus")
+            # topics and qrels are behind a login in miracl/miracl; the mirror holds the same bytes
+            repository = "miracl/miracl-corpus" if corpus else "macavaney/miracl-noauth"
+            found[path] = RemoteFile(path, hub_url(repository, path), f"md5:{md5}", int(size))
+        return found
+
+    def remote_files(self, languages: Sequence[str], split: str) -> list[RemoteFile]:
+        wanted: list[RemoteFile] = []
+        for language in languages:
+            if split == "train" and language in _UNTRAINED:
+                raise DatasetError(
+                    f"miracl has no train split in {language!r}; leave it out: all but {' and '.join(_UNTRAINED)}"
+                )
+            wanted += [self.published[path] for path in self._judgment_paths(language, split)]
+            wanted += self._shards(language)
+        return wanted
+
+    def _judgment_paths(self, language: str, split: str) -> tuple[str, str]:
+        base = f"miracl-v1.0-{language}"
+        return (
+            f"{base}/topics/topics.{base}-{split}.tsv",
+            f"{base}/qrels/qrels.{base}-{split}.tsv",
+        )
+
+    def _shards(self, language: str) -> list[RemoteFile]:
+        prefix = f"miracl-corpus-v1.0-{language}/"
+        return [file for path, file in self.published.items() if path.startswith(prefix)]
+
+    def local(self, root: Path, file: RemoteFile) -> Path:
+        beside = root.parent / "miracl-corpus" / file.path
+        return beside if file.path.startswith("miracl-corpus") and beside.exists() else root / file.path
+
+    def corpus_shards(self, root: Path, language: str) -> list[RemoteFile]:
+        """The shards to read: all published ones, or those of a corpus of the user's own in the same layout.
+
+        A corpus is the user's own when no shard has its published size; its shards must be numbered from 0.
+        """
+        published = self._shards(language)
+        folder = self.local(root, published[0]).parent
+        here = {int(p.name[5:-9]) for p in folder.glob("docs-*.jsonl.gz") if p.name[5:-9].isdigit()}
+        of_published = [f for f in published if self.local(root, f).exists()]
+        if not here or any(self.local(root, f).stat().st_size == f.size for f in of_published):
+            return published
+        return [
+            RemoteFile(f"miracl-corpus-v1.0-{language}/docs-{number}.jsonl.gz", "") for number in range(max(here) + 1)
+        ]
+
+    def missing(self, root: Path, languages: Sequence[str], split: str) -> list[RemoteFile]:
+        wanted = [f for f in self.remote_files(languages, split) if not f.path.startswith("miracl-corpus")]
+        for language in languages:
+            wanted += self.corpus_shards(root, language)
+        return [file for file in wanted if not self.local(root, file).exists()]
+
+    def read(self, root: Path, languages: Sequence[str], split: str, **_: Any) -> Dataset:
+        passages: dict[str, Passages] = {}
+        queries: dict[str, Queries] = {}
+        qrels: Qrels = {}
+        used: list[RemoteFile] = []
+        for language in languages:
+            shards = self.corpus_shards(root, language)
+            judgments = [self.published[path] for path in self._judgment_paths(language, split)]
+            used += [*judgments, *shards]
+            topics_path, qrels_path = (self.local(root, file) for file in judgments)
+            passages[language] = _read_corpus(language, [self.local(root, shard) for shard in shards])
+            topics = read_topics(topics_path)
+            known = set(passages[language].source_ids)
+            for line, query, passage, grade in read_qrels(qrels_path):
+                place = at(qrels_path, line)
+                if query not in topics:
+                    raise DatasetError(f"{place}: query {query!r} is not in {topics_path.name}")
+                if passage not in known:
+                    raise DatasetError(
+                        f"{place}: passage {passage!r} is not in the corpus of {language!r} "
+                        f"({len(known):,} passages in {len(shards)} shards); is a shard missing or of another version?"
+                    )
+                judged = qrels.setdefault(_query_id(language, query), {})
+                judged[_passage_id(language, passage)] = grade
+            by_id = sorted((_query_id(language, key), key) for key in topics)
+            queries[language] = Queries(language, [q for q, _ in by_id], [topics[key] for _, key in by_id])
+        return Dataset(
+            self.name,
+            split,
+            passages,
+            queries,
+            qrels,
+            self.licence,
+            self.loaded_files(root, used),
+            # relevance is judged in the query's own language only
+            default_settings=("mono",),
+        )
+
+
+def _passage_id(language: str, docid: str) -> str:
+    return f"{language}-p-{docid.rjust(_PASSAGE_WIDTH, '0')}"
+
+
+def _query_id(language: str, qid: str) -> str:
+    return f"{language}-q-{qid.rjust(_QUERY_WIDTH, '0')}"
+
+
+def _read_corpus(language: str, shards: Sequence[Path]) -> Passages:
+    rows: list[tuple[str, str, str, str]] = []
+    places: dict[str, str] = {}
+    for shard in shards:
+        for line, record in read_json_lines(shard, ("docid", "text")):
+            docid = record["docid"]
+            key = _passage_id(language, docid)
+            place = at(shard, line)
+            if key in places:
+                raise DatasetError(f"{place}: docid {docid!r} appeared before, at {places[key]}")
+            places[key] = place
+            rows.append((key, record["text"], record.get("title") or "", docid))
+    rows.sort(key=lambda row: row[0])
+    return Passages(language, *(list(column) for column in zip(*rows, strict=True))) if rows else Passages(language, [], [])
+
+
+source = MiraclSource()

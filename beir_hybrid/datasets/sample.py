@@ -1,0 +1,62 @@
+"""The embedded sample: short texts on everyday topics, written for this project in the 11 XQuAD-R languages.
+
+One document a line: ``{"id", "topic", "sentences": {lang: [4 texts]}, "questions": [{"sentence", "text": {lang}}]}``.
+Documents of the two splits are different, so no passage is shared. Licence: that of this package.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from beir_hybrid.datasets.dataset import Dataset
+from beir_hybrid.types import Licence, Passages, Qrels, Queries
+
+
+def sample_documents(split: str) -> list[dict[str, Any]]:
+    """The documents of one split, as they stand in the package."""
+    text = (files("beir_hybrid.datasets") / "sample_data" / f"{split}.jsonl").read_text(encoding="utf-8")
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def sample_groups(split: str = "train") -> Iterator[dict[str, Any]]:
+    """The split as parallel training groups: ``{"id", "query": {lang: text}, "passage": {lang: text}}``."""
+    for document in sample_documents(split):
+        for number, question in enumerate(document["questions"]):
+            passage = {lang: texts[question["sentence"]] for lang, texts in document["sentences"].items()}
+            yield {"id": f"{document['id']}-{number}", "query": question["text"], "passage": passage}
+
+
+class SampleSource:
+    name = "sample"
+    summary = "30 parallel questions over 440 sentences in 11 languages, shipped with the package (train: 66 over 968)"
+    languages = ("ar", "de", "el", "en", "es", "hi", "ru", "th", "tr", "vi", "zh")
+    splits = ("test", "train")
+    licence = Licence("Apache-2.0", "https://www.apache.org/licenses/LICENSE-2.0", "(written for this project)")
+
+    def load(
+        self, data_dir: Path | str | None, languages: Sequence[str], split: str, **options: Any
+    ) -> Dataset:
+        documents = sample_documents(split)
+        passages, queries = {}, {}
+        qrels: Qrels = {}
+        for language in languages:
+            texts = [text for document in documents for text in document["sentences"][language]]
+            ids = [f"{language}-p-{position:04d}" for position in range(len(texts))]
+            passages[language] = Passages(language, ids, texts)
+            asked = [
+                (f"{document['id']}-{number}", 4 * index + question["sentence"], question["text"][language])
+                for index, document in enumerate(documents)
+                for number, question in enumerate(document["questions"])
+            ]
+            query_ids = [f"{language}-q-{position:04d}" for position in range(len(asked))]
+            queries[language] = Queries(language, query_ids, [a[2] for a in asked], [a[0] for a in asked])
+            for query, (_, position, _) in zip(query_ids, asked, strict=True):
+                qrels[query] = {f"{other}-p-{position:04d}": 1 for other in languages}
+        return Dataset(self.name, split, passages, queries, qrels, self.licence)
+
+
+source = SampleSource()

@@ -1,0 +1,146 @@
+"""Sources: what a data set's package registers, and the base for those that consist of published files."""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+from beir_hybrid.datasets.dataset import Dataset
+from beir_hybrid.datasets.download import RemoteFile, download
+from beir_hybrid.errors import DatasetError, did_you_mean
+from beir_hybrid.files import sha256_of
+from beir_hybrid.locations import Root, find_root
+from beir_hybrid.settings import check_language
+from beir_hybrid.types import Licence, LoadedFile
+
+
+class Source(Protocol):
+    """What an entry point of the group ``beir_hybrid.datasets`` names: an object (or module) like this."""
+
+    name: str
+    summary: str
+    languages: Sequence[str]
+    splits: Sequence[str]
+    """The first one is the default."""
+    licence: Licence
+
+    def load(
+        self, data_dir: Path | str | None, languages: Sequence[str], split: str, **options: Any
+    ) -> Dataset:
+        """The data set; ``languages`` and ``split`` have been checked."""
+        ...
+
+
+class FileSource(abc.ABC):
+    """A data set made of published files, one folder for all of them.
+
+    A subclass says which files there are and reads them from a folder; finding, fetching and checking them is
+    done here.
+    """
+
+    name: str
+    summary: str
+    languages: tuple[str, ...]
+    splits: tuple[str, ...]
+    licence: Licence
+
+    @abc.abstractmethod
+    def remote_files(self, languages: Sequence[str], split: str) -> list[RemoteFile]:
+        """The published files that hold these languages of this split."""
+
+    @abc.abstractmethod
+    def read(self, root: Path, languages: Sequence[str], split: str, **options: Any) -> Dataset:
+        """The data set from the files below ``root``; all of `remote_files` are there."""
+
+    def root(self, data_dir: Path | str | None) -> Root:
+        known = [file.path for file in self.remote_files(self.languages, self.splits[0])]
+        return find_root(self.name, data_dir, known)
+
+    def local(self, root: Path, file: RemoteFile) -> Path:
+        """Where a published file stands below ``root``; a source whose files lie in several layouts overrides this."""
+        return root / file.path
+
+    def missing(self, root: Path, languages: Sequence[str], split: str) -> list[RemoteFile]:
+        return [f for f in self.remote_files(languages, split) if not self.local(root, f).exists()]
+
+    def fetch(self, root: Path, languages: Sequence[str], split: str) -> list[Path]:
+        """Download what is missing below ``root``."""
+        import sys
+
+        wanted = self.missing(root, languages, split)
+        if wanted:
+            size = sum(file.size for file in wanted)
+            about = f", {size / 1e6:,.0f} MB" if size else ""
+            terms = " ".join(part for part in (self.licence.name, self.licence.url, self.licence.note) if part)
+            sys.stderr.write(f"fetching {self.name}: {len(wanted)} files{about}. Licence: {terms}\n")
+        for file in wanted:
+            download(file, root / file.path)
+        return [self.local(root, file) for file in self.remote_files(languages, split)]
+
+    def load(
+        self, data_dir: Path | str | None, languages: Sequence[str], split: str, **options: Any
+    ) -> Dataset:
+        root = self.root(data_dir)
+        if root.kind == "cache":
+            self.fetch(root.path, languages, split)
+        for file in self.missing(root.path, languages, split):
+            where = f"--data-dir {data_dir}" if root.kind == "data-dir" else "BEIR_HYBRID_DATA unset"
+            raise DatasetError(
+                f"{root.path / file.path} is missing; run: beir-hybrid fetch {self.name} ({where}), "
+                f"or leave its language out"
+            )
+        self._check(root, languages, split)
+        return self.read(root.path, languages, split, **options)
+
+    def _check(self, root: Root, languages: Sequence[str], split: str) -> None:
+        """A file in our own cache must be the published one; a user's own file may differ, and is recorded so."""
+        if root.kind != "cache":
+            return
+        for file in self.remote_files(languages, split):
+            local = self.local(root.path, file)
+            if file.size and local.stat().st_size == file.size and file.size > _BIG:
+                continue  # gigabytes are checked while they are downloaded, and by their size from then on
+            got = file.digest_of(local) if file.expected else ""
+            if got != file.expected:
+                raise DatasetError(
+                    f"{local} is damaged: its {file.algorithm} is {got}, expected {file.expected}; "
+                    f"delete it and run: beir-hybrid fetch {self.name}"
+                )
+
+    def loaded_files(self, root: Path, files: Iterable[RemoteFile]) -> list[LoadedFile]:
+        """What was read, with checksums; ``pinned`` says whether it is the published file."""
+        found = []
+        for file in files:
+            local = self.local(root, file)
+            if local.stat().st_size > _BIG:
+                found.append(LoadedFile(file.path, "", None))
+                continue
+            same = None if not file.expected else file.digest_of(local) == file.expected
+            found.append(LoadedFile(file.path, sha256_of(local), same))
+        return found
+
+
+_BIG = 64 << 20
+
+
+def check_selection(
+    source: Source, languages: Iterable[str] | str | None, split: str | None
+) -> tuple[list[str], str]:
+    """The languages (sorted, each once) and split to load.
+
+    Raises:
+        DatasetError: an unknown split; SettingError: an unknown language.
+    """
+    if languages is None:
+        chosen = list(source.languages)
+    else:
+        given = languages.split(",") if isinstance(languages, str) else list(languages)
+        chosen = [check_language(language.strip(), source.languages) for language in given]
+        if not chosen:
+            raise DatasetError(f"no language of {source.name} was chosen; it has: {', '.join(source.languages)}")
+    split = source.splits[0] if split is None else split
+    if split not in source.splits:
+        raise DatasetError(f"{source.name} has no split {split!r}; {did_you_mean(split, source.splits)}")
+    return sorted(set(chosen)), split

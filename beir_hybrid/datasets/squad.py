@@ -1,0 +1,125 @@
+"""Reader of SQuAD-shaped files with sentence boundaries, as LAReQA publishes them (arXiv 2004.05484).
+
+One file per language. Every sentence of every paragraph is a candidate passage; the relevant one of a question
+is the sentence with ``begin <= answer_start < end``. Chinese sentences touch each other, so an inclusive end
+would move answers to the sentence before.
+"""
+
+from __future__ import annotations
+
+import json
+from bisect import bisect_right
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from beir_hybrid.errors import DatasetError, at
+from beir_hybrid.types import Passages, Queries
+
+
+@dataclass
+class SquadLanguage:
+    """One language of a data set: its passages, its queries, and the passage that answers each query."""
+
+    passages: Passages
+    queries: Queries
+    answers: dict[str, str] = field(default_factory=dict)
+    """``{group: passage id}``; the group is the question's upstream id, equal in all languages."""
+
+
+def read_squad(path: Path, language: str, *, question_id_width: int, with_paragraph: bool = False) -> SquadLanguage:
+    """One file as passages, queries and answers.
+
+    Ids carry the language and the position in the file (texts repeat, also inside a language): passages are
+    ``de-p-0000042``, queries ``de-q-`` plus the upstream id, padded to ``question_id_width``.
+
+    Args:
+        with_paragraph: passages are the sentence followed by its whole paragraph, as LAReQA's encoders read
+            it; else the sentence alone.
+
+    Raises:
+        DatasetError: not JSON (``path:line``), a missing field, an empty or repeated question, an answer
+            outside every sentence.
+    """
+    document = _parse(path)
+    texts: list[str] = []
+    questions: dict[str, tuple[str, int]] = {}
+    for article_index, article in enumerate(_get(document, "data", list, path, "the file")):
+        for index, paragraph in enumerate(
+            _get(article, "paragraphs", list, path, where := f"data[{article_index}]")
+        ):
+            place = f"{where}.paragraphs[{index}]"
+            context = _get(paragraph, "context", str, path, place)
+            sentences = _get(paragraph, "sentences", list, path, place)
+            breaks = _get(paragraph, "sentence_breaks", list, path, place)
+            if len(sentences) != len(breaks):
+                raise DatasetError(
+                    f"{path}: {place} has {len(sentences)} sentences and {len(breaks)} sentence_breaks; "
+                    f"there must be one [begin, end) for each sentence"
+                )
+            for number, question in enumerate(_get(paragraph, "qas", list, path, place)):
+                spot = f"{place}.qas[{number}]"
+                key = _get(question, "id", str, path, spot)
+                text = _get(question, "question", str, path, spot)
+                if not text.strip():
+                    raise DatasetError(f"{path}: {spot} (id {key!r}) has an empty question")
+                if key in questions:
+                    raise DatasetError(f"{path}: {spot} repeats question id {key!r}; ids must be unique in a file")
+                sentence = _answer_sentence(question, breaks, path, spot)
+                questions[key] = (text, len(texts) + sentence)
+            # two Turkish sentences differ from their slice of the context: the text is the sentence's own
+            texts += [f"{sentence} {context}" if with_paragraph else sentence for sentence in sentences]
+    ids = [f"{language}-p-{position:07d}" for position in range(len(texts))]
+    by_id = sorted((_query_id(language, key, question_id_width), key) for key in questions)
+    return SquadLanguage(
+        passages=Passages(language, ids, texts),
+        queries=Queries(
+            language,
+            [query for query, _ in by_id],
+            [questions[key][0] for _, key in by_id],
+            [key for _, key in by_id],
+        ),
+        answers={key: ids[position] for key, (_, position) in questions.items()},
+    )
+
+
+def _query_id(language: str, key: str, width: int) -> str:
+    return f"{language}-q-{key.rjust(width, '0')}"
+
+
+def _parse(path: Path) -> Any:
+    try:
+        return json.loads(path.read_bytes())
+    except json.JSONDecodeError as error:
+        raise DatasetError(
+            f"{at(path, error.lineno)}: not valid JSON at column {error.colno} ({error.msg}); "
+            f"the file may be truncated: delete it and fetch it again"
+        ) from error
+    except UnicodeDecodeError as error:
+        raise DatasetError(f"{path}: not UTF-8 at byte {error.start}; delete it and fetch it again") from error
+    except OSError as error:
+        raise DatasetError(f"{path}: cannot be read: {error.strerror or error}") from error
+
+
+def _get(record: Any, key: str, kind: type, path: Path, where: str) -> Any:
+    if not isinstance(record, dict) or not isinstance(record.get(key), kind):
+        names = {list: "a list", str: "a string", int: "an integer"}
+        raise DatasetError(f"{path}: {where} has no {key!r} that is {names[kind]}; expected the LAReQA layout")
+    return record[key]
+
+
+def _answer_sentence(question: Any, breaks: list[Any], path: Path, where: str) -> int:
+    answers = _get(question, "answers", list, path, where)
+    if not answers:
+        raise DatasetError(f"{path}: {where} has no answer")
+    start = _get(answers[0], "answer_start", int, path, f"{where}.answers[0]")
+    try:
+        sentence = bisect_right(breaks, start, key=lambda span: span[0]) - 1
+        inside = sentence >= 0 and start < breaks[sentence][1]
+    except (TypeError, IndexError) as error:
+        raise DatasetError(f"{path}: {where}: sentence_breaks must be pairs [begin, end)") from error
+    if not inside:
+        raise DatasetError(
+            f"{path}: {where}: answer_start {start} lies in no sentence (begin <= answer_start < end)"
+        )
+    return sentence

@@ -1,0 +1,73 @@
+"""Readers of the line formats retrieval shares: topics, qrels, gzipped JSON lines. Errors say ``path:line``."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from beir_hybrid.errors import DatasetError, at
+
+
+def read_topics(path: Path) -> dict[str, str]:
+    """``qid<TAB>query`` lines.
+
+    Raises:
+        DatasetError: a line of another shape, an empty query, or a repeated id.
+    """
+    topics: dict[str, str] = {}
+    for number, line in _lines(path):
+        key, tab, text = line.partition("\t")
+        if not tab or not key.strip():
+            raise DatasetError(f"{at(path, number)}: expected 'query id<TAB>query', got {line[:80]!r}")
+        if not text.strip():
+            raise DatasetError(f"{at(path, number)}: query {key!r} is empty")
+        if key in topics:
+            raise DatasetError(f"{at(path, number)}: query id {key!r} appears twice")
+        topics[key] = text.strip()
+    return topics
+
+
+def read_qrels(path: Path) -> Iterator[tuple[int, str, str, int]]:
+    """TREC qrels ``qid Q0 docid grade`` as (line, query id, passage id, grade)."""
+    for number, line in _lines(path):
+        fields = line.split()
+        try:
+            query, _, passage, grade = fields
+            yield number, query, passage, int(grade)
+        except ValueError as error:
+            raise DatasetError(
+                f"{at(path, number)}: expected 'query-id Q0 passage-id grade', got {line[:80]!r}"
+            ) from error
+
+
+def read_json_lines(path: Path, required: tuple[str, ...]) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Records of a ``.jsonl`` or ``.jsonl.gz`` file with their line numbers; ``required`` fields must be strings."""
+    for number, line in _lines(path):
+        try:
+            record = json.loads(line)
+        except json.JSONDecodeError as error:
+            raise DatasetError(f"{at(path, number)}: not valid JSON ({error.msg}): {line[:80]!r}") from error
+        for name in required:
+            if not isinstance(record, dict) or not isinstance(record.get(name), str):
+                raise DatasetError(f"{at(path, number)}: the record has no string {name!r}")
+        yield number, record
+
+
+def _lines(path: Path) -> Iterator[tuple[int, str]]:
+    """Non-blank lines with their numbers."""
+    number = 0
+    try:
+        with gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else path.open(encoding="utf-8") as file:
+            for number, line in enumerate(file, 1):
+                if line.strip():
+                    yield number, line.rstrip("\n")
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise DatasetError(f"{at(path, number)}: the file is truncated or damaged ({error}); fetch it again") from error
+    except UnicodeDecodeError as error:
+        raise DatasetError(f"{at(path, number + 1)}: not UTF-8; fetch the file again") from error
+    except OSError as error:
+        raise DatasetError(f"{path}: cannot be read: {error.strerror or error}") from error

@@ -1,0 +1,81 @@
+"""Files that are written whole or not at all, and what identifies their content."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import shutil
+import uuid
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from beir_hybrid.errors import BeirHybridError
+
+
+@contextlib.contextmanager
+def written_whole(path: Path) -> Iterator[Path]:
+    """A temporary path beside ``path`` to write to; renamed to ``path`` on success, removed on any failure.
+
+    A failing disk (full, read-only) becomes a one-line error naming the file.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.part")
+    try:
+        yield part
+        os.replace(part, path)
+    except OSError as error:
+        raise BeirHybridError(
+            f"could not write {path}: {error.strerror or error}; free space or choose another folder, then run again"
+        ) from error
+    finally:
+        part.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def folder_written_whole(path: Path) -> Iterator[Path]:
+    """The same for a folder; ``path`` must not exist yet, or be empty."""
+    if path.exists() and (not path.is_dir() or any(path.iterdir())):
+        raise BeirHybridError(f"{path} exists and is not an empty folder; choose another, or remove it first")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.part")
+    try:
+        part.mkdir()
+        yield part
+        os.replace(part, path)
+    except OSError as error:
+        raise BeirHybridError(
+            f"could not write {path}: {error.strerror or error}; free space or choose another folder, then run again"
+        ) from error
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """``value`` as readable JSON, refused where it holds NaN or infinity (no JSON reader knows them)."""
+    text = json.dumps(value, ensure_ascii=False, indent=1, allow_nan=False)
+    with written_whole(path) as part:
+        part.write_text(text + "\n", encoding="utf-8")
+
+
+def write_json_lines(path: Path, records: Iterable[dict[str, Any]]) -> None:
+    with path.open("w", encoding="utf-8", newline="\n") as out:
+        out.writelines(json.dumps(record, ensure_ascii=False) + "\n" for record in records)
+
+
+def sha256_of(path: Path, algorithm: str = "sha256") -> str:
+    """Hex digest of a file's content, read in blocks."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, algorithm).hexdigest()
+
+
+def fingerprint(*parts: str | bytes) -> str:
+    """Hex digest (32 characters) of strings; their boundaries count."""
+    digest = hashlib.blake2b(digest_size=16)
+    for part in parts:
+        data = part.encode("utf-8", "surrogatepass") if isinstance(part, str) else part
+        digest.update(len(data).to_bytes(8, "little"))
+        digest.update(data)
+    return digest.hexdigest()

@@ -1,0 +1,195 @@
+"""Settings: one query language asked against its own passages, another language's, or the pool of all.
+
+Definitions are those of arXiv 2408.10536, section 3.2.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from beir_hybrid.errors import DatasetError, SettingError, did_you_mean
+from beir_hybrid.files import folder_written_whole, write_json_lines
+from beir_hybrid.types import (
+    POOL,
+    SETTINGS,
+    BeirQueries,
+    Corpus,
+    IntArray,
+    Judged,
+    Passages,
+    Qrels,
+    Queries,
+    Setting,
+)
+
+
+def parse_settings(names: str | Iterable[str] | None) -> tuple[Setting, ...]:
+    """``"mono,multi"`` or an iterable of such names, in the order mono, cross, multi.
+
+    Raises:
+        SettingError: a name is not a setting, or there is none.
+    """
+    if names is None:
+        return SETTINGS
+    given = [name.strip() for name in (names.split(",") if isinstance(names, str) else names)]
+    for name in given:
+        if name not in SETTINGS:
+            raise SettingError(f"unknown setting {name!r}; {did_you_mean(name, SETTINGS)}")
+    if not given:
+        raise SettingError(f"no setting was given; known: {', '.join(SETTINGS)}")
+    return tuple(setting for setting in SETTINGS if setting in given)
+
+
+def parse_task_name(name: str, languages: Sequence[str]) -> tuple[Setting, str, str | None]:
+    """``mono:de``, ``cross:de-en`` (query language first) or ``multi:de`` as (setting, query, passage language).
+
+    Raises:
+        SettingError: the form, the setting or a language is wrong.
+    """
+    setting, colon, rest = name.partition(":")
+    (known,) = parse_settings([setting])
+    if not colon or not rest:
+        example = {"mono": "mono:de", "cross": "cross:de-en", "multi": "multi:de"}[known]
+        raise SettingError(f"{name!r} names no language; write it like {example}")
+    if known != "cross":
+        return known, check_language(rest, languages), None
+    for cut in (position for position, char in enumerate(rest) if char == "-"):
+        query, passage = rest[:cut], rest[cut + 1 :]
+        if query in languages and passage in languages:
+            return known, query, passage
+    parts = rest.split("-")
+    if len(parts) != 2:
+        raise SettingError(f"{name!r} must name two languages, query language first, like cross:de-en")
+    for part in parts:
+        check_language(part, languages)
+    raise SettingError(f"{name!r} must name two languages, query language first, like cross:de-en")
+
+
+def check_language(language: str, languages: Sequence[str]) -> str:
+    """The language itself, or a SettingError that says which there are."""
+    if language not in languages:
+        raise SettingError(f"unknown language {language!r}; {did_you_mean(language, languages)}")
+    return language
+
+
+@dataclass(frozen=True, eq=False)
+class Task:
+    """One setting of a data set: the queries of one language, and the corpus they are asked against.
+
+    ``queries`` are all queries of the query language; those asked in this task are at ``rows`` (ascending).
+    In a cross-lingual task only the questions with an answer in the passage language are asked.
+    ``blocks`` are the corpus, one block per language in id order; `judged` counts queries from the start of
+    ``rows`` and passages from the start of the first block.
+    """
+
+    dataset: str
+    split: str
+    setting: Setting
+    query_language: str
+    corpus_language: str
+    queries: Queries
+    rows: IntArray
+    blocks: tuple[Passages, ...]
+    judged: Judged
+
+    @property
+    def name(self) -> str:
+        """``mono:de``, ``cross:de-en``, ``multi:de``."""
+        pair = f"-{self.corpus_language}" if self.setting == "cross" else ""
+        return f"{self.setting}:{self.query_language}{pair}"
+
+    @property
+    def key(self) -> tuple[Setting, str, str]:
+        return self.setting, self.query_language, self.corpus_language
+
+    @property
+    def n_passages(self) -> int:
+        return sum(map(len, self.blocks))
+
+    @cached_property
+    def query_ids(self) -> list[str]:
+        return [self.queries.ids[row] for row in self.rows]
+
+    @cached_property
+    def query_texts(self) -> list[str]:
+        return [self.queries.texts[row] for row in self.rows]
+
+    @cached_property
+    def passage_ids(self) -> list[str]:
+        """Ids of the corpus in ascending order: position and id order agree."""
+        return [passage for block in self.blocks for passage in block.ids]
+
+    @property
+    def own_language_columns(self) -> tuple[int, int]:
+        """Where the passages of the query language stand in the corpus, as [begin, end); (0, 0) if nowhere."""
+        begin = 0
+        for block in self.blocks:
+            if block.language == self.query_language:
+                return begin, begin + len(block)
+            begin += len(block)
+        return 0, 0
+
+    def load(self, split: str | None = None) -> tuple[Corpus, BeirQueries, Qrels]:
+        """What ``beir.datasets.data_loader.GenericDataLoader.load`` returns: (corpus, queries, qrels).
+
+        The mappings are new at every call: BEIR changes what it is given.
+
+        Raises:
+            DatasetError: another split than this task's is asked for.
+        """
+        if split is not None and split != self.split:
+            raise DatasetError(
+                f"task {self.name} of {self.dataset} holds split {self.split!r}, not {split!r}; "
+                f"load the data set with split={split!r}"
+            )
+        corpus = {
+            passage: {"title": block.title(position), "text": block.texts[position]}
+            for block in self.blocks
+            for position, passage in enumerate(block.ids)
+        }
+        queries = dict(zip(self.query_ids, self.query_texts, strict=True))
+        qrels: Qrels = {query: {} for query in queries}
+        columns = (self.judged.query, self.judged.passage, self.judged.grade)
+        for query, passage, grade in zip(*(column.tolist() for column in columns), strict=True):
+            qrels[self.query_ids[query]][self.passage_ids[passage]] = grade
+        return corpus, queries, qrels
+
+    def export(self, folder: Path | str) -> Path:
+        """Write a plain BEIR folder: ``corpus.jsonl``, ``queries.jsonl``, ``qrels/{split}.tsv``.
+
+        The folder appears whole or not at all.
+
+        Raises:
+            DatasetError: the folder exists and is not empty.
+        """
+        corpus, queries, qrels = self.load()
+        with folder_written_whole(Path(folder)) as part:
+            write_json_lines(part / "corpus.jsonl", ({"_id": key, **record} for key, record in corpus.items()))
+            write_json_lines(
+                part / "queries.jsonl", ({"_id": key, "text": text} for key, text in queries.items())
+            )
+            (part / "qrels").mkdir()
+            with (part / "qrels" / f"{self.split}.tsv").open("w", encoding="utf-8", newline="\n") as out:
+                out.write("query-id\tcorpus-id\tscore\n")
+                for query, judged in qrels.items():
+                    out.writelines(f"{query}\t{passage}\t{grade}\n" for passage, grade in judged.items())
+        return Path(folder)
+
+
+def corpus_language_of(setting: Setting, query_language: str, passage_language: str | None) -> str:
+    """The passage language as results name it: the language, or `POOL` for the multilingual setting."""
+    if setting == "multi":
+        return POOL
+    if setting == "mono":
+        if passage_language not in (None, query_language):
+            raise SettingError(
+                f"a monolingual task asks {query_language!r} against itself, not {passage_language!r}; "
+                f"use cross:{query_language}-{passage_language}"
+            )
+        return query_language
+    if passage_language is None or passage_language == query_language:
+        raise SettingError(f"a cross-lingual task needs two languages, got {query_language!r} twice or alone")
+    return passage_language

@@ -1,0 +1,198 @@
+"""The small records everything else is built from: passages and queries of one language, judgments, runs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from beir_hybrid.errors import DatasetError
+
+Setting: TypeAlias = Literal["mono", "cross", "multi"]
+SETTINGS: tuple[Setting, ...] = ("mono", "cross", "multi")
+POOL = "all"
+"""The passage language of the multilingual setting: the pool of every language."""
+
+IntArray: TypeAlias = npt.NDArray[np.int64]
+FloatArray: TypeAlias = npt.NDArray[np.float32]
+ScoreArray: TypeAlias = npt.NDArray[np.float64]
+Corpus: TypeAlias = dict[str, dict[str, str]]
+"""BEIR's corpus: ``{passage id: {"title": ..., "text": ...}}``."""
+BeirQueries: TypeAlias = dict[str, str]
+Qrels: TypeAlias = dict[str, dict[str, int]]
+BeirResults: TypeAlias = dict[str, dict[str, float]]
+
+
+def passage_text(title: str, text: str) -> str:
+    """How a title and a text become the one string that is indexed or encoded: BEIR's ``title + " " + text``."""
+    return f"{title} {text}".strip() if title else text.strip()
+
+
+def _check_ids(kind: str, language: str, ids: Sequence[str]) -> None:
+    for before, after in zip(ids, ids[1:], strict=False):
+        if before >= after:
+            problem = "appears twice" if before == after else f"comes before {after!r}"
+            raise DatasetError(
+                f"{kind} id {before!r} of language {language!r} {problem}; "
+                f"ids must be unique and in ascending order within a language"
+            )
+    for end in (ids[0], ids[-1]) if ids else ():
+        if not end.startswith(f"{language}-"):
+            raise DatasetError(f"{kind} id {end!r} does not carry its language; it must begin {language + '-'!r}")
+
+
+@dataclass(frozen=True, eq=False)
+class Passages:
+    """The corpus of one language.
+
+    ``ids`` are unique over the pool of all languages, begin with ``"{language}-"`` and stand in ascending
+    order, so that trec_eval's tie rule (id descending) is a comparison of positions. ``source_ids`` are the
+    ids of the upstream files (empty: the same as ``ids``).
+    """
+
+    language: str
+    ids: Sequence[str]
+    texts: Sequence[str]
+    titles: Sequence[str] = ()
+    source_ids: Sequence[str] = ()
+
+    def __post_init__(self) -> None:
+        for name in ("texts", "titles", "source_ids"):
+            column = getattr(self, name)
+            if len(column) != len(self.ids) and (name == "texts" or len(column)):
+                raise DatasetError(
+                    f"{len(self.ids)} passage ids but {len(column)} {name} in language {self.language!r}"
+                )
+        _check_ids("passage", self.language, self.ids)
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def title(self, position: int) -> str:
+        return self.titles[position] if len(self.titles) else ""
+
+    def full_texts(self) -> list[str]:
+        """Title and text of every passage as one string, in id order; see `passage_text`."""
+        if not len(self.titles):
+            return [text.strip() for text in self.texts]
+        return [passage_text(title, text) for title, text in zip(self.titles, self.texts, strict=True)]
+
+
+@dataclass(frozen=True, eq=False)
+class Queries:
+    """The queries of one language; ``groups[i]`` names the content that parallel queries share."""
+
+    language: str
+    ids: Sequence[str]
+    texts: Sequence[str]
+    groups: Sequence[str] = ()
+
+    def __post_init__(self) -> None:
+        if not len(self.groups):
+            object.__setattr__(self, "groups", self.ids)
+        if not len(self.ids) == len(self.texts) == len(self.groups):
+            raise DatasetError(
+                f"{len(self.ids)} query ids, {len(self.texts)} texts and {len(self.groups)} groups "
+                f"in language {self.language!r}; there must be as many of each"
+            )
+        _check_ids("query", self.language, self.ids)
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+
+@dataclass(frozen=True, eq=False)
+class Judged:
+    """Judged pairs in columns, sorted by query: ``query`` and ``passage`` are positions, ``grade`` the relevance."""
+
+    query: IntArray
+    passage: IntArray
+    grade: IntArray
+
+    def __len__(self) -> int:
+        return len(self.query)
+
+    def take(self, keep: npt.NDArray[Any]) -> Judged:
+        return Judged(self.query[keep], self.passage[keep], self.grade[keep])
+
+
+@dataclass(frozen=True, eq=False)
+class Hits:
+    """Ranked passages of many queries in columns (CSR): those of query i are ``[indptr[i]:indptr[i + 1]]``.
+
+    ``passages`` are positions in the corpus (int32), ``scores`` float32; within a query the order is
+    trec_eval's: score descending, then passage id descending.
+    """
+
+    indptr: IntArray
+    passages: npt.NDArray[np.int32]
+    scores: FloatArray
+
+    def __len__(self) -> int:
+        return len(self.indptr) - 1
+
+    @property
+    def counts(self) -> IntArray:
+        """Retrieved passages per query."""
+        return np.diff(self.indptr)
+
+    @property
+    def query(self) -> IntArray:
+        """The query position of every hit."""
+        return np.repeat(np.arange(len(self)), self.counts)
+
+    @property
+    def rank(self) -> IntArray:
+        """The 1-based rank of every hit."""
+        return np.arange(1, len(self.passages) + 1) - np.repeat(self.indptr[:-1], self.counts)
+
+    def cut(self, top_k: int) -> Hits:
+        """The best ``top_k`` hits of every query."""
+        if not len(self) or self.counts.max() <= top_k:
+            return self
+        keep = self.rank <= top_k
+        indptr = np.concatenate([[0], np.cumsum(np.minimum(self.counts, top_k))]).astype(np.int64)
+        return Hits(indptr, self.passages[keep], self.scores[keep])
+
+    def take(self, rows: IntArray) -> Hits:
+        """The hits of the queries at ``rows`` (ascending), in that order."""
+        keep = np.zeros(len(self), dtype=bool)
+        keep[rows] = True
+        mask = np.repeat(keep, self.counts)
+        indptr = np.concatenate([[0], np.cumsum(self.counts[rows])]).astype(np.int64)
+        return Hits(indptr, self.passages[mask], self.scores[mask])
+
+    @classmethod
+    def sorted(
+        cls, n_queries: int, query: npt.ArrayLike, passages: npt.ArrayLike, scores: npt.ArrayLike
+    ) -> Hits:
+        """Hits from columns in any order, put in trec_eval's order (a passage's position orders like its id)."""
+        query = np.asarray(query, dtype=np.int64)
+        passages = np.asarray(passages, dtype=np.int32)
+        # trec_eval keeps scores in single precision: values that differ only beyond it are ties
+        scores = np.asarray(scores, dtype=np.float32)
+        order = np.lexsort((-passages.astype(np.int64), -scores, query))
+        indptr = np.concatenate([[0], np.cumsum(np.bincount(query, minlength=n_queries))]).astype(np.int64)
+        return cls(indptr, passages[order], scores[order])
+
+
+@dataclass(frozen=True)
+class Licence:
+    """Under what terms the texts of a data set may be used; shown before a download and with `datasets`."""
+
+    name: str
+    url: str = ""
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class LoadedFile:
+    """A file a data set was read from: what makes a result traceable to its data."""
+
+    path: str
+    sha256: str
+    pinned: bool | None = field(default=None)
+    """True: the published file; False: it differs from it; None: no checksum is pinned."""
