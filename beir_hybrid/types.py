@@ -106,7 +106,7 @@ class Queries:
 
 @dataclass(frozen=True, eq=False)
 class Judged:
-    """Judged pairs in columns, sorted by query: ``query`` and ``passage`` are positions, ``grade`` the relevance."""
+    """Judged pairs in columns: positions of ``query`` and ``passage`` (sorted by both), ``grade`` the relevance."""
 
     query: IntArray
     passage: IntArray

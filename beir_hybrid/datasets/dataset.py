@@ -103,7 +103,7 @@ class Dataset:
 
     @cached_property
     def _judged(self) -> dict[str, tuple[IntArray, IntArray, IntArray, IntArray]]:
-        """Per query language, sorted by query: (query row, passage language index, passage row, grade)."""
+        """Per query language: (query row, passage language index, passage row, grade), sorted by the first three."""
         where = {
             passage: (index, row)
             for index, language in enumerate(self.languages)
@@ -126,6 +126,7 @@ class Dataset:
                             f"which is in no corpus ({', '.join(self.languages)})"
                         )
                     rows.append((row, *place, grade))
+            rows.sort()
             columns = np.array(rows, dtype=np.int64).reshape(-1, 4)
             found[language] = (columns[:, 0], columns[:, 1], columns[:, 2], columns[:, 3])
         unknown = [query for query in self.qrels if query not in known]

@@ -24,7 +24,8 @@ class RemoteFile:
     url: str
     checksum: str = ""
     """``sha256:...`` or ``md5:...``; empty: not pinned."""
-    size: int = 0
+    about_bytes: int = 0
+    """For announcements only: published size tables are not exact."""
 
     def digest_of(self, file: Path) -> str:
         """The digest of a local file in the algorithm this file is pinned with."""
@@ -103,8 +104,8 @@ def _stream(file: RemoteFile, part: Path) -> str:
             while block := old.read(_BLOCK):
                 digest.update(block)
         have = part.stat().st_size
-        if file.size and have == file.size:
-            return digest.hexdigest()
+        if digest.hexdigest() == file.expected:
+            return file.expected
     request = urllib.request.Request(file.url, headers={"User-Agent": "beir-hybrid"})
     if have:
         request.add_header("Range", f"bytes={have}-")

@@ -77,13 +77,12 @@ class MiraclSource(FileSource):
     def corpus_shards(self, root: Path, language: str) -> list[RemoteFile]:
         """The shards to read: all published ones, or those of a corpus of the user's own in the same layout.
 
-        A corpus is the user's own when no shard has its published size; its shards must be numbered from 0.
+        A corpus is the user's own when its first shard is not the published one; its shards are numbered from 0.
         """
         published = self._shards(language)
-        folder = self.local(root, published[0]).parent
-        here = {int(p.name[5:-9]) for p in folder.glob("docs-*.jsonl.gz") if p.name[5:-9].isdigit()}
-        of_published = [f for f in published if self.local(root, f).exists()]
-        if not here or any(self.local(root, f).stat().st_size == f.size for f in of_published):
+        first = self.local(root, published[0])
+        here = {int(p.name[5:-9]) for p in first.parent.glob("docs-*.jsonl.gz") if p.name[5:-9].isdigit()}
+        if not here or (first.exists() and published[0].digest_of(first) == published[0].expected):
             return published
         return [
             RemoteFile(f"miracl-corpus-v1.0-{language}/docs-{number}.jsonl.gz", "") for number in range(max(here) + 1)

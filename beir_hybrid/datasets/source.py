@@ -71,7 +71,7 @@ class FileSource(abc.ABC):
 
         wanted = self.missing(root, languages, split)
         if wanted:
-            size = sum(file.size for file in wanted)
+            size = sum(file.about_bytes for file in wanted)
             about = f", {size / 1e6:,.0f} MB" if size else ""
             terms = " ".join(part for part in (self.licence.name, self.licence.url, self.licence.note) if part)
             sys.stderr.write(f"fetching {self.name}: {len(wanted)} files{about}. Licence: {terms}\n")
@@ -86,10 +86,10 @@ class FileSource(abc.ABC):
         if root.kind == "cache":
             self.fetch(root.path, languages, split)
         for file in self.missing(root.path, languages, split):
-            where = f"--data-dir {data_dir}" if root.kind == "data-dir" else "BEIR_HYBRID_DATA unset"
+            folder = data_dir if root.kind == "data-dir" else root.path.parent
             raise DatasetError(
-                f"{root.path / file.path} is missing; run: beir-hybrid fetch {self.name} ({where}), "
-                f"or leave its language out"
+                f"{root.path / file.path} is missing; run: beir-hybrid fetch {self.name} --data-dir {folder}, "
+                f"or choose other languages"
             )
         self._check(root, languages, split)
         return self.read(root.path, languages, split, **options)
@@ -100,8 +100,8 @@ class FileSource(abc.ABC):
             return
         for file in self.remote_files(languages, split):
             local = self.local(root.path, file)
-            if file.size and local.stat().st_size == file.size and file.size > _BIG:
-                continue  # gigabytes are checked while they are downloaded, and by their size from then on
+            if local.stat().st_size > _BIG:
+                continue  # gigabytes are checked while they are downloaded
             got = file.digest_of(local) if file.expected else ""
             if got != file.expected:
                 raise DatasetError(

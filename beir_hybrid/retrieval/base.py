@@ -1,0 +1,67 @@
+"""The one protocol of retrievers, and the ranking they return for a task."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+
+from beir_hybrid.settings import Task
+from beir_hybrid.types import Hits, IntArray
+
+
+@dataclass(frozen=True, eq=False)
+class Ranking:
+    """What a retriever says about one task.
+
+    Args:
+        task: the task that was asked.
+        hits: the best passages of every query, best first; as deep as was asked for.
+        ranks: the 1-based rank of every pair of ``task.judged`` in the ranking, 0 where it was not retrieved.
+        complete: the ranks come from a ranking of the whole corpus; no passage is without a rank.
+    """
+
+    task: Task
+    hits: Hits
+    ranks: IntArray
+    complete: bool
+
+    @classmethod
+    def of_hits(cls, task: Task, hits: Hits) -> Ranking:
+        """A ranking that is only as deep as its hits."""
+        n = task.n_passages
+        # one number for each (query, passage), so that the judged ones are found by one sorted search
+        keys = hits.query * n + hits.passages
+        order = np.argsort(keys, kind="stable")
+        wanted = task.judged.query * n + task.judged.passage
+        place = np.searchsorted(keys[order], wanted)
+        place[place == len(keys)] = 0
+        found = keys[order][place] == wanted if len(keys) else np.zeros(len(wanted), dtype=bool)
+        ranks = np.where(found, hits.rank[order][place], 0) if len(keys) else np.zeros(len(wanted), dtype=np.int64)
+        return cls(task, hits, ranks, bool(np.all(hits.counts == n)))
+
+
+@runtime_checkable
+class Retriever(Protocol):
+    """Ranks the passages of tasks.
+
+    The built-in ones are `DenseRetriever`, `BM25Retriever`, `RunFileRetriever` and `BeirSearchRetriever`; other
+    packages register theirs under the entry-point group ``beir_hybrid.retrievers``.
+    """
+
+    name: str
+
+    def describe(self) -> dict[str, Any]:
+        """Everything needed to repeat the retrieval, as JSON values; two retrievers that rank differently differ here."""
+        ...
+
+    def retrieve(self, tasks: Sequence[Task], top_k: int | None = None) -> Iterator[Ranking]:
+        """One ranking for each task, in any order.
+
+        Args:
+            tasks: tasks of one data set. They come together so that work can be shared between them.
+            top_k: hits to return for each query; None: the retriever's own default.
+        """
+        ...

@@ -1,0 +1,236 @@
+"""Dense retrieval with any sentence-transformers model or encode function: exact, full depth, every text once."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from beir_hybrid.errors import RetrieverError
+from beir_hybrid.files import fingerprint
+from beir_hybrid.locations import cache_dir
+from beir_hybrid.retrieval.base import Ranking
+from beir_hybrid.retrieval.beir_search import BeirSearchable, corpus_texts, hits_to_results
+from beir_hybrid.retrieval.embeddings import EmbeddingStore
+from beir_hybrid.retrieval.exact import best_of, exact_rankings
+from beir_hybrid.settings import Task
+from beir_hybrid.types import BeirQueries, BeirResults, Corpus, FloatArray, Hits
+
+Similarity = Literal["cosine", "dot"]
+Role = Literal["query", "passage"]
+_PROMPT_NAMES: dict[Role, tuple[str, ...]] = {
+    "query": ("query",),
+    "passage": ("document", "passage", "corpus"),  # the order in which sentence-transformers looks
+}
+DEFAULT_TOP_K = 100
+_SEARCH_ROWS = 256
+
+
+class DenseRetriever(BeirSearchable):
+    """Ranks by the similarity of embeddings.
+
+    Args:
+        model: a sentence-transformers model, its name or path, or a function from a list of texts to vectors
+            [n, d] (which then serves queries and passages alike).
+        query_prompt: put before every query. None: the model's own ``query`` prompt, if it has one.
+        passage_prompt: put before every passage. None: the model's own ``document`` prompt, if it has one.
+        similarity: ``cosine`` or ``dot``; None: the model's own, else cosine.
+        name: how results call it; default: the model's name.
+        batch_size: texts encoded at a time.
+        device: passed to sentence-transformers when ``model`` is a name or path.
+        cache: the folder of embeddings; None: ``embeddings`` in the cache folder of this package. False: nothing
+            is kept on disk, as with an encode function that has no ``identity``.
+        identity: what identifies an encode function and its weights; models are identified by their weights.
+
+    Raises:
+        RetrieverError: the model cannot be loaded, or ``similarity`` is unknown.
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        *,
+        query_prompt: str | None = None,
+        passage_prompt: str | None = None,
+        similarity: Similarity | None = None,
+        name: str | None = None,
+        batch_size: int = 32,
+        device: str | None = None,
+        cache: Path | str | bool | None = None,
+        identity: str | None = None,
+    ) -> None:
+        self._source = str(model) if isinstance(model, str | Path) else None
+        self._model = _load(self._source, device) if self._source else model
+        self._is_function = not hasattr(self._model, "encode")
+        if self._is_function and not callable(self._model):
+            raise RetrieverError(
+                f"{type(model).__name__} is neither a sentence-transformers model nor a function from texts to vectors"
+            )
+        self._batch_size = batch_size
+        self.prompts: dict[Role, str] = {
+            "query": self._prompt("query", query_prompt),
+            "passage": self._prompt("passage", passage_prompt),
+        }
+        self.similarity: str = similarity or getattr(self._model, "similarity_fn_name", None) or "cosine"
+        if self.similarity not in ("cosine", "dot"):
+            raise RetrieverError(f"unknown similarity {self.similarity!r}; known: cosine, dot")
+        self.name = name or (Path(self._source).name if self._source else _name_of(self._model))
+        self.identity = identity if self._is_function else model_fingerprint(self._model)
+        self._stores = {role: EmbeddingStore(self._folder(role, cache)) for role in _PROMPT_NAMES}
+
+    def _prompt(self, role: Role, given: str | None) -> str:
+        if given is not None:
+            return given
+        own = getattr(self._model, "prompts", None) or {}
+        return next((own[name] for name in _PROMPT_NAMES[role] if name in own), "")
+
+    def _folder(self, role: Role, cache: Path | str | bool | None) -> Path | None:
+        if cache is False or self.identity is None:
+            return None
+        base = cache_dir() / "embeddings" if cache is None or cache is True else Path(cache)
+        # the role counts as well: models with a router encode the same text in two ways
+        return base / self.identity / fingerprint(role, self.prompts[role])
+
+    def describe(self) -> dict[str, Any]:
+        return {
+            "type": "dense",
+            "model": self._source or _name_of(self._model),
+            "fingerprint": self.identity,
+            "query_prompt": self.prompts["query"],
+            "passage_prompt": self.prompts["passage"],
+            "similarity": self.similarity,
+            "max_seq_length": getattr(self._model, "max_seq_length", None),
+        }
+
+    def embed(self, role: Role, texts: Sequence[str], progress: Callable[[int], object] | None = None) -> FloatArray:
+        """Embeddings as they are scored: float32 [len(texts), d], of unit length if the similarity is cosine.
+
+        Raises:
+            RetrieverError: the model returned NaN, infinity or the wrong shape.
+        """
+        vectors = self._stores[role].embed(texts, lambda block: self._encode(role, block), progress=progress, what=role)
+        if self.similarity == "cosine":
+            norms = np.linalg.norm(vectors, axis=1, keepdims=True)
+            vectors = vectors / np.where(norms > 0, norms, 1)  # a text without a known token keeps the zero vector
+        return vectors
+
+    def _encode(self, role: Role, texts: Sequence[str]) -> npt.ArrayLike:
+        prompt = self.prompts[role]
+        if self._is_function:
+            answer: npt.ArrayLike = self._model([prompt + text for text in texts])
+            return answer
+        method = getattr(self._model, "encode_query" if role == "query" else "encode_document", self._model.encode)
+        encoded: npt.ArrayLike = method(
+            list(texts), prompt=prompt, batch_size=self._batch_size, show_progress_bar=False, convert_to_numpy=True
+        )
+        return encoded
+
+    def retrieve(self, tasks: Sequence[Task], top_k: int | None = None) -> Iterator[Ranking]:
+        """Full-depth rankings; ``top_k`` (default 100) is only how many passages of each are kept."""
+        queries = {task.query_language: task.queries for task in tasks}
+        passages = {block.language: block for task in tasks for block in task.blocks}
+        with _progress(sum(map(len, queries.values())) + sum(map(len, passages.values()))) as bar:
+            query_vectors = {lang: self.embed("query", block.texts, bar.update) for lang, block in queries.items()}
+            passage_vectors = {
+                lang: self.embed("passage", block.full_texts(), bar.update) for lang, block in passages.items()
+            }
+        dimensions = {vectors.shape[1] for vectors in (*query_vectors.values(), *passage_vectors.values())}
+        if len(dimensions) > 1:
+            raise RetrieverError(
+                f"{self.name} gave vectors of {' and '.join(map(str, sorted(dimensions)))} dimensions; "
+                f"queries and passages must have the same"
+            )
+        yield from exact_rankings(tasks, query_vectors, passage_vectors, DEFAULT_TOP_K if top_k is None else top_k)
+
+    def search(
+        self, corpus: Corpus, queries: BeirQueries, top_k: int, score_function: str | None = None, **_: Any
+    ) -> BeirResults:
+        """BEIR's search; ``score_function`` is this retriever's own similarity whatever is passed."""
+        passage_ids, query_ids = sorted(corpus), list(queries)
+        if not passage_ids or not query_ids:
+            return {query: {} for query in query_ids}
+        passages = self.embed("passage", corpus_texts(corpus, passage_ids))
+        vectors = self.embed("query", [queries[query] for query in query_ids])
+        # one more than asked for, in case a passage has the query's own id and is dropped
+        depth = min(top_k + 1, len(passage_ids))
+        parts = [
+            best_of(vectors[begin : begin + _SEARCH_ROWS] @ passages.T, depth)
+            for begin in range(0, len(vectors), _SEARCH_ROWS)
+        ]
+        hits = Hits(
+            np.arange(len(query_ids) + 1, dtype=np.int64) * depth,
+            np.concatenate([part[0] for part in parts]).ravel(),
+            np.concatenate([part[1] for part in parts]).ravel(),
+        )
+        found = hits_to_results(hits, query_ids, passage_ids)
+        return {query: dict(list(ranked.items())[:top_k]) for query, ranked in found.items()}
+
+
+def _load(source: str, device: str | None) -> Any:
+    from sentence_transformers import SentenceTransformer
+
+    try:
+        return SentenceTransformer(source, device=device)
+    except (OSError, ValueError, ImportError, KeyError, RuntimeError) as error:
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise RetrieverError(
+            f"could not load the sentence-transformers model {source!r}: {reason}; "
+            f"give a folder that holds a saved model, or a name on the Hugging Face hub when online"
+        ) from error
+
+
+def _name_of(model: Any) -> str:
+    card = getattr(model, "model_card_data", None)
+    named = getattr(card, "base_model", None) or getattr(model, "__name__", None)
+    return str(named) if named else type(model).__name__
+
+
+def model_fingerprint(model: Any) -> str:
+    """A digest of everything that shapes a model's embeddings: modules, weights, tokenizer, length limit."""
+    digest = hashlib.blake2b(digest_size=16)
+
+    def add(text: str) -> None:
+        digest.update(text.encode("utf-8", "surrogatepass") + b"\0")
+
+    add(str(getattr(model, "max_seq_length", None)))
+    add(str(getattr(model, "truncate_dim", None)))
+    for name, module in model.named_children() if hasattr(model, "named_children") else ():
+        add(f"{name} {type(module).__module__}.{type(module).__qualname__}")
+        config = getattr(module, "get_config_dict", None)
+        add(json.dumps(config(), sort_keys=True, default=str) if callable(config) else "")
+    for name, tensor in sorted(model.state_dict().items()) if hasattr(model, "state_dict") else ():
+        add(f"{name} {tensor.dtype} {tuple(tensor.shape)}")
+        digest.update(_tensor_bytes(tensor))
+    tokenizer = getattr(model, "tokenizer", None)
+    add(_tokenizer_text(getattr(tokenizer, "backend_tokenizer", tokenizer)))
+    return digest.hexdigest()
+
+
+def _tensor_bytes(tensor: Any) -> Any:
+    import torch
+
+    flat = tensor.detach().cpu().contiguous().reshape(-1)
+    return flat.view(torch.uint8).numpy().data if flat.numel() else b""
+
+
+def _tokenizer_text(tokenizer: Any) -> str:
+    if hasattr(tokenizer, "to_str"):
+        settings = json.loads(tokenizer.to_str())
+        # encoding sets these two on the fly: they are not part of what the tokenizer is
+        settings.pop("truncation", None)
+        settings.pop("padding", None)
+        return json.dumps(settings, sort_keys=True)
+    vocabulary = getattr(tokenizer, "get_vocab", dict)()
+    return f"{type(tokenizer).__qualname__} {sorted(vocabulary.items())}"
+
+
+def _progress(total: int) -> Any:
+    from tqdm import tqdm
+
+    return tqdm(total=total, desc="encoding", unit="text", file=sys.stderr, disable=None, leave=False)
