@@ -60,6 +60,8 @@ class Passages:
     source_ids: Sequence[str] = ()
 
     def __post_init__(self) -> None:
+        if not len(self.source_ids):
+            object.__setattr__(self, "source_ids", self.ids)
         for name in ("texts", "titles", "source_ids"):
             column = getattr(self, name)
             if len(column) != len(self.ids) and (name == "texts" or len(column)):
@@ -83,17 +85,22 @@ class Passages:
 
 @dataclass(frozen=True, eq=False)
 class Queries:
-    """The queries of one language; ``groups[i]`` names the content that parallel queries share."""
+    """The queries of one language; ``groups[i]`` names the content that parallel queries share.
+
+    ``source_ids`` are the ids of the upstream files (empty: the same as ``ids``).
+    """
 
     language: str
     ids: Sequence[str]
     texts: Sequence[str]
     groups: Sequence[str] = ()
+    source_ids: Sequence[str] = ()
 
     def __post_init__(self) -> None:
-        if not len(self.groups):
-            object.__setattr__(self, "groups", self.ids)
-        if not len(self.ids) == len(self.texts) == len(self.groups):
+        for name in ("groups", "source_ids"):
+            if not len(getattr(self, name)):
+                object.__setattr__(self, name, self.ids)
+        if not len(self.ids) == len(self.texts) == len(self.groups) == len(self.source_ids):
             raise DatasetError(
                 f"{len(self.ids)} query ids, {len(self.texts)} texts and {len(self.groups)} groups "
                 f"in language {self.language!r}; there must be as many of each"

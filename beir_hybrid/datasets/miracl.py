@@ -119,7 +119,9 @@ class MiraclSource(FileSource):
                 judged = qrels.setdefault(_query_id(language, query), {})
                 judged[_passage_id(language, passage)] = grade
             by_id = sorted((_query_id(language, key), key) for key in topics)
-            queries[language] = Queries(language, [q for q, _ in by_id], [topics[key] for _, key in by_id])
+            source_ids = [key for _, key in by_id]
+            texts = [topics[key] for key in source_ids]
+            queries[language] = Queries(language, [q for q, _ in by_id], texts, source_ids=source_ids)
         return Dataset(
             self.name,
             split,

@@ -1,0 +1,138 @@
+"""Language bias of a pooled ranking: does a passage's language decide its rank?
+
+The multilingual setting alone: queries of one language against the pool of all, every parallel answer relevant.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from beir_hybrid.retrieval.base import Ranking
+from beir_hybrid.types import IntArray, ScoreArray
+
+SHARE_CUTOFF = 10
+
+BIAS_METRICS = (
+    "rank_distance",
+    "rank_distance_bound",
+    "rank_distance_floor",
+    "rank_distance_excess",
+    "worst_rank",
+    f"same_language_share@{SHARE_CUTOFF}",
+    f"same_language_lift@{SHARE_CUTOFF}",
+)
+LOWER_IS_BETTER = frozenset({"rank_distance", "rank_distance_bound", "rank_distance_excess", "worst_rank"})
+
+
+def language_bias(ranking: Ranking, cutoff: int = SHARE_CUTOFF) -> dict[str, ScoreArray]:
+    """Bias of every query of a multilingual task, float64 [queries]; NaN where a value is not defined.
+
+    - ``rank_distance``: rank of the worst-ranked relevant passage minus that of the best-ranked one (Huang et al.
+      2023, arXiv 2305.09025). Defined where every relevant passage has a rank; else NaN.
+    - ``rank_distance_bound``: a lower bound of it, always defined: a relevant passage that was not retrieved ranks
+      below all that were. Equal to it where it is defined.
+    - ``rank_distance_floor``: what no ranking can go below, relevant passages - 1.
+    - ``rank_distance_excess``: distance minus floor.
+    - ``worst_rank``: rank of the worst-ranked relevant passage.
+    - ``same_language_share@k``: share of passages in the query's language among the first k.
+    - ``same_language_lift@k``: that share over the language's share of the pool; 1 is no preference.
+    """
+    task = ranking.task
+    n = len(task.rows)
+    relevant = task.judged.grade > 0
+    query, rank = task.judged.query[relevant], ranking.ranks[relevant]
+    count = np.bincount(query, minlength=n)
+    ranked = np.bincount(query, weights=rank > 0, minlength=n)
+    worst = np.zeros(n, dtype=np.int64)
+    np.maximum.at(worst, query, rank)
+    best = np.full(n, task.n_passages + 1, dtype=np.int64)
+    np.minimum.at(best, query[rank > 0], rank[rank > 0])
+    whole = (ranked == count) & (count > 0)
+    distance = np.where(whole, worst - best, np.nan)
+    floor = np.maximum(count - 1, 0).astype(np.float64)
+    # those missing come after everything retrieved, one after the other
+    below = ranking.hits.counts + (count - ranked)
+    bound = np.where(whole, worst - best, np.where(ranked > 0, np.maximum(below - best, floor), floor))
+    share, lift = _same_language(ranking, cutoff)
+    return {
+        "rank_distance": distance,
+        "rank_distance_bound": bound,
+        "rank_distance_floor": floor,
+        "rank_distance_excess": distance - floor,
+        "worst_rank": np.where(whole, worst, np.nan),
+        f"same_language_share@{cutoff}": share,
+        f"same_language_lift@{cutoff}": lift,
+    }
+
+
+def _same_language(ranking: Ranking, cutoff: int) -> tuple[ScoreArray, ScoreArray]:
+    task = ranking.task
+    n = len(task.rows)
+    begin, end = task.own_language_columns
+    first = ranking.hits.cut(cutoff)
+    own = (first.passages >= begin) & (first.passages < end)
+    retrieved = first.counts
+    # with fewer than k passages retrieved the share is that of those there are; with none it is not defined
+    share = np.full(n, np.nan)
+    np.divide(np.bincount(first.query, weights=own, minlength=n), retrieved, out=share, where=retrieved > 0)
+    return share, share / ((end - begin) / task.n_passages)
+
+
+@dataclass(frozen=True)
+class Peer:
+    """Probability of equal expected rank over the languages of the relevant passages (arXiv 2405.00978).
+
+    ``peer`` is the p value of a Kruskal-Wallis test that the ranks of relevant passages do not depend on their
+    language: 1 is perfectly fair, 0 is biased beyond doubt. The ranks of all queries are pooled: with one relevant
+    passage a language the value of a single query is the same for every ranking. As any p value it sinks with
+    the number of queries; ``epsilon_squared`` is the size of the effect, the share of the ranks' variance that
+    the language explains (0 to 1).
+    """
+
+    peer: float
+    epsilon_squared: float
+
+
+def peer(ranking: Ranking) -> Peer | None:
+    """PEER of a multilingual ranking; None with passages that have no rank, or fewer than two languages."""
+    from scipy.stats import kruskal
+
+    task = ranking.task
+    relevant = task.judged.grade > 0
+    ranks = ranking.ranks[relevant]
+    if not np.all(ranks > 0):
+        return None
+    ends = np.cumsum([len(block) for block in task.blocks])
+    language = np.searchsorted(ends, task.judged.passage[relevant], side="right")
+    samples = [ranks[language == index] for index in np.unique(language)]
+    if len(samples) < 2 or np.all(ranks == ranks[0]):
+        return None
+    found = kruskal(*samples)
+    return Peer(float(found.pvalue), float(found.statistic / (len(ranks) - 1)))
+
+
+def reciprocal_ranks_by_language(ranking: Ranking) -> dict[str, float]:
+    """Mean reciprocal rank in the pool of the best relevant passage of each language: a row of the language matrix.
+
+    Queries without a relevant passage in a language do not count for it; a passage without a rank counts 0.
+    """
+    task = ranking.task
+    found: dict[str, float] = {}
+    begin = 0
+    for block in task.blocks:
+        end = begin + len(block)
+        inside = (task.judged.grade > 0) & (task.judged.passage >= begin) & (task.judged.passage < end)
+        if inside.any():
+            found[block.language] = _mean_best(task.judged.query[inside], ranking.ranks[inside], len(task.rows))
+        begin = end
+    return found
+
+
+def _mean_best(query: IntArray, ranks: IntArray, n_queries: int) -> float:
+    inverse = np.divide(1.0, ranks, out=np.zeros(len(ranks)), where=ranks > 0)
+    best = np.zeros(n_queries)
+    np.maximum.at(best, query, inverse)
+    asked = np.bincount(query, minlength=n_queries) > 0
+    return float(best[asked].mean())

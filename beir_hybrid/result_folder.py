@@ -1,0 +1,205 @@
+"""The folder of an evaluation: filled task by task, so that interrupted work goes on where it stopped."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from beir_hybrid.errors import ResultsError
+from beir_hybrid.files import write_json, written_whole
+from beir_hybrid.results import PER_QUERY_FILE, RESULTS_FILE, RUNS_FILE, Results, read_results
+from beir_hybrid.retrieval.base import Ranking
+from beir_hybrid.settings import Task
+from beir_hybrid.types import Hits, IntArray, ScoreArray
+
+_INPUTS_FILE = "inputs.json"
+_PARTS = "parts"
+
+
+@dataclass(frozen=True, eq=False)
+class TaskScores:
+    """What was measured on one task: metrics by query, passages retrieved by query, metrics over all queries."""
+
+    per_query: Mapping[str, ScoreArray]
+    retrieved: IntArray
+    overall: Mapping[str, float | None]
+    matrix_row: Mapping[str, float]
+
+
+class ResultFolder:
+    """Where results go; without a path they stay in memory and no run is kept."""
+
+    def __init__(self, path: Path | None, complete: bool) -> None:
+        self.path = path
+        self.complete = complete
+        self._scores: dict[str, TaskScores] = {}
+
+    @classmethod
+    @contextlib.contextmanager
+    def opened(cls, path: Path | None, inputs: Mapping[str, Any]) -> Iterator[ResultFolder]:
+        """The folder for these inputs.
+
+        Raises:
+            ResultsError: it holds results of other inputs, or something else.
+        """
+        if path is None:
+            yield cls(None, False)
+            return
+        # through JSON, so that what is compared is what a file can hold
+        wanted = json.loads(json.dumps(dict(inputs)))
+        record = path / _INPUTS_FILE
+        if record.exists():
+            try:
+                before = json.loads(record.read_text(encoding="utf-8"))
+            except json.JSONDecodeError as error:
+                raise ResultsError(f"{record}:{error.lineno}: not valid JSON; choose another --out folder") from error
+            differences = _differences(before, wanted)
+            if differences:
+                raise ResultsError(
+                    f"{path} holds results of other inputs: {'; '.join(differences)}; choose another --out folder"
+                )
+        else:
+            if path.exists() and (not path.is_dir() or any(path.iterdir())):
+                raise ResultsError(f"{path} exists and is not a results folder; choose another --out folder")
+            write_json(record, wanted)
+        yield cls(path, (path / RESULTS_FILE).exists())
+
+    def results(self) -> Results:
+        return read_results(self.path or Path())
+
+    def _part(self, task: Task) -> Path:
+        return (self.path or Path()) / _PARTS / f"{task.name.replace(':', '.')}.npz"
+
+    def has(self, task: Task) -> bool:
+        return self.path is not None and self._part(task).exists()
+
+    def add(self, ranking: Ranking, scores: TaskScores) -> None:
+        """Keep one task's ranking and scores; from here on an interrupt does not lose them."""
+        if self.path is None:
+            self._scores[ranking.task.name] = scores
+            return
+        extra = json.dumps({"overall": dict(scores.overall), "matrix_row": dict(scores.matrix_row)})
+        with written_whole(self._part(ranking.task)) as part, part.open("wb") as out:
+            np.savez(
+                out,
+                allow_pickle=False,
+                indptr=ranking.hits.indptr,
+                passages=ranking.hits.passages,
+                scores=ranking.hits.scores,
+                retrieved=scores.retrieved,
+                extra=np.array(extra),
+                **{f"metric {name}": values for name, values in scores.per_query.items()},
+            )
+
+    def scores_of(self, task: Task) -> TaskScores:
+        if self.path is None:
+            return self._scores[task.name]
+        with np.load(self._part(task)) as part:
+            extra = json.loads(str(part["extra"]))
+            per_query = {
+                key.removeprefix("metric "): part[key] for key in part.files if key.startswith("metric ")
+            }
+            return TaskScores(per_query, part["retrieved"], extra["overall"], extra["matrix_row"])
+
+    def _hits_of(self, task: Task) -> Hits:
+        with np.load(self._part(task)) as part:
+            return Hits(part["indptr"], part["passages"], part["scores"])
+
+    def finish(self, results: Results, tasks: Sequence[Task], *, trec: bool) -> None:
+        """Gather the parts into the files people read; ``results.json`` comes last and marks the folder complete."""
+        if self.path is None:
+            return
+        with written_whole(self.path / PER_QUERY_FILE) as part:
+            self._write_per_query(part, tasks)
+        with written_whole(self.path / RUNS_FILE) as part:
+            self._write_runs(part, tasks)
+        if trec:
+            for task in tasks:
+                with written_whole(self.path / "trec" / f"{task.name.replace(':', '.')}.trec") as part:
+                    write_trec(part, task, self._hits_of(task), results.name)
+        results.write(self.path)
+        shutil.rmtree(self.path / _PARTS, ignore_errors=True)
+
+    def _write_per_query(self, path: Path, tasks: Sequence[Task]) -> None:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        parts = [self.scores_of(task) for task in tasks]
+        names = list(dict.fromkeys(name for part in parts for name in part.per_query))
+        text, number = pa.dictionary(pa.int32(), pa.string()), pa.float64()
+        fields = [*((name, text) for name in _KEYS), ("query_id", pa.string()), ("group", pa.string())]
+        fields += [("retrieved", pa.int64()), *((name, number) for name in names)]
+        schema = pa.schema(fields)
+        with pq.ParquetWriter(path, schema, compression="zstd") as writer:
+            for task, part in zip(tasks, parts, strict=True):
+                n = len(task.rows)
+                columns = [_constant(value, n) for value in task.key]
+                columns += [pa.array(task.query_ids), pa.array([task.queries.groups[row] for row in task.rows])]
+                columns.append(pa.array(part.retrieved))
+                for name in names:
+                    values = part.per_query.get(name, np.full(n, np.nan))
+                    columns.append(pa.array(values, from_pandas=True))  # NaN: not defined
+                writer.write_table(pa.table(columns, schema=schema))
+
+    def _write_runs(self, path: Path, tasks: Sequence[Task]) -> None:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        text = pa.dictionary(pa.int32(), pa.string())
+        fields = [(name, text) for name in (*_KEYS, "query_id", "passage_id")]
+        schema = pa.schema([*fields, ("rank", pa.int32()), ("score", pa.float32())])
+        passage_ids: dict[tuple[str, ...], Any] = {}
+        with pq.ParquetWriter(path, schema, compression="zstd", compression_level=1) as writer:
+            for task in tasks:
+                hits = self._hits_of(task)
+                corpus = tuple(block.language for block in task.blocks)
+                if corpus not in passage_ids:
+                    passage_ids[corpus] = pa.array(task.passage_ids)
+                columns = [_constant(value, len(hits.passages)) for value in task.key]
+                columns.append(pa.DictionaryArray.from_arrays(hits.query.astype(np.int32), pa.array(task.query_ids)))
+                columns.append(pa.DictionaryArray.from_arrays(hits.passages, passage_ids[corpus]))
+                columns += [pa.array(hits.rank.astype(np.int32)), pa.array(hits.scores)]
+                writer.write_table(pa.table(columns, schema=schema))
+
+
+_KEYS = ("setting", "query_language", "corpus_language")
+
+
+def _constant(value: str, n: int) -> Any:
+    import pyarrow as pa
+
+    return pa.DictionaryArray.from_arrays(np.zeros(n, dtype=np.int32), pa.array([value]))
+
+
+def write_trec(path: Path, task: Task, hits: Hits, name: str) -> None:
+    """A run in TREC's format; scores with the nine digits that tell every float32 apart."""
+    tag = "_".join(name.split()) or "run"
+    columns = (hits.query.tolist(), hits.passages.tolist(), hits.rank.tolist(), hits.scores.tolist())
+    with path.open("w", encoding="utf-8", newline="\n") as out:
+        out.writelines(
+            f"{task.query_ids[query]} Q0 {task.passage_ids[passage]} {rank} {score:.9g} {tag}\n"
+            for query, passage, rank, score in zip(*columns, strict=True)
+        )
+
+
+def _differences(before: Mapping[str, Any], now: Mapping[str, Any], prefix: str = "") -> list[str]:
+    found = []
+    for key in sorted({*before, *now}):
+        old, new = before.get(key), now.get(key)
+        if isinstance(old, dict) and isinstance(new, dict):
+            found += _differences(old, new, f"{prefix}{key}.")
+        elif old != new:
+            found.append(f"{prefix}{key} was {_short(old)} and is now {_short(new)}")
+    return found
+
+
+def _short(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= 60 else f"{text[:57]}..."
