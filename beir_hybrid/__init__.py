@@ -1,1 +1,63 @@
-"""Does a retriever serve every language equally? (filled below)"""
+"""Does a retriever serve every language equally?
+
+Monolingual, cross-lingual and multilingual evaluation for the BEIR ecosystem, with the language bias of the pooled
+ranking. The names below are imported when they are first used, so that ``import beir_hybrid`` stays light.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from beir_hybrid.datasets import list_datasets as list_datasets
+    from beir_hybrid.datasets import load_dataset as load_dataset
+    from beir_hybrid.datasets.dataset import Dataset as Dataset
+    from beir_hybrid.errors import BeirHybridError as BeirHybridError
+    from beir_hybrid.evaluate import evaluate as evaluate
+    from beir_hybrid.results import Results as Results
+    from beir_hybrid.results import read_results as read_results
+    from beir_hybrid.retrieval.base import Ranking as Ranking
+    from beir_hybrid.retrieval.base import Retriever as Retriever
+    from beir_hybrid.retrieval.beir_search import BeirSearchRetriever as BeirSearchRetriever
+    from beir_hybrid.retrieval.bm25.retriever import BM25Retriever as BM25Retriever
+    from beir_hybrid.retrieval.dense import DenseRetriever as DenseRetriever
+    from beir_hybrid.retrieval.run_files import RunFileRetriever as RunFileRetriever
+    from beir_hybrid.settings import Task as Task
+    from beir_hybrid.types import Passages as Passages
+    from beir_hybrid.types import Queries as Queries
+
+_HOMES = {
+    "BM25Retriever": "beir_hybrid.retrieval.bm25.retriever",
+    "BeirHybridError": "beir_hybrid.errors",
+    "BeirSearchRetriever": "beir_hybrid.retrieval.beir_search",
+    "Dataset": "beir_hybrid.datasets.dataset",
+    "DenseRetriever": "beir_hybrid.retrieval.dense",
+    "Passages": "beir_hybrid.types",
+    "Queries": "beir_hybrid.types",
+    "Ranking": "beir_hybrid.retrieval.base",
+    "Results": "beir_hybrid.results",
+    "Retriever": "beir_hybrid.retrieval.base",
+    "RunFileRetriever": "beir_hybrid.retrieval.run_files",
+    "Task": "beir_hybrid.settings",
+    "evaluate": "beir_hybrid.evaluate",
+    "list_datasets": "beir_hybrid.datasets",
+    "load_dataset": "beir_hybrid.datasets",
+    "read_results": "beir_hybrid.results",
+}
+
+__all__ = sorted(_HOMES)  # noqa: PLE0605  # a list of strings, derived so that it cannot fall behind
+__version__ = "0.1.0"
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module 'beir_hybrid' has no attribute {name!r}")
+    value = getattr(importlib.import_module(home), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOMES})

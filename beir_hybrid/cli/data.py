@@ -1,0 +1,114 @@
+"""``beir-hybrid datasets``, ``fetch`` and ``export``."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from beir_hybrid.cli.options import add_dataset_options
+
+
+def add_commands(commands: Any) -> None:
+    listing = commands.add_parser("datasets", help="the data sets there are, and where their files are")
+    listing.add_argument("--json", action="store_true", help="as JSON")
+    listing.add_argument("--data-dir", type=Path, metavar="DIR", help="look for files here")
+    listing.set_defaults(run=run_datasets)
+
+    fetch = commands.add_parser("fetch", help="download a data set's published files")
+    fetch.add_argument("dataset", metavar="DATASET")
+    add_dataset_options(fetch)
+    fetch.set_defaults(run=run_fetch)
+
+    export = commands.add_parser(
+        "export", help="write one setting as a plain BEIR folder",
+        description="Write one setting as a plain BEIR folder: corpus.jsonl, queries.jsonl, qrels/SPLIT.tsv.",
+    )  # fmt: skip
+    export.add_argument("dataset", metavar="DATASET")
+    export.add_argument("folder", type=Path, metavar="DIR")
+    export.add_argument("--setting", required=True, metavar="S", help="mono:de, cross:de-en (query language first) or multi:de")
+    add_dataset_options(export)
+    export.set_defaults(run=run_export)
+
+
+def dataset_record(name: str, data_dir: Path | None) -> dict[str, Any]:
+    """What `datasets` says of one data set."""
+    from beir_hybrid.datasets import get_source
+    from beir_hybrid.datasets.source import FileSource
+    from beir_hybrid.errors import DatasetError
+
+    source = get_source(name)
+    record: dict[str, Any] = {
+        "name": name,
+        "summary": source.summary,
+        "languages": list(source.languages),
+        "splits": list(source.splits),
+        "licence": {"name": source.licence.name, "url": source.licence.url, "note": source.licence.note},
+    }
+    if not isinstance(source, FileSource):
+        return {**record, "files": "in the package", "path": None, "missing_languages": []}
+    try:
+        root = source.root(data_dir)
+    except DatasetError:
+        return {**record, "files": "not there", "path": str(data_dir), "missing_languages": list(source.languages)}
+    lacking = [language for language in source.languages if source.missing(root.path, [language], source.splits[0])]
+    state = "complete" if not lacking else "not there" if len(lacking) == len(source.languages) else "partly there"
+    return {**record, "files": state, "path": str(root.path), "missing_languages": lacking}
+
+
+def run_datasets(args: argparse.Namespace) -> int:
+    from beir_hybrid.datasets import list_datasets
+
+    records = [dataset_record(name, args.data_dir) for name in list_datasets()]
+    if args.json:
+        sys.stdout.write(json.dumps(records, ensure_ascii=False, indent=1) + "\n")
+        return 0
+    for record in records:
+        where = f" ({record['path']})" if record["path"] else ""
+        note = f" {record['licence']['note']}" if record["licence"]["note"] else ""
+        sys.stdout.write(
+            f"{record['name']}\n"
+            f"  {record['summary']}\n"
+            f"  languages  {' '.join(record['languages'])}\n"
+            f"  splits     {' '.join(record['splits'])}\n"
+            f"  licence    {record['licence']['name']}{note}\n"
+            f"  files      {record['files']}{where}\n"
+        )
+    return 0
+
+
+def run_fetch(args: argparse.Namespace) -> int:
+    from beir_hybrid.datasets import get_source
+    from beir_hybrid.datasets.source import FileSource, check_selection
+    from beir_hybrid.locations import cache_dir
+
+    source = get_source(args.dataset)
+    languages, split = check_selection(source, args.languages, args.split)
+    if not isinstance(source, FileSource):
+        sys.stderr.write(f"{source.name} needs no download\n")
+        return 0
+    base = args.data_dir.expanduser() if args.data_dir else cache_dir() / "data"
+    for path in source.fetch(base / source.name, languages, split):
+        sys.stdout.write(f"{path}\n")
+    return 0
+
+
+def run_export(args: argparse.Namespace) -> int:
+    from beir_hybrid.datasets import get_source, load_dataset
+    from beir_hybrid.settings import parse_task_name
+
+    # only the languages the setting needs: a German folder asks for no Thai file
+    setting, query, passage = parse_task_name(args.setting, get_source(args.dataset).languages)
+    languages = args.languages
+    if languages is None and setting != "multi":
+        languages = [query, passage] if passage else [query]
+    dataset = load_dataset(args.dataset, args.data_dir, languages, args.split)
+    task = dataset.task(args.setting)
+    sys.stdout.write(f"{task.export(args.folder)}\n")
+    sys.stderr.write(
+        f"{task.name} of {dataset.name}: {task.n_passages:,} passages, {len(task.rows):,} queries, "
+        f"{len(task.judged):,} judgments. Licence: {dataset.licence.name} {dataset.licence.note}\n"
+    )
+    return 0

@@ -1,0 +1,87 @@
+"""``beir-hybrid evaluate``: all settings of a data set for one retriever."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+from beir_hybrid.cli.options import add_dataset_options, positive
+
+
+def add_command(commands: Any) -> None:
+    parser = commands.add_parser(
+        "evaluate",
+        help="measure a retriever in every language setting",
+        description="Measure a retriever in the monolingual, cross-lingual and multilingual settings of a data set.",
+    )
+    parser.add_argument("dataset", metavar="DATASET", help="a registered data set, see: beir-hybrid datasets")
+    retriever = parser.add_mutually_exclusive_group(required=True)
+    retriever.add_argument("--model", metavar="NAME_OR_PATH", help="a sentence-transformers model")
+    retriever.add_argument(
+        "--bm25", nargs="?", const="language", choices=("language", "standard", "translated"),
+        help="Lucene BM25: language (an analyzer for each language; the default), standard (one analyzer for all), "
+        "translated (each corpus is asked the parallel query in its own language: an upper bound)",
+    )  # fmt: skip
+    retriever.add_argument("--run", type=Path, metavar="FILE", dest="run_file", help="a TREC, ranx JSON or parquet run")
+    parser.add_argument("--settings", metavar="S,S", help="mono, cross, multi (default: all the data set has)")
+    add_dataset_options(parser)
+    parser.add_argument(
+        "--metrics", metavar="M,M",
+        help="map, ndcg@k, recall@k, precision@k, mrr@k, hit_rate@k; map and mrr also without @k "
+        "(default: map,ndcg@10,recall@1,recall@10,recall@100,mrr@10)",
+    )  # fmt: skip
+    parser.add_argument("--query-prompt", metavar="T", help="put before every query (default: the model's own)")
+    parser.add_argument("--passage-prompt", metavar="T", help="put before every passage (default: the model's own)")
+    parser.add_argument("--batch-size", type=positive, default=32, metavar="N", help="texts encoded at a time")
+    parser.add_argument("--device", metavar="D", help="where the model runs, such as cpu or cuda (default: the best there is)")
+    parser.add_argument("--k1", type=float, default=0.9, help="BM25's k1 (default %(default)s)")
+    parser.add_argument("--b", type=float, default=0.4, help="BM25's b (default %(default)s)")
+    parser.add_argument(
+        "--top-k", type=positive, metavar="N",
+        help="passages kept for each query (default: dense 100, measured at full depth all the same; BM25 1000)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--with-paragraph", action="store_true", help="XQuAD-R, MLQA-R: a passage is its sentence and the paragraph around it"
+    )
+    parser.add_argument("--name", metavar="NAME", help="what the results call the retriever")
+    parser.add_argument("--trec", action="store_true", help="also write the runs as TREC files")
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="the results folder; an existing one is resumed")
+    parser.set_defaults(run=run, parser=parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    from beir_hybrid.datasets import load_dataset
+    from beir_hybrid.evaluate import evaluate
+    from beir_hybrid.metrics.measures import parse_metrics
+    from beir_hybrid.settings import parse_settings
+    from beir_hybrid.table import render_table
+
+    prompts = {"query_prompt": args.query_prompt, "passage_prompt": args.passage_prompt}
+    for option, value in prompts.items():
+        if value is not None and args.model is None:
+            args.parser.error(f"--{option.replace('_', '-')} needs --model")
+    # what is quickly found wrong is said before anything is loaded
+    parse_metrics(args.metrics)
+    parse_settings(args.settings)
+    options = {"with_paragraph": True} if args.with_paragraph else {}
+    dataset = load_dataset(args.dataset, args.data_dir, args.languages, args.split, **options)
+    retriever = _retriever(args, prompts)
+    results = evaluate(
+        dataset, retriever, settings=args.settings, metrics=args.metrics, top_k=args.top_k, name=args.name,
+        out=args.out, trec=args.trec,
+    )  # fmt: skip
+    sys.stdout.write(render_table(results) + "\n")
+    sys.stderr.write(f"\nresults: {args.out}/results.json, per_query.parquet, runs.parquet\n")
+    return 0
+
+
+def _retriever(args: argparse.Namespace, prompts: dict[str, str | None]) -> Any:
+    from beir_hybrid.retrieval import build_retriever
+
+    if args.model is not None:
+        return build_retriever("dense", args.model, batch_size=args.batch_size, device=args.device, **prompts)
+    if args.run_file is not None:
+        return build_retriever("run", args.run_file)
+    return build_retriever("bm25", variant=args.bm25, k1=args.k1, b=args.b)

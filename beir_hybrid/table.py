@@ -1,0 +1,92 @@
+"""Results as a table a person reads in a terminal: a row a query language, the settings side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from beir_hybrid.results import Results, mean_or_none
+from beir_hybrid.types import SETTINGS
+
+# what is worth a column, in this order, where it was measured
+_COLUMNS = {
+    "mono": ("map", "ndcg@10", "recall@1", "recall@100"),
+    "cross": ("map", "recall@1"),
+    "multi": ("map", "recall@10", "rank_distance", "same_language_share@10"),
+}
+_HEADS = {"rank_distance": "rank dist", "rank_distance_bound": "rank dist", "same_language_share@10": "same@10"}
+
+
+def render_table(results: Results) -> str:
+    """The results as text; a number is rounded here and nowhere else.
+
+    A rank distance that is not defined (a relevant passage has no rank) shows as its lower bound, ``>=``.
+    """
+    settings = [setting for setting in SETTINGS if setting in results.summary]
+    languages = sorted({score.query_language for score in results.scores})
+    columns = [(setting, metric) for setting in settings for metric in _shown(results, setting)]
+    values: dict[tuple[str, str, str], list[float | None]] = {}
+    for score in results.scores:
+        values.setdefault((score.setting, score.metric, score.query_language), []).append(score.value)
+
+    def cell(setting: str, metric: str, rows: Sequence[str]) -> str:
+        found = [mean_or_none(values[key]) for row in rows if (key := (setting, metric, row)) in values]
+        if metric == "rank_distance" and found and mean_or_none(found) is None:
+            bound = cell(setting, "rank_distance_bound", rows)
+            return f">={bound}" if bound != "-" else "-"
+        return _number(mean_or_none(found), metric)
+
+    body = [[language, *(cell(s, m, [language]) for s, m in columns)] for language in languages]
+    if len(languages) > 1:
+        body.append(["mean", *(cell(s, m, languages) if s != "cross" else _pair_mean(results, m) for s, m in columns)])
+    heads = ["", *(_HEADS.get(metric, metric) for _, metric in columns)]
+    widths = [max(len(row[i]) for row in [heads, *body]) for i in range(len(heads))]
+    spans = {
+        setting: sum(widths[i + 1] + 2 for i, (s, _) in enumerate(columns) if s == setting) - 2 for setting in settings
+    }
+    top = " " * widths[0] + "".join("  " + f" {setting} ".center(span, "-") for setting, span in spans.items())
+    lines = [top.rstrip()]
+    for row in [heads, *body]:
+        cells = [row[0].ljust(widths[0]), *(value.rjust(width) for value, width in zip(row[1:], widths[1:], strict=True))]
+        lines.append("  ".join(cells).rstrip())
+    return "\n".join([_title(results), "", *lines, *_notes(results)])
+
+
+def _shown(results: Results, setting: str) -> list[str]:
+    measured = results.summary[setting]
+    fixed = [metric for metric in _COLUMNS[setting] if metric in measured]
+    ranking = [m for m in measured if m.split("@")[0] in ("map", "ndcg", "recall", "precision", "mrr", "hit_rate")]
+    asked_for = [metric for metric in ranking if metric not in fixed]
+    # metrics that were asked for beyond the usual ones must not be hidden; the usual ones do not fill the screen
+    usual = {"mrr@10", "recall@10", "ndcg@10", "recall@1", "recall@100", "map"}
+    return [*fixed, *(metric for metric in asked_for if metric not in usual or not fixed)]
+
+
+def _pair_mean(results: Results, metric: str) -> str:
+    return _number(results.value("cross", metric), metric)
+
+
+def _number(value: float | None, metric: str) -> str:
+    if value is None:
+        return "-"
+    return f"{value:.0f}" if metric.startswith(("rank_distance", "worst_rank")) else f"{value:.3f}"
+
+
+def _title(results: Results) -> str:
+    tasks = len({(s.setting, s.query_language, s.corpus_language) for s in results.scores})
+    return f"{results.name} on {results.dataset} ({results.split}): {tasks} settings"
+
+
+def _notes(results: Results) -> list[str]:
+    notes = [""]
+    if "cross" in results.summary:
+        notes.append("cross: mean over the passage languages; its last row is the mean over the ordered pairs")
+    multi = results.summary.get("multi", {})
+    if "rank_distance_bound" in multi and multi.get("rank_distance") is None:
+        notes.append("rank dist >=: lower bound, some relevant passages were not retrieved and have no rank")
+    missing = {s.setting: 0 for s in results.scores}
+    for key in {(s.setting, s.query_language, s.corpus_language, s.missing_queries) for s in results.scores}:
+        missing[key[0]] += key[3]
+    counted = [f"{setting} {count:,}" for setting, count in missing.items() if count]
+    if counted:
+        notes.append(f"queries for which nothing was retrieved (they score 0): {', '.join(counted)}")
+    return notes if len(notes) > 1 else []
