@@ -1,0 +1,130 @@
+"""Writing a Lucene index: passages in a given order, one thread or several, one Lucene document number each."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from beir_hybrid.errors import RetrieverError
+from beir_hybrid.retrieval.bm25.analyzers import AnalyzerSpec
+from beir_hybrid.retrieval.bm25.java import cast, detach_thread, java_class, java_text
+
+FIELD = "contents"  # the name Anserini uses
+_BUFFER_MB = 256.0  # Anserini's 2048 does not fit the default heap of a machine with 8 GB
+_STEP = 1000
+_PER_THREAD = 20_000  # below that, splitting costs more than it saves
+
+
+def write_index(
+    folder: Path,
+    texts: Sequence[str],
+    order: NDArray[np.int32],
+    analyzer: AnalyzerSpec,
+    *,
+    threads: int = 1,
+    progress: Callable[[int], None] | None = None,
+) -> None:
+    """Index ``texts[order[0]], texts[order[1]], ...``: Lucene's document number is the place in ``order``.
+
+    With several threads each writes a stretch of ``order`` by itself; the stretches are then joined in order.
+    Only terms and their frequencies are kept, no text. Raises RetrieverError with Lucene's reason if it cannot.
+    """
+    from jnius import JavaException
+
+    told = progress or _silent
+    pieces = max(1, min(threads, len(order) // _PER_THREAD))
+    try:
+        if pieces == 1:
+            _write_stretch(folder, texts, order, analyzer, told)
+        else:
+            _write_pieces(folder, texts, np.array_split(order, pieces), analyzer, told)
+    except JavaException as error:
+        reason = str(error).splitlines()[0].removeprefix("JVM exception occurred: ")
+        raise RetrieverError(f"Lucene could not write the index in {folder}: {reason}") from error
+
+
+def _silent(_: int) -> None:
+    return
+
+
+def _write_pieces(
+    folder: Path,
+    texts: Sequence[str],
+    stretches: list[NDArray[np.int32]],
+    analyzer: AnalyzerSpec,
+    told: Callable[[int], None],
+) -> None:
+    parts = [folder.with_name(f"{folder.name}-{number}") for number in range(len(stretches))]
+
+    def write(part: Path, stretch: NDArray[np.int32]) -> None:
+        try:
+            _write_stretch(part, texts, stretch, analyzer, told)
+        finally:
+            detach_thread()
+
+    with ThreadPoolExecutor(len(parts)) as pool:
+        list(pool.map(write, parts, stretches))
+    writer = _open_writer(folder, analyzer)
+    try:
+        writer.addIndexes([_directory(part) for part in parts])
+        writer.commit()
+    finally:
+        writer.rollback()  # closes; what was committed stays
+    for part in parts:
+        shutil.rmtree(part)
+
+
+def _write_stretch(
+    folder: Path,
+    texts: Sequence[str],
+    order: NDArray[np.int32],
+    analyzer: AnalyzerSpec,
+    told: Callable[[int], None],
+) -> None:
+    prepare = analyzer.preparer()
+    writer = _open_writer(folder, analyzer)
+    try:
+        document, field = _document()
+        for start in range(0, len(order), _STEP):
+            step = order[start : start + _STEP].tolist()
+            for position in step:
+                text = texts[position]
+                field.setStringValue(java_text(prepare(text) if prepare else text))
+                writer.addDocument(document)
+            told(len(step))
+        writer.commit()
+    finally:
+        writer.rollback()
+
+
+def _open_writer(folder: Path, analyzer: AnalyzerSpec) -> Any:
+    config = java_class("org.apache.lucene.index.IndexWriterConfig")(analyzer.build())
+    config.setRAMBufferSizeMB(_BUFFER_MB)
+    # Joins neighbouring segments only, so the order of the documents survives; the default one reorders.
+    config.setMergePolicy(java_class("org.apache.lucene.index.LogDocMergePolicy")())
+    return java_class("org.apache.lucene.index.IndexWriter")(_directory(folder), config)
+
+
+def _directory(folder: Path) -> Any:
+    return java_class("org.apache.lucene.store.FSDirectory").open(
+        java_class("java.io.File")(str(folder)).toPath()
+    )
+
+
+def _document() -> tuple[Any, Any]:
+    """A document and its one field, to be filled again for every passage."""
+    kind = java_class("org.apache.lucene.document.FieldType")()
+    kind.setTokenized(True)
+    kind.setIndexOptions(java_class("org.apache.lucene.index.IndexOptions").DOCS_AND_FREQS)
+    kind.freeze()
+    empty = cast("java.lang.CharSequence", java_class("java.lang.String")(""))
+    field = java_class("org.apache.lucene.document.Field")(FIELD, empty, kind)
+    document = java_class("org.apache.lucene.document.Document")()
+    document.add(field)
+    return document, field
