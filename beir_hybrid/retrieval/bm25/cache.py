@@ -22,7 +22,7 @@ _STALE_AFTER = (
 
 
 def content_key(ids: Sequence[str], texts: Sequence[str], settings: Mapping[str, Any]) -> str:
-    """The sha256 of ids, texts and settings, in order; lengths are hashed too, so no two inputs run together."""
+    """The sha256 of settings, ids and texts, in order; lengths too, so that no two inputs run together."""
     digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
     for passage_id, text in zip(ids, texts, strict=True):
         for value in (passage_id, text):
@@ -35,9 +35,9 @@ def content_key(ids: Sequence[str], texts: Sequence[str], settings: Mapping[str,
 def open_or_build(folder: Path, build: Callable[[Path], Mapping[str, Any]]) -> dict[str, Any]:
     """The contents of ``meta.json`` in ``folder``, which is built first if it is not there.
 
-    ``build`` fills the temporary folder it is given and returns what to put into ``meta.json``. Whatever ends it
-    (an error, Ctrl-C, a full disk), nothing of it stays. Of two processes that build the same folder the first to
-    finish wins and the other takes its result.
+    ``build`` fills the temporary folder it is given and returns what to put into ``meta.json``. Whatever
+    ends it (an error, Ctrl-C, a full disk), nothing of it stays. Of two processes that build the same
+    folder the first to finish wins and the other takes its result.
     """
     meta = folder / META
     if not meta.exists():

@@ -1,14 +1,14 @@
 """A Lucene index of passages, kept on disk by its content, and bag-of-words BM25 search in it.
 
-Passages are indexed in descending order of their ids and Lucene breaks ties by its own document number, so its
-order *is* trec_eval's (score descending, then id descending) and a cut at ``top_k`` keeps the right ones of equal
-passages, without fetching more than asked for.
+Passages are indexed in descending order of their ids and Lucene breaks ties by its own document number, so
+its order *is* trec_eval's (score descending, then id descending) and a cut at ``top_k`` keeps the right
+ones of equal passages, without fetching more than asked for.
 """
 
 from __future__ import annotations
 
+import itertools
 import json
-import operator
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -21,21 +21,33 @@ from numpy.typing import NDArray
 from beir_hybrid.errors import RetrieverError
 from beir_hybrid.retrieval.bm25 import cache
 from beir_hybrid.retrieval.bm25.analyzers import AnalyzerSpec
-from beir_hybrid.retrieval.bm25.java import cast, detach_thread, java_class, java_text, start_jvm, versions
-from beir_hybrid.retrieval.bm25.writer import FIELD, write_index
+from beir_hybrid.retrieval.bm25.java import (
+    cast,
+    detach_thread,
+    java_class,
+    java_errors,
+    java_text,
+    start_jvm,
+    versions,
+)
+from beir_hybrid.retrieval.bm25.writer import FIELD, lucene_directory, write_index
 
 FORMAT = 1  # raise it when what is on disk changes
 K1 = 0.9
 B = 0.4
 _INT_MAX = 2**31 - 1
 
+_Found = tuple[NDArray[np.int32], NDArray[np.float32]]  # one query's passages and scores
+_NO_PASSAGES: NDArray[np.int32] = np.empty(0, dtype=np.int32)
+_NO_SCORES: NDArray[np.float32] = np.empty(0, dtype=np.float32)
+
 
 @dataclass(frozen=True)
 class Hits:
     """What was found for each of Q queries, as one flat list cut by ``indptr``.
 
-    Query q's hits are ``passages[indptr[q]:indptr[q + 1]]`` with their ``scores``, in order: score descending,
-    then passage id descending.
+    Query q's hits are ``passages[indptr[q]:indptr[q + 1]]`` with their ``scores``, in order: score
+    descending, then passage id descending.
 
     Args:
         indptr: int64 (Q + 1,).
@@ -57,10 +69,10 @@ class LuceneIndex:
         self.analyzer = analyzer
         self.meta: dict[str, Any] = json.loads((folder / cache.META).read_text(encoding="utf-8"))
         self._order: NDArray[np.int32] = np.load(folder / "order.npy")  # Lucene's number -> position
-        directory = java_class("org.apache.lucene.store.FSDirectory").open(
-            java_class("java.io.File")(str(folder / "lucene")).toPath()
-        )
-        self._reader = java_class("org.apache.lucene.index.DirectoryReader").open(directory)
+        with java_errors(f"Lucene cannot read the index in {folder}; delete that folder to build it anew"):
+            self._reader = java_class("org.apache.lucene.index.DirectoryReader").open(
+                lucene_directory(folder / "lucene")
+            )
         self._built_analyzer = analyzer.build()
         self._prepare = analyzer.preparer()
         self._queries = java_class("io.anserini.search.query.BagOfWordsQueryGenerator")()
@@ -79,8 +91,8 @@ class LuceneIndex:
     ) -> LuceneIndex:
         """The index of these passages, from ``cache_dir`` or built into it.
 
-        The folder's name is the hash of ids, texts, analyzer and Lucene's version. An empty text is kept and never
-        found. ``texts`` is only read by position, so it may live on disk.
+        The folder's name is the hash of ids, texts, analyzer and Lucene's version. An empty text is kept
+        and never found. ``texts`` is only read by position, so it may live on disk.
 
         Args:
             ids: distinct passage ids.
@@ -120,8 +132,8 @@ class LuceneIndex:
     ) -> Hits:
         """The ``top_k`` best passages of each query among those that share a term with it.
 
-        A query is a bag of words: Lucene's query syntax means nothing, a word that stands twice counts twice, and
-        a query without terms (blank, or stop words only) finds nothing.
+        A query is a bag of words: Lucene's query syntax means nothing, a word that stands twice counts
+        twice, and a query without terms (blank, or stop words only) finds nothing.
         """
         if top_k < 1:
             raise RetrieverError(f"top_k is {top_k}; expected 1 or more")
@@ -130,18 +142,22 @@ class LuceneIndex:
         searcher = self._searcher(k1, b)
         limit = min(top_k, max(len(self), 1))
 
-        def search_slice(part: slice) -> list[tuple[list[int], list[float]]]:
+        def search_slice(part: slice) -> list[_Found]:
             return [self._search_one(searcher, query, limit) for query in queries[part]]
 
-        found = _in_threads(search_slice, len(queries), threads)
-        counts = np.fromiter((len(numbers) for numbers, _ in found), dtype=np.int64, count=len(found))
-        indptr = np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(counts)])
-        numbers = np.empty(int(indptr[-1]), dtype=np.int64)
-        scores = np.empty(int(indptr[-1]), dtype=np.float32)
-        for start, stop, (numbers_q, scores_q) in zip(indptr[:-1], indptr[1:], found, strict=True):
-            numbers[start:stop] = numbers_q
-            scores[start:stop] = scores_q
-        return Hits(indptr, self._order[numbers], scores)
+        with java_errors("Lucene could not search"):
+            found = _in_threads(search_slice, len(queries), threads)
+        indptr = np.zeros(len(found) + 1, dtype=np.int64)
+        np.cumsum([len(scores) for _, scores in found], out=indptr[1:])
+        return Hits(
+            indptr,
+            np.concatenate([_NO_PASSAGES, *(passages for passages, _ in found)]),
+            np.concatenate([_NO_SCORES, *(scores for _, scores in found)]),
+        )
+
+    def close(self) -> None:
+        """Let go of the files; the index must not be searched afterwards."""
+        self._reader.close()
 
     def _searcher(self, k1: float, b: float) -> Any:
         searchers = java_class("org.apache.lucene.search.IndexSearcher")
@@ -153,32 +169,31 @@ class LuceneIndex:
         searcher.setQueryCache(None)
         return searcher
 
-    def _search_one(self, searcher: Any, query: str, limit: int) -> tuple[list[int], list[float]]:
+    def _search_one(self, searcher: Any, query: str, limit: int) -> _Found:
         text = self._prepare(query) if self._prepare else query
         if not text.strip():
-            return [], []
+            return _NO_PASSAGES, _NO_SCORES
         terms = self._queries.buildQuery(FIELD, self._built_analyzer, java_text(text))
         found = self._results.fromTopDocs(searcher.search(terms, limit), searcher)
-        return found.lucene_docids, found.scores
+        numbers = np.asarray(found.lucene_docids, dtype=np.int32)
+        return self._order[numbers], np.asarray(found.scores, dtype=np.float32)
 
 
 def _descending(ids: Sequence[str]) -> NDArray[np.int32]:
     """Positions in descending order of their ids (by code point, which is trec_eval's byte order)."""
     order = sorted(range(len(ids)), key=ids.__getitem__, reverse=True)
-    for first, second in zip(order, order[1:], strict=False):
-        if operator.eq(ids[first], ids[second]):
+    for first, second in itertools.pairwise(order):
+        if ids[first] == ids[second]:
             raise RetrieverError(f"passage id {ids[first]!r} occurs twice; expected distinct ids")
     return np.asarray(order, dtype=np.int32)
 
 
-def _in_threads(
-    work: Callable[[slice], list[tuple[list[int], list[float]]]], size: int, threads: int
-) -> list[tuple[list[int], list[float]]]:
-    """``work`` over ``range(size)`` in order, cut into slices for that many threads (Java runs without the GIL)."""
+def _in_threads(work: Callable[[slice], list[_Found]], size: int, threads: int) -> list[_Found]:
+    """``work`` over ``range(size)``, in order, by that many threads (Java runs without the GIL)."""
     if threads <= 1 or size <= threads:
         return work(slice(0, size))
 
-    def in_thread(part: slice) -> list[tuple[list[int], list[float]]]:
+    def in_thread(part: slice) -> list[_Found]:
         try:
             return work(part)
         finally:

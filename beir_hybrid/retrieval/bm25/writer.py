@@ -1,19 +1,19 @@
-"""Writing a Lucene index: passages in a given order, one thread or several, one Lucene document number each."""
+"""Writing a Lucene index: passages in a given order, by one thread or several."""
 
 from __future__ import annotations
 
 import shutil
+import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import CancelledError, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from beir_hybrid.errors import RetrieverError
 from beir_hybrid.retrieval.bm25.analyzers import AnalyzerSpec
-from beir_hybrid.retrieval.bm25.java import cast, detach_thread, java_class, java_text
+from beir_hybrid.retrieval.bm25.java import cast, detach_thread, java_class, java_errors, java_text
 
 FIELD = "contents"  # the name Anserini uses
 _BUFFER_MB = 256.0  # Anserini's 2048 does not fit the default heap of a machine with 8 GB
@@ -32,21 +32,17 @@ def write_index(
 ) -> None:
     """Index ``texts[order[0]], texts[order[1]], ...``: Lucene's document number is the place in ``order``.
 
-    With several threads each writes a stretch of ``order`` by itself; the stretches are then joined in order.
-    Only terms and their frequencies are kept, no text. Raises RetrieverError with Lucene's reason if it cannot.
+    With several threads each writes a stretch of ``order`` by itself; the stretches are then joined in
+    order. Only terms and their frequencies are kept, no text. Raises RetrieverError with Lucene's reason if
+    it cannot.
     """
-    from jnius import JavaException
-
     told = progress or _silent
     pieces = max(1, min(threads, len(order) // _PER_THREAD))
-    try:
+    with java_errors(f"Lucene could not write the index in {folder}"):
         if pieces == 1:
             _write_stretch(folder, texts, order, analyzer, told)
         else:
             _write_pieces(folder, texts, np.array_split(order, pieces), analyzer, told)
-    except JavaException as error:
-        reason = str(error).splitlines()[0].removeprefix("JVM exception occurred: ")
-        raise RetrieverError(f"Lucene could not write the index in {folder}: {reason}") from error
 
 
 def _silent(_: int) -> None:
@@ -62,17 +58,27 @@ def _write_pieces(
 ) -> None:
     parts = [folder.with_name(f"{folder.name}-{number}") for number in range(len(stretches))]
 
+    stop = threading.Event()
+
+    def tell(indexed: int) -> None:
+        if stop.is_set():
+            raise CancelledError
+        told(indexed)
+
     def write(part: Path, stretch: NDArray[np.int32]) -> None:
         try:
-            _write_stretch(part, texts, stretch, analyzer, told)
+            _write_stretch(part, texts, stretch, analyzer, tell)
         finally:
             detach_thread()
 
     with ThreadPoolExecutor(len(parts)) as pool:
-        list(pool.map(write, parts, stretches))
+        try:
+            list(pool.map(write, parts, stretches))
+        finally:
+            stop.set()  # after an error or Ctrl-C the others need not finish
     writer = _open_writer(folder, analyzer)
     try:
-        writer.addIndexes([_directory(part) for part in parts])
+        writer.addIndexes([lucene_directory(part) for part in parts])
         writer.commit()
     finally:
         writer.rollback()  # closes; what was committed stays
@@ -108,10 +114,11 @@ def _open_writer(folder: Path, analyzer: AnalyzerSpec) -> Any:
     config.setRAMBufferSizeMB(_BUFFER_MB)
     # Joins neighbouring segments only, so the order of the documents survives; the default one reorders.
     config.setMergePolicy(java_class("org.apache.lucene.index.LogDocMergePolicy")())
-    return java_class("org.apache.lucene.index.IndexWriter")(_directory(folder), config)
+    return java_class("org.apache.lucene.index.IndexWriter")(lucene_directory(folder), config)
 
 
-def _directory(folder: Path) -> Any:
+def lucene_directory(folder: Path) -> Any:
+    """Lucene's handle on a folder."""
     return java_class("org.apache.lucene.store.FSDirectory").open(
         java_class("java.io.File")(str(folder)).toPath()
     )
