@@ -12,7 +12,8 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from beir_hybrid.retrieval.bm25.java import Jvm, java_class
+from beir_hybrid.retrieval.bm25.bridge import java_class
+from beir_hybrid.retrieval.bm25.java import Jvm
 from beir_hybrid.retrieval.bm25.thai import NEWMM, segment_thai, segmenter_version
 
 _LUCENE = "org.apache.lucene.analysis."

@@ -21,15 +21,8 @@ from numpy.typing import NDArray
 from beir_hybrid.errors import RetrieverError
 from beir_hybrid.retrieval.bm25 import cache
 from beir_hybrid.retrieval.bm25.analyzers import AnalyzerSpec
-from beir_hybrid.retrieval.bm25.java import (
-    cast,
-    detach_thread,
-    java_class,
-    java_errors,
-    java_text,
-    start_jvm,
-    versions,
-)
+from beir_hybrid.retrieval.bm25.bridge import cast, detach_thread, java_class, java_errors, java_text
+from beir_hybrid.retrieval.bm25.java import start_jvm, versions
 from beir_hybrid.retrieval.bm25.writer import FIELD, lucene_directory, write_index
 
 FORMAT = 1  # raise it when what is on disk changes

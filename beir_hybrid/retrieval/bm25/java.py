@@ -11,7 +11,6 @@ later ``import pyserini`` in the same process finds this JVM running and uses it
 
 from __future__ import annotations
 
-import functools
 import os
 import re
 import threading
@@ -22,8 +21,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from beir_hybrid.errors import JavaError, MissingExtraError, RetrieverError
+from beir_hybrid.errors import JavaError, MissingExtraError
 from beir_hybrid.retrieval.bm25.runtimes import (
+    MINIMUM,
     Candidate,
     Jvm,
     candidates,
@@ -38,12 +38,7 @@ __all__ = [
     "Jvm",
     "anserini_jar",
     "candidates",
-    "cast",
-    "detach_thread",
     "find_jvm",
-    "java_class",
-    "java_errors",
-    "java_text",
     "start_jvm",
     "versions",
 ]
@@ -52,9 +47,7 @@ HEAP_VARIABLE = "BEIR_HYBRID_JVM_HEAP"
 
 _lock = threading.RLock()
 _running: Jvm | None = None
-_quiet: list[
-    Any
-] = []  # Java loggers: kept here because java.util.logging forgets the level of a collected one
+_quiet: list[Any] = []  # Java's loggers: java.util.logging forgets the level of one that nobody holds
 
 
 def start_jvm() -> Jvm:
@@ -75,64 +68,13 @@ def start_jvm() -> Jvm:
         return _running
 
 
-def java_class(name: str) -> Any:
-    """The Java class of that full name, callable as its constructor. Starts the JVM if none runs."""
-    start_jvm()
-    return _autoclass(name)
-
-
-def cast(name: str, value: Any) -> Any:
-    """``value`` seen as the class or interface ``name``: pyjnius needs it to choose among overloads."""
-    import jnius
-
-    return jnius.cast(name, value)
-
-
-@contextmanager
-def java_errors(doing: str) -> Iterator[None]:
-    """Turn what Java throws into a RetrieverError of one line. The JVM must be running."""
-    from jnius import JavaException
-
-    try:
-        yield
-    except JavaException as error:
-        reason = str(error).splitlines()[0].removeprefix("JVM exception occurred: ")
-        if "OutOfMemoryError" in str(error):
-            reason += f"; give Java more memory, as in {HEAP_VARIABLE}=8g"
-        raise RetrieverError(f"{doing}: {reason}") from error
-
-
-def detach_thread() -> None:
-    """Let go of the JVM in the calling thread: what a worker thread does before it ends."""
-    import jnius
-
-    jnius.detach()
-
-
-_ASTRAL = re.compile("[\U00010000-\U0010ffff]")
-
-
-def java_text(text: str) -> str:
-    """``text`` as pyjnius can pass it on unharmed.
-
-    pyjnius copies one UTF-16 unit a character and so cuts off the upper half of everything beyond U+FFFF
-    (emoji, rare Chinese characters): those become surrogate pairs here.
-    """
-    if text.isascii() or not _ASTRAL.search(text):
-        return text
-    return _ASTRAL.sub(_surrogates, text)
-
-
-def _surrogates(match: re.Match[str]) -> str:
-    code = ord(match.group()) - 0x10000
-    return chr(0xD800 + (code >> 10)) + chr(0xDC00 + (code & 0x3FF))
-
-
 def versions() -> dict[str, str]:
     """What produced a score: the versions of Lucene, of the Anserini jar, and of Java."""
     jvm = start_jvm()
+    from jnius import autoclass
+
     return {
-        "lucene": str(java_class("org.apache.lucene.util.Version").LATEST.toString()),
+        "lucene": str(autoclass("org.apache.lucene.util.Version").LATEST.toString()),
         "anserini": anserini_jar().stem.removeprefix("anserini-").removesuffix("-fatjar"),
         "java": str(jvm.version),
     }
@@ -153,13 +95,6 @@ def anserini_jar() -> Path:
     return jars[-1]
 
 
-@functools.cache
-def _autoclass(name: str) -> Any:
-    from jnius import autoclass
-
-    return autoclass(name)
-
-
 def _start() -> Jvm:
     jar = anserini_jar()
     if find_spec("jnius") is None:
@@ -170,8 +105,9 @@ def _start() -> Jvm:
         jvm = _describe_running()
     else:
         jvm = find_jvm()
+        options = _options(jvm)
         jnius_config.add_classpath(str(jar))
-        jnius_config.add_options(*_options(jvm))
+        jnius_config.add_options(*options)
         with _environment(JAVA_HOME=str(jvm.home), JVM_PATH=str(jvm_library(jvm.home))):
             try:
                 import jnius  # noqa: F401 - importing it is what starts the JVM
@@ -199,24 +135,34 @@ def _options(jvm: Jvm) -> list[str]:
 
 def _silence() -> None:
     """Lucene remarks on the Java version through java.util.logging; only its errors are let through."""
-    severe = _autoclass("java.util.logging.Level").SEVERE
-    logger = _autoclass("java.util.logging.Logger").getLogger("org.apache.lucene")
+    from jnius import autoclass
+
+    severe = autoclass("java.util.logging.Level").SEVERE
+    logger = autoclass("java.util.logging.Logger").getLogger("org.apache.lucene")
     logger.setLevel(severe)
     _quiet.append(logger)
 
 
 def _describe_running() -> Jvm:
-    system = _autoclass("java.lang.System")
-    version = parse_version(str(system.getProperty("java.version")))
-    return Jvm(Path(system.getProperty("java.home")), version or 0, "already running", False, False)
+    from jnius import autoclass
+
+    system = autoclass("java.lang.System")
+    home = Path(system.getProperty("java.home"))
+    version = parse_version(str(system.getProperty("java.version"))) or 0
+    if version < MINIMUM:
+        raise JavaError(
+            f"the JVM already running in this process is Java {version} ({home}); BM25 needs {MINIMUM} or newer: "
+            "set JAVA_HOME before whatever starts it"
+        )
+    return Jvm(home, version, "already running", thai=False, vector_module=False)
 
 
 def _has_thai(jar: Path) -> bool:
     """Whether Thai text can be broken into words: a stripped runtime may name the module and lack it."""
-    from jnius import JavaException
+    from jnius import JavaException, autoclass
 
     try:
-        return bool(_autoclass("org.apache.lucene.analysis.th.ThaiTokenizer").DBBI_AVAILABLE)
+        return bool(autoclass("org.apache.lucene.analysis.th.ThaiTokenizer").DBBI_AVAILABLE)
     except JavaException as error:
         raise JavaError(
             f"the JVM already running in this process does not have {jar.name} on its class path; "

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from beir_hybrid.retrieval.bm25.analyzers import AnalyzerSpec
-from beir_hybrid.retrieval.bm25.java import cast, detach_thread, java_class, java_errors, java_text
+from beir_hybrid.retrieval.bm25.bridge import cast, detach_thread, java_class, java_errors, java_text
 
 FIELD = "contents"  # the name Anserini uses
 _BUFFER_MB = 256.0  # Anserini's 2048 does not fit the default heap of a machine with 8 GB
