@@ -11,7 +11,7 @@ from typing import Any
 from beir_hybrid.errors import RetrieverError
 from beir_hybrid.retrieval.bm25.java import HEAP_VARIABLE, start_jvm
 
-_ASTRAL = re.compile("[\U00010000-\U0010ffff]")
+_HALVES = re.compile("[\ud800-\udfff]")
 
 
 @functools.cache
@@ -52,16 +52,8 @@ def detach_thread() -> None:
 
 
 def java_text(text: str) -> str:
-    """``text`` as pyjnius can pass it on unharmed.
+    """``text`` as pyjnius can pass it on: half a surrogate pair, which it raises on, becomes U+FFFD.
 
-    pyjnius copies one UTF-16 unit a character and so cuts off the upper half of everything beyond U+FFFF
-    (emoji, rare Chinese characters): those become surrogate pairs here.
+    pyjnius 1.9 passes the rest unharmed where Java expects a ``String`` (not where it expects ``char[]``).
     """
-    if text.isascii() or not _ASTRAL.search(text):
-        return text
-    return _ASTRAL.sub(_surrogates, text)
-
-
-def _surrogates(match: re.Match[str]) -> str:
-    code = ord(match.group()) - 0x10000
-    return chr(0xD800 + (code >> 10)) + chr(0xDC00 + (code & 0x3FF))
+    return text if text.isascii() else _HALVES.sub("\ufffd", text)

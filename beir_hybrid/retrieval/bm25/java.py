@@ -151,8 +151,8 @@ def _describe_running() -> Jvm:
     version = parse_version(str(system.getProperty("java.version"))) or 0
     if version < MINIMUM:
         raise JavaError(
-            f"the JVM already running in this process is Java {version} ({home}); BM25 needs {MINIMUM} or newer: "
-            "set JAVA_HOME before whatever starts it"
+            f"the JVM already running in this process is Java {version} ({home}); BM25 needs {MINIMUM} or "
+            "newer: set JAVA_HOME before whatever starts it"
         )
     return Jvm(home, version, "already running", thai=False, vector_module=False)
 

