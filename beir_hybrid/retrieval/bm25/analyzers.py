@@ -100,8 +100,12 @@ class AnalyzerSpec:
     note: str = ""
 
     def describe(self) -> dict[str, str | None]:
-        """A JSON-able record for results and caches."""
+        """A JSON-able record for results."""
         return asdict(self)
+
+    def identity(self) -> dict[str, str | None]:
+        """What decides the terms: ``describe`` without the words for people. Indexes are kept by it."""
+        return {"language": self.language, "java_class": self.java_class, "segmenter": self.segmenter}
 
     def build(self) -> Any:
         """A new Lucene ``Analyzer``; it may be used from several threads."""

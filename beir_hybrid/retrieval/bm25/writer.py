@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import shutil
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import CancelledError, ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +58,6 @@ def _write_pieces(
     told: Callable[[int], None],
 ) -> None:
     parts = [folder.with_name(f"{folder.name}-{number}") for number in range(len(stretches))]
-
     stop = threading.Event()
 
     def tell(indexed: int) -> None:
@@ -76,14 +76,10 @@ def _write_pieces(
             list(pool.map(write, parts, stretches))
         finally:
             stop.set()  # after an error or Ctrl-C the others need not finish
-    writer = _open_writer(folder, analyzer)
-    try:
+    with _writing(folder, analyzer) as writer:
         writer.addIndexes(
             *(cast("org.apache.lucene.store.Directory", lucene_directory(part)) for part in parts)
         )
-        writer.commit()
-    finally:
-        writer.rollback()  # closes; what was committed stays
     for part in parts:
         shutil.rmtree(part)
 
@@ -96,8 +92,7 @@ def _write_stretch(
     told: Callable[[int], None],
 ) -> None:
     prepare = analyzer.preparer()
-    writer = _open_writer(folder, analyzer)
-    try:
+    with _writing(folder, analyzer) as writer:
         document, field = _document()
         for start in range(0, len(order), _STEP):
             step = order[start : start + _STEP].tolist()
@@ -106,17 +101,22 @@ def _write_stretch(
                 field.setStringValue(java_text(prepare(text) if prepare else text))
                 writer.addDocument(document)
             told(len(step))
-        writer.commit()
-    finally:
-        writer.rollback()
 
 
-def _open_writer(folder: Path, analyzer: AnalyzerSpec) -> Any:
+@contextmanager
+def _writing(folder: Path, analyzer: AnalyzerSpec) -> Iterator[Any]:
+    """An ``IndexWriter``: committed and closed at the end, rolled back when something went wrong."""
     config = java_class("org.apache.lucene.index.IndexWriterConfig")(analyzer.build())
     config.setRAMBufferSizeMB(_BUFFER_MB)
     # Joins neighbouring segments only, so the order of the documents survives; the default one reorders.
     config.setMergePolicy(java_class("org.apache.lucene.index.LogDocMergePolicy")())
-    return java_class("org.apache.lucene.index.IndexWriter")(lucene_directory(folder), config)
+    writer = java_class("org.apache.lucene.index.IndexWriter")(lucene_directory(folder), config)
+    try:
+        yield writer
+        writer.close()
+    except BaseException:
+        writer.rollback()
+        raise
 
 
 def lucene_directory(folder: Path) -> Any:

@@ -32,11 +32,12 @@ def test_java_home_is_honoured(no_java, fake_java, monkeypatch) -> None:
     assert (found.home.name, found.version, found.source) == ("mine", 21, "JAVA_HOME")
 
 
-def test_java_17_is_refused_and_the_next_one_taken(no_java, fake_java, monkeypatch) -> None:
-    """An old JAVA_HOME is no obstacle, and the list says why it was passed over."""
+def test_java_17_is_refused_and_the_next_one_taken(no_java, fake_java, monkeypatch, caplog) -> None:
+    """An old JAVA_HOME is no obstacle; the log and the list say why it was passed over."""
     monkeypatch.setenv("JAVA_HOME", str(fake_java("old", "17.0.15", library=False)))
     on_system(monkeypatch, fake_java("new", "24"))
     assert find_jvm().home.name == "new"
+    assert "old: Java 17: Lucene 10 needs 21 or newer; using system" in caplog.text
     first = candidates()[0]
     assert (first.source, first.version) == ("JAVA_HOME", 17)
     assert first.refused == "Java 17: Lucene 10 needs 21 or newer"
