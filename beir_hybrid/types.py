@@ -165,12 +165,11 @@ class Hits:
         return Hits(indptr, self.passages[keep], self.scores[keep])
 
     def take(self, rows: IntArray) -> Hits:
-        """The hits of the queries at ``rows`` (ascending), in that order."""
-        keep = np.zeros(len(self), dtype=bool)
-        keep[rows] = True
-        mask = np.repeat(keep, self.counts)
-        indptr = np.concatenate([[0], np.cumsum(self.counts[rows])]).astype(np.int64)
-        return Hits(indptr, self.passages[mask], self.scores[mask])
+        """The hits of the queries at ``rows``, in that order."""
+        counts = self.counts[rows]
+        indptr = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+        place = np.repeat(self.indptr[rows] - indptr[:-1], counts) + np.arange(indptr[-1])
+        return Hits(indptr, self.passages[place], self.scores[place])
 
     @classmethod
     def sorted(
@@ -181,9 +180,37 @@ class Hits:
         passages = np.asarray(passages, dtype=np.int32)
         # trec_eval keeps scores in single precision: values that differ only beyond it are ties
         scores = np.asarray(scores, dtype=np.float32)
-        order = np.lexsort((-passages.astype(np.int64), -scores, query))
+        order = _trec_order(query, passages, scores)
         indptr = np.concatenate([[0], np.cumsum(np.bincount(query, minlength=n_queries))]).astype(np.int64)
         return cls(indptr, passages[order], scores[order])
+
+
+def ordered_bits(scores: FloatArray) -> npt.NDArray[np.uint64]:
+    """Integers below 2**32 that order as the scores do, equal where they are equal."""
+    bits = (scores + np.float32(0)).view(np.uint32)  # + 0: minus zero becomes zero
+    # IEEE floats order like integers once the negative ones are flipped
+    return np.where(bits >> 31, ~bits, bits | np.uint32(1 << 31)).astype(np.uint64)
+
+
+def _trec_order(query: IntArray, passages: npt.NDArray[np.int32], scores: FloatArray) -> IntArray:
+    """Positions by query ascending, score descending, passage descending."""
+    if not len(query):
+        return np.empty(0, dtype=np.int64)
+    n_queries, n = int(query[-1]) + 1, len(query)
+    if np.all(query[1:] >= query[:-1]) and n_queries <= n:
+        # Queries are together: sort each one's keys of score and passage, side by side in a rectangle if it is
+        # not mostly empty. Sorting whole rows of integers is several times faster than a lexsort.
+        counts = np.bincount(query, minlength=n_queries)
+        width = int(counts.max())
+        if n_queries * width <= 4 * n:
+            within = np.arange(n) - np.repeat(np.cumsum(counts) - counts, counts)
+            keys = np.zeros((n_queries, width), dtype=np.uint64)
+            keys[query, within] = (ordered_bits(scores) << np.uint64(32)) | passages.astype(np.uint64)
+            order = np.argsort(keys, axis=1)[:, ::-1]
+            kept = np.arange(width) < counts[:, None]
+            return (order + (np.cumsum(counts) - counts)[:, None])[kept]
+    found: IntArray = np.lexsort((-passages.astype(np.int64), -scores, query))
+    return found
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,6 @@ import json
 import re
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +24,7 @@ from beir_hybrid.retrieval.bm25.analyzers import AnalyzerSpec
 from beir_hybrid.retrieval.bm25.bridge import cast, detach_thread, java_class, java_errors, java_text
 from beir_hybrid.retrieval.bm25.java import start_jvm, versions
 from beir_hybrid.retrieval.bm25.writer import FIELD, lucene_directory, write_index
+from beir_hybrid.types import Hits
 
 FORMAT = 1  # raise it when what is on disk changes
 K1 = 0.9
@@ -34,24 +34,6 @@ _INT_MAX = 2**31 - 1
 _Found = tuple[NDArray[np.int32], NDArray[np.float32]]  # one query's passages and scores
 _NO_PASSAGES: NDArray[np.int32] = np.empty(0, dtype=np.int32)
 _NO_SCORES: NDArray[np.float32] = np.empty(0, dtype=np.float32)
-
-
-@dataclass(frozen=True)
-class Hits:
-    """What was found for each of Q queries, as one flat list cut by ``indptr``.
-
-    Query q's hits are ``passages[indptr[q]:indptr[q + 1]]`` with their ``scores``, in order: score
-    descending, then passage id descending.
-
-    Args:
-        indptr: int64 (Q + 1,).
-        passages: int32, positions in the list of passages that was indexed.
-        scores: float32, Lucene's own.
-    """
-
-    indptr: NDArray[np.int64]
-    passages: NDArray[np.int32]
-    scores: NDArray[np.float32]
 
 
 class LuceneIndex:

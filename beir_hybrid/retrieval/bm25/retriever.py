@@ -1,0 +1,240 @@
+"""BM25 in every language setting, in three variants."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from beir_hybrid.datasets.dataset import Dataset
+from beir_hybrid.errors import RetrieverError, did_you_mean
+from beir_hybrid.locations import cache_dir
+from beir_hybrid.processors import processors
+from beir_hybrid.retrieval.base import Ranking
+from beir_hybrid.retrieval.beir_search import DEFAULT_TOP_K, BeirSearchable, corpus_texts, hits_to_results
+from beir_hybrid.retrieval.bm25.analyzers import AnalyzerSpec, language_analyzer, standard_analyzer
+from beir_hybrid.retrieval.bm25.index import K1, B, LuceneIndex
+from beir_hybrid.retrieval.bm25.java import start_jvm, versions
+from beir_hybrid.settings import Task
+from beir_hybrid.types import POOL, BeirQueries, BeirResults, Corpus, Hits, IntArray, Passages, Queries
+
+Variant = Literal["language", "standard", "translated"]
+VARIANTS: tuple[Variant, ...] = ("language", "standard", "translated")
+_OWN_ID = re.compile(r"([a-z]{2,3})-p-")
+
+
+class BM25Retriever(BeirSearchable):
+    """Lucene BM25, from the Anserini that pyserini ships.
+
+    The corpus of a task is what is indexed: document frequencies are those of the passages searched. Index and
+    query side use the same analyzer, and `describe` says which.
+
+    Args:
+        variant:
+            ``language``: each corpus has an index with its language's Lucene analyzer; the pool merges the
+            rankings of all of them by score.
+            ``standard``: Lucene's StandardAnalyzer (Unicode words, lower case, no stemming) everywhere; the pool is
+            one index of all passages.
+            ``translated``: as ``language``, but each corpus is asked the parallel query in its own language, a human
+            translation. No system has that: it is an upper bound of query translation. Where a question was not
+            asked in a corpus's language (MLQA-R), the query as it is is asked.
+        k1: how fast a repeated word stops counting (Anserini's default).
+        b: how much long passages are held back (Anserini's default).
+        language: for BEIR's `search` only, whose corpora carry no language: chooses the analyzer. None: the language
+            that our passage ids carry; other corpora get the StandardAnalyzer.
+        threads: indexing and search threads; default: one for each processor.
+        cache: the folder of indexes; default: ``bm25`` in the cache folder of this package.
+        name: how results call it.
+
+    Raises:
+        RetrieverError: an unknown variant.
+        MissingExtraError, JavaError: the ``bm25`` extra or a Java that Lucene can run on is missing.
+    """
+
+    def __init__(
+        self,
+        variant: str = "language",
+        *,
+        k1: float = K1,
+        b: float = B,
+        language: str | None = None,
+        threads: int | None = None,
+        cache: Path | str | None = None,
+        name: str | None = None,
+    ) -> None:
+        if variant not in VARIANTS:
+            raise RetrieverError(f"unknown BM25 variant {variant!r}; {did_you_mean(variant, VARIANTS)}")
+        self.variant = variant
+        self.k1, self.b = k1, b
+        self.name = name or f"bm25-{variant}"
+        self._language = language
+        self._threads = threads or processors()
+        self._cache = Path(cache) if cache else cache_dir() / "bm25"
+        self._analyzers: dict[str, AnalyzerSpec] = {}
+        self._parallel: Dataset | None = None
+        self._jvm = start_jvm()
+
+    def prepare(self, dataset: Dataset) -> None:
+        """Choose the analyzers of a data set's languages, and learn its parallel queries."""
+        self._parallel = dataset
+        self._analyzers = {language: self._analyzer(language) for language in (*dataset.languages, POOL)}
+
+    def _analyzer(self, language: str) -> AnalyzerSpec:
+        if self.variant == "standard" or language == POOL:
+            return standard_analyzer()
+        return language_analyzer(language, self._jvm)
+
+    def describe(self) -> dict[str, Any]:
+        used = {key: spec for key, spec in self._analyzers.items() if key != POOL or self.variant == "standard"}
+        return {
+            "type": "bm25",
+            "variant": self.variant,
+            "k1": self.k1,
+            "b": self.b,
+            "analyzers": {key: spec.describe() for key, spec in used.items()},
+            "pool": "one index" if self.variant == "standard" else "one index per language, merged by raw score",
+            **versions(),
+        }
+
+    def retrieve(self, tasks: Sequence[Task], top_k: int | None = None) -> Iterator[Ranking]:
+        """Rankings of depth ``top_k`` (default 1000); passages that share no term with a query are in none."""
+        depth = top_k or DEFAULT_TOP_K
+        by_language: dict[str, list[Task]] = {}
+        for task in tasks:
+            by_language.setdefault(task.query_language, []).append(task)
+        indexes = self._indexes(tasks)
+        # what has been searched: (queries of a language, corpus) -> hits of all of them
+        found: dict[tuple[str, str], Hits] = {}
+        with _progress(len(tasks), "searching", "setting") as bar:
+            for group in by_language.values():
+                for task in group:
+                    hits = self._rank(task, indexes, depth, found)
+                    yield Ranking.of_hits(task, hits)
+                    bar.update()
+                if self.variant != "translated":  # there every language's own hits serve all the others
+                    found.clear()
+
+    def _rank(
+        self, task: Task, indexes: Mapping[str, LuceneIndex], depth: int, found: dict[tuple[str, str], Hits]
+    ) -> Hits:
+        if task.setting != "multi":
+            return self._ask(task, task.corpus_language, indexes, depth, found)
+        if self.variant == "standard":
+            return self._search(task.queries, POOL, indexes, depth, found).take(task.rows)
+        parts = [self._ask(task, block.language, indexes, depth, found) for block in task.blocks]
+        starts = np.cumsum([0, *(len(block) for block in task.blocks)])
+        query = np.concatenate([part.query for part in parts])
+        passages = np.concatenate([part.passages + start for part, start in zip(parts, starts, strict=False)])
+        scores = np.concatenate([part.scores for part in parts])
+        together = np.argsort(query, kind="stable")
+        return Hits.sorted(len(task.rows), query[together], passages[together], scores[together]).cut(depth)
+
+    def _ask(
+        self,
+        task: Task,
+        language: str,
+        indexes: Mapping[str, LuceneIndex],
+        depth: int,
+        found: dict[tuple[str, str], Hits],
+    ) -> Hits:
+        """The hits of a task's queries in one language's corpus."""
+        if self.variant != "translated" or language == task.query_language:
+            return self._search(task.queries, language, indexes, depth, found).take(task.rows)
+        other = self._translations(language)
+        place = {group: row for row, group in enumerate(other.groups)}
+        rows = np.array([place.get(task.queries.groups[row], -1) for row in task.rows], dtype=np.int64)
+        own = self._search(other, language, indexes, depth, found)
+        if (rows >= 0).all():
+            return own.take(rows)
+        untranslated = self._search(task.queries, language, indexes, depth, found)
+        return _choose(own, rows, untranslated, task.rows)
+
+    def _translations(self, language: str) -> Queries:
+        if self._parallel is None:
+            raise RetrieverError("the translated variant needs parallel queries: call prepare(dataset) first, or evaluate()")
+        return self._parallel.queries[language]
+
+    def _search(
+        self,
+        queries: Queries,
+        corpus: str,
+        indexes: Mapping[str, LuceneIndex],
+        depth: int,
+        found: dict[tuple[str, str], Hits],
+    ) -> Hits:
+        key = (queries.language, corpus)
+        if key not in found:
+            found[key] = indexes[corpus].search(queries.texts, depth, k1=self.k1, b=self.b, threads=self._threads)
+        return found[key]
+
+    def _indexes(self, tasks: Sequence[Task]) -> dict[str, LuceneIndex]:
+        """An index for every corpus the tasks search, from the cache or built now."""
+        corpora: dict[str, tuple[Passages, ...]] = {}
+        for task in tasks:
+            if task.setting == "multi" and self.variant == "standard":
+                corpora[POOL] = task.blocks
+            else:
+                corpora.update({block.language: (block,) for block in task.blocks})
+        opened = {}
+        with _progress(sum(len(b) for blocks in corpora.values() for b in blocks), "indexing", "passage") as bar:
+            for corpus, blocks in corpora.items():
+                analyzer = self._analyzers.get(corpus) or self._analyzer(corpus)
+                self._analyzers[corpus] = analyzer
+                opened[corpus] = LuceneIndex.open_or_build(
+                    [key for block in blocks for key in block.ids],
+                    [text for block in blocks for text in block.full_texts()],
+                    analyzer,
+                    cache_dir=self._cache,
+                    threads=self._threads,
+                    progress=bar.update,
+                )
+        return opened
+
+    def search(
+        self, corpus: Corpus, queries: BeirQueries, top_k: int, score_function: str | None = None, **_: Any
+    ) -> BeirResults:
+        """BEIR's search: the ``top_k`` best passages that share a term with each query, best first.
+
+        A passage is its title, a space and its text. Every query has an entry, an empty one where nothing matches.
+        As in BEIR's dense search a passage with the query's own id is left out; ``score_function`` means nothing
+        here.
+        """
+        passage_ids = sorted(corpus)
+        index = LuceneIndex.open_or_build(
+            passage_ids,
+            corpus_texts(corpus, passage_ids),
+            self._analyzer(self._language or _language_of(passage_ids)),
+            cache_dir=self._cache,
+            threads=self._threads,
+        )
+        try:
+            hits = index.search(list(queries.values()), top_k + 1, k1=self.k1, b=self.b, threads=self._threads)
+        finally:
+            index.close()
+        found = hits_to_results(hits, list(queries), passage_ids)
+        return {query: dict(list(ranked.items())[:top_k]) for query, ranked in found.items()}
+
+
+def _language_of(passage_ids: Sequence[str]) -> str:
+    matches = {match[1] if (match := _OWN_ID.match(key)) else POOL for key in passage_ids}
+    return matches.pop() if len(matches) == 1 else POOL
+
+
+def _choose(first: Hits, rows: IntArray, second: Hits, other_rows: IntArray) -> Hits:
+    """Query by query: row ``rows[i]`` of ``first`` where it is not negative, else row ``other_rows[i]`` of ``second``."""
+    both = Hits(
+        np.concatenate([first.indptr, first.indptr[-1] + second.indptr[1:]]),
+        np.concatenate([first.passages, second.passages]),
+        np.concatenate([first.scores, second.scores]),
+    )
+    return both.take(np.where(rows >= 0, rows, len(first) + other_rows))
+
+
+def _progress(total: int, doing: str, unit: str) -> Any:
+    from tqdm import tqdm
+
+    return tqdm(total=total, desc=doing, unit=unit, file=sys.stderr, disable=None, leave=False)
