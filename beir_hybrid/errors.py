@@ -48,8 +48,7 @@ class MissingExtraError(BeirHybridError):
 
     def __init__(self, feature: str, package: str, extra: str) -> None:
         super().__init__(
-            f"{feature} needs the package {package!r}, which is not installed; "
-            f'run: pip install "beir-hybrid[{extra}]"'
+            f'{feature} needs the package {package!r}, which is not installed; run: pip install "beir-hybrid[{extra}]"'
         )
 
 

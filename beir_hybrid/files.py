@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import os
 import shutil
 import uuid
 from collections.abc import Iterable, Iterator
@@ -25,7 +24,7 @@ def written_whole(path: Path) -> Iterator[Path]:
     part = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.part")
     try:
         yield part
-        os.replace(part, path)
+        part.replace(path)
     except OSError as error:
         raise BeirHybridError(
             f"could not write {path}: {error.strerror or error}; free space or choose another folder, then run again"
@@ -44,7 +43,7 @@ def folder_written_whole(path: Path) -> Iterator[Path]:
     try:
         part.mkdir()
         yield part
-        os.replace(part, path)
+        part.replace(path)
     except OSError as error:
         raise BeirHybridError(
             f"could not write {path}: {error.strerror or error}; free space or choose another folder, then run again"

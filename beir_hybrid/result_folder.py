@@ -103,9 +103,7 @@ class ResultFolder:
             return self._scores[task.name]
         with np.load(self._part(task)) as part:
             extra = json.loads(str(part["extra"]))
-            per_query = {
-                key.removeprefix("metric "): part[key] for key in part.files if key.startswith("metric ")
-            }
+            per_query = {key.removeprefix("metric "): part[key] for key in part.files if key.startswith("metric ")}
             return TaskScores(per_query, part["retrieved"], extra["overall"], extra["matrix_row"])
 
     def _hits_of(self, task: Task) -> Hits:

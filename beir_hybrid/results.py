@@ -132,7 +132,9 @@ def read_results(folder: Path | str) -> Results:
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
-        raise ResultsError(f"{path} does not exist; give a folder that `beir-hybrid evaluate --out` has filled") from error
+        raise ResultsError(
+            f"{path} does not exist; give a folder that `beir-hybrid evaluate --out` has filled"
+        ) from error
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise ResultsError(f"{path}:{getattr(error, 'lineno', 1)}: not valid JSON ({error}); evaluate again") from error
     schema = record.get("schema") if isinstance(record, dict) else None

@@ -168,9 +168,7 @@ class Task:
         corpus, queries, qrels = self.load()
         with folder_written_whole(Path(folder)) as part:
             write_json_lines(part / "corpus.jsonl", ({"_id": key, **record} for key, record in corpus.items()))
-            write_json_lines(
-                part / "queries.jsonl", ({"_id": key, "text": text} for key, text in queries.items())
-            )
+            write_json_lines(part / "queries.jsonl", ({"_id": key, "text": text} for key, text in queries.items()))
             (part / "qrels").mkdir()
             with (part / "qrels" / f"{self.split}.tsv").open("w", encoding="utf-8", newline="\n") as out:
                 out.write("query-id\tcorpus-id\tscore\n")

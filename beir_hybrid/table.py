@@ -46,7 +46,10 @@ def render_table(results: Results) -> str:
     top = " " * widths[0] + "".join("  " + f" {setting} ".center(span, "-") for setting, span in spans.items())
     lines = [top.rstrip()]
     for row in [heads, *body]:
-        cells = [row[0].ljust(widths[0]), *(value.rjust(width) for value, width in zip(row[1:], widths[1:], strict=True))]
+        cells = [
+            row[0].ljust(widths[0]),
+            *(value.rjust(width) for value, width in zip(row[1:], widths[1:], strict=True)),
+        ]
         lines.append("  ".join(cells).rstrip())
     return "\n".join([_title(results), "", *lines, *_notes(results)])
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
@@ -32,7 +33,7 @@ def passage_text(title: str, text: str) -> str:
 
 
 def _check_ids(kind: str, language: str, ids: Sequence[str]) -> None:
-    for before, after in zip(ids, ids[1:], strict=False):
+    for before, after in itertools.pairwise(ids):
         if before >= after:
             problem = "appears twice" if before == after else f"comes before {after!r}"
             raise DatasetError(
@@ -172,9 +173,7 @@ class Hits:
         return Hits(indptr, self.passages[place], self.scores[place])
 
     @classmethod
-    def sorted(
-        cls, n_queries: int, query: npt.ArrayLike, passages: npt.ArrayLike, scores: npt.ArrayLike
-    ) -> Hits:
+    def sorted(cls, n_queries: int, query: npt.ArrayLike, passages: npt.ArrayLike, scores: npt.ArrayLike) -> Hits:
         """Hits from columns in any order, put in trec_eval's order (a passage's position orders like its id)."""
         query = np.asarray(query, dtype=np.int64)
         passages = np.asarray(passages, dtype=np.int32)
@@ -217,7 +216,7 @@ def _trec_order(query: IntArray, passages: npt.NDArray[np.int32], scores: FloatA
 class Licence:
     """Under what terms the texts of a data set may be used; shown before a download and with `datasets`."""
 
-    name: str
+    name: str = "unknown"
     url: str = ""
     note: str = ""
 

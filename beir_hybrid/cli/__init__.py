@@ -17,7 +17,7 @@ def build_parser() -> argparse.ArgumentParser:
 
     parser = argparse.ArgumentParser(
         prog="beir-hybrid",
-        description="Does a retriever serve every language equally? Monolingual, cross-lingual and multilingual evaluation.",
+        description="Does a retriever serve every language equally? Evaluation in three language settings.",
     )
     parser.add_argument("--version", action="version", version=f"beir-hybrid {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)

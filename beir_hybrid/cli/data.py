@@ -28,7 +28,9 @@ def add_commands(commands: Any) -> None:
     )  # fmt: skip
     export.add_argument("dataset", metavar="DATASET")
     export.add_argument("folder", type=Path, metavar="DIR")
-    export.add_argument("--setting", required=True, metavar="S", help="mono:de, cross:de-en (query language first) or multi:de")
+    export.add_argument(
+        "--setting", required=True, metavar="S", help="mono:de, cross:de-en (query language first) or multi:de"
+    )
     add_dataset_options(export)
     export.set_defaults(run=run_export)
 

@@ -35,7 +35,9 @@ def add_command(commands: Any) -> None:
     parser.add_argument("--query-prompt", metavar="T", help="put before every query (default: the model's own)")
     parser.add_argument("--passage-prompt", metavar="T", help="put before every passage (default: the model's own)")
     parser.add_argument("--batch-size", type=positive, default=32, metavar="N", help="texts encoded at a time")
-    parser.add_argument("--device", metavar="D", help="where the model runs, such as cpu or cuda (default: the best there is)")
+    parser.add_argument(
+        "--device", metavar="D", help="where the model runs, such as cpu or cuda (default: the best there is)"
+    )
     parser.add_argument("--k1", type=float, default=0.9, help="BM25's k1 (default %(default)s)")
     parser.add_argument("--b", type=float, default=0.4, help="BM25's b (default %(default)s)")
     parser.add_argument(
@@ -43,11 +45,15 @@ def add_command(commands: Any) -> None:
         help="passages kept for each query (default: dense 100, measured at full depth all the same; BM25 1000)",
     )  # fmt: skip
     parser.add_argument(
-        "--with-paragraph", action="store_true", help="XQuAD-R, MLQA-R: a passage is its sentence and the paragraph around it"
+        "--with-paragraph",
+        action="store_true",
+        help="XQuAD-R, MLQA-R: a passage is its sentence and the paragraph around it",
     )
     parser.add_argument("--name", metavar="NAME", help="what the results call the retriever")
     parser.add_argument("--trec", action="store_true", help="also write the runs as TREC files")
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="the results folder; an existing one is resumed")
+    parser.add_argument(
+        "--out", type=Path, required=True, metavar="DIR", help="the results folder; an existing one is resumed"
+    )
     parser.set_defaults(run=run, parser=parser)
 
 

@@ -59,9 +59,7 @@ def load_dataset(
     source = get_source(name)
     chosen, chosen_split = check_selection(source, languages, split)
     reader = getattr(source, "read", source.load)
-    known = [
-        p.name for p in inspect.signature(reader).parameters.values() if p.kind is inspect.Parameter.KEYWORD_ONLY
-    ]
+    known = [p.name for p in inspect.signature(reader).parameters.values() if p.kind is inspect.Parameter.KEYWORD_ONLY]
     for option in options:
         if option not in known:
             raise DatasetError(f"{name} has no option {option!r}; {did_you_mean(option, known)}")

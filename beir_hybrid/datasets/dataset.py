@@ -48,7 +48,7 @@ class Dataset:
     passages: Mapping[str, Passages]
     queries: Mapping[str, Queries]
     qrels: Mapping[str, Mapping[str, int]]
-    licence: Licence = Licence("unknown")
+    licence: Licence = field(default_factory=Licence)
     files: Sequence[LoadedFile] = ()
     default_settings: tuple[Setting, ...] | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
@@ -56,21 +56,13 @@ class Dataset:
     def __post_init__(self) -> None:
         if not self.languages:
             raise DatasetError(f"{self.name} has no language in which there are both queries and passages")
-        seen: dict[str, str] = {}
-        for kind, ids in [
-            *(("passage", block.ids) for block in self.passages.values()),
-            *(("query", block.ids) for block in self.queries.values()),
-        ]:
-            before = len(seen)
-            seen.update(dict.fromkeys(ids, kind))
-            if len(seen) < before + len(ids):
-                twice = next(key for key in ids if key in self._ids_of_other_blocks(ids))
-                raise DatasetError(f"{self.name}: id {twice!r} is used twice; ids must be unique over the pool")
+        seen: set[str] = set()
+        for ids in (*(block.ids for block in self.passages.values()), *(block.ids for block in self.queries.values())):
+            twice = seen.intersection(ids)
+            if twice:
+                raise DatasetError(f"{self.name}: id {min(twice)!r} is used twice; ids must be unique over the pool")
+            seen.update(ids)
         _ = self._judged  # unknown ids in the qrels surface here, not at the first evaluation
-
-    def _ids_of_other_blocks(self, ids: Sequence[str]) -> set[str]:
-        blocks = [*self.passages.values(), *self.queries.values()]
-        return {key for block in blocks if block.ids is not ids for key in block.ids}
 
     @property
     def languages(self) -> tuple[str, ...]:
@@ -142,7 +134,7 @@ class Dataset:
 
     @cached_property
     def settings(self) -> tuple[Setting, ...]:
-        """The settings this data set can be asked in: cross needs an answer in another language, multi two languages."""
+        """The settings there are: cross needs an answer in another language, multi needs two languages."""
         crossing = any(
             bool(np.any((languages != index) & (grades > 0)))
             for index, (_, languages, _, grades) in enumerate(self._judged.values())
@@ -210,7 +202,9 @@ class Dataset:
         for setting in chosen:
             if setting not in self.settings:
                 why = "has one language only" if setting == "multi" else "judges no passage in another language"
-                raise SettingError(f"{self.name} {why}, so {setting!r} does not exist; it has: {', '.join(self.settings)}")
+                raise SettingError(
+                    f"{self.name} {why}, so {setting!r} does not exist; it has: {', '.join(self.settings)}"
+                )
             if setting == "cross":
                 made += [
                     self.task("cross", query, self.languages[passage])

@@ -73,7 +73,9 @@ def download(file: RemoteFile, target: Path) -> None:
                 part.unlink()
                 got = _stream(file, part)
         except urllib.error.HTTPError as error:
-            raise DownloadError(_hand_advice(file, target, f"the server answered {error.code} {error.reason}")) from error
+            raise DownloadError(
+                _hand_advice(file, target, f"the server answered {error.code} {error.reason}")
+            ) from error
         except (urllib.error.URLError, TimeoutError, ConnectionError) as error:
             reason = getattr(error, "reason", error)
             raise DownloadError(_hand_advice(file, target, f"no connection ({reason})")) from error
@@ -87,7 +89,7 @@ def download(file: RemoteFile, target: Path) -> None:
                 f"{file.url}: {file.algorithm} is {got}, expected {file.expected}; the download was discarded, "
                 f"try again later or put the right file at {target}"
             )
-        os.replace(part, target)
+        part.replace(target)
     Path(f"{part}.lock").unlink(missing_ok=True)
 
 

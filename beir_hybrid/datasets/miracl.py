@@ -156,7 +156,11 @@ def _read_corpus(language: str, shards: Sequence[Path]) -> Passages:
             places[key] = place
             rows.append((key, record["text"], record.get("title") or "", docid))
     rows.sort(key=lambda row: row[0])
-    return Passages(language, *(list(column) for column in zip(*rows, strict=True))) if rows else Passages(language, [], [])
+    return (
+        Passages(language, *(list(column) for column in zip(*rows, strict=True)))
+        if rows
+        else Passages(language, [], [])
+    )
 
 
 source = MiraclSource()

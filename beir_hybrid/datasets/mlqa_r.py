@@ -1,4 +1,4 @@
-"""MLQA-R: MLQA dev questions in 7 languages, partly parallel (arXiv 2004.05484); removed upstream, kept at this commit."""
+"""MLQA-R: MLQA dev questions in 7 languages, partly parallel (arXiv 2004.05484); removed upstream later."""
 
 from __future__ import annotations
 

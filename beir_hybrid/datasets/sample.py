@@ -37,9 +37,7 @@ class SampleSource:
     splits = ("test", "train")
     licence = Licence("Apache-2.0", "https://www.apache.org/licenses/LICENSE-2.0", "(written for this project)")
 
-    def load(
-        self, data_dir: Path | str | None, languages: Sequence[str], split: str, **options: Any
-    ) -> Dataset:
+    def load(self, data_dir: Path | str | None, languages: Sequence[str], split: str, **options: Any) -> Dataset:
         documents = sample_documents(split)
         passages, queries = {}, {}
         qrels: Qrels = {}

@@ -19,16 +19,24 @@ from beir_hybrid.types import Licence, LoadedFile
 class Source(Protocol):
     """What an entry point of the group ``beir_hybrid.datasets`` names: an object (or module) like this."""
 
-    name: str
-    summary: str
-    languages: Sequence[str]
-    splits: Sequence[str]
-    """The first one is the default."""
-    licence: Licence
+    @property
+    def name(self) -> str: ...
 
-    def load(
-        self, data_dir: Path | str | None, languages: Sequence[str], split: str, **options: Any
-    ) -> Dataset:
+    @property
+    def summary(self) -> str: ...
+
+    @property
+    def languages(self) -> Sequence[str]: ...
+
+    @property
+    def splits(self) -> Sequence[str]:
+        """The first one is the default."""
+        ...
+
+    @property
+    def licence(self) -> Licence: ...
+
+    def load(self, data_dir: Path | str | None, languages: Sequence[str], split: str, **options: Any) -> Dataset:
         """The data set; ``languages`` and ``split`` have been checked."""
         ...
 
@@ -79,9 +87,7 @@ class FileSource(abc.ABC):
             download(file, root / file.path)
         return [self.local(root, file) for file in self.remote_files(languages, split)]
 
-    def load(
-        self, data_dir: Path | str | None, languages: Sequence[str], split: str, **options: Any
-    ) -> Dataset:
+    def load(self, data_dir: Path | str | None, languages: Sequence[str], split: str, **options: Any) -> Dataset:
         root = self.root(data_dir)
         if root.kind == "cache":
             self.fetch(root.path, languages, split)
@@ -125,9 +131,7 @@ class FileSource(abc.ABC):
 _BIG = 64 << 20
 
 
-def check_selection(
-    source: Source, languages: Iterable[str] | str | None, split: str | None
-) -> tuple[list[str], str]:
+def check_selection(source: Source, languages: Iterable[str] | str | None, split: str | None) -> tuple[list[str], str]:
     """The languages (sorted, each once) and split to load.
 
     Raises:

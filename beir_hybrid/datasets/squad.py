@@ -45,9 +45,7 @@ def read_squad(path: Path, language: str, *, question_id_width: int, with_paragr
     texts: list[str] = []
     questions: dict[str, tuple[str, int]] = {}
     for article_index, article in enumerate(_get(document, "data", list, path, "the file")):
-        for index, paragraph in enumerate(
-            _get(article, "paragraphs", list, path, where := f"data[{article_index}]")
-        ):
+        for index, paragraph in enumerate(_get(article, "paragraphs", list, path, where := f"data[{article_index}]")):
             place = f"{where}.paragraphs[{index}]"
             context = _get(paragraph, "context", str, path, place)
             sentences = _get(paragraph, "sentences", list, path, place)
@@ -119,7 +117,5 @@ def _answer_sentence(question: Any, breaks: list[Any], path: Path, where: str) -
     except (TypeError, IndexError) as error:
         raise DatasetError(f"{path}: {where}: sentence_breaks must be pairs [begin, end)") from error
     if not inside:
-        raise DatasetError(
-            f"{path}: {where}: answer_start {start} lies in no sentence (begin <= answer_start < end)"
-        )
+        raise DatasetError(f"{path}: {where}: answer_start {start} lies in no sentence (begin <= answer_start < end)")
     return sentence

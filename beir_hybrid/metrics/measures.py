@@ -52,7 +52,9 @@ def parse_metric(name: str) -> Metric:
     form = _FORM.fullmatch(name.strip().lower().replace("-", "_"))
     kind = _ALIASES.get(form[1], form[1]) if form else ""
     if form is None or kind not in _KINDS:
-        raise MetricError(f"unknown metric {name!r}; {did_you_mean(name.partition('@')[0], _KINDS)}, with a cutoff like @10")
+        raise MetricError(
+            f"unknown metric {name!r}; {did_you_mean(name.partition('@')[0], _KINDS)}, with a cutoff like @10"
+        )
     cutoff = int(form[2]) if form[2] else None
     if cutoff == 0:
         raise MetricError(f"metric {name!r} has cutoff 0; cutoffs begin at 1")
@@ -88,7 +90,8 @@ def measure(metric: Metric, judged: Judged, ranks: IntArray, n_queries: int) -> 
     starts = np.searchsorted(hit_query, np.arange(n_queries))
 
     def total(values: ScoreArray) -> ScoreArray:
-        return np.bincount(hit_query, weights=values, minlength=n_queries)
+        sums: ScoreArray = np.bincount(hit_query, weights=values, minlength=n_queries).astype(np.float64)
+        return sums
 
     def share(values: ScoreArray, of: ScoreArray | IntArray) -> ScoreArray:
         return np.divide(values, of, out=np.zeros(n_queries), where=np.asarray(of) > 0)
@@ -119,4 +122,5 @@ def _ideal(query: IntArray, grade: IntArray, n_queries: int, cutoff: int | None)
     gains = grade / np.log2(place + 1)
     if cutoff is not None:
         gains[place > cutoff] = 0
-    return np.bincount(query, weights=gains, minlength=n_queries)
+    best: ScoreArray = np.bincount(query, weights=gains, minlength=n_queries).astype(np.float64)
+    return best

@@ -37,8 +37,8 @@ def as_retriever(given: Any) -> Retriever:
     """What a user may hand to `evaluate` as a retriever.
 
     A retriever itself; a sentence-transformers model, its name or path, or a function from texts to vectors
-    (dense); the path of a run file (``.trec``, ``.run``, ``.json``, ``.parquet``, also ``.gz``); ``"bm25"``; an object with BEIR's
-    ``search`` method.
+    (dense); the path of a run file (``.trec``, ``.run``, ``.json``, ``.parquet``, also ``.gz``); ``"bm25"``; an object
+    with BEIR's ``search`` method.
 
     Raises:
         RetrieverError: none of these.

@@ -54,7 +54,7 @@ class Retriever(Protocol):
     name: str
 
     def describe(self) -> dict[str, Any]:
-        """Everything needed to repeat the retrieval, as JSON values; two retrievers that rank differently differ here."""
+        """Everything needed to repeat the retrieval, as JSON values; what ranks differently differs here."""
         ...
 
     def retrieve(self, tasks: Sequence[Task], top_k: int | None = None) -> Iterator[Ranking]:

@@ -89,7 +89,9 @@ class BeirSearchRetriever:
 
     def __init__(self, search: Any, *, score_function: str = "cos_sim", name: str | None = None) -> None:
         if not callable(getattr(search, "search", None)):
-            raise RetrieverError(f"{type(search).__name__} has no method search(corpus, queries, top_k, score_function)")
+            raise RetrieverError(
+                f"{type(search).__name__} has no method search(corpus, queries, top_k, score_function)"
+            )
         self._search = search
         self._score_function = score_function
         self.name = name or type(search).__name__

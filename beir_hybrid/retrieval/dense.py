@@ -117,7 +117,8 @@ class DenseRetriever(BeirSearchable):
         vectors = self._stores[role].embed(texts, lambda block: self._encode(role, block), progress=progress, what=role)
         if self.similarity == "cosine":
             norms = np.linalg.norm(vectors, axis=1, keepdims=True)
-            vectors = vectors / np.where(norms > 0, norms, 1)  # a text without a known token keeps the zero vector
+            norms[norms == 0] = 1  # a text without a known token keeps the zero vector
+            vectors /= norms
         return vectors
 
     def _encode(self, role: Role, texts: Sequence[str]) -> npt.ArrayLike:
@@ -226,7 +227,7 @@ def _tokenizer_text(tokenizer: Any) -> str:
         settings.pop("truncation", None)
         settings.pop("padding", None)
         return json.dumps(settings, sort_keys=True)
-    vocabulary = getattr(tokenizer, "get_vocab", dict)()
+    vocabulary: dict[str, int] = getattr(tokenizer, "get_vocab", dict)()
     return f"{type(tokenizer).__qualname__} {sorted(vocabulary.items())}"
 
 

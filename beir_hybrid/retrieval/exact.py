@@ -184,7 +184,7 @@ def _rank_language(
         judged_rows.append(task.rows[task.judged.query])
     ranks = [np.zeros(len(task.judged), dtype=np.int64) for task in tasks]
 
-    def rank_rows(begin: int) -> list[tuple[IntArray, IntArray, FloatArray]]:
+    def rank_rows(begin: int) -> list[tuple[npt.NDArray[np.int32], FloatArray]]:
         end = min(begin + _ROWS, n)
         scores = score(vectors[begin:end])
         found = []

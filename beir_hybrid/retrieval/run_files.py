@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -48,9 +48,8 @@ def read_run(path: Path | str) -> RunTable:
         if path.suffix == ".parquet":
             table = _read_parquet(path)
         else:
-            opened: IO[str] = gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else path.open(encoding="utf-8")
-            with opened as file:
-                form = path.with_suffix("") if path.suffix == ".gz" else path
+            form = path.with_suffix("") if path.suffix == ".gz" else path
+            with gzip.open(path, "rt", encoding="utf-8") if form != path else path.open(encoding="utf-8") as file:
                 table = _read_json(path, file) if form.suffix == ".json" else _read_trec(path, file)
     except FileNotFoundError as error:
         raise RunError(f"{path} does not exist") from error
@@ -160,7 +159,12 @@ class RunFileRetriever:
         self._languages: tuple[str, ...] = ()
 
     def describe(self) -> dict[str, Any]:
-        return {"type": "run", "file": self._path.name, "sha256": sha256_of(self._path), "rows": len(self._table.scores)}
+        return {
+            "type": "run",
+            "file": self._path.name,
+            "sha256": sha256_of(self._path),
+            "rows": len(self._table.scores),
+        }
 
     def prepare(self, dataset: Dataset) -> None:
         """Resolve the file's ids in a data set.
@@ -169,8 +173,8 @@ class RunFileRetriever:
             RunError: an unknown query or passage, or a pair that stands twice; the line is named.
         """
         table = self._table
-        query_of = self._places({lang: block for lang, block in dataset.queries.items()}, dataset)
-        passage_of = self._places({lang: block for lang, block in dataset.passages.items()}, dataset)
+        query_of = self._places(dataset.queries, dataset)
+        passage_of = self._places(dataset.passages, dataset)
         columns = np.zeros((len(table.scores), 4), dtype=np.int64)
         for kind, ids, known, at_column in (
             ("query", table.queries, query_of, 0),
@@ -205,7 +209,7 @@ class RunFileRetriever:
             "passage": columns[:, 3],
         }
 
-    def _places(self, blocks: dict[str, Any], dataset: Dataset) -> dict[str, tuple[int, int]]:
+    def _places(self, blocks: Mapping[str, Any], dataset: Dataset) -> dict[str, tuple[int, int]]:
         found: dict[str, tuple[int, int]] = {}
         for index, language in enumerate(dataset.languages):
             block = blocks[language]
@@ -228,7 +232,9 @@ class RunFileRetriever:
                 if query in dataset.languages and passage in (*dataset.languages, "all")
             ]
         columns = self._ready()
-        pairs = np.unique(np.column_stack([columns["query_language"], columns["query"], columns["passage_language"]]), axis=0)
+        pairs = np.unique(
+            np.column_stack([columns["query_language"], columns["query"], columns["passage_language"]]), axis=0
+        )
         per_query = np.unique(pairs[:, :2], axis=0, return_counts=True)[1]
         if len(per_query) and per_query.max() > 1:
             languages = [dataset.languages[index] for index in np.unique(pairs[:, 0])]

@@ -159,6 +159,4 @@ def _thai(jvm: Jvm) -> AnalyzerSpec:
         f"the Java runtime ({jvm.source}) cannot break Thai into words: pythainlp's {NEWMM} does, then they "
         "are lower-cased and Lucene's Thai stop words dropped; scores differ from ThaiAnalyzer's on a JDK"
     )
-    return AnalyzerSpec(
-        "th", f"pythainlp:{NEWMM}+lucene:StandardAnalyzer", STANDARD, segmenter_version(), note
-    )
+    return AnalyzerSpec("th", f"pythainlp:{NEWMM}+lucene:StandardAnalyzer", STANDARD, segmenter_version(), note)

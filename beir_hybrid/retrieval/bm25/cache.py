@@ -16,9 +16,7 @@ from pathlib import Path
 from typing import Any
 
 META = "meta.json"
-_STALE_AFTER = (
-    7 * 24 * 3600.0
-)  # seconds; a build elsewhere (another host, a shared disk) is left alone that long
+_STALE_AFTER = 7 * 24 * 3600.0  # seconds; a build elsewhere (another host, a shared disk) is left alone that long
 
 
 def content_key(ids: Sequence[str], texts: Sequence[str], settings: Mapping[str, Any]) -> str:

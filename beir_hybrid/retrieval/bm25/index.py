@@ -100,9 +100,7 @@ class LuceneIndex:
     def __len__(self) -> int:
         return len(self._order)
 
-    def search(
-        self, queries: Sequence[str], top_k: int, *, k1: float = K1, b: float = B, threads: int = 1
-    ) -> Hits:
+    def search(self, queries: Sequence[str], top_k: int, *, k1: float = K1, b: float = B, threads: int = 1) -> Hits:
         """The ``top_k`` best passages of each query among those that share a term with it.
 
         A query is a bag of words: Lucene's query syntax means nothing, a word that stands twice counts
@@ -136,9 +134,7 @@ class LuceneIndex:
         searchers = java_class("org.apache.lucene.search.IndexSearcher")
         searchers.setMaxClauseCount(_INT_MAX)  # a query may be a whole passage
         searcher = searchers(cast("org.apache.lucene.index.IndexReader", self._reader))
-        searcher.setSimilarity(
-            java_class("org.apache.lucene.search.similarities.BM25Similarity")(float(k1), float(b))
-        )
+        searcher.setSimilarity(java_class("org.apache.lucene.search.similarities.BM25Similarity")(float(k1), float(b)))
         searcher.setQueryCache(None)
         return searcher
 

@@ -89,9 +89,7 @@ def anserini_jar() -> Path:
     folder = Path(os.environ.get("ANSERINI_CLASSPATH") or own)
     jars = sorted(folder.glob("anserini-*-fatjar.jar"), key=lambda jar: jar.stat().st_mtime)
     if not jars:
-        raise JavaError(
-            f"no anserini-*-fatjar.jar in {folder}; reinstall: pip install --force-reinstall pyserini"
-        )
+        raise JavaError(f"no anserini-*-fatjar.jar in {folder}; reinstall: pip install --force-reinstall pyserini")
     return jars[-1]
 
 
@@ -112,9 +110,7 @@ def _start() -> Jvm:
             try:
                 import jnius  # noqa: F401 - importing it is what starts the JVM
             except (ImportError, OSError, RuntimeError, SystemError, ValueError) as error:
-                raise JavaError(
-                    f"Java {jvm.version} in {jvm.home} ({jvm.source}) did not start: {error}"
-                ) from error
+                raise JavaError(f"Java {jvm.version} in {jvm.home} ({jvm.source}) did not start: {error}") from error
     _silence()
     return replace(jvm, thai=_has_thai(jar))
 

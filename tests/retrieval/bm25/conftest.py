@@ -27,9 +27,7 @@ def jvm() -> Jvm:
 def fake_java(tmp_path: Path) -> FakeJava:
     """Makes a folder that reads like a Java runtime of that version; nothing in it can run."""
 
-    def make(
-        name: str, version: str, modules: str = "java.base jdk.localedata", library: bool = True
-    ) -> Path:
+    def make(name: str, version: str, modules: str = "java.base jdk.localedata", library: bool = True) -> Path:
         home = tmp_path / name
         home.mkdir()
         (home / "release").write_text(f'JAVA_VERSION="{version}"\nMODULES="{modules}"\n')

@@ -8,6 +8,7 @@ import pytest
 
 from beir_hybrid.errors import RetrieverError
 from beir_hybrid.retrieval.bm25.java import Jvm
+from beir_hybrid.retrieval.bm25.retriever import BM25Retriever
 
 pytestmark = [pytest.mark.java, pytest.mark.slow]
 
@@ -22,9 +23,7 @@ def test_evaluate_retrieval_works_in_german(jvm: Jvm, tmp_path: Path) -> None:
     """BEIR's own evaluation takes the results as they are: titles count, floats are Python's."""
     from beir.retrieval.evaluation import EvaluateRetrieval
 
-    from beir_hybrid.retrieval.bm25.beir_search import BM25Search
-
-    beir = EvaluateRetrieval(BM25Search(language="de", cache_dir=tmp_path), k_values=[1, 3])
+    beir = EvaluateRetrieval(BM25Retriever(language="de", cache=tmp_path), k_values=[1, 3])
     results = beir.retrieve(CORPUS, {"q1": "Haus", "q2": "Wälder", "q3": "Auto"})
     assert {query: set(found) for query, found in results.items()} == {
         "q1": {"d1", "d2"},
@@ -38,19 +37,15 @@ def test_evaluate_retrieval_works_in_german(jvm: Jvm, tmp_path: Path) -> None:
 
 def test_a_passage_with_the_querys_id_is_left_out(jvm: Jvm, tmp_path: Path) -> None:
     """As in BEIR's dense search, and the cut still has top_k passages."""
-    from beir_hybrid.retrieval.bm25.beir_search import BM25Search
-
     corpus = {name: {"text": "Haus"} for name in ("a", "b", "c")}
-    results = BM25Search("de", cache_dir=tmp_path).search(corpus, {"c": "Haus", "q": "Haus"}, top_k=2)
+    results = BM25Retriever(language="de", cache=tmp_path).search(corpus, {"c": "Haus", "q": "Haus"}, top_k=2)
     assert {query: list(found) for query, found in results.items()} == {"c": ["b", "a"], "q": ["c", "b"]}
 
 
 def test_what_has_no_meaning_is_a_clear_error(jvm: Jvm, tmp_path: Path) -> None:
     """Embedding calls say what to call instead."""
-    from beir_hybrid.retrieval.bm25.beir_search import BM25Search
-
-    search = BM25Search(cache_dir=tmp_path)
-    with pytest.raises(RetrieverError, match="no embeddings"):
+    search = BM25Retriever(cache=tmp_path)
+    with pytest.raises(RetrieverError, match="own cache"):
         search.encode(CORPUS, {})
     with pytest.raises(RetrieverError, match="no embedding files"):
         search.search_from_files("q.pkl", ["c.pkl"], 10)

@@ -28,9 +28,7 @@ def numbered(texts: Sequence[str]) -> list[str]:
     return [f"p{place:04d}" for place in range(len(texts))]
 
 
-def build(
-    texts: Sequence[str], cache_dir: Path, ids: Sequence[str] | None = None, language: str = ""
-) -> LuceneIndex:
+def build(texts: Sequence[str], cache_dir: Path, ids: Sequence[str] | None = None, language: str = "") -> LuceneIndex:
     from beir_hybrid.retrieval.bm25.java import start_jvm
 
     analyzer = language_analyzer(language, start_jvm()) if language else standard_analyzer()
@@ -38,9 +36,7 @@ def build(
 
 
 def per_query(hits: Hits) -> list[list[int]]:
-    return [
-        hits.passages[start:stop].tolist() for start, stop in zip(hits.indptr, hits.indptr[1:], strict=False)
-    ]
+    return [hits.passages[start:stop].tolist() for start, stop in zip(hits.indptr, hits.indptr[1:], strict=False)]
 
 
 def stored_length(length: int) -> int:
@@ -171,9 +167,7 @@ def test_hits_are_those_of_anserini(jvm: Jvm, tmp_path: Path, language: str) -> 
     indexer = java_class("io.anserini.index.SimpleIndexer")(
         ["-input", "", "-index", folder, "-collection", "JsonCollection", "-language", language]
     )
-    indexer.addRawDocuments(
-        [json.dumps({"id": f"p{n:04d}", "contents": text}) for n, text in enumerate(texts)]
-    )
+    indexer.addRawDocuments([json.dumps({"id": f"p{n:04d}", "contents": text}) for n, text in enumerate(texts)])
     indexer.close()
     searcher = java_class("io.anserini.search.SimpleSearcher")(folder)
     searcher.set_language(language)
@@ -234,9 +228,7 @@ index = LuceneIndex.open_or_build(ids, texts, standard_analyzer(), cache_dir=Pat
 print(index.search(["word3"], 3).passages.tolist())
 """
     runs = [
-        subprocess.Popen(
-            [sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-        )
+        subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         for _ in range(2)
     ]
     said = [run.communicate(timeout=120) for run in runs]
