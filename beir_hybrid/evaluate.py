@@ -14,7 +14,7 @@ import numpy as np
 from beir_hybrid.datasets import load_dataset
 from beir_hybrid.datasets.dataset import Dataset
 from beir_hybrid.errors import DatasetError
-from beir_hybrid.metrics.bias import language_bias, peer, reciprocal_ranks_by_language
+from beir_hybrid.metrics.bias import SHARE_CUTOFF, language_bias, peer, reciprocal_ranks_by_language
 from beir_hybrid.metrics.measures import Metric, measure, parse_metrics
 from beir_hybrid.result_folder import ResultFolder, TaskScores
 from beir_hybrid.results import Results, Score
@@ -94,8 +94,10 @@ def evaluate(
         if folder.complete:
             return folder.results()
         remaining = [task for task in tasks if not folder.has(task)]
+        # without a folder no run is kept, and a retriever that ranks to full depth need only say what is measured
+        unkept = SHARE_CUTOFF if out is None and getattr(found, "full_depth", False) else None
         if remaining:
-            for ranking in found.retrieve(remaining, top_k):
+            for ranking in found.retrieve(remaining, top_k or unkept):
                 folder.add(ranking, score_task(ranking, chosen))
         parts = [folder.scores_of(task) for task in tasks]
         results = Results(

@@ -97,20 +97,30 @@ class Peer:
 
 def peer(ranking: Ranking) -> Peer | None:
     """PEER of a multilingual ranking; None with passages that have no rank, or fewer than two languages."""
-    from scipy.stats import kruskal
+    from scipy.special import chdtrc
 
     task = ranking.task
     relevant = task.judged.grade > 0
     ranks = ranking.ranks[relevant]
-    if not np.all(ranks > 0):
-        return None
     ends = np.cumsum([len(block) for block in task.blocks])
     language = np.searchsorted(ends, task.judged.passage[relevant], side="right")
-    samples = [ranks[language == index] for index in np.unique(language)]
-    if len(samples) < 2 or np.all(ranks == ranks[0]):
+    n_languages = len(np.unique(language))
+    if not np.all(ranks > 0) or n_languages < 2 or np.all(ranks == ranks[0]):
         return None
-    found = kruskal(*samples)
-    return Peer(float(found.pvalue), float(found.statistic / (len(ranks) - 1)))
+    statistic = _kruskal_wallis(ranks, language)
+    return Peer(float(chdtrc(n_languages - 1, statistic)), float(statistic / (len(ranks) - 1)))
+
+
+def _kruskal_wallis(values: IntArray, groups: IntArray) -> float:
+    """The H statistic with its correction for ties, as ``scipy.stats.kruskal`` (whose import alone takes seconds)."""
+    n = len(values)
+    _, place, times = np.unique(values, return_inverse=True, return_counts=True)
+    midranks = (np.cumsum(times) - (times - 1) / 2)[place]
+    sizes = np.bincount(groups)
+    sums = np.bincount(groups, weights=midranks)
+    between = np.sum(sums[sizes > 0] ** 2 / sizes[sizes > 0])
+    h = 12 / (n * (n + 1)) * between - 3 * (n + 1)
+    return float(h / (1 - np.sum(times.astype(np.float64) ** 3 - times) / (float(n) ** 3 - n)))
 
 
 def reciprocal_ranks_by_language(ranking: Ranking) -> dict[str, float]:

@@ -52,6 +52,9 @@ class DenseRetriever(BeirSearchable):
         RetrieverError: the model cannot be loaded, or ``similarity`` is unknown.
     """
 
+    full_depth = True
+    """Ranks do not depend on how many passages are kept."""
+
     def __init__(
         self,
         model: Any,

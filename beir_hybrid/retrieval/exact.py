@@ -36,6 +36,7 @@ class _Pool:
         self._vectors = np.concatenate([vectors[language] for language in self._languages])
         digests = [hashlib.blake2b(row.data, digest_size=16).digest() for row in self._vectors]
         first: dict[bytes, int] = {}
+        self._scorers: dict[tuple[int, int], Callable[[FloatArray], FloatArray]] = {}
         self._same_as = np.array([first.setdefault(digest, at) for at, digest in enumerate(digests)], dtype=np.int64)
 
     def columns(self, task: Task) -> tuple[int, int]:
@@ -45,6 +46,11 @@ class _Pool:
 
     def scorer(self, begin: int, end: int) -> Callable[[FloatArray], FloatArray]:
         """Scores of query vectors [n, d] against the passages in columns [begin, end)."""
+        if (begin, end) not in self._scorers:
+            self._scorers[begin, end] = self._make_scorer(begin, end)
+        return self._scorers[begin, end]
+
+    def _make_scorer(self, begin: int, end: int) -> Callable[[FloatArray], FloatArray]:
         vectors = np.ascontiguousarray(self._vectors[begin:end].T)  # (d, passages)
         # Equal vectors must get equal scores to count as ties, but a matrix product may round columns
         # differently at the edges of its tiles: a repeated vector takes the scores of its first copy.

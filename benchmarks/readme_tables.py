@@ -1,0 +1,123 @@
+"""Print the tables of the README from the committed results; ``--write`` puts them into it.
+
+A table stands between ``<!-- table NAME -->`` and ``<!-- end -->``. A test compares the two.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+RESULTS = Path(__file__).parent / "results"
+README = Path(__file__).parents[1] / "README.md"
+_SLOT = re.compile(r"(<!-- table ([a-z0-9-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
+
+
+def _load(name: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))
+    return found
+
+
+def markdown(heads: list[str], rows: list[list[str]]) -> str:
+    """A Markdown table; the first column is text, the others are numbers."""
+    rule = ["---", *("--:" for _ in heads[1:])]
+    return "\n".join("| " + " | ".join(row) + " |" for row in (heads, rule, *rows))
+
+
+def _value(results: dict[str, Any], setting: str, metric: str) -> str:
+    value = results["summary"][setting][metric]
+    if value is None:
+        return ">= " + format(results["summary"][setting][f"{metric}_bound"], ".0f")
+    return format(value, ".0f" if metric == "rank_distance" else ".3f")
+
+
+def bm25(dataset: str) -> str:
+    columns = [
+        ("mono", "map"), ("mono", "recall@1"), ("cross", "map"), ("cross", "recall@1"),
+        ("multi", "map"), ("multi", "recall@10"), ("multi", "same_language_share@10"),
+    ]  # fmt: skip
+    heads = [
+        "BM25",
+        *(f"{setting} {metric.replace('same_language_share', 'same language')}" for setting, metric in columns),
+    ]
+    rows = []
+    for variant in ("language", "standard", "translated"):
+        results = _load(f"{dataset}.bm25-{variant}")
+        rows.append([f"`{variant}`", *(_value(results, *column) for column in columns)])
+    return markdown(heads, rows)
+
+
+def bm25_languages() -> str:
+    found = {variant: _load(f"xquad-r.bm25-{variant}") for variant in ("language", "standard")}
+    languages = found["language"]["inputs"]["languages"]
+    rows = []
+    for variant, results in found.items():
+        value = {
+            s["query_language"]: s["value"] for s in results["scores"] if (s["setting"], s["metric"]) == ("mono", "map")
+        }
+        rows.append([f"`{variant}`", *(f"{value[language]:.3f}".removeprefix("0") for language in languages)])
+    return markdown(["mono mAP", *languages], rows)
+
+
+def speed() -> str:
+    found = _load("bench_evaluate")
+    settings, beir, encoder, lucene, start = (found[p] for p in ("settings", "beir", "encoder", "bm25", "start"))
+    rows = [
+        [
+            "132 settings, full depth, embeddings in hand",
+            f"{settings['seconds']['median']:.1f} s, {settings['peak_mb']:.0f} MB",
+            f"the matrix product alone: {settings['product_alone_seconds']:.1f} s",
+        ],
+        [
+            "the same end to end (`evaluate`), vectors from a look-up",
+            f"{beir['our_seconds']['median']:.1f} s",
+            f"BEIR's search and evaluate in a loop: {beir['beir_seconds_132_settings_extrapolated']:.0f} s, "
+            f"{beir['ratio']:.0f} times as long (extrapolated from {len(beir['beir_seconds_of'])} settings)",
+        ],
+        [
+            "`evaluate` with a transformer of MiniLM's size",
+            f"{encoder['ratio']:.2f} times",
+            "encoding the same texts and one product alone",
+        ],
+        [
+            "BM25, 11 monolingual settings, one thread",
+            f"{lucene['our_seconds']:.1f} s",
+            f"pyserini called by hand: {lucene['pyserini_seconds']:.1f} s",
+        ],
+        [
+            "`import beir_hybrid`, `beir-hybrid --help`",
+            f"{start['import beir_hybrid']['median']:.2f} s, {start['beir-hybrid --help']['median']:.2f} s",
+            f"an empty Python process: {start['python -c pass']['median']:.2f} s",
+        ],
+    ]
+    note = f"Measured in one run on {found['machine']['processors']} processors ({found['machine']['processor']})."
+    return markdown(["what", "here", "beside it"], rows) + "\n\n" + note
+
+
+TABLES: dict[str, Callable[[], str]] = {
+    "bm25-xquad-r": lambda: bm25("xquad-r"),
+    "bm25-mlqa-r": lambda: bm25("mlqa-r"),
+    "bm25-languages": bm25_languages,
+    "speed": speed,
+}
+
+
+def filled(text: str) -> str:
+    """The README with every table made anew."""
+    return _SLOT.sub(lambda slot: f"{slot[1]}{TABLES[slot[2]]()}\n{slot[3]}", text)
+
+
+def main(arguments: list[str]) -> None:
+    if arguments == ["--write"]:
+        README.write_text(filled(README.read_text(encoding="utf-8")), encoding="utf-8")
+        return
+    for name, table in TABLES.items():
+        print(f"{name}\n\n{table()}\n")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
