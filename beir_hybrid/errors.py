@@ -43,6 +43,10 @@ class DownloadError(BeirHybridError):
     """A file could not be downloaded whole."""
 
 
+class TrainingError(BeirHybridError):
+    """A training cannot begin or go on: its settings, its data or its output folder."""
+
+
 class MissingExtraError(BeirHybridError):
     """A part that needs an extra of this package was used without it."""
 

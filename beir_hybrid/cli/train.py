@@ -1,0 +1,78 @@
+"""``beir-hybrid train``: a sentence-transformers model trained with hybrid batches."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+
+def add_command(commands: Any) -> None:
+    from beir_hybrid.training.config import option_fields
+
+    parser = commands.add_parser(
+        "train",
+        help="train a retriever with hybrid batches",
+        description="Train a retriever with hybrid batches of monolingual and cross-lingual pairs (arXiv 2408.10536). "
+        "Several processes: torchrun --nproc-per-node N -m beir_hybrid train ...",
+    )
+    parser.add_argument("--config", type=Path, metavar="FILE.toml", help="the same options as keys; the command line wins")
+    parser.add_argument("--resume", action="store_true", help="go on from the last checkpoint in --out")
+    for name, kind, many, choices, text in option_fields():
+        flag = "--" + name.replace("_", "-")
+        if kind is bool:
+            parser.add_argument(flag, action="store_true", default=None, help=text)
+        elif choices:
+            parser.add_argument(flag, choices=choices, help=text)
+        else:
+            metavar = f"{'A,A' if many else 'N' if kind in (int, float) else 'X'}"
+            parser.add_argument(flag, type=str if many else kind, metavar=metavar, help=text.replace("%", "%%"))
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    from beir_hybrid.errors import MissingExtraError
+    from beir_hybrid.training.config import config_from, option_fields, read_toml
+
+    given = {name: value for name, *_ in option_fields() if (value := getattr(args, name)) is not None}
+    from_file = read_toml(args.config) if args.config else {}
+    where = str(args.config) if args.config else "the command line"
+    keys = {key.replace("-", "_"): value for key, value in from_file.items()}
+    # of two ways to say the same thing the command line's wins, not only of two equal keys
+    for one, other in (("model", "from_scratch"), ("sampling", "alpha"), ("steps", "epochs")):
+        if one in given:
+            keys.pop(other, None)
+        if other in given:
+            keys.pop(one, None)
+    config = config_from({**keys, **given}, where)
+    try:
+        from beir_hybrid.training.train import train
+    except ModuleNotFoundError as error:
+        raise MissingExtraError("training", error.name or "accelerate", "train") from error
+
+    summary = train(config, resume=args.resume, config_file=args.config)
+    from accelerate import PartialState
+
+    if PartialState().is_main_process:
+        sys.stdout.write(render(summary))
+        sys.stderr.write(f"\nnext: beir-hybrid evaluate sample --model {summary.out} --out results\n")
+    return 0
+
+
+def render(summary: Any) -> str:
+    """The summary as text."""
+    losses = ", ".join(f"{key} {value:.3f}" for key, value in summary.losses.items())
+    lines = [
+        f"model       {summary.out}",
+        f"trained on  {summary.groups:,} groups in {len(summary.languages)} languages: {' '.join(summary.languages)}",
+        f"alpha       {summary.alpha}",
+        f"steps       {summary.steps:,} ({summary.pairs:,} pairs) in {summary.seconds:.0f} s",
+        f"last loss   {losses}",
+    ]
+    if summary.dropped_groups:
+        lines.insert(2, f"dropped     {summary.dropped_groups} groups that overlap an evaluation set")
+    if summary.best_step is not None:
+        shown = ", ".join(f"{key} {value:.3f}" for key, value in sorted(summary.validation.items()))
+        lines.append(f"best        step {summary.best_step:,} by {summary.best_metric}: {shown}")
+    return "\n".join(lines) + "\n"

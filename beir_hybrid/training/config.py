@@ -1,0 +1,242 @@
+"""The configuration of a training: command-line options, the keys of a TOML file, and what is saved with the model."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import tomllib
+import types
+import typing
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any, Literal
+
+from beir_hybrid.errors import TrainingError, at, did_you_mean
+
+Sampling = Literal["mono", "cross", "hybrid"]
+_ALPHA: dict[Sampling, float] = {"mono": 1.0, "cross": 0.0, "hybrid": 0.5}
+
+
+def _option(default: Any, help: str, **metadata: Any) -> Any:
+    return field(default=default, metadata={"help": help, **metadata})
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """Every setting of a training. The defaults are those of arXiv 2408.10536 where it names them."""
+
+    groups: str | None = _option(None, "training groups: JSON Lines, plain or gzipped; with a field split, its train part")
+    dev_groups: str | None = _option(None, "validation groups (default: the part of --groups with split dev, if any)")
+    model: str | None = _option(None, "sentence-transformers or transformers model to start from, a name or path")
+    from_scratch: Literal["static", "transformer"] | None = _option(
+        None, "start from random weights and a tokenizer trained on the training text"
+    )
+    sampling: Sampling | None = _option(None, "kind of batches: mono is alpha 1 (X-X-mono), cross 0 (X-Y), hybrid 0.5 (default)")
+    alpha: float | None = _option(None, "probability that a batch is monolingual")
+    alpha_end: float | None = _option(None, "alpha at the end of the training, with --alpha-schedule")
+    alpha_schedule: Literal["constant", "linear", "cosine"] = _option("constant", "how alpha moves to --alpha-end")
+    languages: tuple[str, ...] | None = _option(None, "train on these languages only (default: all there are)")
+    language_weights: str = _option("uniform", "how often a language is drawn: uniform, size, or a temperature between them")
+    pairing: Literal["row", "batch"] = _option("row", "a cross-lingual language pair for each row, or one for the batch")
+    steps: int | None = _option(None, "optimizer steps")
+    epochs: float | None = _option(None, "epochs: in one, as many rows are seen as there are groups")
+    batch_size: int = _option(100, "rows of a batch on each process")
+    gradient_accumulation: int = _option(1, "batches summed for a step")
+    learning_rate: float | None = _option(None, "peak learning rate (default: 3e-5; from scratch 5e-4, static 0.01)")
+    weight_decay: float = _option(0.01, "decoupled weight decay")
+    warmup: float = _option(0.1, "share of the steps over which the learning rate rises; then it falls linearly")
+    scale: float = _option(20.0, "1 / temperature of the loss")
+    loss: Literal["masked", "plain"] = _option("masked", "masked spares translations and duplicates of the positive")
+    mini_batch_size: int | None = _option(None, "cached loss (GradCache): rows in memory at a time")
+    gather: bool = _option(False, "take the passages of all processes as negatives")
+    matryoshka: tuple[int, ...] | None = _option(None, "also train these shorter dimensions")
+    query_prompt: str = _option("Query: ", "put before every query, in training and by the saved model")
+    passage_prompt: str = _option("Passage: ", "put before every passage, in training and by the saved model")
+    negatives: int | None = _option(None, "hard negatives of each row (default: as many as the first row has)")
+    precision: Literal["fp32", "bf16", "fp16"] = _option("fp32", "mixed precision")
+    seed: int = _option(42, "seed of weights, batches and everything else drawn")
+    evaluate_every: int | None = _option(None, "steps between validations (default: 20 validations)")
+    patience: int = _option(5, "stop after so many validations without a better one (0: never)")
+    best: str = _option("loss", "what the best checkpoint is chosen by: loss, mono_map, cross_map, multi_map, rank_distance")
+    dev_limit: int = _option(300, "validation groups ranked for the map metrics at most")
+    workers: int = _option(0, "processes that prepare batches")
+    max_seq_length: int | None = _option(None, "tokens read of a text (default: the model's; from scratch 128)")
+    vocabulary: int = _option(64_000, "from scratch: tokens of the tokenizer")
+    width: int = _option(512, "from scratch: dimension of the embedding")
+    layers: int = _option(4, "from scratch, transformer: layers")
+    tokenizer: str | None = _option(None, "from scratch: take this trained tokenizer.json instead of training one")
+    pretrain_text: tuple[str, ...] | None = _option(None, "masked-language modelling first, on these text files (a line a text)")
+    pretrain_steps: int = _option(1000, "steps of it")
+    pretrain_learning_rate: float = _option(1e-4, "its learning rate")
+    code_switch: float = _option(0.0, "probability that a query word is replaced by its translation")
+    lexicon: str | None = _option(None, "bilingual lexicon: a file or a folder of xx-yy.txt, 'word translation' lines")
+    leak_check: tuple[str, ...] | None = _option(None, "compare the training text with these evaluation sets first")
+    on_leak: Literal["refuse", "drop"] = _option("refuse", "what to do with groups that overlap")
+    data_dir: str | None = _option(None, "where the evaluation sets of --leak-check are")
+    out: str | None = _option(None, "folder of the model")
+
+    def __post_init__(self) -> None:
+        for name, low, high in _RANGES:
+            value = getattr(self, name)
+            if value is not None and not (low <= value <= high and math.isfinite(value)):
+                bound = f"at least {low}" if high == math.inf else f"in [{low}, {high}]"
+                raise TrainingError(f"{_flag(name)} is {value}; expected a number {bound}")
+        if not self.groups:
+            raise TrainingError("no training groups were given; expected --groups FILE.jsonl or .jsonl.gz")
+        if not self.out:
+            raise TrainingError("no output folder was given; expected --out DIR")
+        if (self.model is None) == (self.from_scratch is None):
+            raise TrainingError("expected one of --model NAME_OR_PATH and --from-scratch static|transformer")
+        if self.steps is not None and self.epochs is not None:
+            raise TrainingError("expected one of --steps and --epochs, got both")
+        if self.sampling is not None and self.alpha is not None:
+            raise TrainingError(f"expected one of --sampling and --alpha, got {self.sampling} and {self.alpha}")
+        if (self.alpha_schedule == "constant") != (self.alpha_end is None):
+            raise TrainingError("--alpha-schedule linear|cosine and --alpha-end go together")
+        if self.best not in ("loss", "mono_map", "cross_map", "multi_map", "rank_distance"):
+            known = ("loss", "mono_map", "cross_map", "multi_map", "rank_distance")
+            raise TrainingError(f"--best is {self.best!r}; {did_you_mean(self.best, known)}")
+        if self.pretrain_text and self.from_scratch == "static":
+            raise TrainingError("--pretrain-text needs a transformer; a static model has no context to predict words from")
+        if (self.code_switch > 0) != (self.lexicon is not None):
+            raise TrainingError("--code-switch and --lexicon go together")
+        self.weights()
+
+    @property
+    def start_alpha(self) -> float:
+        """The probability of a monolingual batch at the beginning."""
+        return self.alpha if self.alpha is not None else _ALPHA[self.sampling or "hybrid"]
+
+    def weights(self) -> str | float:
+        """`language_weights` as the sampler takes it.
+
+        Raises:
+            TrainingError: neither uniform, size nor a positive temperature.
+        """
+        if self.language_weights in ("uniform", "size"):
+            return self.language_weights
+        try:
+            temperature = float(self.language_weights)
+        except ValueError:
+            temperature = 0.0
+        if not temperature > 0:
+            raise TrainingError(
+                f"--language-weights is {self.language_weights!r}; expected uniform, size or a temperature above 0"
+            )
+        return temperature
+
+    def to_dict(self) -> dict[str, Any]:
+        """The settings as JSON values; None left out."""
+        values = dataclasses.asdict(self)
+        return {k: list(v) if isinstance(v, tuple) else v for k, v in values.items() if v is not None}
+
+    def to_toml(self) -> str:
+        """The settings as a file that ``--config`` reads."""
+        # a JSON string, number, boolean or list of them is one in TOML too
+        return "".join(f"{key} = {json.dumps(value, ensure_ascii=False)}\n" for key, value in self.to_dict().items())
+
+
+_RANGES: tuple[tuple[str, float, float], ...] = (
+    ("alpha", 0, 1),
+    ("alpha_end", 0, 1),
+    ("code_switch", 0, 1),
+    ("warmup", 0, 1),
+    ("batch_size", 2, math.inf),
+    ("steps", 1, math.inf),
+    ("epochs", 1e-9, math.inf),
+    ("gradient_accumulation", 1, math.inf),
+    ("learning_rate", 1e-12, math.inf),
+    ("weight_decay", 0, math.inf),
+    ("scale", 1e-9, math.inf),
+    ("vocabulary", 300, math.inf),
+    ("width", 1, math.inf),
+    ("layers", 1, math.inf),
+    ("evaluate_every", 1, math.inf),
+    ("patience", 0, math.inf),
+    ("dev_limit", 1, math.inf),
+    ("workers", 0, math.inf),
+    ("mini_batch_size", 1, math.inf),
+    ("pretrain_steps", 1, math.inf),
+)
+
+
+def _flag(name: str) -> str:
+    return "--" + name.replace("_", "-")
+
+
+def option_fields() -> list[tuple[str, type, bool, tuple[str, ...], str]]:
+    """Every setting as (name, type of a value, whether it is a list, allowed values, help)."""
+    hints = typing.get_type_hints(TrainConfig)
+    found = []
+    for item in fields(TrainConfig):
+        kind, many, choices = _shape(hints[item.name])
+        text = item.metadata["help"]
+        if item.default not in (None, False, "", 0, 0.0) and "default" not in text:
+            text += f" (default: {item.default!r})" if isinstance(item.default, str) else f" (default: {item.default})"
+        found.append((item.name, kind, many, choices, text))
+    return found
+
+
+def _shape(hint: Any) -> tuple[type, bool, tuple[str, ...]]:
+    if typing.get_origin(hint) in (typing.Union, types.UnionType):
+        hint = next(part for part in typing.get_args(hint) if part is not type(None))
+    if typing.get_origin(hint) is tuple:
+        return typing.get_args(hint)[0], True, ()
+    if typing.get_origin(hint) is Literal:
+        return str, False, typing.get_args(hint)
+    return hint, False, ()
+
+
+def config_from(values: Mapping[str, Any], where: str = "the configuration") -> TrainConfig:
+    """A configuration from keys and values, as a TOML file has them (dashes and underscores are the same).
+
+    Raises:
+        TrainingError: an unknown key, or a value of the wrong type.
+    """
+    known = {name: (kind, many, choices) for name, kind, many, choices, _ in option_fields()}
+    given: dict[str, Any] = {}
+    for key, value in values.items():
+        name = key.replace("-", "_")
+        if name not in known:
+            raise TrainingError(f"{where}: unknown key {key!r}; {did_you_mean(name, known)}")
+        kind, many, choices = known[name]
+        items = value if many and isinstance(value, list | tuple) else [value]
+        if many and isinstance(value, str):
+            items = [part.strip() for part in value.split(",")]
+        checked = [_typed(item, kind, choices, f"{where}: {key}") for item in items]
+        given[name] = tuple(checked) if many else checked[0]
+    return TrainConfig(**given)
+
+
+def _typed(value: Any, kind: type, choices: tuple[str, ...], where: str) -> Any:
+    if kind in (int, float) and isinstance(value, str):
+        try:
+            value = kind(value)
+        except ValueError:
+            raise TrainingError(f"{where} is {value!r}; expected a number") from None
+    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+        value = float(value)
+    if kind is str and isinstance(value, int | float) and not isinstance(value, bool):
+        value = str(value)
+    if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
+        raise TrainingError(f"{where} is {value!r}; expected a value of type {kind.__name__}")
+    if choices and value not in choices:
+        raise TrainingError(f"{where} is {value!r}; {did_you_mean(value, choices)}")
+    return value
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """The keys of a configuration file.
+
+    Raises:
+        TrainingError: it does not exist, or is no TOML (``path:line``).
+    """
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise TrainingError(f"{path} does not exist; expected a TOML file with the options of train as keys") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        line = getattr(error, "lineno", None)
+        raise TrainingError(f"{at(path, line)}: not valid TOML: {error}") from error

@@ -1,0 +1,130 @@
+"""Models from nothing: a tokenizer trained on the training text and random weights, so that no hub is needed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from beir_hybrid.errors import TrainingError
+
+if TYPE_CHECKING:
+    from sentence_transformers import SentenceTransformer
+
+_SPECIAL = ("<pad>", "<unk>", "<s>", "</s>", "<mask>")
+_WORDS = r"[\p{L}\p{M}\p{N}]+"
+"""A word keeps its marks: \\w would cut Hindi and Thai words at their vowels."""
+_LONGEST = 16
+"""Characters of a token at most, as in SentencePiece."""
+
+
+def train_tokenizer(texts: Iterable[str], vocabulary: int) -> Any:
+    """A Unigram subword tokenizer (a ``tokenizers.Tokenizer``) for any script.
+
+    Text is NFKC-normalised and lower-cased, words are runs of letters, marks and digits (punctuation is dropped),
+    and Unigram cuts them into pieces; text without spaces is cut by the same model.
+    """
+    from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, trainers
+
+    tokenizer = Tokenizer(models.Unigram())
+    tokenizer.normalizer = normalizers.Sequence([normalizers.NFKC(), normalizers.Lowercase()])
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [pre_tokenizers.Split(Regex(_WORDS), behavior="removed", invert=True), pre_tokenizers.Metaspace()]
+    )
+    trainer = trainers.UnigramTrainer(
+        vocab_size=vocabulary,
+        special_tokens=list(_SPECIAL),
+        unk_token="<unk>",
+        max_piece_length=_LONGEST,
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator(texts, trainer)
+    return tokenizer
+
+
+def load_tokenizer(path: Path) -> Any:
+    """A trained ``tokenizer.json``.
+
+    Raises:
+        TrainingError: there is none.
+    """
+    from tokenizers import Tokenizer
+
+    file = path / "tokenizer.json" if path.is_dir() else path
+    if not file.exists():
+        raise TrainingError(f"{file} does not exist; expected a tokenizer.json, or a folder that holds one")
+    return Tokenizer.from_file(str(file))
+
+
+def static_model(tokenizer: Any, width: int, seed: int) -> SentenceTransformer:
+    """The mean of one trained vector a token."""
+    import torch
+    from sentence_transformers import SentenceTransformer
+    from sentence_transformers.sentence_transformer.modules import StaticEmbedding
+
+    torch.manual_seed(seed)
+    module = StaticEmbedding(tokenizer, embedding_dim=width)
+    # unit length on average, so that a learning rate means the same at any width
+    torch.nn.init.normal_(module.embedding.weight, std=width**-0.5)
+    return SentenceTransformer(modules=[module], device="cpu")
+
+
+def transformer_folder(tokenizer: Any, folder: Path, *, width: int, layers: int, max_seq_length: int, seed: int) -> None:
+    """Save a random BERT encoder with this tokenizer as a transformers model."""
+    import torch
+    from tokenizers.processors import TemplateProcessing
+    from transformers import BertConfig, BertForMaskedLM, PreTrainedTokenizerFast
+
+    if width % 64:
+        raise TrainingError(f"--width is {width}; expected a multiple of 64 (the width of an attention head)")
+    ids = {token: tokenizer.token_to_id(token) for token in _SPECIAL}
+    tokenizer.post_processor = TemplateProcessing(
+        single="<s> $A </s>", pair="<s> $A </s> $B </s>", special_tokens=[("<s>", ids["<s>"]), ("</s>", ids["</s>"])]
+    )
+    wrapped = PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer,
+        pad_token="<pad>",
+        unk_token="<unk>",
+        cls_token="<s>",
+        sep_token="</s>",
+        bos_token="<s>",
+        eos_token="</s>",
+        mask_token="<mask>",
+        model_max_length=max_seq_length,
+    )
+    torch.manual_seed(seed)
+    config = BertConfig(
+        vocab_size=tokenizer.get_vocab_size(),
+        hidden_size=width,
+        num_hidden_layers=layers,
+        num_attention_heads=width // 64,
+        intermediate_size=4 * width,
+        max_position_embeddings=max(512, max_seq_length + 2),
+        pad_token_id=ids["<pad>"],
+        bos_token_id=ids["<s>"],
+        eos_token_id=ids["</s>"],
+    )
+    # with its language-modelling head, so that masked-language modelling can go first
+    BertForMaskedLM(config).save_pretrained(folder)
+    wrapped.save_pretrained(folder)
+
+
+def encoder_model(source: str, max_seq_length: int | None) -> SentenceTransformer:
+    """A sentence-transformers model from a transformers folder or name (mean pooling), or one that is saved whole.
+
+    Raises:
+        TrainingError: it cannot be loaded.
+    """
+    from sentence_transformers import SentenceTransformer
+
+    try:
+        model = SentenceTransformer(source)
+    except (OSError, ValueError, ImportError, KeyError, RuntimeError) as error:
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise TrainingError(
+            f"could not load the model {source!r}: {reason}; give a folder that holds a saved model, or a name on "
+            f"the Hugging Face hub when online"
+        ) from error
+    if max_seq_length is not None:
+        model.max_seq_length = max_seq_length
+    return model
