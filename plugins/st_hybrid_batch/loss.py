@@ -219,8 +219,7 @@ class CachedMaskedRankingLoss(CachedMultipleNegativesRankingLoss):  # type: igno
         _check_columns(embeddings)
         batch = Batch.gather(embeddings, labels, self.gather_across_devices)
         losses = []
-        chunks = list(torch.arange(batch.size, device=batch.queries.device).split(self.mini_batch_size))
-        for number, chunk in enumerate(chunks):
+        for chunk in torch.arange(batch.size, device=batch.queries.device).split(self.mini_batch_size):
             mean = info_nce(
                 batch,
                 chunk + batch.offset,
@@ -231,8 +230,7 @@ class CachedMaskedRankingLoss(CachedMultipleNegativesRankingLoss):  # type: igno
             )
             loss = mean * len(chunk) / batch.size
             if with_backward:
-                # the concatenated (and gathered) embeddings are shared by all chunks
-                loss.backward(retain_graph=number + 1 < len(chunks))
+                loss.backward()
                 loss = loss.detach()
             losses.append(loss)
         return torch.stack(losses).sum()

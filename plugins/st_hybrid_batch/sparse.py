@@ -1,0 +1,96 @@
+"""Sparse gradients for static embeddings: a step costs what the batch holds, not what the vocabulary does."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+from sentence_transformers.sentence_transformer import SentenceTransformer
+from sentence_transformers.sentence_transformer.modules import StaticEmbedding
+from torch import Tensor
+
+
+class LazyAdamW(torch.optim.Optimizer):
+    """AdamW that touches only the rows of a sparse gradient.
+
+    A row's moments and its weight decay are updated when the row occurs in a batch, and stand still
+    otherwise (``torch.optim.SparseAdam`` does the same, without weight decay). The bias correction counts all
+    steps. Dense gradients get ordinary AdamW with the same numbers.
+
+    Args:
+        params: parameters or groups of them.
+        lr: learning rate.
+        betas: decay of the first and the second moment.
+        eps: added to the root of the second moment.
+        weight_decay: decoupled weight decay, of the rows that occur.
+    """
+
+    def __init__(
+        self,
+        params: Any,
+        lr: float = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 0.0,
+    ) -> None:
+        if lr < 0 or eps <= 0 or weight_decay < 0 or not all(0 <= beta < 1 for beta in betas):
+            raise ValueError(
+                "expected lr >= 0, eps > 0, weight_decay >= 0 and betas in [0, 1), got "
+                f"lr={lr}, eps={eps}, weight_decay={weight_decay}, betas={betas}"
+            )
+        super().__init__(params, {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay})
+
+    @torch.no_grad()
+    def step(self, closure: Any = None) -> Any:
+        """One update of every parameter that has a gradient."""
+        loss = None
+        if closure is not None:
+            with torch.enable_grad():
+                loss = closure()
+        for group in self.param_groups:
+            for parameter in group["params"]:
+                if parameter.grad is not None:
+                    self._update(parameter, group)
+        return loss
+
+    def _update(self, parameter: Tensor, group: dict[str, Any]) -> None:
+        state = self.state[parameter]
+        if not state:
+            state["step"] = 0
+            state["exp_avg"] = torch.zeros_like(parameter)
+            state["exp_avg_sq"] = torch.zeros_like(parameter)
+        state["step"] += 1
+        (beta1, beta2), step = group["betas"], state["step"]
+        size = group["lr"] / (1 - beta1**step)
+        correction = math.sqrt(1 - beta2**step)
+        values: Any = parameter.grad
+        rows: Any = slice(None)
+        if values.is_sparse:
+            values = values.coalesce()
+            rows, values = values.indices()[0], values.values()
+        first = state["exp_avg"][rows].lerp_(values, 1 - beta1)
+        second = state["exp_avg_sq"][rows].mul_(beta2).addcmul_(values, values, value=1 - beta2)
+        weights = parameter[rows] * (1 - group["lr"] * group["weight_decay"])
+        weights.addcdiv_(first, second.sqrt().div_(correction).add_(group["eps"]), value=-size)
+        state["exp_avg"][rows], state["exp_avg_sq"][rows] = first, second
+        parameter[rows] = weights
+
+
+def use_sparse_gradients(model: SentenceTransformer) -> None:
+    """Make a static model's embedding table hand out sparse gradients.
+
+    Train it with ``SentenceTransformerTrainer(optimizer_cls_and_kwargs=(LazyAdamW, {"lr": ..., ...}))`` and
+    ``max_grad_norm=0``: gradient norms of sparse gradients cannot be clipped by torch. The trainer's learning
+    rate schedule, weight decay groups and checkpoints work as usual. Not for several processes: DDP cannot average sparse
+    gradients with every backend.
+
+    Args:
+        model: a model whose first module is a ``StaticEmbedding``.
+    """
+    module = model[0]
+    if not isinstance(module, StaticEmbedding):
+        raise TypeError(
+            f"sparse gradients are for models that begin with a StaticEmbedding, got a {type(module).__name__}"
+        )
+    module.embedding.sparse = True
