@@ -141,7 +141,7 @@ def _check_dataset(dataset: Any) -> None:
     if isinstance(dataset, datasets.IterableDataset):
         raise TypeError(
             "hybrid batches need rows by number, which an IterableDataset does not have. Read it once into a "
-            'memory-mapped data set: ParallelDataset.from_groups((group_from_record(record) for record in dataset), '
+            "memory-mapped data set: ParallelDataset.from_groups((group_from_record(record) for record in dataset), "
             'folder="cache/train")'
         )
     raise TypeError(

@@ -6,7 +6,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
-from st_hybrid_batch.schedule import Alpha, Cosine, Linear, OfProgress, alpha_from_dict, alpha_to_dict, check_share
+from st_hybrid_batch.schedule import (
+    Alpha,
+    Cosine,
+    Linear,
+    OfProgress,
+    alpha_from_dict,
+    alpha_to_dict,
+    check_share,
+)
 from st_hybrid_batch.weights import LanguageWeights
 
 if TYPE_CHECKING:
@@ -64,7 +72,9 @@ class HybridBatches:
                 f"coverage must be 'groups', 'rows' or a positive number of steps, got {self.coverage!r}"
             )
         if self.world_size is not None and self.world_size < 1:
-            raise ValueError(f"world_size must be at least 1, or None to ask accelerate, got {self.world_size}")
+            raise ValueError(
+                f"world_size must be at least 1, or None to ask accelerate, got {self.world_size}"
+            )
 
     def __call__(
         self,

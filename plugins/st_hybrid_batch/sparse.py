@@ -18,6 +18,10 @@ class LazyAdamW(torch.optim.Optimizer):
     otherwise (``torch.optim.SparseAdam`` does the same, without weight decay). The bias correction counts all
     steps. Dense gradients get ordinary AdamW with the same numbers.
 
+    Sparse gradients are taken away from the parameters as soon as they are there, and summed until the
+    step: the trainer computes the norm of all gradients before every step, whatever ``max_grad_norm`` is, and
+    torch has no norm of a sparse one. So they are not clipped, and not in the ``grad_norm`` of the logs.
+
     Args:
         params: parameters or groups of them.
         lr: learning rate.
@@ -39,7 +43,15 @@ class LazyAdamW(torch.optim.Optimizer):
                 "expected lr >= 0, eps > 0, weight_decay >= 0 and betas in [0, 1), got "
                 f"lr={lr}, eps={eps}, weight_decay={weight_decay}, betas={betas}"
             )
+        self._held: dict[Tensor, Tensor] = {}
         super().__init__(params, {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay})
+        for group in self.param_groups:
+            for parameter in group["params"]:
+                parameter.register_post_accumulate_grad_hook(self._hold)
+
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        self._held.clear()
+        super().zero_grad(set_to_none)
 
     @torch.no_grad()
     def step(self, closure: Any = None) -> Any:
@@ -50,11 +62,25 @@ class LazyAdamW(torch.optim.Optimizer):
                 loss = closure()
         for group in self.param_groups:
             for parameter in group["params"]:
-                if parameter.grad is not None:
-                    self._update(parameter, group)
+                gradient = self._held.pop(parameter, parameter.grad)
+                if gradient is not None:
+                    self._update(parameter, gradient, group)
         return loss
 
-    def _update(self, parameter: Tensor, group: dict[str, Any]) -> None:
+    def _hold(self, parameter: Tensor) -> None:
+        if parameter.grad is None or not parameter.grad.is_sparse:
+            return
+        if torch.distributed.is_available() and torch.distributed.is_initialized():
+            if torch.distributed.get_world_size() > 1:
+                raise RuntimeError(
+                    "sparse gradients are taken before they are averaged over processes; train static models "
+                    "in one process, or without use_sparse_gradients"
+                )
+        before = self._held.get(parameter)
+        self._held[parameter] = parameter.grad if before is None else before + parameter.grad
+        parameter.grad = None
+
+    def _update(self, parameter: Tensor, gradient: Tensor, group: dict[str, Any]) -> None:
         state = self.state[parameter]
         if not state:
             state["step"] = 0
@@ -64,11 +90,11 @@ class LazyAdamW(torch.optim.Optimizer):
         (beta1, beta2), step = group["betas"], state["step"]
         size = group["lr"] / (1 - beta1**step)
         correction = math.sqrt(1 - beta2**step)
-        values: Any = parameter.grad
         rows: Any = slice(None)
-        if values.is_sparse:
-            values = values.coalesce()
-            rows, values = values.indices()[0], values.values()
+        values = gradient
+        if gradient.is_sparse:
+            gradient = gradient.coalesce()
+            rows, values = gradient.indices()[0], gradient.values()
         first = state["exp_avg"][rows].lerp_(values, 1 - beta1)
         second = state["exp_avg_sq"][rows].mul_(beta2).addcmul_(values, values, value=1 - beta2)
         weights = parameter[rows] * (1 - group["lr"] * group["weight_decay"])
@@ -80,10 +106,9 @@ class LazyAdamW(torch.optim.Optimizer):
 def use_sparse_gradients(model: SentenceTransformer) -> None:
     """Make a static model's embedding table hand out sparse gradients.
 
-    Train it with ``SentenceTransformerTrainer(optimizer_cls_and_kwargs=(LazyAdamW, {"lr": ..., ...}))`` and
-    ``max_grad_norm=0``: gradient norms of sparse gradients cannot be clipped by torch. The trainer's learning
-    rate schedule, weight decay groups and checkpoints work as usual. Not for several processes: DDP cannot average sparse
-    gradients with every backend.
+    Train it with ``SentenceTransformerTrainer(optimizer_cls_and_kwargs=(LazyAdamW, {"lr": 0.01}))``. The trainer's
+    learning rate schedule, weight decay groups, gradient accumulation and checkpoints work as usual. In one
+    process only.
 
     Args:
         model: a model whose first module is a ``StaticEmbedding``.

@@ -78,7 +78,9 @@ def tables_of_groups(
     from datasets.table import InMemoryTable
 
     return Tables(
-        InMemoryTable(pa.Table.from_batches(texts)), InMemoryTable(pa.Table.from_batches(members)), rows.languages
+        InMemoryTable(pa.Table.from_batches(texts)),
+        InMemoryTable(pa.Table.from_batches(members)),
+        rows.languages,
     )
 
 
@@ -162,7 +164,8 @@ class _Rows:
             label = self._label(group)
             members.append((group.id, sum(1 << self._bits[language] for language in languages), label))
             rows.extend(
-                (group.query[lang], group.passage[lang], *self._hard(group, lang), label) for lang in languages
+                (group.query[lang], group.passage[lang], *self._hard(group, lang), label)
+                for lang in languages
             )
             self._n_groups += 1
             if len(rows) >= _ROWS_AT_ONCE:
@@ -171,7 +174,9 @@ class _Rows:
         if rows:
             yield self._batch(rows, members)
         if self._n_groups == 0:
-            raise ValueError("got no groups; expected at least one with a question and a passage in one language")
+            raise ValueError(
+                "got no groups; expected at least one with a question and a passage in one language"
+            )
 
     def report(self) -> None:
         """Refuse languages that never came up; say what was left out."""
