@@ -89,8 +89,9 @@ class KindLossCallback(TrainerCallback):  # type: ignore[misc]
             return  # an evaluation during training
         kind = self._sampler.kind(self._epoch, self._step)
         self._step += 1
-        loss = sum(output.values()) if isinstance(output, dict) else output
-        self._sums[kind] = self._sums.get(kind, 0) + loss.detach().double()
+        loss = torch.stack(list(output.values())).sum() if isinstance(output, dict) else output
+        before = self._sums.get(kind)
+        self._sums[kind] = loss.detach().double() if before is None else before + loss.detach()
         self._counts[kind] = self._counts.get(kind, 0) + 1
 
     def _means(self, device: Any) -> dict[str, float]:
@@ -120,8 +121,8 @@ class SettingsCallback(TrainerCallback, ExportableState):  # type: ignore[misc]
     """Keeps the sampler's settings with the model.
 
     They are written as ``hybrid_batches.json`` into every checkpoint and, at the end, into the output folder;
-    they stand in the model card among the hyperparameters; and a run that resumes from a checkpoint with other
-    settings (or other data, batch size, number of processes) is refused: its batches would be others.
+    they stand in the model card among the hyperparameters; and a run that resumes from a checkpoint with
+    other settings (or other data, batch size, number of processes) is refused: its batches would be others.
 
     Args:
         strict: False resumes in spite of a difference.
@@ -148,7 +149,7 @@ class SettingsCallback(TrainerCallback, ExportableState):  # type: ignore[misc]
         self.signature = now
 
     def on_epoch_begin(self, args: Any, state: Any, control: Any, model: Any = None, **kwargs: Any) -> None:
-        # not at the beginning of the training: the trainer's own callback fills the card there, after this one
+        # not at the beginning of the training: there the trainer's own callback fills the card after this one
         card = getattr(model, "model_card_data", None)
         if self.signature is None or card is None:
             return
@@ -196,7 +197,8 @@ def _check_same(before: dict[str, Any], now: dict[str, Any]) -> None:
     if differing:
         listed = "; ".join(f"{key} was {before.get(key)!r}, is {now.get(key)!r}" for key in differing)
         raise ValueError(
-            f"the checkpoint was written with other batch settings: {listed}. Resume with the old settings (they are "
-            f"in the checkpoint's {SETTINGS_FILE}), start anew, or pass SettingsCallback(strict=False) to go on "
-            "with batches that an uninterrupted run would not have had"
+            f"the checkpoint was written with other batch settings: {listed}. Resume with the old settings "
+            f"(they are in the checkpoint's {SETTINGS_FILE}), start anew, or pass "
+            "SettingsCallback(strict=False) to go on with batches that an uninterrupted run would not have "
+            "had"
         )

@@ -202,8 +202,9 @@ class BatchDrawer:
             told = f"fewer groups than the {self.global_batch} rows of a global batch: {listed}"
             if short_languages == "error" or short.size == (weights > 0).sum():
                 raise ValueError(
-                    f"monolingual batches need distinct groups, but these languages have {told}. Use a smaller "
-                    "batch, leave them out (languages={...}), or keep them for cross-lingual rows only "
+                    f"monolingual batches need distinct groups, but these languages have {told}. Use a "
+                    "smaller batch, leave them out (languages={...}), or keep them for cross-lingual rows "
+                    "only "
                     '(short_languages="cross-only")'
                 )
             logger.warning("no monolingual batches for languages that have %s", told)
@@ -222,8 +223,8 @@ class BatchDrawer:
             )
         if groups < self.global_batch:
             raise ValueError(
-                f"a global batch of {self.global_batch} rows needs as many distinct groups, but only {groups} "
-                "groups have two or more of the languages drawn. Use a smaller batch, or alpha=1"
+                f"a global batch of {self.global_batch} rows needs as many distinct groups, but only "
+                f"{groups} groups have two or more of the languages drawn. Use a smaller batch, or alpha=1"
             )
 
     def _cross_by_row(self, sets: list[NDArray[np.bool_]], drawn: NDArray[np.bool_], weights: I64) -> None:
@@ -251,7 +252,8 @@ class BatchDrawer:
             chosen.append((int(query), int(passage), weight, _add(sets, members)))
         if not chosen:
             raise ValueError(
-                f'pairing="batch" needs a language pair with at least {self.global_batch} common groups (a global '
+                f'pairing="batch" needs a language pair with at least {self.global_batch} common groups (a '
+                "global "
                 'batch), and there is none. Use a smaller batch or pairing="row"'
             )
         if left_out:
@@ -274,7 +276,8 @@ def _add(sets: list[NDArray[np.bool_]], members: NDArray[np.bool_]) -> int:
 
 def _choose(uniform: NDArray[np.float64], weights: I64) -> I64:
     cumulated = np.cumsum(weights)
-    return np.searchsorted(cumulated, (uniform * cumulated[-1]).astype(np.int64), side="right")
+    chosen: I64 = np.searchsorted(cumulated, (uniform * cumulated[-1]).astype(np.int64), side="right")
+    return chosen
 
 
 def _count_below(line: I64, pattern: I64, target: I64) -> I64:

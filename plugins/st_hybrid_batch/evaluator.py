@@ -24,12 +24,12 @@ class ParallelEvaluator(BaseEvaluator):  # type: ignore[misc]
     * rank distance: in the multilingual setting, worst minus best rank of a question's relevant passages.
       Lower is less biased; its floor is the number of relevant passages minus 1.
 
-    All average precisions are uncut. Passages that several questions share (``passage_group``) are once in the
-    corpus. Meant for a small development set (some hundred groups): every passage is scored.
+    All average precisions are uncut. Passages that several questions share (``passage_group``) are once in
+    the corpus. Meant for a small development set (some hundred groups): every passage is scored.
 
-    Metrics are ``{name}_mono_map``, ``{name}_cross_map``, ``{name}_multi_map`` and ``{name}_rank_distance``. For
-    the best model or early stopping name one: ``metric_for_best_model="eval_dev_multi_map"``, or ``f"eval_
-    {evaluator.primary_metric}"`` (the trainer does not look at ``primary_metric`` itself).
+    Metrics are ``{name}_mono_map``, ``{name}_cross_map``, ``{name}_multi_map`` and ``{name}_rank_distance``.
+    For the best model or early stopping name one, e.g. ``metric_for_best_model="eval_dev_multi_map"``; the
+    trainer does not look at ``primary_metric`` itself. ``rank_distance`` needs ``greater_is_better=False``.
 
     Args:
         groups: the groups; a language counts where a group has both question and passage.
@@ -45,7 +45,10 @@ class ParallelEvaluator(BaseEvaluator):  # type: ignore[misc]
 
             dev = ParallelEvaluator(read_jsonl("groups.jsonl.gz", split="dev"), max_groups=300, name="dev")
             args = SentenceTransformerTrainingArguments(
-                eval_strategy="steps", metric_for_best_model="eval_dev_multi_map", load_best_model_at_end=True, ...
+                eval_strategy="steps",
+                metric_for_best_model="eval_dev_multi_map",
+                load_best_model_at_end=True,
+                ...
             )
             trainer = SentenceTransformerTrainer(model, args, train, loss=loss, evaluator=dev)
     """

@@ -45,8 +45,8 @@ def read_jsonl(path: str | Path, *, split: str | None = None) -> Iterator[Group]
         ValueError: naming ``path:line``, for a line that is not JSON or not a group.
     """
     path = Path(path)
-    opened = gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else path.open(encoding="utf-8")
-    with opened as lines:
+    opener: Any = gzip.open if path.suffix == ".gz" else open
+    with opener(path, "rt", encoding="utf-8") as lines:
         for number, line in enumerate(lines, start=1):
             if not line.strip():
                 continue

@@ -65,7 +65,8 @@ class GroupIndex:
         np.cumsum(counts[:-1], out=offsets[1:], dtype=offsets.dtype)
         patterns = np.unique(masks)
         # small integers sort in linear time (radix), masks would not
-        number = np.searchsorted(patterns, masks).astype(np.uint16 if len(patterns) < 2**16 else np.uint32)
+        small: type[np.unsignedinteger] = np.uint16 if len(patterns) < 2**16 else np.uint32
+        number = np.searchsorted(patterns, masks).astype(small)
         groups_per_pattern = np.bincount(number, minlength=len(patterns))
         cluster_start = None
         if passage_groups is None:
@@ -101,8 +102,9 @@ class GroupIndex:
     def groups_of_patterns(self) -> NDArray[np.int64]:
         """``(P,)`` number of groups of each pattern."""
         if self.cluster_start is None:
-            return np.diff(self.pattern_start)
-        return np.diff(self.cluster_start[self.pattern_start].astype(np.int64))
+            return self.pattern_start[1:] - self.pattern_start[:-1]
+        start = self.cluster_start[self.pattern_start].astype(np.int64)
+        return start[1:] - start[:-1]
 
     def sizes(self) -> NDArray[np.int64]:
         """``(L,)`` number of groups that have each language."""

@@ -66,7 +66,8 @@ def _check_kind(dataset: Any) -> None:
     if isinstance(dataset, datasets.IterableDataset):
         raise TypeError(
             "an IterableDataset has no row numbers to draw. Read it once into a Dataset "
-            "(datasets.Dataset.from_generator(...)), or stream it through ParallelDataset.from_groups(..., folder=...)"
+            "(datasets.Dataset.from_generator(...)), or stream it through ParallelDataset.from_groups(..., "
+            "folder=...)"
         )
     if not isinstance(dataset, datasets.Dataset):
         raise TypeError(f"expected a datasets.Dataset, got a {type(dataset).__name__}")
@@ -79,8 +80,9 @@ def _check_columns(present: Sequence[str], named: Sequence[str]) -> None:
         )
     if extra := [name for name in present if name not in named]:
         raise ValueError(
-            f"columns {extra} have no part to play, and the trainer's collator would tokenise them as texts. Name them "
-            f"(anchor=, positive=, negatives=, group=, language=, passage_group=) or dataset.remove_columns({extra})"
+            f"columns {extra} have no part to play, and the trainer's collator would tokenise them as texts. "
+            "Name them (anchor=, positive=, negatives=, group=, language=, passage_group=) or "
+            f"dataset.remove_columns({extra})"
         )
 
 
@@ -116,8 +118,8 @@ def _check_once(
         first = int(twice[0])
         raise ValueError(
             f"rows {order[first]} and {order[first + 1]}: group {ids[groups[first]]!r} is twice in "
-            f"{languages[bits[first]]!r}. A group is one question in several languages; give questions that share a "
-            "passage groups of their own and name the passage with passage_group="
+            f"{languages[bits[first]]!r}. A group is one question in several languages; give questions that "
+            "share a passage groups of their own and name the passage with passage_group="
         )
 
 

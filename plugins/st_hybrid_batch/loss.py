@@ -59,8 +59,8 @@ class MaskedRankingLoss(MultipleNegativesRankingLoss):  # type: ignore[misc]
         Args:
             model: SentenceTransformer model
             scale: Output of similarity function is multiplied by scale value: ``scale = 1 / temperature``.
-            similarity_fct: similarity function between embeddings. By default, cos_sim. Can also be set to dot
-                product (and then set scale to 1)
+            similarity_fct: similarity function between embeddings. By default, cos_sim. Can also be set to
+                dot product (and then set scale to 1)
             gather_across_devices: If True, the passages of all devices are candidates, and labels and texts
                 are compared across devices.
             directions: Which similarities take part, see ``MultipleNegativesRankingLoss``. The masks hold in
@@ -68,12 +68,12 @@ class MaskedRankingLoss(MultipleNegativesRankingLoss):  # type: ignore[misc]
             partition_mode: ``"joint"`` (one softmax) or ``"per_direction"`` (one each, averaged).
 
         References:
-            - Synergistic Approach for Simultaneous Optimization of Monolingual, Cross-lingual, and Multilingual
-              Information Retrieval: https://arxiv.org/abs/2408.10536
+            - Synergistic Approach for Simultaneous Optimization of Monolingual, Cross-lingual, and
+              Multilingual Information Retrieval: https://arxiv.org/abs/2408.10536
 
         Requirements:
-            1. (anchor, positive) pairs, triplets or n-tuples, and an integer label: rows with equal labels have
-               parallel passages. Without labels only duplicates are left out.
+            1. (anchor, positive) pairs, triplets or n-tuples, and an integer label: rows with equal labels
+               have parallel passages. Without labels only duplicates are left out.
 
         Inputs:
             +-------------------------------------------------+-----------------------+
@@ -87,12 +87,13 @@ class MaskedRankingLoss(MultipleNegativesRankingLoss):  # type: ignore[misc]
             +-------------------------------------------------+-----------------------+
 
         Recommendations:
-            - Use it with :class:`HybridBatches`, which keeps a group from coming up twice in a batch; the masks
-              then catch what sampling cannot see, such as the same passage in two groups.
+            - Use it with :class:`HybridBatches`, which keeps a group from coming up twice in a batch; the
+              masks then catch what sampling cannot see, such as the same passage in two groups.
 
         Relations:
             - ``MultipleNegativesRankingLoss`` is this loss without the masks.
-            - :class:`CachedMaskedRankingLoss` is this loss with gradient caching, for batches that do not fit.
+            - :class:`CachedMaskedRankingLoss` is this loss with gradient caching, for batches that do not fit
+              into memory.
             - It can be wrapped in ``MatryoshkaLoss``.
 
         Example:
@@ -120,7 +121,9 @@ class MaskedRankingLoss(MultipleNegativesRankingLoss):  # type: ignore[misc]
     def forward(self, sentence_features: Iterable[dict[str, Tensor]], labels: Tensor | None = None) -> Tensor:
         features = list(sentence_features)
         # before the model runs: pooling may change the attention mask in place
-        return super().forward(features, with_keys(labels, [text_keys(column) for column in features[1:]]))
+        labels = with_keys(labels, [text_keys(column) for column in features[1:]])
+        loss: Tensor = super().forward(features, labels)
+        return loss
 
     def compute_loss_from_embeddings(self, embeddings: list[Tensor], labels: Tensor | None) -> Tensor:
         """The loss of embeddings, each ``(batch, dim)``.
@@ -163,8 +166,8 @@ class CachedMaskedRankingLoss(CachedMultipleNegativesRankingLoss):  # type: igno
         show_progress_bar: bool = False,
     ) -> None:
         """
-        :class:`MaskedRankingLoss` with gradient caching (https://huggingface.co/papers/2101.06983): batches much
-        larger than fit into memory, at the price of a second forward pass.
+        :class:`MaskedRankingLoss` with gradient caching (https://huggingface.co/papers/2101.06983): batches
+        much larger than fit into memory, at the price of a second forward pass.
 
         Args:
             model: SentenceTransformer model; not one based on ``StaticEmbedding``
@@ -209,7 +212,9 @@ class CachedMaskedRankingLoss(CachedMultipleNegativesRankingLoss):  # type: igno
 
     def forward(self, sentence_features: Iterable[dict[str, Tensor]], labels: Tensor | None = None) -> Tensor:
         features = list(sentence_features)
-        return super().forward(features, with_keys(labels, [text_keys(column) for column in features[1:]]))
+        labels = with_keys(labels, [text_keys(column) for column in features[1:]])
+        loss: Tensor = super().forward(features, labels)
+        return loss
 
     def calculate_loss(
         self, reps: list[list[Tensor]], labels: Tensor | None = None, *, with_backward: bool = False
@@ -219,10 +224,12 @@ class CachedMaskedRankingLoss(CachedMultipleNegativesRankingLoss):  # type: igno
         _check_columns(embeddings)
         batch = Batch.gather(embeddings, labels, self.gather_across_devices)
         losses = []
-        for chunk in torch.arange(batch.size, device=batch.queries.device).split(self.mini_batch_size):
+        rows = torch.arange(batch.offset, batch.offset + batch.size, device=batch.queries.device)
+        for begin in range(0, batch.size, self.mini_batch_size):
+            chunk = rows[begin : begin + self.mini_batch_size]
             mean = info_nce(
                 batch,
-                chunk + batch.offset,
+                chunk,
                 scale=self.scale,
                 similarity=self.similarity_fct,
                 directions=self.directions,
@@ -230,7 +237,7 @@ class CachedMaskedRankingLoss(CachedMultipleNegativesRankingLoss):  # type: igno
             )
             loss = mean * len(chunk) / batch.size
             if with_backward:
-                loss.backward()
+                loss.backward()  # type: ignore[no-untyped-call]
                 loss = loss.detach()
             losses.append(loss)
         return torch.stack(losses).sum()

@@ -123,19 +123,22 @@ def _masked(scores: Tensor, mask: Tensor) -> Tensor:
 
 
 def with_keys(labels: Any, keys: Sequence[Tensor | None]) -> Any:
-    """Labels with the candidates' text keys beside them, ``(B, 1 + columns)``, where both are at hand.
+    """Labels with the candidates' text keys beside them, ``(B, 1 + columns)``, where there are keys.
 
-    Labels that are not one integer a row cannot be groups; they are dropped.
+    Raises:
+        ValueError: for labels that are not one integer a row, and so no groups.
     """
     present = [key for key in keys if key is not None]
     if isinstance(labels, Tensor) and (labels.ndim != 1 or labels.is_floating_point()):
         raise ValueError(
-            f"labels must be one integer a row, the group (rows with equal ones have parallel passages); got a "
-            f"{labels.dtype} tensor of shape {tuple(labels.shape)}. Is there a score column in the data set?"
+            "labels must be one integer a row, the group (rows with equal ones have parallel passages); got "
+            f"a {labels.dtype} tensor of shape {tuple(labels.shape)}. Is there a score column in the data "
+            "set?"
         )
-    if len(present) < len(keys):
+    if not present or len(present) < len(keys):
         return labels
     if labels is None:
-        # without groups every row is its own
-        labels = torch.arange(len(present[0]), device=present[0].device)
+        # without groups every row is its own, on every rank
+        size = len(present[0])
+        labels = torch.arange(get_rank() * size, (get_rank() + 1) * size, device=present[0].device)
     return torch.stack([labels.to(present[0].device), *present], dim=1)

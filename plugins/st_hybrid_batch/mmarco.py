@@ -48,9 +48,9 @@ def read_mmarco(
     Args:
         folder: the folder with ``collections/`` and ``queries/``.
         languages: ISO 639-1 codes (or names as in the file names).
-        triples: file of ``qid<TAB>positive<TAB>negative`` lines. Lines with the same question and positive are one
-            group; the first ``negatives`` of their negatives are its hard negatives, and a pair that has
-            fewer is left out.
+        triples: file of ``qid<TAB>positive<TAB>negative`` lines. Lines with the same question and positive
+            are one group; the first ``negatives`` of their negatives are its hard negatives, and a pair that
+            has fewer is left out.
         qrels: file of ``qid 0 pid relevance`` lines, in place of ``triples``; relevance 0 is passed over.
         negatives: hard negatives of each group (``triples`` only).
         queries, collection: where a language's files are, ``{language}`` standing for its name.

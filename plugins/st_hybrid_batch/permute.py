@@ -72,7 +72,7 @@ def _network(value: U64, side: U64, other: U64, key: U64) -> U64:
 
 def _shift(half: U64, by: U64, modulus: U64, key: U64, number: int) -> U64:
     """``(half + F(by)) mod modulus``: undone by subtracting, hence a bijection whatever F is."""
-    state = by * _GOLDEN + (key ^ _ROUND_KEYS[number])
+    state: U64 = by * _GOLDEN + (key ^ _ROUND_KEYS[number])
     state ^= state >> np.uint64(29)
     state *= _MIX_1
     state >>= _HALF

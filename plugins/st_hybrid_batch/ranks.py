@@ -55,7 +55,10 @@ def summarise(languages: I64, inside: I64, pooled: I64) -> dict[str, float]:
         ``mono_map``, ``cross_map`` and ``multi_map`` (uncut mean average precision), and ``rank_distance``
         (worst minus best pool rank over the relevant passages of a query; queries with two or more).
     """
-    mono, cross, multi, distance = [], [], [], []
+    mono: list[float] = []
+    cross: list[float] = []
+    multi: list[float] = []
+    distance: list[float] = []
     for language in np.unique(languages):
         own_inside, own_pooled = inside[languages == language], pooled[languages == language]
         for other in range(inside.shape[1]):

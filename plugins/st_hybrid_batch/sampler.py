@@ -31,12 +31,13 @@ class HybridBatchSampler(DefaultBatchSampler):  # type: ignore[misc]
     The exact distribution is in :class:`~st_hybrid_batch.draw.BatchDrawer`, the definition in section 2.2 of
     `Elmahdy et al. 2024 <https://arxiv.org/abs/2408.10536>`_.
 
-    Batches are yielded rank by rank: batch ``step * world_size + rank``, as accelerate hands them out. All have
-    exactly ``batch_size`` pairs ``(query row, passage row)``; groups that do not fill a global batch wait for
-    another epoch, whatever ``drop_last`` says. Evaluation batches are drawn the same way, always as of epoch 0.
+    Batches are yielded rank by rank: batch ``step * world_size + rank``, as accelerate hands them out. All
+    have exactly ``batch_size`` pairs ``(query row, passage row)``; groups that do not fill a global batch
+    wait for another epoch, whatever ``drop_last`` says. Evaluation batches are drawn the same way, always as
+    of epoch 0.
 
-    Pass :class:`~st_hybrid_batch.settings.HybridBatches` as ``batch_sampler=`` to choose the settings, and use
-    :class:`~st_hybrid_batch.callbacks.EpochCallback` to resume exactly under several processes.
+    Pass :class:`~st_hybrid_batch.settings.HybridBatches` as ``batch_sampler=`` to choose the settings, and
+    use :class:`~st_hybrid_batch.callbacks.EpochCallback` to resume exactly under several processes.
 
     Args:
         dataset: a :class:`~st_hybrid_batch.view.ParallelDataset`.
@@ -78,8 +79,8 @@ class HybridBatchSampler(DefaultBatchSampler):  # type: ignore[misc]
         global_batch = batch_size * self.world_size
         if global_batch > index.n_groups:
             raise ValueError(
-                f"a step takes {batch_size} rows on each of {self.world_size} processes, that is {global_batch} "
-                f"distinct groups, but the data set has {index.n_groups}. Use a smaller "
+                f"a step takes {batch_size} rows on each of {self.world_size} processes, that is "
+                f"{global_batch} distinct groups, but the data set has {index.n_groups}. Use a smaller "
                 "per_device_train_batch_size (or per_device_eval_batch_size)"
             )
         self.steps = settings.steps(index.n_groups, index.n_rows, global_batch)
@@ -121,7 +122,7 @@ class HybridBatchSampler(DefaultBatchSampler):  # type: ignore[misc]
         return "mono" if self.drawer.plan(epoch).mono[step] else "cross"
 
     def signature(self) -> dict[str, Any]:
-        """All that the draws depend on, as JSON: two samplers with equal signatures yield the same batches."""
+        """All that the draws depend on, as JSON: samplers with equal signatures yield the same batches."""
         return {
             **self.settings.to_dict(),
             "seed": self.seed,
@@ -140,14 +141,16 @@ def _check_dataset(dataset: Any) -> None:
 
     if isinstance(dataset, datasets.IterableDataset):
         raise TypeError(
-            "hybrid batches need rows by number, which an IterableDataset does not have. Read it once into a "
-            "memory-mapped data set: ParallelDataset.from_groups((group_from_record(record) for record in dataset), "
+            "hybrid batches need rows by number, which an IterableDataset does not have. Read it once into "
+            "a memory-mapped data set: ParallelDataset.from_groups((group_from_record(record) for record in "
+            "dataset), "
             'folder="cache/train")'
         )
     raise TypeError(
-        f"expected a ParallelDataset, got a {type(dataset).__name__}. Build one with ParallelDataset.from_dataset(...) "
-        "or .from_groups(...), after any select, shuffle, filter or map: those return an ordinary Dataset. A "
-        "DatasetDict is not supported: the trainer joins its parts and adds numbers to row numbers"
+        f"expected a ParallelDataset, got a {type(dataset).__name__}. Build one with "
+        "ParallelDataset.from_dataset(...) or .from_groups(...), after any select, shuffle, filter or map: "
+        "those return an ordinary Dataset. A DatasetDict is not supported: the trainer joins its parts and "
+        "adds numbers to row numbers"
     )
 
 

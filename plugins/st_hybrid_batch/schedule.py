@@ -17,8 +17,8 @@ def check_share(name: str, value: float) -> float:
     """``value`` as a float in [0, 1], or a ValueError that names it."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0.0 <= value <= 1.0:
         raise ValueError(
-            f"{name} is the probability that a batch is monolingual: expected a number in [0, 1], got {value!r} "
-            "(1 trains on monolingual batches only, 0 on cross-lingual ones only)"
+            f"{name} is the probability that a batch is monolingual: expected a number in [0, 1], got "
+            f"{value!r} (1 trains on monolingual batches only, 0 on cross-lingual ones only)"
         )
     return float(value)
 

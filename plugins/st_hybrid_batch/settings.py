@@ -30,14 +30,15 @@ class HybridBatches:
 
     Args:
         alpha: probability that a batch is monolingual: a number in [0, 1] (1 is X-X-mono, 0 is X-Y, between
-            them hybrid), or a :class:`~st_hybrid_batch.schedule.Linear`, ``Cosine`` or ``OfProgress`` schedule.
+            them hybrid), or a :class:`~st_hybrid_batch.schedule.Linear`, ``Cosine`` or ``OfProgress``
+            schedule.
         languages: how often each language is drawn: ``"uniform"``, ``"size"`` (by number of groups), a
             temperature T (size ** (1 / T)), or a mapping of language to weight.
         pairing: in cross-lingual batches, ``"row"`` draws a language pair for every row (the paper's X-Y),
             ``"batch"`` one for the whole batch.
         coverage: what an epoch is: ``"groups"`` (as many rows as there are groups: over fully parallel data,
-            each group once), ``"rows"`` (as many as there are rows: each group about once per language it has),
-            or a number of steps.
+            each group once), ``"rows"`` (as many as there are rows: each group about once per language it
+            has), or a number of steps.
         short_languages: a language with fewer groups than a global batch cannot fill a monolingual batch:
             ``"error"``, or ``"cross-only"`` to use it in cross-lingual rows only.
         seed: seed; None takes the trainer's.
@@ -67,7 +68,7 @@ class HybridBatches:
         _one_of("pairing", self.pairing, ("row", "batch"))
         _one_of("short_languages", self.short_languages, ("error", "cross-only"))
         whole = isinstance(self.coverage, int) and not isinstance(self.coverage, bool)
-        if self.coverage not in ("groups", "rows") and not (whole and self.coverage > 0):  # type: ignore[operator]
+        if self.coverage not in ("groups", "rows") and not (whole and int(self.coverage) > 0):
             raise ValueError(
                 f"coverage must be 'groups', 'rows' or a positive number of steps, got {self.coverage!r}"
             )

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from sentence_transformers.sentence_transformer import SentenceTransformer
 from sentence_transformers.sentence_transformer.modules import StaticEmbedding
+from sentence_transformers.util.distributed import get_world_size
 from torch import Tensor
 
 
@@ -40,8 +41,8 @@ class LazyAdamW(torch.optim.Optimizer):
     ) -> None:
         if lr < 0 or eps <= 0 or weight_decay < 0 or not all(0 <= beta < 1 for beta in betas):
             raise ValueError(
-                "expected lr >= 0, eps > 0, weight_decay >= 0 and betas in [0, 1), got "
-                f"lr={lr}, eps={eps}, weight_decay={weight_decay}, betas={betas}"
+                f"expected lr >= 0, eps > 0, weight_decay >= 0 and betas in [0, 1), got lr={lr}, eps={eps}, "
+                f"weight_decay={weight_decay}, betas={betas}"
             )
         self._held: dict[Tensor, Tensor] = {}
         super().__init__(params, {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay})
@@ -70,12 +71,11 @@ class LazyAdamW(torch.optim.Optimizer):
     def _hold(self, parameter: Tensor) -> None:
         if parameter.grad is None or not parameter.grad.is_sparse:
             return
-        if torch.distributed.is_available() and torch.distributed.is_initialized():
-            if torch.distributed.get_world_size() > 1:
-                raise RuntimeError(
-                    "sparse gradients are taken before they are averaged over processes; train static models "
-                    "in one process, or without use_sparse_gradients"
-                )
+        if get_world_size() > 1:
+            raise RuntimeError(
+                "sparse gradients are taken before they are averaged over processes; train static models in "
+                "one process, or without use_sparse_gradients"
+            )
         before = self._held.get(parameter)
         self._held[parameter] = parameter.grad if before is None else before + parameter.grad
         parameter.grad = None
@@ -106,9 +106,9 @@ class LazyAdamW(torch.optim.Optimizer):
 def use_sparse_gradients(model: SentenceTransformer) -> None:
     """Make a static model's embedding table hand out sparse gradients.
 
-    Train it with ``SentenceTransformerTrainer(optimizer_cls_and_kwargs=(LazyAdamW, {"lr": 0.01}))``. The trainer's
-    learning rate schedule, weight decay groups, gradient accumulation and checkpoints work as usual. In one
-    process only.
+    Train it with ``SentenceTransformerTrainer(optimizer_cls_and_kwargs=(LazyAdamW, {"lr": 0.01}))``. The
+    trainer's learning rate schedule, weight decay groups, gradient accumulation and checkpoints work as
+    usual. In one process only.
 
     Args:
         model: a model whose first module is a ``StaticEmbedding``.
@@ -116,6 +116,7 @@ def use_sparse_gradients(model: SentenceTransformer) -> None:
     module = model[0]
     if not isinstance(module, StaticEmbedding):
         raise TypeError(
-            f"sparse gradients are for models that begin with a StaticEmbedding, got a {type(module).__name__}"
+            "sparse gradients are for models that begin with a StaticEmbedding, got a "
+            f"{type(module).__name__}"
         )
     module.embedding.sparse = True

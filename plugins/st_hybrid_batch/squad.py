@@ -13,11 +13,12 @@ from st_hybrid_batch.groups import Group, check_text
 def read_squad(paths: Mapping[str, str | Path]) -> Iterator[Group]:
     """Read parallel questions with their paragraphs.
 
-    The passage of a question is its whole paragraph (``context``). Paragraphs that have a question in common, in
-    whatever languages, are one passage group.
+    The passage of a question is its whole paragraph (``context``). Paragraphs that have a question in common,
+    in whatever languages, are one passage group.
 
     Args:
-        paths: file of each language: ``{"data": [{"paragraphs": [{"context", "qas": [{"id", "question"}]}]}]}``.
+        paths: file of each language, that is ``{"data": [{"paragraphs": [paragraph, ...]}, ...]}`` with
+            paragraphs ``{"context": ..., "qas": [{"id": ..., "question": ...}, ...]}``.
 
     Raises:
         ValueError: naming the file and the place in it, for anything that is not of this shape.

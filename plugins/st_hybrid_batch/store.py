@@ -1,4 +1,4 @@
-"""How a parallel data set lies on disk or in memory: a table of texts, a table of groups, a list of languages."""
+"""How a parallel data set lies on disk or in memory: texts, groups and languages."""
 
 from __future__ import annotations
 
@@ -173,15 +173,15 @@ class _Rows:
                 rows, members = [], []
         if rows:
             yield self._batch(rows, members)
+        if self._wanted is not None:
+            check_languages(self._wanted, sorted(self._seen))
         if self._n_groups == 0:
             raise ValueError(
                 "got no groups; expected at least one with a question and a passage in one language"
             )
 
     def report(self) -> None:
-        """Refuse languages that never came up; say what was left out."""
-        if self._wanted is not None:
-            check_languages(self._wanted, sorted(self._seen))
+        """Say what was left out."""
         if self._one_sided:
             logger.warning(
                 "%d texts were left out: their group has a question or a passage in that language, not both",
@@ -213,8 +213,8 @@ class _Rows:
             self._negatives = len(texts)
         if len(texts) < self._negatives:
             raise ValueError(
-                f"{group.where}: {len(texts)} hard negatives in {language!r}, expected {self._negatives} in every "
-                "row; give negatives=N to use fewer (0 for none)"
+                f"{group.where}: {len(texts)} hard negatives in {language!r}, expected {self._negatives} in "
+                "every row; give negatives=N to use fewer (0 for none)"
             )
         return tuple(texts[: self._negatives])
 

@@ -19,14 +19,15 @@ class ParallelDataset(datasets.Dataset):  # type: ignore[misc]
 
     One row per (group, language), with the columns ``anchor``, ``positive``, ``negative_1`` ...
     ``negative_n`` and ``label``. Indexed with integers it is an ordinary data set of monolingual pairs. Asked
-    by a :class:`~st_hybrid_batch.sampler.HybridBatchSampler` for pairs of rows, it takes the question from the
-    first and everything else from the second, so cross-lingual pairs exist only while they are used.
+    by a :class:`~st_hybrid_batch.sampler.HybridBatchSampler` for pairs of rows, it takes the question from
+    the first and everything else from the second, so cross-lingual pairs exist only while they are used.
 
     ``label`` is the passage group (the group itself where no passage group was given): an integer that two
     rows share if and only if their passages are translations of each other, or the same. The loss uses it.
 
-    Language and group are kept beside the table, not in it: the trainer's collator would tokenise every column
-    but ``label`` as a text. ``select``, ``shuffle``, ``map`` and the like return an ordinary ``datasets.Dataset``.
+    Language and group are kept beside the table, not in it: the trainer's collator would tokenise every
+    column but ``label`` as a text. ``select``, ``shuffle``, ``map`` and the like return an ordinary
+    ``datasets.Dataset``.
 
     Build it with :meth:`from_groups`, :meth:`from_dataset` or :meth:`load`.
 
@@ -35,9 +36,10 @@ class ParallelDataset(datasets.Dataset):  # type: ignore[misc]
 
             from st_hybrid_batch import HybridBatches, MaskedRankingLoss, ParallelDataset, read_jsonl
 
-            train = ParallelDataset.from_groups(read_jsonl("groups.jsonl.gz", split="train"), folder="cache/train")
-            args = SentenceTransformerTrainingArguments(batch_sampler=HybridBatches(alpha=0.5), ...)
-            trainer = SentenceTransformerTrainer(model, args, train, loss=MaskedRankingLoss(model))
+            train = ParallelDataset.from_groups(read_jsonl("groups.jsonl.gz", split="train"),
+            folder="cache/train") args =
+            SentenceTransformerTrainingArguments(batch_sampler=HybridBatches(alpha=0.5), ...) trainer =
+            SentenceTransformerTrainer(model, args, train, loss=MaskedRankingLoss(model))
     """
 
     def __init__(self, tables: Tables) -> None:
@@ -88,7 +90,8 @@ class ParallelDataset(datasets.Dataset):  # type: ignore[misc]
             anchor: column with the question.
             positive: column with its passage.
             negatives: columns with hard negatives.
-            passage_group: column that rows with the same passage have in common, across languages and questions.
+            passage_group: column that rows with the same passage have in common, across languages and
+                questions.
         """
         from st_hybrid_batch.long_form import tables_of_dataset
 
@@ -144,12 +147,12 @@ class ParallelDataset(datasets.Dataset):  # type: ignore[misc]
     def __getitems__(self, keys: list[Any]) -> list[dict[str, Any]]:
         """Rows for integers, and for pairs the first's question with the rest of the second."""
         if not keys or not isinstance(keys[0], tuple):
-            return list(super().__getitems__(keys))
+            return super().__getitems__(keys)  # type: ignore[no-any-return]
         query_rows, passage_rows = (list(rows) for rows in zip(*keys, strict=True))
         if query_rows == passage_rows:
-            return list(super().__getitems__(query_rows))
+            return super().__getitems__(query_rows)  # type: ignore[no-any-return]
         rows = super().__getitems__(query_rows + passage_rows)
-        merged = rows[len(keys) :]
+        merged: list[dict[str, Any]] = rows[len(keys) :]
         for passage, query in zip(merged, rows[: len(keys)], strict=True):
             passage["anchor"] = query["anchor"]
         return merged
@@ -167,6 +170,6 @@ def _check(tables: Tables) -> None:
     counted = int(np.bitwise_count(tables.groups.column("mask").to_numpy()).sum(dtype=np.int64))
     if counted != tables.texts.num_rows:
         raise ValueError(
-            f"{tables.texts.num_rows} rows of text, but the groups have {counted} languages in all; "
-            "the two files do not belong together, write the data set anew"
+            f"{tables.texts.num_rows} rows of text, but the groups have {counted} languages in all; the two "
+            "files do not belong together, write the data set anew"
         )

@@ -43,7 +43,7 @@ def language_weights(
         shares[sizes == 0] = 0.0
     else:
         raise ValueError(
-            f"languages must be 'uniform', 'size', a temperature above 0 or a mapping of language to weight, "
+            "languages must be 'uniform', 'size', a temperature above 0 or a mapping of language to weight, "
             f"got {spec!r}"
         )
     shares = np.where(sizes > 0, shares, 0.0)
