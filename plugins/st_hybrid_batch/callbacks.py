@@ -1,0 +1,204 @@
+"""Callbacks for the stock trainer: exact resume, losses by kind of batch, settings beside the model."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from transformers import TrainerCallback
+from transformers.trainer_callback import ExportableState
+
+from st_hybrid_batch.sampler import HybridBatchSampler
+from st_hybrid_batch.settings import HybridBatches
+
+SETTINGS_FILE = "hybrid_batches.json"
+_KINDS = ("mono", "cross")
+
+
+def hybrid_callbacks(loss: nn.Module) -> list[TrainerCallback]:
+    """All callbacks of this module, for ``SentenceTransformerTrainer(callbacks=...)``.
+
+    Args:
+        loss: the loss handed to the trainer (the outermost one, e.g. the ``MatryoshkaLoss``).
+    """
+    return [EpochCallback(), KindLossCallback(loss), SettingsCallback()]
+
+
+class EpochCallback(TrainerCallback):  # type: ignore[misc]
+    """Tells the sampler the epoch.
+
+    Under several processes accelerate wraps the sampler twice when it resumes inside an epoch, and the epoch
+    no longer reaches it: without this callback epoch 0's batches are replayed.
+    """
+
+    def on_epoch_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        sampler = find_sampler(kwargs.get("train_dataloader"))
+        if sampler is not None:
+            sampler.set_epoch(_position(args, state, kwargs["train_dataloader"])[0])
+
+
+class KindLossCallback(TrainerCallback):  # type: ignore[misc]
+    """Logs the mean training loss of monolingual and of cross-lingual batches.
+
+    ``loss_mono`` and ``loss_cross`` stand beside ``loss`` in the logs, in ``trainer.state.log_history``, and
+    are means over all ranks and all batches of the kind since the last log; a kind without a batch is
+    left out. Integrations such as W&B get them only if they run after this callback; the trainer puts them
+    before, so for those give ``report_to="none"`` and pass the integration's callback after this one.
+
+    Args:
+        loss: the loss handed to the trainer.
+    """
+
+    def __init__(self, loss: nn.Module) -> None:
+        self._loss = loss
+        self._hook: Any = None
+        self._sampler: HybridBatchSampler | None = None
+        self._epoch = self._step = 0
+        self._sums: dict[str, Tensor] = {}
+        self._counts: dict[str, int] = {}
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        self._remove_hook()
+        self._sampler = find_sampler(kwargs.get("train_dataloader"))
+        self._sums, self._counts = {}, {}
+        if self._sampler is not None:
+            self._hook = self._loss.register_forward_hook(self._collect)
+
+    def on_epoch_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        if self._sampler is not None:
+            self._epoch, self._step = _position(args, state, kwargs["train_dataloader"])
+
+    def on_log(
+        self, args: Any, state: Any, control: Any, logs: dict[str, float] | None = None, **_: Any
+    ) -> None:
+        if logs is None or "loss" not in logs or self._sampler is None:
+            return
+        means = self._means(args.device)
+        logs.update(means)
+        state.log_history[-1].update(means)
+        self._sums, self._counts = {}, {}
+
+    def on_train_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        self._remove_hook()
+
+    def _collect(self, module: nn.Module, inputs: Any, output: Any) -> None:
+        if self._sampler is None or not torch.is_grad_enabled():
+            return  # an evaluation during training
+        kind = self._sampler.kind(self._epoch, self._step)
+        self._step += 1
+        loss = torch.stack(list(output.values())).sum() if isinstance(output, dict) else output
+        before = self._sums.get(kind)
+        self._sums[kind] = loss.detach().double() if before is None else before + loss.detach()
+        self._counts[kind] = self._counts.get(kind, 0) + 1
+
+    def _means(self, device: Any) -> dict[str, float]:
+        sums = torch.stack(
+            [torch.as_tensor(self._sums.get(kind, 0.0), dtype=torch.float64).to(device) for kind in _KINDS]
+            + [
+                torch.tensor(float(self._counts.get(kind, 0)), dtype=torch.float64, device=device)
+                for kind in _KINDS
+            ]
+        )
+        if torch.distributed.is_available() and torch.distributed.is_initialized():
+            torch.distributed.all_reduce(sums)
+        total, count = sums.tolist()[:2], sums.tolist()[2:]
+        return {
+            f"loss_{kind}": round(total[number] / count[number], 4)
+            for number, kind in enumerate(_KINDS)
+            if count[number]
+        }
+
+    def _remove_hook(self) -> None:
+        if self._hook is not None:
+            self._hook.remove()
+            self._hook = None
+
+
+class SettingsCallback(TrainerCallback, ExportableState):  # type: ignore[misc]
+    """Keeps the sampler's settings with the model.
+
+    They are written as ``hybrid_batches.json`` into every checkpoint and, at the end, into the output folder;
+    they stand in the model card among the hyperparameters; and a run that resumes from a checkpoint with
+    other settings (or other data, batch size, number of processes) is refused: its batches would be others.
+
+    Args:
+        strict: False resumes in spite of a difference.
+    """
+
+    def __init__(self, strict: bool = True) -> None:
+        self.strict = strict
+        self.signature: dict[str, Any] | None = None
+
+    def state(self) -> dict[str, Any]:
+        return {"args": {"strict": self.strict}, "attributes": {"signature": self.signature}}
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        sampler = find_sampler(kwargs.get("train_dataloader"))
+        if sampler is None:
+            return
+        stored = state.stateful_callbacks.get(type(self).__name__, {})
+        stored = stored[0] if isinstance(stored, list) else stored
+        before = stored.get("attributes", {}).get("signature")
+        # through JSON, as what is compared with has been
+        now = json.loads(json.dumps(sampler.signature()))
+        if before is not None and state.global_step > 0 and self.strict:
+            _check_same(before, now)
+        self.signature = now
+
+    def on_epoch_begin(self, args: Any, state: Any, control: Any, model: Any = None, **kwargs: Any) -> None:
+        # not at the beginning of the training: there the trainer's own callback fills the card after this one
+        card = getattr(model, "model_card_data", None)
+        if self.signature is None or card is None:
+            return
+        for name in ("all_hyperparameters", "non_default_hyperparameters"):
+            getattr(card, name)["batch_sampler"] = f"HybridBatchSampler {json.dumps(self.signature)}"
+
+    def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        self._write(Path(args.output_dir) / f"checkpoint-{state.global_step}", state)
+
+    def on_train_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        self._write(Path(args.output_dir), state)
+
+    def _write(self, folder: Path, state: Any) -> None:
+        if self.signature is not None and state.is_world_process_zero:
+            folder.mkdir(parents=True, exist_ok=True)
+            text = json.dumps(self.signature, indent=2, ensure_ascii=False)
+            (folder / SETTINGS_FILE).write_text(text + "\n", encoding="utf-8")
+
+
+def read_settings(folder: str | Path) -> HybridBatches:
+    """The sampler settings kept in a checkpoint or output folder."""
+    values = json.loads((Path(folder) / SETTINGS_FILE).read_text(encoding="utf-8"))
+    known = HybridBatches().to_dict().keys()
+    return HybridBatches.from_dict({key: value for key, value in values.items() if key in known})
+
+
+def find_sampler(dataloader: Any) -> HybridBatchSampler | None:
+    """The hybrid sampler under whatever accelerate put around it, or None."""
+    sampler = getattr(dataloader, "batch_sampler", None)
+    while sampler is not None and not isinstance(sampler, HybridBatchSampler):
+        sampler = getattr(sampler, "batch_sampler", None)
+    return sampler
+
+
+def _position(args: Any, state: Any, dataloader: Any) -> tuple[int, int]:
+    """The epoch that begins, and the batches of it that a resumed run has already seen."""
+    accumulated = args.gradient_accumulation_steps
+    updates = -(-len(dataloader) // accumulated)
+    epoch, seen = divmod(state.global_step, updates)
+    return epoch, 0 if args.ignore_data_skip else seen * accumulated
+
+
+def _check_same(before: dict[str, Any], now: dict[str, Any]) -> None:
+    differing = [key for key in sorted(before.keys() | now.keys()) if before.get(key) != now.get(key)]
+    if differing:
+        listed = "; ".join(f"{key} was {before.get(key)!r}, is {now.get(key)!r}" for key in differing)
+        raise ValueError(
+            f"the checkpoint was written with other batch settings: {listed}. Resume with the old settings "
+            f"(they are in the checkpoint's {SETTINGS_FILE}), start anew, or pass "
+            "SettingsCallback(strict=False) to go on with batches that an uninterrupted run would not have "
+            "had"
+        )

@@ -1,0 +1,147 @@
+"""mMARCO's raw layout: a collection and a query file for each language, pairs or triples by id."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterator, Mapping, Sequence
+from mmap import ACCESS_READ, mmap
+from pathlib import Path
+
+from st_hybrid_batch.groups import Group, check_text
+
+COLLECTION = "collections/{language}_collection.tsv"
+QUERIES = "queries/train/{language}_queries.train.tsv"
+# the names mMARCO gives its files
+NAMES = {
+    "ar": "arabic",
+    "de": "german",
+    "en": "english",
+    "es": "spanish",
+    "fr": "french",
+    "hi": "hindi",
+    "id": "indonesian",
+    "it": "italian",
+    "ja": "japanese",
+    "nl": "dutch",
+    "pt": "portuguese",
+    "ru": "russian",
+    "vi": "vietnamese",
+    "zh": "chinese",
+}
+
+
+def read_mmarco(
+    folder: str | Path,
+    languages: Sequence[str],
+    *,
+    triples: str | Path | None = None,
+    qrels: str | Path | None = None,
+    negatives: int = 0,
+    queries: str = QUERIES,
+    collection: str = COLLECTION,
+) -> Iterator[Group]:
+    """Read question-passage pairs of mMARCO in several languages.
+
+    Each pair is one group; pairs with the same passage are one passage group. Texts are looked up in
+    memory-mapped files: only 8 bytes a line (and the pairs) are held.
+
+    Args:
+        folder: the folder with ``collections/`` and ``queries/``.
+        languages: ISO 639-1 codes (or names as in the file names).
+        triples: file of ``qid<TAB>positive<TAB>negative`` lines. Lines with the same question and positive
+            are one group; the first ``negatives`` of their negatives are its hard negatives, and a pair that
+            has fewer is left out.
+        qrels: file of ``qid 0 pid relevance`` lines, in place of ``triples``; relevance 0 is passed over.
+        negatives: hard negatives of each group (``triples`` only).
+        queries, collection: where a language's files are, ``{language}`` standing for its name.
+
+    Raises:
+        ValueError: naming ``path:line``, for malformed lines and ids that the collection does not have.
+    """
+    if (triples is None) == (qrels is None):
+        raise ValueError("give either triples= or qrels=: which passage answers which question")
+    if qrels is not None and negatives:
+        raise ValueError("qrels have no negatives; give triples= for hard negatives")
+    folder = Path(folder)
+    pairs = _read_triples(Path(triples), negatives) if triples is not None else _read_qrels(Path(str(qrels)))
+    names = {language: NAMES.get(language, language) for language in languages}
+    texts = {language: _Lines(folder / collection.format(language=name)) for language, name in names.items()}
+    asked = {language: _Lines(folder / queries.format(language=name)) for language, name in names.items()}
+    for (question, passage), hard in pairs.items():
+        if len(hard) < negatives:
+            continue
+        yield Group(
+            id=f"{question}-{passage}",
+            query={language: asked[language][question] for language in languages},
+            passage={language: texts[language][passage] for language in languages},
+            negatives={language: [texts[language][number] for number in hard] for language in languages},
+            passage_group=str(passage),
+            where=f"mMARCO pair {question}-{passage}",
+        )
+
+
+def _read_triples(path: Path, negatives: int) -> Mapping[tuple[int, int], list[int]]:
+    pairs: dict[tuple[int, int], list[int]] = {}
+    with path.open(encoding="utf-8") as lines:
+        for number, line in enumerate(lines, start=1):
+            try:
+                question, positive, negative = map(int, line.split("\t"))
+            except ValueError as error:
+                raise ValueError(
+                    f"{path}:{number}: expected three ids with tabs between them, got {line[:80]!r}"
+                ) from error
+            hard = pairs.setdefault((question, positive), [])
+            if len(hard) < negatives and negative not in hard:
+                hard.append(negative)
+    return pairs
+
+
+def _read_qrels(path: Path) -> Mapping[tuple[int, int], list[int]]:
+    pairs: dict[tuple[int, int], list[int]] = {}
+    with path.open(encoding="utf-8") as lines:
+        for number, line in enumerate(lines, start=1):
+            try:
+                question, _, passage, relevance = line.split()
+                if int(relevance) > 0:
+                    pairs[int(question), int(passage)] = []
+            except ValueError as error:
+                raise ValueError(
+                    f"{path}:{number}: expected 'qid 0 pid relevance', got {line[:80]!r}"
+                ) from error
+    return pairs
+
+
+class _Lines:
+    """Texts of ``id<TAB>text`` lines by id, from a memory-mapped file."""
+
+    def __init__(self, path: Path) -> None:
+        if not path.is_file():
+            raise FileNotFoundError(f"{path} is missing; expected mMARCO's layout ({COLLECTION}, {QUERIES})")
+        self._path = path
+        self._numbers: dict[int, int] | None = None
+        self._starts = array("q")
+        with path.open("rb") as file:
+            self._bytes = mmap(file.fileno(), 0, access=ACCESS_READ)
+        identifiers = array("q")
+        begin = 0
+        for number, line in enumerate(iter(self._bytes.readline, b""), start=1):
+            identifier, tab, _ = line.partition(b"\t")
+            if not tab or not identifier.isdigit():
+                raise ValueError(f"{path}:{number}: expected 'id<TAB>text', got {line[:80]!r}")
+            identifiers.append(int(identifier))
+            self._starts.append(begin)
+            begin += len(line)
+        # the collections are numbered from 0 without a gap; the queries are not
+        if any(number != identifier for number, identifier in enumerate(identifiers)):
+            self._numbers = {identifier: number for number, identifier in enumerate(identifiers)}
+
+    def __getitem__(self, identifier: int) -> str:
+        number = identifier if self._numbers is None else self._numbers.get(identifier, -1)
+        if not 0 <= number < len(self._starts):
+            raise ValueError(f"{self._path} has no line with id {identifier}")
+        begin = self._starts[number]
+        end = self._bytes.find(b"\n", begin)
+        line = self._bytes[begin : end if end >= 0 else len(self._bytes)]
+        text = line.decode("utf-8").partition("\t")[2].strip()
+        check_text(text, f"{self._path}:{number + 1}: text")
+        return text

@@ -1,0 +1,80 @@
+"""SQuAD-shaped JSON, one file a language, whose question ids are the same in all files."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from st_hybrid_batch.groups import Group, check_text
+
+
+def read_squad(paths: Mapping[str, str | Path]) -> Iterator[Group]:
+    """Read parallel questions with their paragraphs.
+
+    The passage of a question is its whole paragraph (``context``). Paragraphs that have a question in common,
+    in whatever languages, are one passage group.
+
+    Args:
+        paths: file of each language, that is ``{"data": [{"paragraphs": [paragraph, ...]}, ...]}`` with
+            paragraphs ``{"context": ..., "qas": [{"id": ..., "question": ...}, ...]}``.
+
+    Raises:
+        ValueError: naming the file and the place in it, for anything that is not of this shape.
+    """
+    queries: dict[str, dict[str, str]] = {}
+    passages: dict[str, dict[str, str]] = {}
+    leader: dict[str, str] = {}
+    where: dict[str, str] = {}
+    for language, path in paths.items():
+        for place, context, questions in _paragraphs(Path(path)):
+            for identifier, question in questions:
+                queries.setdefault(identifier, {})[language] = question
+                passages.setdefault(identifier, {})[language] = context
+                leader.setdefault(identifier, identifier)
+                where.setdefault(identifier, place)
+                _join(leader, questions[0][0], identifier)
+    for identifier, query in queries.items():
+        yield Group(
+            id=identifier,
+            query=query,
+            passage=passages[identifier],
+            passage_group=_find(leader, identifier),
+            where=where[identifier],
+        )
+
+
+def _paragraphs(path: Path) -> Iterator[tuple[str, str, list[tuple[str, str]]]]:
+    try:
+        articles = json.loads(path.read_text(encoding="utf-8"))["data"]
+    except (json.JSONDecodeError, KeyError, TypeError) as error:
+        raise ValueError(f'{path}: expected SQuAD-shaped JSON with a "data" list ({error})') from error
+    for number, article in enumerate(articles):
+        for index, paragraph in enumerate(article.get("paragraphs", [])):
+            place = f"{path}: data[{number}].paragraphs[{index}]"
+            yield place, *_paragraph(paragraph, place)
+
+
+def _paragraph(paragraph: Any, place: str) -> tuple[str, list[tuple[str, str]]]:
+    try:
+        context, questions = paragraph["context"], [(qa["id"], qa["question"]) for qa in paragraph["qas"]]
+    except (KeyError, TypeError) as error:
+        raise ValueError(
+            f'{place}: expected "context" and "qas" with "id" and "question" ({error})'
+        ) from error
+    check_text(context, f"{place}: context")
+    for identifier, question in questions:
+        check_text(question, f"{place}: question {identifier!r}")
+    return context, questions
+
+
+def _find(leader: dict[str, str], identifier: str) -> str:
+    while leader[identifier] != identifier:
+        leader[identifier] = leader[leader[identifier]]  # halve the path
+        identifier = leader[identifier]
+    return identifier
+
+
+def _join(leader: dict[str, str], one: str, other: str) -> None:
+    leader[_find(leader, other)] = _find(leader, one)

@@ -1,0 +1,104 @@
+import numpy as np
+import pytest
+
+from st_hybrid_batch.groups import Group
+from st_hybrid_batch.ranks import parallel_ranks, summarise
+from tests.st_hybrid_batch.helpers import make_group
+
+
+def brute_force(queries, passages, blocks, relevant):
+    inside, pooled = np.zeros_like(relevant), np.zeros_like(relevant)
+    scores = (queries @ passages.T).astype(np.float32)
+    for q, own in np.ndindex(relevant.shape):
+        if (target := relevant[q, own]) < 0:
+            continue
+        order = sorted(range(len(passages)), key=lambda p, row=scores[q]: (-row[p], -p))
+        pooled[q, own] = 1 + order.index(target)
+        inside[q, own] = 1 + [p for p in order if blocks[p] == own].index(target)
+    return inside, pooled
+
+
+def test_ranks_equal_a_sort():
+    """Ranks by counting are those of sorting by score, then id, descending, ties included."""
+    rng = np.random.default_rng(0)
+    blocks = np.repeat([0, 1, 2], [5, 3, 7])
+    passages = rng.integers(-1, 2, (15, 3)).astype(np.float32)
+    queries = rng.integers(-1, 2, (12, 3)).astype(np.float32)
+    relevant = np.stack([rng.integers(0, 5, 12), rng.integers(5, 8, 12), rng.integers(8, 15, 12)], axis=1)
+    relevant[3, 1] = relevant[4, 0] = -1
+    got = parallel_ranks(queries, passages, np.array([0, 5, 8]), relevant, batch=5)
+    for mine, expected in zip(got, brute_force(queries, passages, blocks, relevant), strict=True):
+        assert (mine == expected).all()
+
+
+def test_summary_by_hand():
+    """Two languages, one query each: ranks inside (1, 2) and (4, 1), in the pool (1, 4) and (6, 2)."""
+    metrics = summarise(np.array([0, 1]), np.array([[1, 2], [4, 1]]), np.array([[1, 4], [6, 2]]))
+    assert metrics["mono_map"] == 1.0
+    assert metrics["cross_map"] == pytest.approx((1 / 2 + 1 / 4) / 2)
+    # average precisions (1/1 + 2/4) / 2 and (1/2 + 2/6) / 2
+    assert metrics["multi_map"] == pytest.approx((0.75 + 5 / 12) / 2)
+    assert metrics["rank_distance"] == (3 + 4) / 2
+
+
+class OneHot:
+    """Encodes a text as its group number, so that all parallel texts coincide."""
+
+    def __init__(self):
+        from types import SimpleNamespace
+
+        self.seen: list[str] = []
+        self.model_card_data = SimpleNamespace(set_evaluation_metrics=lambda *_: None)
+
+    def encode(self, texts, prompt=None, **_):
+        self.seen += [(prompt or "") + text for text in texts]
+        return np.array([np.eye(10)[int(text.split()[0][1:])] for text in texts])
+
+
+def test_a_perfect_encoder():
+    """Three languages: everything at the top, and the distance at its floor of 2."""
+    from st_hybrid_batch import ParallelEvaluator
+
+    evaluator = ParallelEvaluator([make_group(number) for number in range(6)], name="dev", query_prompt="Q: ")
+    model = OneHot()
+    metrics = evaluator(model)
+    assert metrics == {
+        "dev_mono_map": 1.0,
+        "dev_cross_map": 1.0,
+        "dev_multi_map": 1.0,
+        "dev_rank_distance": 2.0,
+    }
+    assert evaluator.primary_metric in metrics
+    assert model.seen[0] == "Q: q0 a" and "p0 a" in model.seen
+
+
+def test_shared_passages_are_once_in_the_corpus():
+    """A passage put in twice would compete with itself."""
+    from st_hybrid_batch import ParallelEvaluator
+
+    groups = [
+        Group(f"g{n}", {"a": f"q1 {n}", "b": f"q1 {n}"}, {"a": "p1", "b": "p1"}, {}, "x") for n in range(2)
+    ]
+    evaluator = ParallelEvaluator(groups)
+    assert evaluator.get_config_dict() == {"languages": ["a", "b"], "queries": 4, "passages": 2}
+    assert evaluator(OneHot())["parallel_mono_map"] == 1.0
+
+
+def test_one_language_has_no_cross_setting():
+    """An undefined mean is left out, not zero."""
+    from st_hybrid_batch import ParallelEvaluator
+
+    metrics = ParallelEvaluator([make_group(n, "a") for n in range(3)])(OneHot())
+    assert set(metrics) == {"parallel_mono_map", "parallel_multi_map"}
+
+
+def test_bad_input():
+    """Named before any encoding."""
+    from st_hybrid_batch import ParallelEvaluator
+
+    with pytest.raises(ValueError, match="did you mean 'a'"):
+        ParallelEvaluator([make_group(0)], languages=["aa"])
+    with pytest.raises(ValueError, match="primary must be one of"):
+        ParallelEvaluator([make_group(0)], primary="map")
+    with pytest.raises(ValueError, match="nothing to score"):
+        ParallelEvaluator([])

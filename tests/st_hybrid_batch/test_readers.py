@@ -1,0 +1,122 @@
+import gzip
+import json
+
+import pytest
+
+from st_hybrid_batch.groups import read_jsonl
+from st_hybrid_batch.mmarco import read_mmarco
+from st_hybrid_batch.squad import read_squad
+
+LINE = '{"id": "1", "query": {"de": "Frage", "en": "question"}, "passage": {"de": "Text"}, "split": "train"}'
+
+
+@pytest.mark.parametrize("zipped", [False, True])
+def test_jsonl(tmp_path, zipped):
+    """Plain and gzipped files, blank lines, and one split of several."""
+    path = tmp_path / ("g.jsonl.gz" if zipped else "g.jsonl")
+    text = f"{LINE}\n\n{LINE.replace('train', 'dev')}\n"
+    path.write_bytes(gzip.compress(text.encode()) if zipped else text.encode())
+    assert len(list(read_jsonl(path))) == 2
+    (group,) = read_jsonl(path, split="dev")
+    assert group.where == f"{path}:3"
+    assert group.query == {"de": "Frage", "en": "question"}
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ('{"id": 1, ', "not a JSON object"),
+        ("[1]", 'expected an object with "id"'),
+        ('{"id": 1, "query": "text", "passage": {}}', '"query" must map languages to texts'),
+        ('{"id": 1, "query": {"de": ""}, "passage": {}}', "\"query\" in 'de' is empty"),
+        ('{"id": 1, "query": {"de": 5}, "passage": {}}', "\"query\" in 'de' must be a text, got 5"),
+        ('{"id": 1, "query": {"de": "q"}, "passage": {"de": " "}}', "\"passage\" in 'de' is empty"),
+        (
+            '{"id": 1, "query": {}, "passage": {}, "negatives": {"de": "n"}}',
+            "\"negatives\" in 'de' must be a list",
+        ),
+    ],
+)
+def test_bad_lines_are_named(tmp_path, line, told):
+    """In a file of millions of lines only path:line helps."""
+    path = tmp_path / "g.jsonl"
+    path.write_text(f"{LINE}\n{line}\n", encoding="utf-8")
+    with pytest.raises(ValueError, match=r"g.jsonl:2: ") as caught:
+        list(read_jsonl(path))
+    assert told in str(caught.value)
+
+
+def squad(path, *paragraphs):
+    qas = [
+        {"context": context, "qas": [{"id": i, "question": f"{i}?"} for i in ids]}
+        for context, ids in paragraphs
+    ]
+    path.write_text(json.dumps({"data": [{"paragraphs": qas}]}), encoding="utf-8")
+    return path
+
+
+def test_squad(tmp_path):
+    """Ids link the files; paragraphs that share a question in any language are one passage group."""
+    paths = {
+        "de": squad(tmp_path / "de.json", ("Absatz 1", ["x"]), ("Absatz 2", ["y", "z"])),
+        "en": squad(tmp_path / "en.json", ("paragraph", ["x", "y"]), ("other", ["w"])),
+    }
+    groups = {group.id: group for group in read_squad(paths)}
+    assert groups["x"].passage == {"de": "Absatz 1", "en": "paragraph"}
+    assert groups["x"].passage_group == groups["y"].passage_group == groups["z"].passage_group
+    assert groups["w"].passage_group != groups["x"].passage_group
+
+
+def test_bad_squad(tmp_path):
+    """The file, and the place in it."""
+    (tmp_path / "a.json").write_text('{"version": 1}', encoding="utf-8")
+    with pytest.raises(ValueError, match=r'a.json: expected SQuAD-shaped JSON with a "data" list'):
+        list(read_squad({"en": tmp_path / "a.json"}))
+    path = squad(tmp_path / "b.json", ("good", ["x"]), ("", ["y"]))
+    with pytest.raises(ValueError, match=r"b.json: data\[0\].paragraphs\[1\]: context is empty"):
+        list(read_squad({"en": path}))
+
+
+@pytest.fixture
+def mmarco(tmp_path):
+    for folder in ("collections", "queries/train"):
+        (tmp_path / folder).mkdir(parents=True)
+    for name in ("german", "english"):
+        lines = "".join(f"{number}\tpassage {number} {name}\n" for number in range(4))
+        (tmp_path / f"collections/{name}_collection.tsv").write_text(lines, encoding="utf-8")
+        lines = "".join(f"{number}\tquery {number} {name}\n" for number in (10, 12))
+        (tmp_path / f"queries/train/{name}_queries.train.tsv").write_text(lines, encoding="utf-8")
+    (tmp_path / "triples.tsv").write_text("12\t1\t3\n10\t1\t0\n12\t1\t2\n", encoding="utf-8")
+    (tmp_path / "qrels.tsv").write_text("10\t0\t2\t1\n12\t0\t3\t0\n", encoding="utf-8")
+    return tmp_path
+
+
+def test_mmarco_triples(mmarco):
+    """Negatives of one (question, positive) are gathered; pairs with too few are left out."""
+    (group,) = read_mmarco(mmarco, ["de", "en"], triples=mmarco / "triples.tsv", negatives=2)
+    assert group.id == "12-1"
+    assert group.query == {"de": "query 12 german", "en": "query 12 english"}
+    assert group.passage["en"] == "passage 1 english"
+    assert group.negatives["de"] == ["passage 3 german", "passage 2 german"]
+    both = list(read_mmarco(mmarco, ["de", "en"], triples=mmarco / "triples.tsv"))
+    assert [group.id for group in both] == ["12-1", "10-1"]
+    assert {group.passage_group for group in both} == {"1"}
+
+
+def test_mmarco_qrels(mmarco):
+    """Relevance 0 is a judged negative, not a pair."""
+    assert [group.id for group in read_mmarco(mmarco, ["en"], qrels=mmarco / "qrels.tsv")] == ["10-2"]
+
+
+def test_bad_mmarco(mmarco):
+    """Malformed lines, unknown ids and missing files are named."""
+    (mmarco / "bad.tsv").write_text("12\t1\t3\n12 1 3\n", encoding="utf-8")
+    with pytest.raises(ValueError, match=r"bad.tsv:2: expected three ids"):
+        list(read_mmarco(mmarco, ["en"], triples=mmarco / "bad.tsv"))
+    (mmarco / "far.tsv").write_text("12\t99\t3\n", encoding="utf-8")
+    with pytest.raises(ValueError, match=r"english_collection.tsv has no line with id 99"):
+        list(read_mmarco(mmarco, ["en"], triples=mmarco / "far.tsv"))
+    with pytest.raises(FileNotFoundError, match=r"french_collection.tsv is missing"):
+        list(read_mmarco(mmarco, ["fr"], triples=mmarco / "triples.tsv"))
+    with pytest.raises(ValueError, match="either triples= or qrels="):
+        list(read_mmarco(mmarco, ["en"]))
