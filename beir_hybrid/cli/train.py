@@ -17,7 +17,9 @@ def add_command(commands: Any) -> None:
         description="Train a retriever with hybrid batches of monolingual and cross-lingual pairs (arXiv 2408.10536). "
         "Several processes: torchrun --nproc-per-node N -m beir_hybrid train ...",
     )
-    parser.add_argument("--config", type=Path, metavar="FILE.toml", help="the same options as keys; the command line wins")
+    parser.add_argument(
+        "--config", type=Path, metavar="FILE.toml", help="the same options as keys; the command line wins"
+    )
     parser.add_argument("--resume", action="store_true", help="go on from the last checkpoint in --out")
     for name, kind, many, choices, text in option_fields():
         flag = "--" + name.replace("_", "-")

@@ -74,7 +74,7 @@ def switching_view(dataset: Any, lexicon: Lexicon, probability: float, seed: int
     """
     from st_hybrid_batch import ParallelDataset
 
-    class CodeSwitched(ParallelDataset):  # type: ignore[misc, valid-type]  # the plugin is imported when training
+    class CodeSwitched(ParallelDataset):
         def __getitems__(self, keys: list[Any]) -> list[dict[str, Any]]:
             rows: list[dict[str, Any]] = super().__getitems__(keys)
             for row, key in zip(rows, keys, strict=True):

@@ -15,8 +15,7 @@ from typing import Any, Literal
 
 from beir_hybrid.errors import TrainingError, at, did_you_mean
 
-Sampling = Literal["mono", "cross", "hybrid"]
-_ALPHA: dict[Sampling, float] = {"mono": 1.0, "cross": 0.0, "hybrid": 0.5}
+_ALPHA = {"mono": 1.0, "cross": 0.0, "hybrid": 0.5}
 
 
 def _option(default: Any, help: str, **metadata: Any) -> Any:
@@ -27,19 +26,27 @@ def _option(default: Any, help: str, **metadata: Any) -> Any:
 class TrainConfig:
     """Every setting of a training. The defaults are those of arXiv 2408.10536 where it names them."""
 
-    groups: str | None = _option(None, "training groups: JSON Lines, plain or gzipped; with a field split, its train part")
+    groups: str | None = _option(
+        None, "training groups: JSON Lines, plain or gzipped; with a field split, its train part"
+    )
     dev_groups: str | None = _option(None, "validation groups (default: the part of --groups with split dev, if any)")
     model: str | None = _option(None, "sentence-transformers or transformers model to start from, a name or path")
     from_scratch: Literal["static", "transformer"] | None = _option(
         None, "start from random weights and a tokenizer trained on the training text"
     )
-    sampling: Sampling | None = _option(None, "kind of batches: mono is alpha 1 (X-X-mono), cross 0 (X-Y), hybrid 0.5 (default)")
+    sampling: Literal["mono", "cross", "hybrid"] | None = _option(
+        None, "kind of batches: mono is alpha 1 (X-X-mono), cross 0 (X-Y), hybrid 0.5 (default)"
+    )
     alpha: float | None = _option(None, "probability that a batch is monolingual")
     alpha_end: float | None = _option(None, "alpha at the end of the training, with --alpha-schedule")
     alpha_schedule: Literal["constant", "linear", "cosine"] = _option("constant", "how alpha moves to --alpha-end")
     languages: tuple[str, ...] | None = _option(None, "train on these languages only (default: all there are)")
-    language_weights: str = _option("uniform", "how often a language is drawn: uniform, size, or a temperature between them")
-    pairing: Literal["row", "batch"] = _option("row", "a cross-lingual language pair for each row, or one for the batch")
+    language_weights: str = _option(
+        "uniform", "how often a language is drawn: uniform, size, or a temperature between them"
+    )
+    pairing: Literal["row", "batch"] = _option(
+        "row", "a cross-lingual language pair for each row, or one for the batch"
+    )
     steps: int | None = _option(None, "optimizer steps")
     epochs: float | None = _option(None, "epochs: in one, as many rows are seen as there are groups")
     batch_size: int = _option(100, "rows of a batch on each process")
@@ -59,7 +66,9 @@ class TrainConfig:
     seed: int = _option(42, "seed of weights, batches and everything else drawn")
     evaluate_every: int | None = _option(None, "steps between validations (default: 20 validations)")
     patience: int = _option(5, "stop after so many validations without a better one (0: never)")
-    best: str = _option("loss", "what the best checkpoint is chosen by: loss, mono_map, cross_map, multi_map, rank_distance")
+    best: str = _option(
+        "loss", "what the best checkpoint is chosen by: loss, mono_map, cross_map, multi_map, rank_distance"
+    )
     dev_limit: int = _option(300, "validation groups ranked for the map metrics at most")
     workers: int = _option(0, "processes that prepare batches")
     max_seq_length: int | None = _option(None, "tokens read of a text (default: the model's; from scratch 128)")
@@ -67,7 +76,9 @@ class TrainConfig:
     width: int = _option(512, "from scratch: dimension of the embedding")
     layers: int = _option(4, "from scratch, transformer: layers")
     tokenizer: str | None = _option(None, "from scratch: take this trained tokenizer.json instead of training one")
-    pretrain_text: tuple[str, ...] | None = _option(None, "masked-language modelling first, on these text files (a line a text)")
+    pretrain_text: tuple[str, ...] | None = _option(
+        None, "masked-language modelling first, on these text files (a line a text)"
+    )
     pretrain_steps: int = _option(1000, "steps of it")
     pretrain_learning_rate: float = _option(1e-4, "its learning rate")
     code_switch: float = _option(0.0, "probability that a query word is replaced by its translation")
@@ -99,7 +110,9 @@ class TrainConfig:
             known = ("loss", "mono_map", "cross_map", "multi_map", "rank_distance")
             raise TrainingError(f"--best is {self.best!r}; {did_you_mean(self.best, known)}")
         if self.pretrain_text and self.from_scratch == "static":
-            raise TrainingError("--pretrain-text needs a transformer; a static model has no context to predict words from")
+            raise TrainingError(
+                "--pretrain-text needs a transformer; a static model has no context to predict words from"
+            )
         if (self.code_switch > 0) != (self.lexicon is not None):
             raise TrainingError("--code-switch and --lexicon go together")
         self.weights()
@@ -223,7 +236,7 @@ def _typed(value: Any, kind: type, choices: tuple[str, ...], where: str) -> Any:
     if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
         raise TrainingError(f"{where} is {value!r}; expected a value of type {kind.__name__}")
     if choices and value not in choices:
-        raise TrainingError(f"{where} is {value!r}; {did_you_mean(value, choices)}")
+        raise TrainingError(f"{where} is {value!r}; {did_you_mean(str(value), choices)}")
     return value
 
 

@@ -15,7 +15,14 @@ from beir_hybrid.datasets.dataset import Dataset
 NGRAM = 8
 """Words in a row that two texts must share to count as overlapping."""
 _CHARACTERS_PER_WORD = 2
-_UNSPACED = ((0x0E00, 0x0EFF), (0x1000, 0x109F), (0x1780, 0x17FF), (0x3040, 0x30FF), (0x3400, 0x9FFF), (0x20000, 0x3FFFF))
+_UNSPACED = (
+    (0x0E00, 0x0EFF),
+    (0x1000, 0x109F),
+    (0x1780, 0x17FF),
+    (0x3040, 0x30FF),
+    (0x3400, 0x9FFF),
+    (0x20000, 0x3FFFF),
+)
 """Scripts written without spaces: Thai, Lao, Burmese, Khmer, kana, Han."""
 _FACTOR = np.uint64(0x9E3779B97F4A7C15)
 
@@ -68,7 +75,10 @@ class LeakDetector:
         self._ids: list[str] = []
         for language in dataset.languages:
             passages, queries = dataset.passages[language], dataset.queries[language]
-            texts = [*zip(passages.ids, passages.full_texts(), strict=True), *zip(queries.ids, queries.texts, strict=True)]
+            texts = [
+                *zip(passages.ids, passages.full_texts(), strict=True),
+                *zip(queries.ids, queries.texts, strict=True),
+            ]
             for key, text in texts:
                 words = normalised(text)
                 if len(words) < 2:

@@ -57,7 +57,9 @@ def pretrain(
     tokenizer = AutoTokenizer.from_pretrained(source)
     model = AutoModelForMaskedLM.from_pretrained(source)
     rows = datasets.Dataset.from_dict({"text": list(texts)}).map(
-        lambda batch: tokenizer(batch["text"], truncation=True, max_length=max_seq_length, return_special_tokens_mask=True),
+        lambda batch: tokenizer(
+            batch["text"], truncation=True, max_length=max_seq_length, return_special_tokens_mask=True
+        ),
         batched=True,
         remove_columns=["text"],
     )

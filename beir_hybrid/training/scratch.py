@@ -69,7 +69,9 @@ def static_model(tokenizer: Any, width: int, seed: int) -> SentenceTransformer:
     return SentenceTransformer(modules=[module], device="cpu")
 
 
-def transformer_folder(tokenizer: Any, folder: Path, *, width: int, layers: int, max_seq_length: int, seed: int) -> None:
+def transformer_folder(
+    tokenizer: Any, folder: Path, *, width: int, layers: int, max_seq_length: int, seed: int
+) -> None:
     """Save a random BERT encoder with this tokenizer as a transformers model."""
     import torch
     from tokenizers.processors import TemplateProcessing

@@ -75,7 +75,7 @@ def train(config: TrainConfig, *, resume: bool = False, config_file: Path | None
         if not prepared.exists():
             raise TrainingError(f"the first process could not prepare the training in {work}; its message says why")
         facts = json.loads(prepared.read_text(encoding="utf-8"))
-        trainer, loss_log = _trainer(config, work, facts, state)
+        trainer = _trainer(config, work, facts, state)
         checkpoint = _last_checkpoint(work / "checkpoints") if resume else None
         trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
         summary = _finish(config, trainer, out, facts, time.perf_counter() - started, first=bool(state.is_main_process))
@@ -141,7 +141,9 @@ def _prepare(config: TrainConfig, work: Path, out: Path, config_file: Path | Non
     from st_hybrid_batch import ParallelDataset
 
     languages = list(config.languages) if config.languages else None
-    data = ParallelDataset.from_groups(train_groups, languages=languages, negatives=config.negatives, folder=work / "train")
+    data = ParallelDataset.from_groups(
+        train_groups, languages=languages, negatives=config.negatives, folder=work / "train"
+    )
     if dev_groups:
         present = {lang for group in dev_groups for lang in group.query if lang in group.passage}
         common = [lang for lang in data.languages if lang in present]
@@ -254,13 +256,13 @@ def _make_base(config: TrainConfig, groups: list[Any], work: Path) -> str:
     return str(base)
 
 
-def _trainer(config: TrainConfig, work: Path, facts: dict[str, Any], state: Any) -> tuple[Any, Any]:
+def _trainer(config: TrainConfig, work: Path, facts: dict[str, Any], state: Any) -> Any:
     from sentence_transformers import SentenceTransformerTrainer
-    from st_hybrid_batch import LazyAdamW, ParallelDataset, hybrid_callbacks, use_sparse_gradients
     from transformers import EarlyStoppingCallback
 
     from beir_hybrid.training.progress import ProgressLine, only_ours
     from beir_hybrid.training.scratch import encoder_model
+    from st_hybrid_batch import LazyAdamW, ParallelDataset, hybrid_callbacks, use_sparse_gradients
 
     base = _pretrained(config, work, facts, state)
     model = encoder_model(base, config.max_seq_length if config.from_scratch != "static" else None)
@@ -290,7 +292,7 @@ def _trainer(config: TrainConfig, work: Path, facts: dict[str, Any], state: Any)
         optimizer_cls_and_kwargs=(LazyAdamW, {"lr": arguments.learning_rate}) if sparse else None,
     )
     only_ours(trainer)
-    return trainer, loss
+    return trainer
 
 
 def _pretrained(config: TrainConfig, work: Path, facts: dict[str, Any], state: Any) -> str:
@@ -320,6 +322,7 @@ def _pretrained(config: TrainConfig, work: Path, facts: dict[str, Any], state: A
 
 def _loss(config: TrainConfig, model: Any) -> Any:
     from sentence_transformers.sentence_transformer import losses
+
     from st_hybrid_batch import CachedMaskedRankingLoss, MaskedRankingLoss
 
     kinds: dict[tuple[str, bool], Callable[..., Any]] = {
@@ -344,9 +347,8 @@ def _dims(config: TrainConfig, model: Any) -> list[int]:
     return sorted({full, *(config.matryoshka or ())}, reverse=True)
 
 
-def _arguments(
-    config: TrainConfig, work: Path, facts: dict[str, Any], data: Any, dev: Any, processes: int
-) -> Any:
+def _arguments(config: TrainConfig, work: Path, facts: dict[str, Any], data: Any, dev: Any, processes: int) -> Any:
+    import torch
     from sentence_transformers import SentenceTransformerTrainingArguments
 
     per_step = config.batch_size * config.gradient_accumulation * processes
@@ -375,7 +377,9 @@ def _arguments(
         save_steps=every,
         save_total_limit=2,
         load_best_model_at_end=validated,
-        metric_for_best_model=("eval_loss" if config.best == "loss" else f"eval_dev_{config.best}") if validated else None,
+        metric_for_best_model=("eval_loss" if config.best == "loss" else f"eval_dev_{config.best}")
+        if validated
+        else None,
         greater_is_better=(config.best not in ("loss", "rank_distance")) if validated else None,
         logging_steps=max(1, min(every, 50)),
         seed=config.seed,
@@ -383,6 +387,7 @@ def _arguments(
         prompts=prompts,
         batch_sampler=_batches(config, facts, per_step, total),
         dataloader_num_workers=config.workers,
+        dataloader_pin_memory=torch.cuda.is_available(),
         report_to="none",
         disable_tqdm=True,
         ddp_find_unused_parameters=False,
@@ -416,7 +421,8 @@ def _dev_batch(config: TrainConfig, dev: Any, processes: int) -> int:
     if dev is None:
         return config.batch_size
     smallest = min(count for count in _language_sizes(dev).values() if count)
-    return max(2, min(config.batch_size, smallest // processes, dev.n_groups // processes))
+    rows: int = max(2, min(config.batch_size, smallest // processes, dev.n_groups // processes))
+    return rows
 
 
 def _evaluator(config: TrainConfig, work: Path) -> Any:
@@ -446,7 +452,7 @@ def _finish(
         for key, value in entry.items()
         if key.startswith("eval_") and isinstance(value, float) and "runtime" not in key and "per_second" not in key
     }
-    last = next((entry for entry in reversed(state.log_history) if "loss" in entry), {})
+    last: dict[str, Any] = next((entry for entry in reversed(state.log_history) if "loss" in entry), {})
     sampler = trainer.args.batch_sampler
     per_step = config.batch_size * config.gradient_accumulation * trainer.args.world_size
     summary = TrainSummary(

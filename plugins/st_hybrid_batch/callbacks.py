@@ -71,9 +71,7 @@ class KindLossCallback(TrainerCallback):  # type: ignore[misc]
         if self._sampler is not None:
             self._epoch, self._step = _position(args, state, kwargs["train_dataloader"])
 
-    def on_log(
-        self, args: Any, state: Any, control: Any, logs: dict[str, float] | None = None, **_: Any
-    ) -> None:
+    def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, float] | None = None, **_: Any) -> None:
         if logs is None or "loss" not in logs or self._sampler is None:
             return
         means = self._means(args.device)
@@ -97,10 +95,7 @@ class KindLossCallback(TrainerCallback):  # type: ignore[misc]
     def _means(self, device: Any) -> dict[str, float]:
         sums = torch.stack(
             [torch.as_tensor(self._sums.get(kind, 0.0), dtype=torch.float64).to(device) for kind in _KINDS]
-            + [
-                torch.tensor(float(self._counts.get(kind, 0)), dtype=torch.float64, device=device)
-                for kind in _KINDS
-            ]
+            + [torch.tensor(float(self._counts.get(kind, 0)), dtype=torch.float64, device=device) for kind in _KINDS]
         )
         if torch.distributed.is_available() and torch.distributed.is_initialized():
             torch.distributed.all_reduce(sums)

@@ -71,15 +71,11 @@ class ParallelEvaluator(BaseEvaluator):  # type: ignore[misc]
         chosen = list(groups)
         if max_groups is not None and max_groups < len(chosen):
             chosen = [chosen[int(place)] for place in np.linspace(0, len(chosen) - 1, max_groups)]
-        known = sorted(
-            {language for group in chosen for language in group.query.keys() & group.passage.keys()}
-        )
+        known = sorted({language for group in chosen for language in group.query.keys() & group.passage.keys()})
         check_languages(languages or (), known)
         self.languages = list(languages or known)
         if not self.languages:
-            raise ValueError(
-                "no group has a question and a passage in one language; there is nothing to score"
-            )
+            raise ValueError("no group has a question and a passage in one language; there is nothing to score")
         self.name = name
         self.primary_metric = f"{name}_{primary}" if name else primary
         self.greater_is_better = primary != "rank_distance"
@@ -110,9 +106,7 @@ class ParallelEvaluator(BaseEvaluator):  # type: ignore[misc]
     def get_config_dict(self) -> dict[str, Any]:
         return {"languages": self.languages, "queries": len(self._queries), "passages": len(self._passages)}
 
-    def _encode(
-        self, model: Any, texts: list[str], prompt: str | None
-    ) -> np.ndarray[Any, np.dtype[np.float32]]:
+    def _encode(self, model: Any, texts: list[str], prompt: str | None) -> np.ndarray[Any, np.dtype[np.float32]]:
         vectors = model.encode(
             texts,
             prompt=prompt,
@@ -125,10 +119,7 @@ class ParallelEvaluator(BaseEvaluator):  # type: ignore[misc]
 
     def _lay_out(self, groups: list[Group]) -> None:
         """Number the passages by language and the questions with their relevant passages."""
-        keys = [
-            f"g{number}" if g.passage_group is None else f"p{g.passage_group}"
-            for number, g in enumerate(groups)
-        ]
+        keys = [f"g{number}" if g.passage_group is None else f"p{g.passage_group}" for number, g in enumerate(groups)]
         place: dict[tuple[str, str], int] = {}
         self._passages: list[str] = []
         starts = []

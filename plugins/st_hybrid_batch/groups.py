@@ -65,9 +65,7 @@ def read_jsonl(path: str | Path, *, split: str | None = None) -> Iterator[Group]
 def group_from_record(record: Any, where: str = "group") -> Group:
     """A group from its dictionary form; languages whose text is None count as absent."""
     if not isinstance(record, Mapping) or "id" not in record:
-        raise ValueError(
-            f'{where}: expected an object with "id", "query" and "passage", got {_shown(record)}'
-        )
+        raise ValueError(f'{where}: expected an object with "id", "query" and "passage", got {_shown(record)}')
     passage_group = record.get("passage_group")
     return Group(
         id=str(record["id"]),
@@ -92,14 +90,10 @@ def _texts(record: Mapping[str, Any], key: str, where: str) -> dict[str, str]:
 def _lists(record: Mapping[str, Any], where: str) -> dict[str, list[str]]:
     negatives = record.get("negatives") or {}
     if not isinstance(negatives, Mapping):
-        raise ValueError(
-            f'{where}: "negatives" must map languages to lists of texts, got {_shown(negatives)}'
-        )
+        raise ValueError(f'{where}: "negatives" must map languages to lists of texts, got {_shown(negatives)}')
     for language, texts in negatives.items():
         if not isinstance(texts, list):
-            raise ValueError(
-                f'{where}: "negatives" in {language!r} must be a list of texts, got {_shown(texts)}'
-            )
+            raise ValueError(f'{where}: "negatives" in {language!r} must be a list of texts, got {_shown(texts)}')
         for text in texts:
             check_text(text, f'{where}: "negatives" in {language!r}')
     return dict(negatives)
@@ -110,9 +104,7 @@ def check_text(text: Any, where: str) -> None:
     if not isinstance(text, str):
         raise ValueError(f"{where} must be a text, got {_shown(text)}")
     if not text.strip():
-        raise ValueError(
-            f"{where} is empty; leave the language out of the group, or the group out of the data"
-        )
+        raise ValueError(f"{where} is empty; leave the language out of the group, or the group out of the data")
 
 
 def _shown(value: Any) -> str:

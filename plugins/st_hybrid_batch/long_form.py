@@ -39,9 +39,7 @@ def tables_of_dataset(
     group_of_row, ids = _numbered(table.column(group), group)
     bit_of_row, languages = _numbered(table.column(language), language)
     if len(languages) > MAX_LANGUAGES:
-        raise ValueError(
-            f"column {language!r} has {len(languages)} values, more than {MAX_LANGUAGES} languages"
-        )
+        raise ValueError(f"column {language!r} has {len(languages)} values, more than {MAX_LANGUAGES} languages")
     order = np.lexsort((bit_of_row, group_of_row))
     groups, bits = group_of_row[order], bit_of_row[order]
     starts = np.flatnonzero(np.concatenate(([True], groups[1:] != groups[:-1])))
@@ -57,9 +55,7 @@ def tables_of_dataset(
     columns = [column.cast(pa.string()) for column in taken.columns] + [pa.array(np.repeat(labels, counts))]
     members = {"id": pa.array(ids, pa.string()), "mask": pa.array(masks), "passage_group": pa.array(labels)}
     memory = datasets.table.InMemoryTable
-    return Tables(
-        memory(pa.Table.from_arrays(columns, schema=schema)), memory(pa.table(members)), tuple(languages)
-    )
+    return Tables(memory(pa.Table.from_arrays(columns, schema=schema)), memory(pa.table(members)), tuple(languages))
 
 
 def _check_kind(dataset: Any) -> None:
@@ -75,9 +71,7 @@ def _check_kind(dataset: Any) -> None:
 
 def _check_columns(present: Sequence[str], named: Sequence[str]) -> None:
     if missing := [name for name in named if name not in present]:
-        raise ValueError(
-            f"no column {missing[0]!r}; the data set has {list(present)}. Name the columns as keywords"
-        )
+        raise ValueError(f"no column {missing[0]!r}; the data set has {list(present)}. Name the columns as keywords")
     if extra := [name for name in present if name not in named]:
         raise ValueError(
             f"columns {extra} have no part to play, and the trainer's collator would tokenise them as texts. "
@@ -123,13 +117,9 @@ def _check_once(
         )
 
 
-def _one_passage_group(
-    passages: NDArray[np.int64], starts: NDArray[np.int64], ids: Sequence[str]
-) -> NDArray[np.int64]:
+def _one_passage_group(passages: NDArray[np.int64], starts: NDArray[np.int64], ids: Sequence[str]) -> NDArray[np.int64]:
     low, high = np.minimum.reduceat(passages, starts), np.maximum.reduceat(passages, starts)
     differing = np.flatnonzero(low != high)
     if differing.size:
-        raise ValueError(
-            f"the rows of group {ids[differing[0]]!r} have different passage groups; expected one"
-        )
+        raise ValueError(f"the rows of group {ids[differing[0]]!r} have different passage groups; expected one")
     return low

@@ -252,9 +252,7 @@ class CachedMaskedRankingLoss(CachedMultipleNegativesRankingLoss):  # type: igno
 
 def _check_columns(embeddings: list[Tensor]) -> None:
     if len(embeddings) < 2:
-        raise ValueError(
-            f"expected at least an anchor and a positive column, got {len(embeddings)} column(s)"
-        )
+        raise ValueError(f"expected at least an anchor and a positive column, got {len(embeddings)} column(s)")
 
 
 def _without_hardness(config: dict[str, Any]) -> dict[str, Any]:

@@ -105,9 +105,7 @@ def _read_qrels(path: Path) -> Mapping[tuple[int, int], list[int]]:
                 if int(relevance) > 0:
                     pairs[int(question), int(passage)] = []
             except ValueError as error:
-                raise ValueError(
-                    f"{path}:{number}: expected 'qid 0 pid relevance', got {line[:80]!r}"
-                ) from error
+                raise ValueError(f"{path}:{number}: expected 'qid 0 pid relevance', got {line[:80]!r}") from error
     return pairs
 
 

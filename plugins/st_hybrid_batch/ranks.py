@@ -9,9 +9,7 @@ F32 = NDArray[np.float32]
 I64 = NDArray[np.int64]
 
 
-def parallel_ranks(
-    queries: F32, passages: F32, block_start: I64, relevant: I64, batch: int = 256
-) -> tuple[I64, I64]:
+def parallel_ranks(queries: F32, passages: F32, block_start: I64, relevant: I64, batch: int = 256) -> tuple[I64, I64]:
     """Rank every parallel passage of every query.
 
     A rank is 1 + the number of passages that order before: higher score first, and of equal scores (as

@@ -69,13 +69,9 @@ class HybridBatches:
         _one_of("short_languages", self.short_languages, ("error", "cross-only"))
         whole = isinstance(self.coverage, int) and not isinstance(self.coverage, bool)
         if self.coverage not in ("groups", "rows") and not (whole and int(self.coverage) > 0):
-            raise ValueError(
-                f"coverage must be 'groups', 'rows' or a positive number of steps, got {self.coverage!r}"
-            )
+            raise ValueError(f"coverage must be 'groups', 'rows' or a positive number of steps, got {self.coverage!r}")
         if self.world_size is not None and self.world_size < 1:
-            raise ValueError(
-                f"world_size must be at least 1, or None to ask accelerate, got {self.world_size}"
-            )
+            raise ValueError(f"world_size must be at least 1, or None to ask accelerate, got {self.world_size}")
 
     def __call__(
         self,
@@ -89,9 +85,7 @@ class HybridBatches:
         """The sampler: what the trainer calls, for training and for every evaluation."""
         from st_hybrid_batch.sampler import HybridBatchSampler
 
-        return HybridBatchSampler(
-            dataset, batch_size, drop_last, valid_label_columns, generator, seed, settings=self
-        )
+        return HybridBatchSampler(dataset, batch_size, drop_last, valid_label_columns, generator, seed, settings=self)
 
     def steps(self, groups: int, rows: int, global_batch: int) -> int:
         """Steps of an epoch."""

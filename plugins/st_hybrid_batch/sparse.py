@@ -116,7 +116,6 @@ def use_sparse_gradients(model: SentenceTransformer) -> None:
     module = model[0]
     if not isinstance(module, StaticEmbedding):
         raise TypeError(
-            "sparse gradients are for models that begin with a StaticEmbedding, got a "
-            f"{type(module).__name__}"
+            f"sparse gradients are for models that begin with a StaticEmbedding, got a {type(module).__name__}"
         )
     module.embedding.sparse = True

@@ -60,9 +60,7 @@ def _paragraph(paragraph: Any, place: str) -> tuple[str, list[tuple[str, str]]]:
     try:
         context, questions = paragraph["context"], [(qa["id"], qa["question"]) for qa in paragraph["qas"]]
     except (KeyError, TypeError) as error:
-        raise ValueError(
-            f'{place}: expected "context" and "qas" with "id" and "question" ({error})'
-        ) from error
+        raise ValueError(f'{place}: expected "context" and "qas" with "id" and "question" ({error})') from error
     check_text(context, f"{place}: context")
     for identifier, question in questions:
         check_text(question, f"{place}: question {identifier!r}")

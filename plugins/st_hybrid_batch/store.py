@@ -163,10 +163,7 @@ class _Rows:
                 continue
             label = self._label(group)
             members.append((group.id, sum(1 << self._bits[language] for language in languages), label))
-            rows.extend(
-                (group.query[lang], group.passage[lang], *self._hard(group, lang), label)
-                for lang in languages
-            )
+            rows.extend((group.query[lang], group.passage[lang], *self._hard(group, lang), label) for lang in languages)
             self._n_groups += 1
             if len(rows) >= _ROWS_AT_ONCE:
                 yield self._batch(rows, members)
@@ -176,9 +173,7 @@ class _Rows:
         if self._wanted is not None:
             check_languages(self._wanted, sorted(self._seen))
         if self._n_groups == 0:
-            raise ValueError(
-                "got no groups; expected at least one with a question and a passage in one language"
-            )
+            raise ValueError("got no groups; expected at least one with a question and a passage in one language")
 
     def report(self) -> None:
         """Say what was left out."""

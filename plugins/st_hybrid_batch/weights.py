@@ -14,9 +14,7 @@ _RESOLUTION = 2**20
 LanguageWeights = str | float | Mapping[str, float]
 
 
-def language_weights(
-    spec: LanguageWeights, languages: Sequence[str], sizes: NDArray[np.int64]
-) -> NDArray[np.int64]:
+def language_weights(spec: LanguageWeights, languages: Sequence[str], sizes: NDArray[np.int64]) -> NDArray[np.int64]:
     """Integer weights of the languages.
 
     Args:

@@ -18,9 +18,7 @@ def static_model():
     from sentence_transformers.sentence_transformer.modules import StaticEmbedding
     from tokenizers import Tokenizer, models, pre_tokenizers
 
-    words = (
-        [f"{kind}{number}" for kind in "qpn" for number in range(200)] + list("abcdefgh") + ["0", "1", "2"]
-    )
+    words = [f"{kind}{number}" for kind in "qpn" for number in range(200)] + list("abcdefgh") + ["0", "1", "2"]
     vocabulary = {word: number for number, word in enumerate(["[UNK]", *words])}
 
     def build(seed: int = 0) -> SentenceTransformer:
@@ -47,9 +45,7 @@ def bert_folder(tmp_path_factory):
     tokenizer.post_processor = processors.TemplateProcessing(
         single="[CLS] $A [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
     )
-    names = dict(
-        zip(("pad_token", "unk_token", "cls_token", "sep_token", "mask_token"), special, strict=True)
-    )
+    names = dict(zip(("pad_token", "unk_token", "cls_token", "sep_token", "mask_token"), special, strict=True))
     PreTrainedTokenizerFast(tokenizer_object=tokenizer, model_max_length=16, **names).save_pretrained(folder)
     config = BertConfig(
         vocab_size=len(vocabulary),

@@ -7,17 +7,13 @@ import numpy as np
 from st_hybrid_batch.groups import Group
 
 
-def make_group(
-    number: int, languages: str = "abc", passage_group: str | None = None, negatives: int = 0
-) -> Group:
+def make_group(number: int, languages: str = "abc", passage_group: str | None = None, negatives: int = 0) -> Group:
     """Group ``number``: its texts name group and language, so a test can read off what was drawn."""
     return Group(
         id=f"g{number}",
         query={language: f"q{number} {language}" for language in languages},
         passage={language: f"p{number} {language}" for language in languages},
-        negatives={
-            language: [f"n{number} {language} {rank}" for rank in range(negatives)] for language in languages
-        },
+        negatives={language: [f"n{number} {language} {rank}" for rank in range(negatives)] for language in languages},
         passage_group=passage_group,
     )
 

@@ -27,9 +27,7 @@ def launch(*arguments: str) -> None:
     }
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     script = str(Path(__file__).with_name("two_processes.py"))
-    done = subprocess.run(
-        [*command, script, *arguments], env=environment, capture_output=True, text=True, timeout=240
-    )
+    done = subprocess.run([*command, script, *arguments], env=environment, capture_output=True, text=True, timeout=240)
     assert done.returncode == 0, done.stderr[-4000:]
 
 
@@ -38,8 +36,7 @@ def test_two_processes_and_exact_resume(bert_folder, tmp_path):
     groups = [make_group(number) for number in range(33)]
     path = tmp_path / "groups.jsonl"
     lines = [
-        json.dumps({"id": group.id, "query": dict(group.query), "passage": dict(group.passage)})
-        for group in groups
+        json.dumps({"id": group.id, "query": dict(group.query), "passage": dict(group.passage)}) for group in groups
     ]
     path.write_text("\n".join(lines), encoding="utf-8")
     out = tmp_path / "out"

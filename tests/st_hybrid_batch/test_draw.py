@@ -145,9 +145,7 @@ def test_unequal_passages_rotate_over_epochs():
     passages = np.concatenate(([0] * 30, np.arange(1, 11)))
     masks = [7] * 40
     made = drawer(masks, passages, global_batch=8, steps=1)
-    shown = {
-        int(group) for epoch in range(300) for group in drawn(made, masks, epoch)[0][0, :, 0] if group < 30
-    }
+    shown = {int(group) for epoch in range(300) for group in drawn(made, masks, epoch)[0][0, :, 0] if group < 30}
     assert len(shown) > 25
 
 

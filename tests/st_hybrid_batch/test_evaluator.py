@@ -76,9 +76,7 @@ def test_shared_passages_are_once_in_the_corpus():
     """A passage put in twice would compete with itself."""
     from st_hybrid_batch import ParallelEvaluator
 
-    groups = [
-        Group(f"g{n}", {"a": f"q1 {n}", "b": f"q1 {n}"}, {"a": "p1", "b": "p1"}, {}, "x") for n in range(2)
-    ]
+    groups = [Group(f"g{n}", {"a": f"q1 {n}", "b": f"q1 {n}"}, {"a": "p1", "b": "p1"}, {}, "x") for n in range(2)]
     evaluator = ParallelEvaluator(groups)
     assert evaluator.get_config_dict() == {"languages": ["a", "b"], "queries": 4, "passages": 2}
     assert evaluator(OneHot())["parallel_mono_map"] == 1.0

@@ -102,9 +102,7 @@ def value_and_gradient(loss, model, labels):
     model.zero_grad()
     value = loss(features(model), labels)
     value.backward()
-    return value.detach(), {
-        name: p.grad.clone() for name, p in model.named_parameters() if p.grad is not None
-    }
+    return value.detach(), {name: p.grad.clone() for name, p in model.named_parameters() if p.grad is not None}
 
 
 @pytest.mark.parametrize("labels", [torch.tensor([1, 2, 1, 4]), torch.tensor([1, 2, 3, 4]), None])

@@ -47,10 +47,7 @@ def test_bad_lines_are_named(tmp_path, line, told):
 
 
 def squad(path, *paragraphs):
-    qas = [
-        {"context": context, "qas": [{"id": i, "question": f"{i}?"} for i in ids]}
-        for context, ids in paragraphs
-    ]
+    qas = [{"context": context, "qas": [{"id": i, "question": f"{i}?"} for i in ids]} for context, ids in paragraphs]
     path.write_text(json.dumps({"data": [{"paragraphs": qas}]}), encoding="utf-8")
     return path
 

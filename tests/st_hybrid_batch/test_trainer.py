@@ -43,9 +43,7 @@ def trainer_for(model, parallel, folder, settings=None, callbacks=None, **change
         "seed": 3,
     }
     rest = {
-        name: changes.pop(name)
-        for name in ("evaluator", "optimizer_cls_and_kwargs", "eval_dataset")
-        if name in changes
+        name: changes.pop(name) for name in ("evaluator", "optimizer_cls_and_kwargs", "eval_dataset") if name in changes
     }
     args = SentenceTransformerTrainingArguments(
         output_dir=str(folder),
@@ -203,17 +201,13 @@ def test_sparse_gradients_learn(static_model, parallel, tmp_path):
     model = static_model()
     use_sparse_gradients(model)
     optimizer = {"optimizer_cls_and_kwargs": (LazyAdamW, {"lr": 0.05}), "settings": HybridBatches(alpha=1.0)}
-    trainer = trainer_for(
-        model, parallel, tmp_path, weight_decay=0.01, gradient_accumulation_steps=2, **optimizer
-    )
+    trainer = trainer_for(model, parallel, tmp_path, weight_decay=0.01, gradient_accumulation_steps=2, **optimizer)
     trainer.train()
     logs = [entry["loss"] for entry in trainer.state.log_history if "loss" in entry]
     assert logs[-1] < logs[0]
     again = static_model()
     use_sparse_gradients(again)
-    resumed = trainer_for(
-        again, parallel, tmp_path, weight_decay=0.01, gradient_accumulation_steps=2, **optimizer
-    )
+    resumed = trainer_for(again, parallel, tmp_path, weight_decay=0.01, gradient_accumulation_steps=2, **optimizer)
     resumed.train(resume_from_checkpoint=str(tmp_path / "checkpoint-5"))
     torch.testing.assert_close(again[0].embedding.weight, model[0].embedding.weight)
 
