@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -101,6 +102,7 @@ class DenseRetriever(BeirSearchable):
         return base / self.identity / fingerprint(role, self.prompts[role])
 
     def describe(self) -> dict[str, Any]:
+        length = getattr(self._model, "max_seq_length", None)
         return {
             "type": "dense",
             "model": self._source or _name_of(self._model),
@@ -108,7 +110,8 @@ class DenseRetriever(BeirSearchable):
             "query_prompt": self.prompts["query"],
             "passage_prompt": self.prompts["passage"],
             "similarity": self.similarity,
-            "max_seq_length": getattr(self._model, "max_seq_length", None),
+            # static models read texts of any length, which they say with infinity: JSON has none
+            "max_seq_length": int(length) if length is not None and math.isfinite(length) else None,
         }
 
     def embed(self, role: Role, texts: Sequence[str], progress: Callable[[int], object] | None = None) -> FloatArray:
