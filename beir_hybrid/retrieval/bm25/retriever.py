@@ -109,14 +109,18 @@ class BM25Retriever(BeirSearchable):
         indexes = self._indexes(tasks)
         # what has been searched: (queries of a language, corpus) -> hits of all of them
         found: dict[tuple[str, str], Hits] = {}
-        with _progress(len(tasks), "searching", "setting") as bar:
-            for group in by_language.values():
-                for task in group:
-                    hits = self._rank(task, indexes, depth, found)
-                    yield Ranking.of_hits(task, hits)
-                    bar.update()
-                if self.variant != "translated":  # there every language's own hits serve all the others
-                    found.clear()
+        try:
+            with _progress(len(tasks), "searching", "setting") as bar:
+                for group in by_language.values():
+                    for task in group:
+                        hits = self._rank(task, indexes, depth, found)
+                        yield Ranking.of_hits(task, hits)
+                        bar.update()
+                    if self.variant != "translated":  # there every language's own hits serve all the others
+                        found.clear()
+        finally:
+            for index in indexes.values():
+                index.close()
 
     def _rank(
         self, task: Task, indexes: Mapping[str, LuceneIndex], depth: int, found: dict[tuple[str, str], Hits]
