@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import json
-import math
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -132,16 +131,31 @@ def _read_parquet(path: Path) -> RunTable:
         name = next((name for name in names if name in table.column_names), None)
         if name is None:
             raise RunError(f"{path}: no column {' or '.join(map(repr, names))}; it has {', '.join(table.column_names)}")
-        found.append(table.column(name).to_pylist())
-    queries, passages, scores = found
+        found.append(table.column(name))
+    try:
+        queries, passages = _texts(found[0]), _texts(found[1])
+        values = found[2].cast(pa.float64()).to_numpy()  # a score that is missing becomes NaN
+    except pa.ArrowException as error:
+        raise RunError(f"{path}: ids must be text or whole numbers, scores numbers ({error})") from error
     tasks = None
     if set(_TASK_COLUMNS) <= set(table.column_names):
-        tasks = list(zip(*(table.column(name).to_pylist() for name in _TASK_COLUMNS), strict=True))
-    try:
-        values = np.array([math.nan if score is None else score for score in scores], dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise RunError(f"{path}: column 'score' holds no numbers ({error})") from error
-    return RunTable(path, list(map(str, queries)), list(map(str, passages)), values, tasks=tasks)
+        kept: dict[tuple[str, ...], Any] = {}  # one object for each task, not for each row
+        rows = zip(*(_texts(table.column(name)) for name in _TASK_COLUMNS), strict=True)
+        tasks = [kept.setdefault(row, row) for row in rows]
+    return RunTable(path, queries, passages, np.asarray(values, dtype=np.float64), tasks=tasks)
+
+
+def _texts(column: Any) -> list[str]:
+    """A parquet column as strings; equal ones are one object, made once."""
+    import pyarrow as pa
+
+    encoded = column.cast(pa.string()).fill_null("None").dictionary_encode().unify_dictionaries()
+    if not encoded.num_chunks:
+        return []
+    words = np.array(encoded.chunk(0).dictionary.to_pylist(), dtype=object)
+    codes = np.concatenate([chunk.indices.to_numpy() for chunk in encoded.chunks])
+    texts: list[str] = words[codes].tolist() if len(words) else []
+    return texts
 
 
 class RunFileRetriever:
