@@ -13,7 +13,7 @@ import numpy as np
 
 from beir_hybrid.datasets import load_dataset
 from beir_hybrid.datasets.dataset import Dataset
-from beir_hybrid.errors import DatasetError
+from beir_hybrid.errors import DatasetError, RetrieverError
 from beir_hybrid.metrics.bias import SHARE_CUTOFF, language_bias, peer, reciprocal_ranks_by_language
 from beir_hybrid.metrics.measures import Metric, measure, parse_metrics
 from beir_hybrid.result_folder import ResultFolder, TaskScores
@@ -72,6 +72,8 @@ def evaluate(
         dataset = load_dataset(dataset, data_dir, languages, split)
     elif languages is not None or split is not None or data_dir is not None:
         raise DatasetError("languages, split and data_dir belong to load_dataset(...) when a loaded data set is given")
+    if top_k is not None and top_k < 1:
+        raise RetrieverError(f"top_k is {top_k}; expected 1 or more, or None for the retriever's own default")
     chosen = parse_metrics(metrics)
     found: Retriever = as_retriever(retriever)
     if hasattr(found, "prepare"):
@@ -92,6 +94,8 @@ def evaluate(
     }
     with ResultFolder.opened(None if out is None else Path(out), inputs) as folder:
         if folder.complete:
+            if trec:
+                folder.write_trec_files(tasks)
             return folder.results()
         remaining = [task for task in tasks if not folder.has(task)]
         # without a folder no run is kept, and a retriever that ranks to full depth need only say what is measured
@@ -99,6 +103,9 @@ def evaluate(
         if remaining:
             for ranking in found.retrieve(remaining, top_k or unkept):
                 folder.add(ranking, score_task(ranking, chosen))
+        unanswered = [task.name for task in tasks if not folder.has(task)]
+        if unanswered:
+            raise RetrieverError(f"{found.name} returned no ranking of {', '.join(unanswered)}")
         parts = [folder.scores_of(task) for task in tasks]
         results = Results(
             name=name or found.name,

@@ -20,9 +20,9 @@ def written_whole(path: Path) -> Iterator[Path]:
 
     A failing disk (full, read-only) becomes a one-line error naming the file.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.part")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         yield part
         part.replace(path)
     except OSError as error:
@@ -30,7 +30,8 @@ def written_whole(path: Path) -> Iterator[Path]:
             f"could not write {path}: {error.strerror or error}; free space or choose another folder, then run again"
         ) from error
     finally:
-        part.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # a parent that is no folder has been said above
+            part.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager
@@ -38,9 +39,9 @@ def folder_written_whole(path: Path) -> Iterator[Path]:
     """The same for a folder; ``path`` must not exist yet, or be empty."""
     if path.exists() and (not path.is_dir() or any(path.iterdir())):
         raise BeirHybridError(f"{path} exists and is not an empty folder; choose another, or remove it first")
-    path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.part")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         part.mkdir()
         yield part
         part.replace(path)

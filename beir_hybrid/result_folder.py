@@ -78,7 +78,7 @@ class ResultFolder:
         return (self.path or Path()) / _PARTS / f"{task.name.replace(':', '.')}.npz"
 
     def has(self, task: Task) -> bool:
-        return self.path is not None and self._part(task).exists()
+        return task.name in self._scores if self.path is None else self._part(task).exists()
 
     def add(self, ranking: Ranking, scores: TaskScores) -> None:
         """Keep one task's ranking and scores; from here on an interrupt does not lose them."""
@@ -119,11 +119,33 @@ class ResultFolder:
         with written_whole(self.path / RUNS_FILE) as part:
             self._write_runs(part, tasks)
         if trec:
-            for task in tasks:
-                with written_whole(self.path / "trec" / f"{task.name.replace(':', '.')}.trec") as part:
-                    write_trec(part, task, self._hits_of(task), results.name)
+            self.write_trec_files(tasks)
         results.write(self.path)
         shutil.rmtree(self.path / _PARTS, ignore_errors=True)
+
+    def write_trec_files(self, tasks: Sequence[Task]) -> None:
+        """``trec/{task}.trec`` of every task, from the runs already in the folder; those there are left alone."""
+        if self.path is None:
+            return
+        name = json.loads((self.path / _INPUTS_FILE).read_text(encoding="utf-8"))["name"]
+        for task in tasks:
+            path = self.path / "trec" / f"{task.name.replace(':', '.')}.trec"
+            if not path.exists():
+                hits = self._hits_of(task) if self.has(task) else self._kept_hits_of(task)
+                with written_whole(path) as part:
+                    write_trec(part, task, hits, name)
+
+    def _kept_hits_of(self, task: Task) -> Hits:
+        """The hits of a task from ``runs.parquet``."""
+        import pyarrow.parquet as pq
+
+        chosen = [(name, "==", value) for name, value in zip(_KEYS, task.key, strict=True)]
+        table = pq.read_table((self.path or Path()) / RUNS_FILE, filters=chosen)
+        row_of = {query: row for row, query in enumerate(task.query_ids)}
+        column_of = {passage: column for column, passage in enumerate(task.passage_ids)}
+        rows = [row_of[query] for query in table["query_id"].to_pylist()]
+        columns = [column_of[passage] for passage in table["passage_id"].to_pylist()]
+        return Hits.sorted(len(row_of), rows, columns, table["score"].to_numpy())
 
     def _write_per_query(self, path: Path, tasks: Sequence[Task]) -> None:
         import pyarrow as pa
@@ -193,6 +215,10 @@ def _differences(before: Mapping[str, Any], now: Mapping[str, Any], prefix: str 
         old, new = before.get(key), now.get(key)
         if isinstance(old, dict) and isinstance(new, dict):
             found += _differences(old, new, f"{prefix}{key}.")
+        elif isinstance(old, list) and isinstance(new, list) and {*old} != {*new}:
+            gone, come = [each for each in old if each not in new], [each for each in new if each not in old]
+            changes = [f"{what} {_short(names)}" for what, names in (("lacks now", gone), ("has now", come)) if names]
+            found.append(f"{prefix}{key} {' and '.join(changes)}")
         elif old != new:
             found.append(f"{prefix}{key} was {_short(old)} and is now {_short(new)}")
     return found

@@ -131,7 +131,7 @@ def read_results(folder: Path | str) -> Results:
     path = Path(folder) / RESULTS_FILE
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
+    except (FileNotFoundError, NotADirectoryError) as error:
         raise ResultsError(
             f"{path} does not exist; give a folder that `beir-hybrid evaluate --out` has filled"
         ) from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -62,12 +63,26 @@ class Dataset:
             if twice:
                 raise DatasetError(f"{self.name}: id {min(twice)!r} is used twice; ids must be unique over the pool")
             seen.update(ids)
-        _ = self._judged  # unknown ids in the qrels surface here, not at the first evaluation
+        _ = self._judged, self._pool  # unknown or unusable ids surface here, not at the first evaluation
 
     @property
     def languages(self) -> tuple[str, ...]:
         """Languages that have both queries and passages, in alphabetical order."""
         return tuple(sorted(set(self.passages) & set(self.queries)))
+
+    @cached_property
+    def _pool(self) -> tuple[Passages, ...]:
+        """The corpora of all languages in the order of their ids, which need not be that of the languages."""
+        blocks = [self.passages[language] for language in self.languages]
+        blocks.sort(key=lambda block: block.ids[0] if len(block) else "")
+        filled = [block for block in blocks if len(block)]
+        for before, after in itertools.pairwise(filled):
+            if before.ids[-1] > after.ids[0]:
+                raise DatasetError(
+                    f"{self.name}: passage ids of {before.language!r} and {after.language!r} interleave "
+                    f"({after.ids[0]!r} is below {before.ids[-1]!r}); no id of one may be between two of the other"
+                )
+        return tuple(blocks)
 
     @cached_property
     def groups(self) -> dict[str, dict[str, str]]:
@@ -159,10 +174,15 @@ class Dataset:
             check_language(corpus_language, self.languages)
         rows, languages, passages, grades = self._judged[query_language]
         if kind == "multi":
-            lengths = [len(self.passages[language]) for language in self.languages]
-            blocks = tuple(self.passages[language] for language in self.languages)
-            starts = np.concatenate([[0], np.cumsum(lengths)])[:-1]
+            blocks = self._pool
+            starts = np.zeros(len(self.languages), dtype=np.int64)
+            begin = 0
+            for block in blocks:
+                starts[self.languages.index(block.language)] = begin
+                begin += len(block)
             judged = Judged(rows, starts[languages] + passages, grades)
+            in_order = np.lexsort((judged.passage, judged.query))
+            judged = judged.take(in_order)
             asked = np.unique(rows)
         else:
             keep = languages == self.languages.index(corpus_language)

@@ -36,7 +36,8 @@ def language_bias(ranking: Ranking, cutoff: int = SHARE_CUTOFF) -> dict[str, Sco
     - ``rank_distance_floor``: what no ranking can go below, relevant passages - 1.
     - ``rank_distance_excess``: distance minus floor.
     - ``worst_rank``: rank of the worst-ranked relevant passage.
-    - ``same_language_share@k``: share of passages in the query's language among the first k.
+    - ``same_language_share@k``: share of passages in the query's language among the first k. Not defined where a
+      whole ranking kept fewer than k passages; where a retriever found fewer, it is the share of those.
     - ``same_language_lift@k``: that share over the language's share of the pool; 1 is no preference.
     """
     task = ranking.task
@@ -74,10 +75,13 @@ def _same_language(ranking: Ranking, cutoff: int) -> tuple[ScoreArray, ScoreArra
     first = ranking.hits.cut(cutoff)
     own = (first.passages >= begin) & (first.passages < end)
     retrieved = first.counts
-    # with fewer than k passages retrieved the share is that of those there are; with none it is not defined
+    # with fewer than k passages retrieved the share is that of those there are; with none it is not defined, nor
+    # where there are more but the ranking was cut above k
+    known = retrieved >= (min(cutoff, task.n_passages) if ranking.complete else 1)
     share = np.full(n, np.nan)
-    np.divide(np.bincount(first.query, weights=own, minlength=n), retrieved, out=share, where=retrieved > 0)
-    return share, share / ((end - begin) / task.n_passages)
+    np.divide(np.bincount(first.query, weights=own, minlength=n), retrieved, out=share, where=known)
+    lift = share / ((end - begin) / task.n_passages) if end > begin else np.full(n, np.nan)
+    return share, lift
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 __all__ = ["as_retriever", "build_retriever", "list_retrievers"]
 
 
+_RUN_ENDINGS = (".trec", ".run", ".txt", ".tsv", ".json", ".parquet")
+
+
 def list_retrievers() -> list[str]:
     """Names of every registered retriever."""
     return list(registered(RETRIEVERS))
@@ -37,12 +40,14 @@ def as_retriever(given: Any) -> Retriever:
     """What a user may hand to `evaluate` as a retriever.
 
     A retriever itself; a sentence-transformers model, its name or path, or a function from texts to vectors
-    (dense); the path of a run file (``.trec``, ``.run``, ``.json``, ``.parquet``, also ``.gz``); ``"bm25"``; an object
-    with BEIR's ``search`` method.
+    (dense); the path of a run file (any file; see `read_run` for its forms); ``"bm25"``; an object with BEIR's
+    ``search`` method.
 
     Raises:
         RetrieverError: none of these.
     """
+    if isinstance(given, type):
+        raise RetrieverError(f"{given.__name__} is a class; give an object of it, like {given.__name__}(...)")
     if callable(getattr(given, "retrieve", None)) and hasattr(given, "describe"):
         found: Retriever = given
         return found
@@ -50,7 +55,8 @@ def as_retriever(given: Any) -> Retriever:
         if given == "bm25":
             return build_retriever("bm25")
         name = str(given).removesuffix(".gz")
-        if Path(given).is_file() and name.endswith((".trec", ".run", ".txt", ".tsv", ".json", ".parquet")):
+        # a model is a folder or a name on the hub, never a file
+        if Path(given).is_file() or (name.endswith(_RUN_ENDINGS) and not Path(given).is_dir()):
             return build_retriever("run", given)
         return build_retriever("dense", given)
     if hasattr(given, "encode") and not hasattr(given, "search"):

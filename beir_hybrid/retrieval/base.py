@@ -2,14 +2,30 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
 from beir_hybrid.settings import Task
 from beir_hybrid.types import Hits, IntArray
+
+_tokens: WeakKeyDictionary[Any, str] = WeakKeyDictionary()
+
+
+def unidentified(thing: Any) -> str:
+    """What `Retriever.describe` says of an object whose content nothing identifies.
+
+    The same for the same object, and different for every other one, in other processes too: results of one are
+    never taken for those of another.
+    """
+    try:
+        return _tokens.setdefault(thing, f"unidentified object {uuid.uuid4().hex[:12]}")
+    except TypeError:  # cannot be hashed or referred to weakly
+        return f"unidentified object {uuid.uuid4().hex[:12]}"
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,7 +9,7 @@ from typing import Any
 from beir.retrieval.search import BaseSearch
 
 from beir_hybrid.errors import RetrieverError
-from beir_hybrid.retrieval.base import Ranking
+from beir_hybrid.retrieval.base import Ranking, unidentified
 from beir_hybrid.settings import Task
 from beir_hybrid.types import BeirQueries, BeirResults, Corpus, Hits, passage_text
 
@@ -85,9 +85,13 @@ class BeirSearchRetriever:
         search: the object.
         score_function: passed on to it; BEIR's dense searches know ``cos_sim`` and ``dot``.
         name: how results call it; default: its class.
+        identity: what identifies the object and its weights in results. Without it an evaluation can be resumed
+            only with the same object.
     """
 
-    def __init__(self, search: Any, *, score_function: str = "cos_sim", name: str | None = None) -> None:
+    def __init__(
+        self, search: Any, *, score_function: str = "cos_sim", name: str | None = None, identity: str | None = None
+    ) -> None:
         if not callable(getattr(search, "search", None)):
             raise RetrieverError(
                 f"{type(search).__name__} has no method search(corpus, queries, top_k, score_function)"
@@ -95,6 +99,7 @@ class BeirSearchRetriever:
         self._search = search
         self._score_function = score_function
         self.name = name or type(search).__name__
+        self.identity = identity
 
     def describe(self) -> dict[str, Any]:
         model = getattr(self._search, "model", None)
@@ -102,6 +107,7 @@ class BeirSearchRetriever:
             "type": "beir-search",
             "class": f"{type(self._search).__module__}.{type(self._search).__qualname__}",
             "model": f"{type(model).__module__}.{type(model).__qualname__}" if model is not None else None,
+            "fingerprint": self.identity or unidentified(self._search),
             "score_function": self._score_function,
         }
 

@@ -5,7 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import ssl
 import sys
+import urllib.error
+import urllib.request
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -16,7 +19,7 @@ import numpy.typing as npt
 from beir_hybrid.errors import RetrieverError
 from beir_hybrid.files import fingerprint
 from beir_hybrid.locations import cache_dir
-from beir_hybrid.retrieval.base import Ranking
+from beir_hybrid.retrieval.base import Ranking, unidentified
 from beir_hybrid.retrieval.beir_search import BeirSearchable, corpus_texts, hits_to_results
 from beir_hybrid.retrieval.embeddings import EmbeddingStore
 from beir_hybrid.retrieval.exact import best_of, exact_rankings
@@ -37,17 +40,19 @@ class DenseRetriever(BeirSearchable):
     """Ranks by the similarity of embeddings.
 
     Args:
-        model: a sentence-transformers model, its name or path, or a function from a list of texts to vectors
-            [n, d] (which then serves queries and passages alike).
+        model: a sentence-transformers model, its name or path, an object with ``encode(texts)``, or a function from
+            a list of texts to vectors [n, d] (which then serves queries and passages alike).
         query_prompt: put before every query. None: the model's own ``query`` prompt, if it has one.
         passage_prompt: put before every passage. None: the model's own ``document`` prompt, if it has one.
         similarity: ``cosine`` or ``dot``; None: the model's own, else cosine.
         name: how results call it; default: the model's name.
-        batch_size: texts encoded at a time.
+        batch_size: texts a sentence-transformers model encodes at a time; other encoders get up to 2,048 texts.
         device: passed to sentence-transformers when ``model`` is a name or path.
         cache: the folder of embeddings; None: ``embeddings`` in the cache folder of this package. False: nothing
-            is kept on disk, as with an encode function that has no ``identity``.
-        identity: what identifies an encode function and its weights; models are identified by their weights.
+            is kept on disk, as with an encoder that nothing identifies.
+        identity: what identifies an encoder and its weights. Needed only where there are no PyTorch weights to take
+            a fingerprint of (functions, ONNX): without it nothing is cached on disk, and an evaluation of it can
+            be resumed only with the same object.
 
     Raises:
         RetrieverError: the model cannot be loaded, or ``similarity`` is unknown.
@@ -71,8 +76,9 @@ class DenseRetriever(BeirSearchable):
     ) -> None:
         self._source = str(model) if isinstance(model, str | Path) else None
         self._model = _load(self._source, device) if self._source else model
-        self._is_function = not hasattr(self._model, "encode")
-        if self._is_function and not callable(self._model):
+        # others than sentence-transformers models know no prompts: they get texts with the prompt before them
+        self._plain_encode = None if hasattr(self._model, "prompts") else getattr(self._model, "encode", self._model)
+        if self._plain_encode is not None and not callable(self._plain_encode):
             raise RetrieverError(
                 f"{type(model).__name__} is neither a sentence-transformers model nor a function from texts to vectors"
             )
@@ -85,7 +91,7 @@ class DenseRetriever(BeirSearchable):
         if self.similarity not in ("cosine", "dot"):
             raise RetrieverError(f"unknown similarity {self.similarity!r}; known: cosine, dot")
         self.name = name or (Path(self._source).name if self._source else _name_of(self._model))
-        self.identity = identity if self._is_function else model_fingerprint(self._model)
+        self.identity = model_fingerprint(self._model) or identity
         self._stores = {role: EmbeddingStore(self._folder(role, cache)) for role in _PROMPT_NAMES}
 
     def _prompt(self, role: Role, given: str | None) -> str:
@@ -106,7 +112,7 @@ class DenseRetriever(BeirSearchable):
         return {
             "type": "dense",
             "model": self._source or _name_of(self._model),
-            "fingerprint": self.identity,
+            "fingerprint": self.identity or unidentified(self._model),
             "query_prompt": self.prompts["query"],
             "passage_prompt": self.prompts["passage"],
             "similarity": self.similarity,
@@ -129,8 +135,8 @@ class DenseRetriever(BeirSearchable):
 
     def _encode(self, role: Role, texts: Sequence[str]) -> npt.ArrayLike:
         prompt = self.prompts[role]
-        if self._is_function:
-            answer: npt.ArrayLike = self._model([prompt + text for text in texts])
+        if self._plain_encode is not None:
+            answer: npt.ArrayLike = self._plain_encode([prompt + text for text in texts])
             return answer
         method = getattr(self._model, "encode_query" if role == "query" else "encode_document", self._model.encode)
         encoded: npt.ArrayLike = method(
@@ -147,7 +153,7 @@ class DenseRetriever(BeirSearchable):
             passage_vectors = {
                 lang: self.embed("passage", block.full_texts(), bar.update) for lang, block in passages.items()
             }
-        dimensions = {vectors.shape[1] for vectors in (*query_vectors.values(), *passage_vectors.values())}
+        dimensions = {each.shape[1] for each in (*query_vectors.values(), *passage_vectors.values()) if len(each)}
         if len(dimensions) > 1:
             raise RetrieverError(
                 f"{self.name} gave vectors of {' and '.join(map(str, sorted(dimensions)))} dimensions; "
@@ -182,8 +188,9 @@ class DenseRetriever(BeirSearchable):
 def _load(source: str, device: str | None) -> Any:
     from sentence_transformers import SentenceTransformer
 
+    local = not Path(source).exists() and not _hub_answers()
     try:
-        return SentenceTransformer(source, device=device)
+        return SentenceTransformer(source, device=device, local_files_only=local)
     except (OSError, ValueError, ImportError, KeyError, RuntimeError) as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise RetrieverError(
@@ -192,14 +199,34 @@ def _load(source: str, device: str | None) -> Any:
         ) from error
 
 
+def _hub_answers() -> bool:
+    """Whether the hub can be reached; where it cannot, its client would retry for more than a minute."""
+    from huggingface_hub import constants
+
+    try:
+        urllib.request.urlopen(urllib.request.Request(constants.ENDPOINT, method="HEAD"), timeout=5).close()
+    except urllib.error.HTTPError:
+        return True
+    except OSError as error:
+        # certificates are the client's business: it may know others
+        return isinstance(getattr(error, "reason", error), ssl.SSLError)
+    return True
+
+
 def _name_of(model: Any) -> str:
     card = getattr(model, "model_card_data", None)
     named = getattr(card, "base_model", None) or getattr(model, "__name__", None)
     return str(named) if named else type(model).__name__
 
 
-def model_fingerprint(model: Any) -> str:
-    """A digest of everything that shapes a model's embeddings: modules, weights, tokenizer, length limit."""
+def model_fingerprint(model: Any) -> str | None:
+    """A digest of everything that shapes a model's embeddings: modules, weights, tokenizer, length limit.
+
+    None without PyTorch weights: two such models could not be told apart.
+    """
+    weights = model.state_dict() if callable(getattr(model, "state_dict", None)) else {}
+    if not weights:
+        return None
     digest = hashlib.blake2b(digest_size=16)
 
     def add(text: str) -> None:
@@ -211,18 +238,34 @@ def model_fingerprint(model: Any) -> str:
         add(f"{name} {type(module).__module__}.{type(module).__qualname__}")
         config = getattr(module, "get_config_dict", None)
         add(json.dumps(config(), sort_keys=True, default=str) if callable(config) else "")
-    for name, tensor in sorted(model.state_dict().items()) if hasattr(model, "state_dict") else ():
-        add(f"{name} {tensor.dtype} {tuple(tensor.shape)}")
-        digest.update(_tensor_bytes(tensor))
+        add(_architecture_text(getattr(module, "auto_model", None)))
+    for name, value in sorted(weights.items()):
+        add(f"{name} {getattr(value, 'dtype', None)} {tuple(getattr(value, 'shape', ()))}")
+        if hasattr(value, "detach"):
+            digest.update(_tensor_bytes(value))
+        else:  # the packed weights of quantised modules
+            add(repr(value))
     tokenizer = getattr(model, "tokenizer", None)
     add(_tokenizer_text(getattr(tokenizer, "backend_tokenizer", tokenizer)))
     return digest.hexdigest()
 
 
+def _architecture_text(transformer: Any) -> str:
+    """What the weights do not say: heads, activations, position scheme."""
+    config: Any = getattr(transformer, "config", None)
+    if config is None or not hasattr(config, "to_dict"):
+        return ""
+    # where it was loaded from and by what does not change the embeddings
+    said = {
+        key: value for key, value in config.to_dict().items() if key not in ("_name_or_path", "transformers_version")
+    }
+    return json.dumps(said, sort_keys=True, default=str)
+
+
 def _tensor_bytes(tensor: Any) -> Any:
     import torch
 
-    flat = tensor.detach().cpu().contiguous().reshape(-1)
+    flat = (tensor.dequantize() if tensor.is_quantized else tensor).detach().cpu().contiguous().reshape(-1)
     return flat.view(torch.uint8).numpy().data if flat.numel() else b""
 
 

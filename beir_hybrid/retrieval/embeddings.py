@@ -82,7 +82,7 @@ class EmbeddingStore:
                 f"the embeddings in {self.folder or 'memory'} have dimensions {sorted(dimensions)}; "
                 f"the encoder must give vectors of one length"
             )
-        out = np.empty((len(keys), *dimensions), dtype=np.float32)
+        out = np.empty((len(keys), *(dimensions or {0})), dtype=np.float32)  # no text at all: (0, 0)
         for number in np.unique(places[:, 0]):
             rows = np.flatnonzero(places[:, 0] == number)
             out[rows] = self._segments[number][places[rows, 1]]
@@ -117,7 +117,9 @@ class EmbeddingStore:
         path = folder / f"{name}.npy"
         try:
             vectors = np.load(path, mmap_mode="r")
-        except (ValueError, OSError) as error:
+            if vectors.ndim != 2 or len(vectors) * _KEY_BYTES != len(packed):
+                raise ValueError(f"shape {vectors.shape} for {len(packed)} bytes of keys")
+        except (ValueError, OSError, EOFError) as error:
             raise RetrieverError(
                 f"{path} is damaged ({error}); delete it and {name}.keys, its texts are then encoded again"
             ) from error
@@ -137,8 +139,15 @@ def check_vectors(vectors: npt.ArrayLike, texts: Sequence[str], what: str) -> Fl
     Raises:
         RetrieverError: another shape, or a value that is not finite, naming the text it belongs to.
     """
-    found = np.asarray(vectors, dtype=np.float32)
-    if found.ndim != 2 or len(found) != len(texts):
+    try:
+        with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite, and is refused below
+            found = np.asarray(vectors, dtype=np.float32)
+    except (TypeError, ValueError) as error:  # rows of different lengths, or no numbers
+        raise RetrieverError(
+            f"the encoder returned a {type(vectors).__name__} for {len(texts)} {what} texts that is no matrix "
+            f"of numbers ({error}); expected float32 ({len(texts)}, dimension)"
+        ) from error
+    if found.ndim != 2 or len(found) != len(texts) or not found.shape[1]:
         raise RetrieverError(
             f"the encoder returned shape {found.shape} for {len(texts)} {what} texts; "
             f"expected ({len(texts)}, dimension)"

@@ -137,7 +137,7 @@ def best_of(scores: FloatArray, k: int) -> tuple[npt.NDArray[np.int32], FloatArr
     least = np.partition(maxima, groups - k, axis=1)[:, groups - k]
     rows, columns = np.divmod(np.flatnonzero(scores >= least[:, None]), n_columns)
     counts = np.bincount(rows, minlength=n_rows)
-    keys = np.zeros((n_rows, int(counts.max(initial=0))), dtype=np.uint64)
+    keys = np.zeros((n_rows, int(counts.max(initial=k))), dtype=np.uint64)  # k columns even without a row
     within = np.arange(len(rows)) - np.repeat(np.cumsum(counts) - counts, counts)
     keys[rows, within] = (ordered_bits(scores[rows, columns]) << np.uint64(32)) | columns.astype(np.uint64)
     keys.sort(axis=1)

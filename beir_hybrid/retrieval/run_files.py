@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
-import math
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,8 +53,10 @@ def read_run(path: Path | str) -> RunTable:
                 table = _read_json(path, file) if form.suffix == ".json" else _read_trec(path, file)
     except FileNotFoundError as error:
         raise RunError(f"{path} does not exist") from error
-    except (OSError, EOFError, UnicodeDecodeError) as error:
+    except (OSError, EOFError, UnicodeDecodeError, zlib.error) as error:
         raise RunError(f"{path}: cannot be read as a run: {error}") from error
+    if not len(table.scores):
+        raise RunError(f"{path}: holds no ranking; a query without results may be left out, but not all of them")
     bad = np.flatnonzero(~np.isfinite(table.scores))
     if len(bad):
         row = int(bad[0])
@@ -129,13 +131,31 @@ def _read_parquet(path: Path) -> RunTable:
         name = next((name for name in names if name in table.column_names), None)
         if name is None:
             raise RunError(f"{path}: no column {' or '.join(map(repr, names))}; it has {', '.join(table.column_names)}")
-        found.append(table.column(name).to_pylist())
-    queries, passages, scores = found
+        found.append(table.column(name))
+    try:
+        queries, passages = _texts(found[0]), _texts(found[1])
+        values = found[2].cast(pa.float64()).to_numpy()  # a score that is missing becomes NaN
+    except pa.ArrowException as error:
+        raise RunError(f"{path}: ids must be text or whole numbers, scores numbers ({error})") from error
     tasks = None
     if set(_TASK_COLUMNS) <= set(table.column_names):
-        tasks = list(zip(*(table.column(name).to_pylist() for name in _TASK_COLUMNS), strict=True))
-    values = np.array([math.nan if score is None else score for score in scores], dtype=np.float64)
-    return RunTable(path, list(map(str, queries)), list(map(str, passages)), values, tasks=tasks)
+        kept: dict[tuple[str, ...], Any] = {}  # one object for each task, not for each row
+        rows = zip(*(_texts(table.column(name)) for name in _TASK_COLUMNS), strict=True)
+        tasks = [kept.setdefault(row, row) for row in rows]
+    return RunTable(path, queries, passages, np.asarray(values, dtype=np.float64), tasks=tasks)
+
+
+def _texts(column: Any) -> list[str]:
+    """A parquet column as strings; equal ones are one object, made once."""
+    import pyarrow as pa
+
+    encoded = column.cast(pa.string()).fill_null("None").dictionary_encode().unify_dictionaries()
+    if not encoded.num_chunks:
+        return []
+    words = np.array(encoded.chunk(0).dictionary.to_pylist(), dtype=object)
+    codes = np.concatenate([chunk.indices.to_numpy() for chunk in encoded.chunks])
+    texts: list[str] = words[codes].tolist() if len(words) else []
+    return texts
 
 
 class RunFileRetriever:
@@ -154,8 +174,9 @@ class RunFileRetriever:
     def __init__(self, path: Path | str, *, name: str | None = None) -> None:
         self._table = read_run(path)
         self._path = Path(path)
-        self.name = name or self._path.name.split(".")[0]
+        self.name = name or Path(self._path.name.removesuffix(".gz")).stem
         self._columns: dict[str, npt.NDArray[Any]] | None = None
+        self._codes: dict[tuple[str, str, str], int] = {}
         self._languages: tuple[str, ...] = ()
 
     def describe(self) -> dict[str, Any]:
@@ -193,6 +214,7 @@ class RunFileRetriever:
         if table.tasks is not None:
             codes = {task: code for code, task in enumerate(dict.fromkeys(table.tasks))}
             task_codes = np.array([codes[task] for task in table.tasks], dtype=np.int64)
+            self._codes = codes
         order = np.lexsort((columns[:, 3], columns[:, 2], columns[:, 1], columns[:, 0], task_codes))
         ordered = np.column_stack([task_codes, columns])[order]
         same = np.flatnonzero((ordered[1:] == ordered[:-1]).all(axis=1))
@@ -207,6 +229,7 @@ class RunFileRetriever:
             "query": columns[:, 1],
             "passage_language": columns[:, 2],
             "passage": columns[:, 3],
+            "task": task_codes,
         }
 
     def _places(self, blocks: Mapping[str, Any], dataset: Dataset) -> dict[str, tuple[int, int]]:
@@ -260,7 +283,7 @@ class RunFileRetriever:
                 begin += len(block)
             keep &= starts[columns["passage_language"]] >= 0
             if self._table.tasks is not None:
-                keep &= np.array([row == task.key for row in self._table.tasks], dtype=bool)
+                keep &= columns["task"] == self._codes.get(task.key, -1)
             row_of: IntArray = np.full(len(task.queries), -1, dtype=np.int64)
             row_of[task.rows] = np.arange(len(task.rows))
             keep &= row_of[np.where(keep, columns["query"], 0)] >= 0

@@ -24,6 +24,7 @@ from beir_hybrid.types import POOL, BeirQueries, BeirResults, Corpus, Hits, IntA
 
 Variant = Literal["language", "standard", "translated"]
 VARIANTS: tuple[Variant, ...] = ("language", "standard", "translated")
+_CODE = re.compile(r"[a-z]{2,3}")
 _OWN_ID = re.compile(r"([a-z]{2,3})-p-")
 
 
@@ -51,7 +52,7 @@ class BM25Retriever(BeirSearchable):
         name: how results call it.
 
     Raises:
-        RetrieverError: an unknown variant.
+        RetrieverError: an unknown variant, or a language that is not written as a code.
         MissingExtraError, JavaError: the ``bm25`` extra or a Java that Lucene can run on is missing.
     """
 
@@ -68,6 +69,8 @@ class BM25Retriever(BeirSearchable):
     ) -> None:
         if variant not in VARIANTS:
             raise RetrieverError(f"unknown BM25 variant {variant!r}; {did_you_mean(variant, VARIANTS)}")
+        if language is not None and not _CODE.fullmatch(language):
+            raise RetrieverError(f"{language!r} is no language code; expected ISO 639-1, like 'de'")
         self.variant = variant
         self.k1, self.b = k1, b
         self.name = name or f"bm25-{variant}"
@@ -109,14 +112,18 @@ class BM25Retriever(BeirSearchable):
         indexes = self._indexes(tasks)
         # what has been searched: (queries of a language, corpus) -> hits of all of them
         found: dict[tuple[str, str], Hits] = {}
-        with _progress(len(tasks), "searching", "setting") as bar:
-            for group in by_language.values():
-                for task in group:
-                    hits = self._rank(task, indexes, depth, found)
-                    yield Ranking.of_hits(task, hits)
-                    bar.update()
-                if self.variant != "translated":  # there every language's own hits serve all the others
-                    found.clear()
+        try:
+            with _progress(len(tasks), "searching", "setting") as bar:
+                for group in by_language.values():
+                    for task in group:
+                        hits = self._rank(task, indexes, depth, found)
+                        yield Ranking.of_hits(task, hits)
+                        bar.update()
+                    if self.variant != "translated":  # there every language's own hits serve all the others
+                        found.clear()
+        finally:
+            for index in indexes.values():
+                index.close()
 
     def _rank(
         self, task: Task, indexes: Mapping[str, LuceneIndex], depth: int, found: dict[tuple[str, str], Hits]

@@ -1,0 +1,200 @@
+"""The BM25 retriever's three variants, against the indexes they are made of."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from beir_hybrid.datasets import load_dataset
+from beir_hybrid.datasets.dataset import Dataset
+from beir_hybrid.errors import RetrieverError
+from beir_hybrid.evaluate import evaluate
+from beir_hybrid.retrieval.base import Ranking
+from beir_hybrid.retrieval.bm25.analyzers import language_analyzer, standard_analyzer
+from beir_hybrid.retrieval.bm25.index import LuceneIndex
+from beir_hybrid.retrieval.bm25.java import Jvm
+from beir_hybrid.retrieval.bm25.retriever import BM25Retriever
+from beir_hybrid.settings import Task
+from beir_hybrid.types import Hits, Passages, Queries
+
+pytestmark = [pytest.mark.java, pytest.mark.usefixtures("jvm")]
+
+
+@pytest.fixture(scope="module")
+def sample() -> Dataset:
+    return load_dataset("sample", languages="de,en,zh")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One cache of indexes for all tests of this file."""
+    return tmp_path_factory.mktemp("indexes")
+
+
+def ask(
+    dataset: Dataset, folder: Path, variant: str, *tasks: str, top_k: int = 1000, **options: float
+) -> list[Ranking]:
+    retriever = BM25Retriever(variant, cache=folder, **options)  # type: ignore[arg-type]
+    retriever.prepare(dataset)
+    return list(retriever.retrieve([dataset.task(task) for task in tasks], top_k))
+
+
+def index_of(task: Task, folder: Path, jvm: Jvm, *, standard: bool = False) -> LuceneIndex:
+    analyzer = standard_analyzer() if standard else language_analyzer(task.corpus_language, jvm)
+    texts = [text for block in task.blocks for text in block.full_texts()]
+    return LuceneIndex.open_or_build(task.passage_ids, texts, analyzer, cache_dir=folder)
+
+
+def same(found: Hits, expected: Hits) -> bool:
+    return (
+        np.array_equal(found.indptr, expected.indptr)
+        and np.array_equal(found.passages, expected.passages)
+        and np.array_equal(found.scores, expected.scores)
+    )
+
+
+@pytest.mark.parametrize("name", ["mono:de", "cross:de-en", "mono:zh"])
+def test_one_language_is_its_index(sample: Dataset, folder: Path, jvm: Jvm, name: str) -> None:
+    """The language variant adds nothing to a search in the corpus's own index."""
+    (ranking,) = ask(sample, folder, "language", name)
+    task = sample.task(name)
+    assert same(ranking.hits, index_of(task, folder, jvm).search(task.query_texts, 1000))
+    assert not ranking.complete
+
+
+def test_the_pool_of_the_language_variant_is_merged_by_score(sample: Dataset, folder: Path) -> None:
+    """Every language's own ranking, put together by raw score, equal scores by id, and cut once."""
+    ranking, *parts = ask(sample, folder, "language", "multi:de", "mono:de", "cross:de-en", "cross:de-zh", top_k=15)
+    pool = ranking.task
+    for row, query in enumerate(pool.query_ids):
+        merged = []
+        for part in parts:
+            at = part.task.query_ids.index(query)
+            span = slice(part.hits.indptr[at], part.hits.indptr[at + 1])
+            names = [part.task.passage_ids[p] for p in part.hits.passages[span]]
+            merged += list(zip(part.hits.scores[span].tolist(), names, strict=True))
+        span = slice(ranking.hits.indptr[row], ranking.hits.indptr[row + 1])
+        found = [pool.passage_ids[p] for p in ranking.hits.passages[span]]
+        assert found == [name for _, name in sorted(merged, reverse=True)[:15]]
+
+
+def test_the_pool_of_the_standard_variant_is_one_index(sample: Dataset, folder: Path, jvm: Jvm) -> None:
+    """Document frequencies are those of the whole pool, under one analyzer."""
+    (ranking,) = ask(sample, folder, "standard", "multi:de")
+    task = sample.task("multi:de")
+    assert same(ranking.hits, index_of(task, folder, jvm, standard=True).search(task.query_texts, 1000))
+
+
+def test_a_translated_query_is_the_parallel_one(sample: Dataset, folder: Path) -> None:
+    """Asking English with German questions is asking it with the same questions in English."""
+    cross, mono = ask(sample, folder, "translated", "cross:de-en", "mono:en")
+    groups = dict(zip(sample.queries["en"].groups, range(len(mono.task.rows)), strict=True))
+    rows = np.array([groups[sample.queries["de"].groups[row]] for row in cross.task.rows])
+    assert same(cross.hits, mono.hits.take(rows))
+
+
+def test_an_untranslated_question_is_asked_as_it_is(tmp_path: Path) -> None:
+    """In partly parallel data a question that was not asked in a corpus's language keeps its own words."""
+    dataset = Dataset(
+        "partly", "test",
+        {"de": Passages("de", ["de-p-0"], ["der alte Turm"]), "en": Passages("en", ["en-p-0", "en-p-1"],
+                                                                              ["the old tower", "Turm is a word"])},
+        {"de": Queries("de", ["de-q-0", "de-q-1"], ["Turm alte", "Turm"], ["a", "b"]),
+         "en": Queries("en", ["en-q-0"], ["old tower"], ["a"])},
+        {"de-q-0": {"de-p-0": 1, "en-p-0": 1}, "de-q-1": {"de-p-0": 1, "en-p-1": 1}, "en-q-0": {"en-p-0": 1}},
+    )  # fmt: skip
+    (ranking,) = ask(dataset, tmp_path, "translated", "cross:de-en")
+    assert ranking.hits.passages.tolist() == [0, 1]  # "old tower" finds the first, "Turm" the second
+    assert ranking.hits.counts.tolist() == [1, 1]
+    (plain,) = ask(dataset, tmp_path, "language", "cross:de-en")
+    assert plain.hits.passages.tolist() == [1, 1]
+
+
+def test_the_translated_variant_needs_parallel_queries(sample: Dataset, folder: Path) -> None:
+    """Used by hand, it says what it needs."""
+    retriever = BM25Retriever("translated", cache=folder)
+    with pytest.raises(RetrieverError, match=r"call prepare\(dataset\) first"):
+        list(retriever.retrieve([sample.task("cross:de-en")]))
+
+
+@pytest.mark.parametrize("variant", ["language", "standard", "translated"])
+def test_results_repeat_and_say_what_was_used(sample: Dataset, folder: Path, tmp_path: Path, variant: str) -> None:
+    """Two runs, the second with other threads and indexes built anew, are equal; analyzers are on record."""
+    first = evaluate(sample, BM25Retriever(variant, cache=folder, threads=1))
+    second = evaluate(sample, BM25Retriever(variant, cache=tmp_path, threads=3))
+    assert first.scores == second.scores
+    assert first.retriever == second.retriever
+    analyzers = first.retriever["analyzers"]
+    assert set(analyzers) == {"de", "en", "zh"} | ({"all"} if variant == "standard" else set())
+    assert (analyzers["de"] == analyzers["zh"]) == (variant == "standard")
+    assert first.retriever["k1"] == 0.9
+
+
+def test_the_translated_queries_are_an_upper_bound_on_the_sample(sample: Dataset, folder: Path) -> None:
+    """Lexical search finds little across languages unless the question is translated."""
+    plain, translated = (
+        evaluate(sample, BM25Retriever(variant, cache=folder), settings="cross", metrics="map").value("cross", "map")
+        for variant in ("language", "translated")
+    )
+    assert plain is not None and translated is not None
+    assert plain < translated / 2
+
+
+def test_k1_and_b_change_the_scores(sample: Dataset, folder: Path) -> None:
+    """Both reach Lucene, without another index; impossible values are refused."""
+    (default,) = ask(sample, folder, "language", "mono:de")
+    indexes = sorted(folder.iterdir())
+    for options in ({"k1": 2.0}, {"b": 0.9}):
+        (other,) = ask(sample, folder, "language", "mono:de", **options)
+        assert not np.array_equal(default.hits.scores, other.hits.scores)
+    assert sorted(folder.iterdir()) == indexes
+    with pytest.raises(RetrieverError, match=r"k1 is -1"):
+        ask(sample, folder, "language", "mono:de", k1=-1)
+
+
+def test_an_empty_query_is_missing_and_counts(tmp_path: Path) -> None:
+    """Blank text finds nothing, in every variant and in the pool."""
+    dataset = Dataset(
+        "blank", "test",
+        {x: Passages(x, [f"{x}-p-0"], ["tower turm"]) for x in ("de", "en")},
+        {x: Queries(x, [f"{x}-q-0", f"{x}-q-1"], [" ", "tower turm"], ["a", "b"]) for x in ("de", "en")},
+        {f"{x}-q-{i}": {"de-p-0": 1, "en-p-0": 1} for x in ("de", "en") for i in range(2)},
+    )  # fmt: skip
+    for variant in ("language", "standard", "translated"):
+        results = evaluate(dataset, BM25Retriever(variant, cache=tmp_path), metrics="mrr")
+        assert {(s.queries, s.missing_queries) for s in results.scores} == {(2, 1)}
+        assert results.value("mono", "mrr") == 0.5
+
+
+def test_beir_gets_the_ranking_that_evaluate_measures(sample: Dataset, folder: Path) -> None:
+    """EvaluateRetrieval(BM25Retriever()).retrieve(corpus, queries) of a task is that task's run."""
+    from beir.retrieval.evaluation import EvaluateRetrieval
+
+    task = sample.task("mono:de")
+    corpus, queries, _ = task.load()
+    results = EvaluateRetrieval(BM25Retriever(cache=folder), k_values=[10]).retrieve(corpus, queries)
+    (ranking,) = ask(sample, folder, "language", "mono:de", top_k=10)
+    for row, query in enumerate(task.query_ids):
+        span = slice(ranking.hits.indptr[row], ranking.hits.indptr[row + 1])
+        assert list(results[query]) == [task.passage_ids[p] for p in ranking.hits.passages[span]]
+        assert list(results[query].values()) == ranking.hits.scores[span].tolist()
+
+
+def test_beir_corpora_of_other_ids_take_a_named_language(folder: Path) -> None:
+    """Stemming happens only where the language is known or said; nothing to search or ask is no failure."""
+    corpus = {"x": {"title": "", "text": "running horses"}, "y": {"title": "", "text": "a horse ran"}}
+    assert set(BM25Retriever(cache=folder, language="en").search(corpus, {"q": "horses"}, 5)["q"]) == {"x", "y"}
+    assert set(BM25Retriever(cache=folder).search(corpus, {"q": "horses"}, 5)["q"]) == {"x"}
+    assert BM25Retriever(cache=folder).search({}, {"q": "horses"}, 5) == {"q": {}}
+    assert BM25Retriever(cache=folder).search(corpus, {}, 5) == {}
+    for name in ("german", "EN", "pt-br"):  # would silently go unstemmed
+        with pytest.raises(RetrieverError, match=f"'{name}' is no language code; expected ISO 639-1"):
+            BM25Retriever(cache=folder, language=name)
+
+
+def test_an_unknown_variant_is_named() -> None:
+    """A typo gets the closest variant."""
+    with pytest.raises(RetrieverError, match="unknown BM25 variant 'standrad'; did you mean 'standard'"):
+        BM25Retriever("standrad")
