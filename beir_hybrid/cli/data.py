@@ -84,15 +84,13 @@ def run_datasets(args: argparse.Namespace) -> int:
 def run_fetch(args: argparse.Namespace) -> int:
     from beir_hybrid.datasets import get_source
     from beir_hybrid.datasets.source import FileSource, check_selection
-    from beir_hybrid.locations import cache_dir
 
     source = get_source(args.dataset)
     languages, split = check_selection(source, args.languages, args.split)
     if not isinstance(source, FileSource):
         sys.stderr.write(f"{source.name} needs no download\n")
         return 0
-    base = args.data_dir.expanduser() if args.data_dir else cache_dir() / "data"
-    for path in source.fetch(base / source.name, languages, split):
+    for path in source.fetch(source.fetch_root(args.data_dir), languages, split):
         sys.stdout.write(f"{path}\n")
     return 0
 

@@ -77,12 +77,13 @@ class MiraclSource(FileSource):
     def corpus_shards(self, root: Path, language: str) -> list[RemoteFile]:
         """The shards to read: all published ones, or those of a corpus of the user's own in the same layout.
 
-        A corpus is the user's own when its first shard is not the published one; its shards are numbered from 0.
+        A corpus is the user's own when its first shard is another than the published one; its shards are numbered
+        from 0.
         """
         published = self._shards(language)
         first = self.local(root, published[0])
         here = {int(p.name[5:-9]) for p in first.parent.glob("docs-*.jsonl.gz") if p.name[5:-9].isdigit()}
-        if not here or (first.exists() and published[0].digest_of(first) == published[0].expected):
+        if not here or not first.exists() or published[0].digest_of(first) == published[0].expected:
             return published
         return [
             RemoteFile(f"miracl-corpus-v1.0-{language}/docs-{number}.jsonl.gz", "") for number in range(max(here) + 1)
@@ -117,7 +118,9 @@ class MiraclSource(FileSource):
                         f"({len(known):,} passages in {len(shards)} shards); is a shard missing or of another version?"
                     )
                 judged = qrels.setdefault(_query_id(language, query), {})
-                judged[_passage_id(language, passage)] = grade
+                if (key := _passage_id(language, passage)) in judged:
+                    raise DatasetError(f"{place}: passage {passage!r} is judged twice for query {query!r}")
+                judged[key] = grade
             by_id = sorted((_query_id(language, key), key) for key in topics)
             source_ids = [key for _, key in by_id]
             texts = [topics[key] for key in source_ids]
