@@ -62,7 +62,7 @@ def test_a_full_disk_is_one_line_and_leaves_nothing(tmp_path: Path, writer: Any)
 def test_a_place_that_cannot_be_written_is_a_domain_error(tmp_path: Path, writer: Any) -> None:
     """A file where a folder is needed ends in a message, not in a traceback."""
     (tmp_path / "taken").write_text("a file")
-    with pytest.raises(BeirHybridError, match="could not write .*taken/deep/out"), writer(tmp_path / "taken/deep/out"):
+    with pytest.raises(BeirHybridError, match=r"could not write .*taken/deep/out"), writer(tmp_path / "taken/deep/out"):
         pytest.fail("there is no place to write to")
 
 

@@ -259,7 +259,9 @@ def test_the_real_topics_and_qrels_are_readable(data_dir: Path, split: str, quer
 def test_real_passages_in_miracls_record_shape(data_dir: Path, write: Write, tmp_path: Path) -> None:
     """Real Wikipedia passages with their docids, each language as two shards, searched by a query each."""
     records: dict[str, list[Record]] = {}
-    for _, record in read_json_lines(data_dir / "mrtydi-sample" / "corpus.jsonl.gz", ("docid", "title", "text", "lang")):
+    for _, record in read_json_lines(
+        data_dir / "mrtydi-sample" / "corpus.jsonl.gz", ("docid", "title", "text", "lang")
+    ):
         records.setdefault(record["lang"], []).append(record)
     languages = sorted(set(records) & set(source.languages))
     assert sum(map(len, records.values())) == 44

@@ -15,7 +15,7 @@ from beir_hybrid.errors import BeirHybridError, DatasetError, SettingError
 
 # German and English are parallel; the second English question was not translated
 PASSAGES = {
-    "de": Passages("de", ["de-p-1", "de-p-2"], ["Der Fuchs ist rot.", "Das \"Meer\"\tist\ntief."], ["Fuchs", ""]),
+    "de": Passages("de", ["de-p-1", "de-p-2"], ["Der Fuchs ist rot.", 'Das "Meer"\tist\ntief.'], ["Fuchs", ""]),
     "en": Passages("en", ["en-p-1", "en-p-2", "en-p-3"], ["The fox is red.", "The sea is deep.", "The fox is red."]),
 }
 QUERIES = {
@@ -30,7 +30,9 @@ QRELS = {
 
 
 def tiny(**changes: Any) -> Dataset:
-    return Dataset(**{"name": "tiny", "split": "test", "passages": PASSAGES, "queries": QUERIES, "qrels": QRELS, **changes})
+    return Dataset(
+        **{"name": "tiny", "split": "test", "passages": PASSAGES, "queries": QUERIES, "qrels": QRELS, **changes}
+    )
 
 
 def test_a_task_hands_out_what_beir_works_on() -> None:
@@ -69,7 +71,7 @@ def test_what_beir_changes_stays_its_own() -> None:
     first = task.load()
     for mapping in first:
         mapping.clear()
-    corpus, queries, qrels = task.load()
+    corpus, _, qrels = task.load()
     qrels["de-q-1"]["de-p-2"] = 9
     corpus["de-p-1"]["text"] = ""
     assert task.load()[2] == {"de-q-1": {"de-p-1": 1, "en-p-1": 1, "en-p-3": 0}}

@@ -14,7 +14,7 @@ from beir_hybrid.errors import DatasetError
 def test_topics(tmp_path: Path) -> None:
     """An id, a tab and the query, which may hold further tabs; blank lines and Windows line ends do no harm."""
     path = tmp_path / "topics.tsv"
-    path.write_bytes("1#0\tWer?\r\n\n2#0\tWas\tnun?\n".encode())
+    path.write_bytes(b"1#0\tWer?\r\n\n2#0\tWas\tnun?\n")
     assert read_topics(path) == {"1#0": "Wer?", "2#0": "Was\tnun?"}
 
 
