@@ -12,7 +12,7 @@ from beir_hybrid.datasets.dataset import Dataset
 from beir_hybrid.datasets.download import RemoteFile, download
 from beir_hybrid.errors import DatasetError, did_you_mean
 from beir_hybrid.files import sha256_of
-from beir_hybrid.locations import Root, cache_dir, find_root
+from beir_hybrid.locations import Root, find_root
 from beir_hybrid.settings import check_language
 from beir_hybrid.types import Licence, LoadedFile
 
@@ -95,13 +95,11 @@ class FileSource(abc.ABC):
         return [self.local(root, file) for file in self.remote_files(languages, split)]
 
     def fetch_root(self, data_dir: Path | None) -> Path:
-        """Where `fetch` puts files: where `root` finds them already, else a folder of the data set's name."""
-        if data_dir is None:
-            return cache_dir() / "data" / self.name
+        """Where files are fetched to, which is where `load` looks for them: see `find_root`."""
         try:
             return self.root(data_dir).path
-        except DatasetError:
-            return data_dir.expanduser() / self.name
+        except DatasetError:  # nothing there yet
+            return Path(data_dir or "").expanduser() / self.name
 
     def load(self, data_dir: Path | str | None, languages: Sequence[str], split: str, **options: Any) -> Dataset:
         root = self.root(data_dir)
