@@ -181,6 +181,27 @@ def test_a_data_set_that_contradicts_itself_is_refused(changes: dict[str, Any], 
 
 
 @pytest.mark.parametrize(
+    ("passages", "queries"),
+    [
+        ({"pt": ["pt-br-1", "pt-p-1"], "pt-br": ["pt-br-1"]}, {"pt": ["pt-q-1"], "pt-br": ["pt-br-q-1"]}),
+        ({"pt": ["pt-p-1"], "pt-br": ["pt-br-1"]}, {"pt": ["pt-br-1"], "pt-br": ["pt-br-q-1"]}),
+        ({"pt": ["pt-br-1"], "pt-br": ["pt-br-p-1"]}, {"pt": ["pt-q-1"], "pt-br": ["pt-br-1"]}),
+        ({"pt": ["pt-p-1"], "pt-br": ["pt-br-p-1"]}, {"pt": ["pt-br-1"], "pt-br": ["pt-br-1"]}),
+    ],
+)
+def test_codes_that_begin_alike_do_not_hide_repeats(
+    passages: dict[str, list[str]], queries: dict[str, list[str]]
+) -> None:
+    """An id that two languages could both own (pt, pt-br) is found wherever it is used again."""
+    with pytest.raises(DatasetError, match="'pt-br-1' is used twice"):
+        tiny(
+            passages={language: Passages(language, ids, ["?"] * len(ids)) for language, ids in passages.items()},
+            queries={language: Queries(language, ids, ["?"] * len(ids)) for language, ids in queries.items()},
+            qrels={},
+        )
+
+
+@pytest.mark.parametrize(
     ("ids", "texts", "message"),
     [
         (["de-1", "de-1"], ["a", "b"], "'de-1' of language 'de' appears twice"),
