@@ -175,6 +175,19 @@ def test_a_damaged_corpus_in_the_cache_is_not_taken_for_ones_own(write: Write, n
         load_dataset("miracl", languages="th")
 
 
+@pytest.mark.data
+def test_only_the_published_corpus_is_read_from_the_cache(write: Write, no_data: Path, data_dir: Path) -> None:
+    """With the real topics and qrels, a first shard of other content is named as damaged, though others are missing."""
+    base = "miracl-v1.0-te"
+    kinds = {kind: (data_dir / "miracl" / base / kind / f"{kind}.{base}-dev.tsv") for kind in ("topics", "qrels")}
+    texts = {kind: path.read_text(encoding="utf-8") for kind, path in kinds.items()}
+    root = write(SHARDS[:1], language="te", **texts)
+    (no_data / "data").mkdir(parents=True)
+    root.rename(no_data / "data" / "miracl")
+    with pytest.raises(DatasetError, match=r"docs-0\.jsonl\.gz is damaged: its md5 is .*run: beir-hybrid fetch miracl"):
+        load_dataset("miracl", languages="te")
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
