@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from beir_hybrid.datasets import load_dataset as load_dataset
     from beir_hybrid.datasets.dataset import Dataset as Dataset
     from beir_hybrid.errors import BeirHybridError as BeirHybridError
-    from beir_hybrid.evaluate import evaluate as evaluate
+    from beir_hybrid.evaluation import evaluate as evaluate
     from beir_hybrid.results import Results as Results
     from beir_hybrid.results import read_results as read_results
     from beir_hybrid.retrieval.base import Ranking as Ranking
@@ -40,7 +40,7 @@ _HOMES = {
     "Retriever": "beir_hybrid.retrieval.base",
     "RunFileRetriever": "beir_hybrid.retrieval.run_files",
     "Task": "beir_hybrid.settings",
-    "evaluate": "beir_hybrid.evaluate",
+    "evaluate": "beir_hybrid.evaluation",
     "list_datasets": "beir_hybrid.datasets",
     "load_dataset": "beir_hybrid.datasets",
     "read_results": "beir_hybrid.results",

@@ -15,42 +15,51 @@ from beir_hybrid.errors import BeirHybridError
 
 
 @contextlib.contextmanager
-def written_whole(path: Path) -> Iterator[Path]:
-    """A temporary path beside ``path`` to write to; renamed to ``path`` on success, removed on any failure.
-
-    A failing disk (full, read-only) becomes a one-line error naming the file.
-    """
-    part = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.part")
+def _writing(path: Path) -> Iterator[None]:
+    """A failing disk (full, read-only, a file where a folder should be) becomes a one-line error naming the file."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        yield part
-        part.replace(path)
+        yield
     except OSError as error:
         raise BeirHybridError(
             f"could not write {path}: {error.strerror or error}; free space or choose another folder, then run again"
         ) from error
-    finally:
-        with contextlib.suppress(OSError):  # a parent that is no folder has been said above
+
+
+@contextlib.contextmanager
+def written_whole(path: Path) -> Iterator[Path]:
+    """A temporary path beside ``path`` to write to; renamed to ``path`` on success, removed on any failure.
+
+    Raises:
+        BeirHybridError: the disk fails.
+    """
+    part = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.part")
+    with _writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            yield part
+            part.replace(path)
+        finally:
             part.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager
 def folder_written_whole(path: Path) -> Iterator[Path]:
-    """The same for a folder; ``path`` must not exist yet, or be empty."""
-    if path.exists() and (not path.is_dir() or any(path.iterdir())):
-        raise BeirHybridError(f"{path} exists and is not an empty folder; choose another, or remove it first")
+    """The same for a folder; ``path`` must not exist yet, or be empty.
+
+    Raises:
+        BeirHybridError: ``path`` has content, or the disk fails.
+    """
     part = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.part")
-    try:
+    with _writing(path):
+        if path.exists() and (not path.is_dir() or any(path.iterdir())):
+            raise BeirHybridError(f"{path} exists and is not an empty folder; choose another, or remove it first")
         path.parent.mkdir(parents=True, exist_ok=True)
-        part.mkdir()
-        yield part
-        part.replace(path)
-    except OSError as error:
-        raise BeirHybridError(
-            f"could not write {path}: {error.strerror or error}; free space or choose another folder, then run again"
-        ) from error
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
+        try:
+            part.mkdir()
+            yield part
+            part.replace(path)
+        finally:
+            shutil.rmtree(part, ignore_errors=True)
 
 
 def write_json(path: Path, value: Any) -> None:

@@ -45,5 +45,6 @@ def resolve(group: str, name: str, error: type[BeirHybridError]) -> Any:
         raise error(f"unknown {kind} {name!r}; {did_you_mean(name, entries)}")
     try:
         return entries[name].load()
-    except (ImportError, AttributeError) as cause:
-        raise error(f"{name!r} cannot be loaded from {_provider(entries[name])}: {cause}") from cause
+    except Exception as cause:  # importing runs another package's code, which may fail in any way
+        reason = f"{type(cause).__name__}: {cause}"
+        raise error(f"{name!r} cannot be loaded from {_provider(entries[name])}: {reason}") from cause

@@ -163,7 +163,7 @@ class Task:
         The folder appears whole or not at all.
 
         Raises:
-            DatasetError: the folder exists and is not empty.
+            BeirHybridError: the folder exists and is not empty, or cannot be written.
         """
         corpus, queries, qrels = self.load()
         with folder_written_whole(Path(folder)) as part:

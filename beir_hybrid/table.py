@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from beir_hybrid.metrics.measures import DEFAULT_METRICS
 from beir_hybrid.results import Results, mean_or_none
 from beir_hybrid.types import SETTINGS
 
@@ -21,7 +22,7 @@ def render_table(results: Results) -> str:
 
     A rank distance that is not defined (a relevant passage has no rank) shows as its lower bound, ``>=``.
     """
-    settings = [setting for setting in SETTINGS if setting in results.summary]
+    settings = [setting for setting in SETTINGS if setting in results.summary and _shown(results, setting)]
     languages = sorted({score.query_language for score in results.scores})
     columns = [(setting, metric) for setting in settings for metric in _shown(results, setting)]
     values: dict[tuple[str, str, str], list[float | None]] = {}
@@ -40,10 +41,13 @@ def render_table(results: Results) -> str:
         body.append(["mean", *(cell(s, m, languages) if s != "cross" else _pair_mean(results, m) for s, m in columns)])
     heads = ["", *(_HEADS.get(metric, metric) for _, metric in columns)]
     widths = [max(len(row[i]) for row in [heads, *body]) for i in range(len(heads))]
-    spans = {
-        setting: sum(widths[i + 1] + 2 for i, (s, _) in enumerate(columns) if s == setting) - 2 for setting in settings
-    }
-    top = " " * widths[0] + "".join("  " + f" {setting} ".center(span, "-") for setting, span in spans.items())
+    top = " " * widths[0]
+    for setting in settings:
+        own = [i for i, (s, _) in enumerate(columns, 1) if s == setting]
+        # a single narrow column must hold the setting's name
+        widths[own[0]] += max(0, len(setting) - sum(widths[i] + 2 for i in own) + 2)
+        span = sum(widths[i] + 2 for i in own) - 2
+        top += "  " + (f" {setting} ".center(span, "-") if len(own) > 1 else setting.rjust(span))
     lines = [top.rstrip()]
     for row in [heads, *body]:
         cells = [
@@ -59,9 +63,8 @@ def _shown(results: Results, setting: str) -> list[str]:
     fixed = [metric for metric in _COLUMNS[setting] if metric in measured]
     ranking = [m for m in measured if m.split("@")[0] in ("map", "ndcg", "recall", "precision", "mrr", "hit_rate")]
     asked_for = [metric for metric in ranking if metric not in fixed]
-    # metrics that were asked for beyond the usual ones must not be hidden; the usual ones do not fill the screen
-    usual = {"mrr@10", "recall@10", "ndcg@10", "recall@1", "recall@100", "map"}
-    return [*fixed, *(metric for metric in asked_for if metric not in usual or not fixed)]
+    # what was asked for must not be hidden; the metrics measured by default do not fill the screen
+    return fixed if set(ranking) == set(DEFAULT_METRICS) else [*fixed, *asked_for]
 
 
 def _pair_mean(results: Results, metric: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
@@ -73,6 +74,11 @@ class Passages:
 
     def __len__(self) -> int:
         return len(self.ids)
+
+    def position(self, passage: str) -> int | None:
+        """Where a passage id stands; None if it is not here. A search of the order: no table of all ids is kept."""
+        place = bisect_left(self.ids, passage)
+        return place if place < len(self.ids) and self.ids[place] == passage else None
 
     def title(self, position: int) -> str:
         return self.titles[position] if len(self.titles) else ""

@@ -18,7 +18,7 @@ import pytest
 from beir_hybrid.datasets import load_dataset
 from beir_hybrid.datasets.dataset import Dataset
 from beir_hybrid.errors import BeirHybridError, DatasetError, MetricError, ResultsError, RetrieverError, RunError
-from beir_hybrid.evaluate import evaluate, score_task
+from beir_hybrid.evaluation import evaluate, score_task
 from beir_hybrid.metrics.measures import parse_metrics
 from beir_hybrid.results import Results, read_results
 from beir_hybrid.retrieval.base import Ranking

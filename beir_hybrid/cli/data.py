@@ -35,13 +35,27 @@ def add_commands(commands: Any) -> None:
     export.set_defaults(run=run_export)
 
 
-def dataset_record(name: str, data_dir: Path | None) -> dict[str, Any]:
-    """What `datasets` says of one data set."""
+def dataset_records(data_dir: Path | None) -> list[dict[str, Any]]:
+    """What `datasets` says of every data set."""
+    from beir_hybrid.datasets import list_datasets
+
+    return [_record(name, data_dir) for name in list_datasets()]
+
+
+def _record(name: str, data_dir: Path | None) -> dict[str, Any]:
     from beir_hybrid.datasets import get_source
     from beir_hybrid.datasets.source import FileSource
     from beir_hybrid.errors import DatasetError
 
-    source = get_source(name)
+    try:
+        source = get_source(name)
+    except DatasetError as error:
+        # another package's data set that cannot be imported hides none of the others
+        unknown = {"name": "unknown", "url": "", "note": ""}
+        return {
+            "name": name, "summary": str(error), "languages": [], "splits": [], "licence": unknown,
+            "files": "cannot be loaded", "path": None, "missing_languages": [],
+        }  # fmt: skip
     record: dict[str, Any] = {
         "name": name,
         "summary": source.summary,
@@ -61,9 +75,7 @@ def dataset_record(name: str, data_dir: Path | None) -> dict[str, Any]:
 
 
 def run_datasets(args: argparse.Namespace) -> int:
-    from beir_hybrid.datasets import list_datasets
-
-    records = [dataset_record(name, args.data_dir) for name in list_datasets()]
+    records = dataset_records(args.data_dir)
     if args.json:
         sys.stdout.write(json.dumps(records, ensure_ascii=False, indent=1) + "\n")
         return 0
@@ -84,15 +96,13 @@ def run_datasets(args: argparse.Namespace) -> int:
 def run_fetch(args: argparse.Namespace) -> int:
     from beir_hybrid.datasets import get_source
     from beir_hybrid.datasets.source import FileSource, check_selection
-    from beir_hybrid.locations import cache_dir
 
     source = get_source(args.dataset)
     languages, split = check_selection(source, args.languages, args.split)
     if not isinstance(source, FileSource):
         sys.stderr.write(f"{source.name} needs no download\n")
         return 0
-    base = args.data_dir.expanduser() if args.data_dir else cache_dir() / "data"
-    for path in source.fetch(base / source.name, languages, split):
+    for path in source.fetch(source.fetch_root(args.data_dir), languages, split):
         sys.stdout.write(f"{path}\n")
     return 0
 

@@ -45,7 +45,7 @@ def _java() -> list[str]:
     from beir_hybrid.errors import JavaError
     from beir_hybrid.retrieval.bm25.java import candidates, find_jvm
 
-    lines = [f"java    {'looked at, in this order:'}"]
+    lines = ["java    looked at, in this order:"]
     lines += [f"        {candidate}" for candidate in candidates()] or ["        nothing"]
     try:
         jvm = find_jvm()
@@ -58,13 +58,12 @@ def _java() -> list[str]:
 
 
 def _data() -> list[str]:
-    from beir_hybrid.cli.data import dataset_record
-    from beir_hybrid.datasets import list_datasets
+    from beir_hybrid.cli.data import dataset_records
     from beir_hybrid.locations import DATA_VARIABLE, cache_dir
 
     lines = [f"data    ${DATA_VARIABLE}, then {cache_dir() / 'data'}"]
-    for name in list_datasets():
-        record = dataset_record(name, None)
+    for record in dataset_records(None):
+        name = record["name"]
         lines.append(f"        {name:<8} {record['files']}" + (f" ({record['path']})" if record["path"] else ""))
         if record["missing_languages"]:
             some = "" if record["files"] == "not there" else f" --languages {','.join(record['missing_languages'])}"

@@ -34,12 +34,12 @@ def add_command(commands: Any) -> None:
     )  # fmt: skip
     parser.add_argument("--query-prompt", metavar="T", help="put before every query (default: the model's own)")
     parser.add_argument("--passage-prompt", metavar="T", help="put before every passage (default: the model's own)")
-    parser.add_argument("--batch-size", type=positive, default=32, metavar="N", help="texts encoded at a time")
+    parser.add_argument("--batch-size", type=positive, metavar="N", help="texts encoded at a time (default 32)")
     parser.add_argument(
         "--device", metavar="D", help="where the model runs, such as cpu or cuda (default: the best there is)"
     )
-    parser.add_argument("--k1", type=float, default=0.9, help="BM25's k1 (default %(default)s)")
-    parser.add_argument("--b", type=float, default=0.4, help="BM25's b (default %(default)s)")
+    parser.add_argument("--k1", type=float, metavar="X", help="BM25's k1 (default 0.9)")
+    parser.add_argument("--b", type=float, metavar="X", help="BM25's b (default 0.4)")
     parser.add_argument(
         "--top-k", type=positive, metavar="N",
         help="passages kept for each query (default: dense 100, measured at full depth all the same; BM25 1000)",
@@ -59,21 +59,21 @@ def add_command(commands: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     from beir_hybrid.datasets import load_dataset
-    from beir_hybrid.evaluate import evaluate
+    from beir_hybrid.evaluation import evaluate
     from beir_hybrid.metrics.measures import parse_metrics
     from beir_hybrid.settings import parse_settings
     from beir_hybrid.table import render_table
 
-    prompts = {"query_prompt": args.query_prompt, "passage_prompt": args.passage_prompt}
-    for option, value in prompts.items():
-        if value is not None and args.model is None:
-            args.parser.error(f"--{option.replace('_', '-')} needs --model")
+    for retriever, options in _OPTIONS.items():
+        for option in options:
+            if getattr(args, option) is not None and getattr(args, retriever) is None:
+                args.parser.error(f"--{option.replace('_', '-')} needs --{retriever}")
     # what is quickly found wrong is said before anything is loaded
     parse_metrics(args.metrics)
     parse_settings(args.settings)
-    options = {"with_paragraph": True} if args.with_paragraph else {}
-    dataset = load_dataset(args.dataset, args.data_dir, args.languages, args.split, **options)
-    retriever = _retriever(args, prompts)
+    loading = {"with_paragraph": True} if args.with_paragraph else {}
+    dataset = load_dataset(args.dataset, args.data_dir, args.languages, args.split, **loading)
+    retriever = _retriever(args)
     results = evaluate(
         dataset, retriever, settings=args.settings, metrics=args.metrics, top_k=args.top_k, name=args.name,
         out=args.out, trec=args.trec,
@@ -83,11 +83,17 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _retriever(args: argparse.Namespace, prompts: dict[str, str | None]) -> Any:
+_OPTIONS = {"model": ("query_prompt", "passage_prompt", "batch_size", "device"), "bm25": ("k1", "b")}
+
+
+def _retriever(args: argparse.Namespace) -> Any:
     from beir_hybrid.retrieval import build_retriever
 
+    def given(kind: str) -> dict[str, Any]:
+        return {name: value for name in _OPTIONS[kind] if (value := getattr(args, name)) is not None}
+
     if args.model is not None:
-        return build_retriever("dense", args.model, batch_size=args.batch_size, device=args.device, **prompts)
+        return build_retriever("dense", args.model, **given("model"))
     if args.run_file is not None:
         return build_retriever("run", args.run_file)
-    return build_retriever("bm25", variant=args.bm25, k1=args.k1, b=args.b)
+    return build_retriever("bm25", variant=args.bm25, **given("bm25"))

@@ -57,13 +57,24 @@ class Dataset:
     def __post_init__(self) -> None:
         if not self.languages:
             raise DatasetError(f"{self.name} has no language in which there are both queries and passages")
-        seen: set[str] = set()
-        for ids in (*(block.ids for block in self.passages.values()), *(block.ids for block in self.queries.values())):
-            twice = seen.intersection(ids)
+        self._refuse_repeats()
+        _ = self._judged, self._pool  # unknown or unusable ids surface here, not at the first evaluation
+
+    def _refuse_repeats(self) -> None:
+        queries: set[str] = set()
+        blocks: tuple[Queries | Passages, ...] = (*self.queries.values(), *self.passages.values())
+        for block in blocks:
+            twice: set[str] = set()
+            if isinstance(block, Queries):
+                twice |= queries.intersection(block.ids)
+                queries.update(block.ids)
+            for corpus in self.passages.values():
+                # ids begin with their language: two can be equal only in one, or where codes begin alike (pt, pt-br)
+                ours, theirs = f"{block.language}-", f"{corpus.language}-"
+                if block is not corpus and (ours.startswith(theirs) or theirs.startswith(ours)):
+                    twice.update(key for key in block.ids if corpus.position(key) is not None)
             if twice:
                 raise DatasetError(f"{self.name}: id {min(twice)!r} is used twice; ids must be unique over the pool")
-            seen.update(ids)
-        _ = self._judged, self._pool  # unknown or unusable ids surface here, not at the first evaluation
 
     @property
     def languages(self) -> tuple[str, ...]:
@@ -111,11 +122,7 @@ class Dataset:
     @cached_property
     def _judged(self) -> dict[str, tuple[IntArray, IntArray, IntArray, IntArray]]:
         """Per query language: (query row, passage language index, passage row, grade), sorted by the first three."""
-        where = {
-            passage: (index, row)
-            for index, language in enumerate(self.languages)
-            for row, passage in enumerate(self.passages[language].ids)
-        }
+        where: dict[str, tuple[int, int] | None] = {}  # of judged passages only: a corpus can be large
         known = set()
         found = {}
         for language in self.languages:
@@ -126,7 +133,9 @@ class Dataset:
                     continue
                 known.add(query)
                 for passage, grade in judged.items():
-                    place = where.get(passage)
+                    if passage not in where:
+                        where[passage] = self._find(passage)
+                    place = where[passage]
                     if place is None:
                         raise DatasetError(
                             f"{self.name}: the qrels of query {query!r} name passage {passage!r}, "
@@ -142,6 +151,15 @@ class Dataset:
                 f"{self.name}: the qrels name {len(unknown)} unknown queries, the first is {unknown[0]!r}"
             )
         return found
+
+    def _find(self, passage: str) -> tuple[int, int] | None:
+        """Language index and row of a passage."""
+        for index, language in enumerate(self.languages):
+            if passage.startswith(f"{language}-"):
+                row = self.passages[language].position(passage)
+                if row is not None:
+                    return index, row
+        return None
 
     def qrels_of(self, language: str) -> Qrels:
         """The judgments of one query language over the pool, as new mappings."""

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import http.client
 import os
 import sys
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -61,36 +63,39 @@ def download(file: RemoteFile, target: Path) -> None:
 
     if target.exists():
         return
-    target.parent.mkdir(parents=True, exist_ok=True)
     part = target.with_name(target.name + ".part")
-    with FileLock(f"{part}.lock"):
-        if target.exists():
-            return
-        try:
-            got = _stream(file, part)
-            if file.expected and got != file.expected and part.stat().st_size:
-                # the part may stem from another version of the file: once more, from the start
-                part.unlink()
-                got = _stream(file, part)
-        except urllib.error.HTTPError as error:
-            raise DownloadError(
-                _hand_advice(file, target, f"the server answered {error.code} {error.reason}")
-            ) from error
-        except (urllib.error.URLError, TimeoutError, ConnectionError) as error:
-            reason = getattr(error, "reason", error)
-            raise DownloadError(_hand_advice(file, target, f"no connection ({reason})")) from error
-        except OSError as error:
-            raise DownloadError(
-                f"could not write {part}: {error.strerror or error}; free space, then run again (it continues)"
-            ) from error
-        if file.expected and got != file.expected:
-            part.unlink()
-            raise DownloadError(
-                f"{file.url}: {file.algorithm} is {got}, expected {file.expected}; the download was discarded, "
-                f"try again later or put the right file at {target}"
-            )
-        part.replace(target)
-    Path(f"{part}.lock").unlink(missing_ok=True)
+    lock = Path(f"{part}.lock")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(lock):
+            if not target.exists():
+                _fetch(file, part, target)
+        lock.unlink(missing_ok=True)
+    except urllib.error.HTTPError as error:
+        raise DownloadError(_hand_advice(file, target, f"the server answered {error.code} {error.reason}")) from error
+    except (urllib.error.URLError, TimeoutError, ConnectionError, http.client.HTTPException) as error:
+        reason = getattr(error, "reason", error)
+        raise DownloadError(_hand_advice(file, target, f"no connection ({reason})")) from error
+    except OSError as error:
+        raise DownloadError(
+            f"could not write {part}: {error.strerror or error}; free space, then run again (it continues)"
+        ) from error
+
+
+def _fetch(file: RemoteFile, part: Path, target: Path) -> None:
+    resuming = part.exists()
+    got = _stream(file, part)
+    if file.expected and got != file.expected and resuming:
+        # the part may stem from another version of the file: once more, from the start
+        part.unlink()
+        got = _stream(file, part)
+    if file.expected and got != file.expected:
+        part.unlink()
+        raise DownloadError(
+            f"{file.url}: {file.algorithm} is {got}, expected {file.expected}; the download was discarded, "
+            f"try again later or put the right file at {target}"
+        )
+    part.replace(target)
 
 
 def _hand_advice(file: RemoteFile, target: Path, reason: str) -> str:
@@ -108,7 +113,10 @@ def _stream(file: RemoteFile, part: Path) -> str:
         have = part.stat().st_size
         if digest.hexdigest() == file.expected:
             return file.expected
-    request = urllib.request.Request(file.url, headers={"User-Agent": "beir-hybrid"})
+    try:
+        request = urllib.request.Request(file.url, headers={"User-Agent": "beir-hybrid"})
+    except ValueError as error:  # a mirror named without https://
+        raise DownloadError(f"{file.url!r} is no address ({error}); it must begin with https://") from error
     if have:
         request.add_header("Range", f"bytes={have}-")
     try:
@@ -126,7 +134,7 @@ def _stream(file: RemoteFile, part: Path) -> str:
         length = response.headers.get("Content-Length")
         total = have + int(length) if length else None
         with part.open("ab" if resumed else "wb") as out, _bar(file, have, total) as bar:
-            while block := response.read(_BLOCK):
+            for block in _blocks(response):
                 out.write(block)
                 digest.update(block)
                 bar.update(len(block))
@@ -134,6 +142,15 @@ def _stream(file: RemoteFile, part: Path) -> str:
     if total is not None and got < total:
         raise ConnectionError(f"it ended after {got:,} of {total:,} bytes")
     return digest.hexdigest()
+
+
+def _blocks(response: http.client.HTTPResponse) -> Iterator[bytes]:
+    """The body; a connection that breaks off is told from a disk that fails."""
+    try:
+        while block := response.read(_BLOCK):
+            yield block
+    except (OSError, http.client.HTTPException) as error:
+        raise ConnectionError(f"it broke off: {error}") from error
 
 
 def _bar(file: RemoteFile, have: int, total: int | None):  # type: ignore[no-untyped-def]  # tqdm is untyped

@@ -7,6 +7,7 @@ Queries are not parallel, so the data set has no cross-lingual setting; judged n
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from functools import cached_property
 from importlib.resources import files
@@ -77,12 +78,13 @@ class MiraclSource(FileSource):
     def corpus_shards(self, root: Path, language: str) -> list[RemoteFile]:
         """The shards to read: all published ones, or those of a corpus of the user's own in the same layout.
 
-        A corpus is the user's own when its first shard is not the published one; its shards are numbered from 0.
+        A corpus is the user's own when its first shard is another than the published one; its shards are numbered
+        from 0.
         """
         published = self._shards(language)
         first = self.local(root, published[0])
         here = {int(p.name[5:-9]) for p in first.parent.glob("docs-*.jsonl.gz") if p.name[5:-9].isdigit()}
-        if not here or (first.exists() and published[0].digest_of(first) == published[0].expected):
+        if not here or not first.exists() or published[0].digest_of(first) == published[0].expected:
             return published
         return [
             RemoteFile(f"miracl-corpus-v1.0-{language}/docs-{number}.jsonl.gz", "") for number in range(max(here) + 1)
@@ -106,18 +108,21 @@ class MiraclSource(FileSource):
             topics_path, qrels_path = (self.local(root, file) for file in judgments)
             passages[language] = _read_corpus(language, [self.local(root, shard) for shard in shards])
             topics = read_topics(topics_path)
-            known = set(passages[language].source_ids)
             for line, query, passage, grade in read_qrels(qrels_path):
                 place = at(qrels_path, line)
                 if query not in topics:
                     raise DatasetError(f"{place}: query {query!r} is not in {topics_path.name}")
-                if passage not in known:
+                key = _passage_id(language, passage)
+                if passages[language].position(key) is None:
                     raise DatasetError(
                         f"{place}: passage {passage!r} is not in the corpus of {language!r} "
-                        f"({len(known):,} passages in {len(shards)} shards); is a shard missing or of another version?"
+                        f"({len(passages[language]):,} passages in {len(shards)} shards); "
+                        f"is a shard missing or of another version?"
                     )
                 judged = qrels.setdefault(_query_id(language, query), {})
-                judged[_passage_id(language, passage)] = grade
+                if key in judged:
+                    raise DatasetError(f"{place}: passage {passage!r} is judged twice for query {query!r}")
+                judged[key] = grade
             by_id = sorted((_query_id(language, key), key) for key in topics)
             source_ids = [key for _, key in by_id]
             texts = [topics[key] for key in source_ids]
@@ -144,22 +149,22 @@ def _query_id(language: str, qid: str) -> str:
 
 
 def _read_corpus(language: str, shards: Sequence[Path]) -> Passages:
-    rows: list[tuple[str, str, str, str]] = []
-    places: dict[str, str] = {}
-    for shard in shards:
+    rows: list[tuple[str, int, int, str, str, str]] = []
+    for number, shard in enumerate(shards):
         for line, record in read_json_lines(shard, ("docid", "text")):
             docid = record["docid"]
-            key = _passage_id(language, docid)
-            place = at(shard, line)
-            if key in places:
-                raise DatasetError(f"{place}: docid {docid!r} appeared before, at {places[key]}")
-            places[key] = place
-            rows.append((key, record["text"], record.get("title") or "", docid))
-    rows.sort(key=lambda row: row[0])
-    return (
-        Passages(language, *(list(column) for column in zip(*rows, strict=True)))
-        if rows
-        else Passages(language, [], [])
+            rows.append((_passage_id(language, docid), number, line, docid, record["text"], record.get("title") or ""))
+    rows.sort()
+    for (key, *first, _, _, _), (other, *second, docid, _, _) in itertools.pairwise(rows):
+        if key == other:
+            before, place = (at(shards[number], line) for number, line in (first, second))
+            raise DatasetError(f"{place}: docid {docid!r} appeared before, at {before}")
+    return Passages(
+        language,
+        ids=[row[0] for row in rows],
+        texts=[row[4] for row in rows],
+        titles=[row[5] for row in rows],
+        source_ids=[row[3] for row in rows],
     )
 
 

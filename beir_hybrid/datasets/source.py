@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import abc
+import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Protocol
@@ -74,10 +75,16 @@ class FileSource(abc.ABC):
         return [f for f in self.remote_files(languages, split) if not self.local(root, f).exists()]
 
     def fetch(self, root: Path, languages: Sequence[str], split: str) -> list[Path]:
-        """Download what is missing below ``root``."""
-        import sys
+        """Download what is missing below ``root``.
 
+        Raises:
+            DownloadError: a file cannot be had.
+            DatasetError: a file is missing from a corpus that is not the published one.
+        """
         wanted = self.missing(root, languages, split)
+        for file in wanted:
+            if not file.url:
+                raise self._not_published(root, file)
         if wanted:
             size = sum(file.about_bytes for file in wanted)
             about = f", {size / 1e6:,.0f} MB" if size else ""
@@ -87,18 +94,36 @@ class FileSource(abc.ABC):
             download(file, root / file.path)
         return [self.local(root, file) for file in self.remote_files(languages, split)]
 
+    def fetch_root(self, data_dir: Path | None) -> Path:
+        """Where files are fetched to, which is where `load` looks for them: see `find_root`."""
+        try:
+            return self.root(data_dir).path
+        except DatasetError:  # nothing there yet
+            return Path(data_dir or "").expanduser() / self.name
+
     def load(self, data_dir: Path | str | None, languages: Sequence[str], split: str, **options: Any) -> Dataset:
         root = self.root(data_dir)
         if root.kind == "cache":
             self.fetch(root.path, languages, split)
         for file in self.missing(root.path, languages, split):
+            if not file.url:
+                raise self._not_published(root.path, file)
             folder = data_dir if root.kind == "data-dir" else root.path.parent
+            which = "" if set(languages) == set(self.languages) else f" --languages {','.join(languages)}"
+            which += "" if split == self.splits[0] else f" --split {split}"
             raise DatasetError(
-                f"{root.path / file.path} is missing; run: beir-hybrid fetch {self.name} --data-dir {folder}, "
+                f"{root.path / file.path} is missing; run: beir-hybrid fetch {self.name}{which} --data-dir {folder}, "
                 f"or choose other languages"
             )
         self._check(root, languages, split)
         return self.read(root.path, languages, split, **options)
+
+    def _not_published(self, root: Path, file: RemoteFile) -> DatasetError:
+        local = self.local(root, file)
+        return DatasetError(
+            f"{local} is missing, and the files beside it are not the published ones, so it cannot be fetched; "
+            f"add it, or remove {local.parent} and run: beir-hybrid fetch {self.name}"
+        )
 
     def _check(self, root: Root, languages: Sequence[str], split: str) -> None:
         """A file in our own cache must be the published one; a user's own file may differ, and is recorded so."""
@@ -106,6 +131,8 @@ class FileSource(abc.ABC):
             return
         for file in self.remote_files(languages, split):
             local = self.local(root.path, file)
+            if not local.exists():
+                raise self._not_published(root.path, file)
             if local.stat().st_size > _BIG:
                 continue  # gigabytes are checked while they are downloaded
             got = file.digest_of(local) if file.expected else ""

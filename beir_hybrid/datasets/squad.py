@@ -38,7 +38,7 @@ def read_squad(path: Path, language: str, *, question_id_width: int, with_paragr
             it; else the sentence alone.
 
     Raises:
-        DatasetError: not JSON (``path:line``), a missing field, an empty or repeated question, an answer
+        DatasetError: not JSON (``path:line``), a missing field, no question, an empty or repeated one, an answer
             outside every sentence.
     """
     document = _parse(path)
@@ -55,6 +55,11 @@ def read_squad(path: Path, language: str, *, question_id_width: int, with_paragr
                     f"{path}: {place} has {len(sentences)} sentences and {len(breaks)} sentence_breaks; "
                     f"there must be one [begin, end) for each sentence"
                 )
+            for number, sentence in enumerate(sentences):
+                if not isinstance(sentence, str):
+                    raise DatasetError(f"{path}: {place}.sentences[{number}] is {sentence!r}; expected a string")
+            if not all(_is_span(span) for span in breaks):
+                raise DatasetError(f"{path}: {place}: sentence_breaks must be pairs [begin, end) of integers")
             for number, question in enumerate(_get(paragraph, "qas", list, path, place)):
                 spot = f"{place}.qas[{number}]"
                 key = _get(question, "id", str, path, spot)
@@ -63,10 +68,11 @@ def read_squad(path: Path, language: str, *, question_id_width: int, with_paragr
                     raise DatasetError(f"{path}: {spot} (id {key!r}) has an empty question")
                 if key in questions:
                     raise DatasetError(f"{path}: {spot} repeats question id {key!r}; ids must be unique in a file")
-                sentence = _answer_sentence(question, breaks, path, spot)
-                questions[key] = (text, len(texts) + sentence)
+                questions[key] = (text, len(texts) + _answer_sentence(question, breaks, path, spot))
             # two Turkish sentences differ from their slice of the context: the text is the sentence's own
             texts += [f"{sentence} {context}" if with_paragraph else sentence for sentence in sentences]
+    if not questions:
+        raise DatasetError(f"{path}: holds no question; delete it and fetch it again")
     ids = [f"{language}-p-{position:07d}" for position in range(len(texts))]
     by_id = sorted((_query_id(language, key, question_id_width), key) for key in questions)
     return SquadLanguage(
@@ -106,16 +112,16 @@ def _get(record: Any, key: str, kind: type, path: Path, where: str) -> Any:
     return record[key]
 
 
+def _is_span(span: Any) -> bool:
+    return isinstance(span, list) and len(span) == 2 and all(isinstance(end, int) for end in span)
+
+
 def _answer_sentence(question: Any, breaks: list[Any], path: Path, where: str) -> int:
     answers = _get(question, "answers", list, path, where)
     if not answers:
         raise DatasetError(f"{path}: {where} has no answer")
     start = _get(answers[0], "answer_start", int, path, f"{where}.answers[0]")
-    try:
-        sentence = bisect_right(breaks, start, key=lambda span: span[0]) - 1
-        inside = sentence >= 0 and start < breaks[sentence][1]
-    except (TypeError, IndexError) as error:
-        raise DatasetError(f"{path}: {where}: sentence_breaks must be pairs [begin, end)") from error
-    if not inside:
+    sentence = bisect_right(breaks, start, key=lambda span: span[0]) - 1
+    if sentence < 0 or start >= breaks[sentence][1]:
         raise DatasetError(f"{path}: {where}: answer_start {start} lies in no sentence (begin <= answer_start < end)")
     return sentence

@@ -61,13 +61,17 @@ def _lines(path: Path) -> Iterator[tuple[int, str]]:
     """Non-blank lines with their numbers."""
     number = 0
     try:
-        with gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else path.open(encoding="utf-8") as file:
-            for number, line in enumerate(file, 1):
+        if path.suffix == ".gz" and path.stat().st_size == 0:
+            raise EOFError("it is empty")  # gzip takes no bytes at all for a file of no lines
+        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
+            # decoded line by line: a decoder that works on blocks could not say which line is at fault
+            for number, raw in enumerate(file, 1):
+                line = raw.decode("utf-8").rstrip("\r\n")
                 if line.strip():
-                    yield number, line.rstrip("\n")
+                    yield number, line
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise DatasetError(f"{at(path, number)}: the file is truncated or damaged ({error}); fetch it again") from error
     except UnicodeDecodeError as error:
-        raise DatasetError(f"{at(path, number + 1)}: not UTF-8; fetch the file again") from error
+        raise DatasetError(f"{at(path, number)}: not UTF-8 ({error.reason}); fetch the file again") from error
     except OSError as error:
         raise DatasetError(f"{path}: cannot be read: {error.strerror or error}") from error

@@ -10,7 +10,7 @@ import pytest
 
 from beir_hybrid.datasets.dataset import Dataset
 from beir_hybrid.errors import RunError
-from beir_hybrid.evaluate import evaluate
+from beir_hybrid.evaluation import evaluate
 from beir_hybrid.results import Results
 from beir_hybrid.retrieval.run_files import RunFileRetriever, read_run
 from beir_hybrid.types import Passages, Queries

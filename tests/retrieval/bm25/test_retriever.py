@@ -10,7 +10,7 @@ import pytest
 from beir_hybrid.datasets import load_dataset
 from beir_hybrid.datasets.dataset import Dataset
 from beir_hybrid.errors import RetrieverError
-from beir_hybrid.evaluate import evaluate
+from beir_hybrid.evaluation import evaluate
 from beir_hybrid.retrieval.base import Ranking
 from beir_hybrid.retrieval.bm25.analyzers import language_analyzer, standard_analyzer
 from beir_hybrid.retrieval.bm25.index import LuceneIndex

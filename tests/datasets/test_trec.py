@@ -1,0 +1,110 @@
+"""Line formats: topics, qrels and JSON lines, and the place of whatever is wrong in them."""
+
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+
+import pytest
+
+from beir_hybrid.datasets.trec import read_json_lines, read_qrels, read_topics
+from beir_hybrid.errors import DatasetError
+
+
+def test_topics(tmp_path: Path) -> None:
+    """An id, a tab and the query, which may hold further tabs; blank lines and Windows line ends do no harm."""
+    path = tmp_path / "topics.tsv"
+    path.write_bytes(b"1#0\tWer?\r\n\n2#0\tWas\tnun?\n")
+    assert read_topics(path) == {"1#0": "Wer?", "2#0": "Was\tnun?"}
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("1\tWer?\n2 Was?\n", r"topics\.tsv:2: expected 'query id<TAB>query', got '2 Was\?'"),
+        ("\tWer?\n", r"topics\.tsv:1: expected 'query id<TAB>query'"),
+        ("1\tWer?\n2\t \n", r"topics\.tsv:2: query '2' is empty"),
+        ("1\tWer?\n\n1\tWas?\n", r"topics\.tsv:3: query id '1' appears twice"),
+    ],
+)
+def test_malformed_topics(tmp_path: Path, content: str, message: str) -> None:
+    """Every error names the line."""
+    (tmp_path / "topics.tsv").write_text(content, encoding="utf-8")
+    with pytest.raises(DatasetError, match=message):
+        read_topics(tmp_path / "topics.tsv")
+
+
+def test_qrels(tmp_path: Path) -> None:
+    """Grades are whole numbers, 0 a judged negative; tabs and blanks both part the fields."""
+    (tmp_path / "qrels.tsv").write_text("1\tQ0\t7#1\t1\n1 Q0 7#2 0\n")
+    assert list(read_qrels(tmp_path / "qrels.tsv")) == [(1, "1", "7#1", 1), (2, "1", "7#2", 0)]
+
+
+@pytest.mark.parametrize("line", ["1 Q0 7#1", "1 Q0 7#1 yes", "1 Q0 7#1 0.5", "1 Q0 7#1 1 more"])
+def test_malformed_qrels(tmp_path: Path, line: str) -> None:
+    """A line of another shape is named with its number and content."""
+    (tmp_path / "qrels.tsv").write_text(f"1 Q0 7#1 1\n{line}\n")
+    with pytest.raises(DatasetError, match=rf"qrels\.tsv:2: expected .* got '{line}'"):
+        list(read_qrels(tmp_path / "qrels.tsv"))
+
+
+def test_json_lines(tmp_path: Path) -> None:
+    """Plain and gzipped files read alike, with line numbers; a line separator inside a text ends no line."""
+    text = '{"docid": "7#0", "text": "a\u2028b\u0085c"}\n\n{"docid": "7#1", "text": ""}\n'
+    (tmp_path / "docs.jsonl").write_text(text, encoding="utf-8")
+    (tmp_path / "docs.jsonl.gz").write_bytes(gzip.compress(text.encode()))
+    expected = [(1, {"docid": "7#0", "text": "a\u2028b\u0085c"}), (3, {"docid": "7#1", "text": ""})]
+    for name in ("docs.jsonl", "docs.jsonl.gz"):
+        assert list(read_json_lines(tmp_path / name, ("docid", "text"))) == expected
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ('{"docid": "7#1", "te', "not valid JSON"),
+        ('["7#1"]', "the record has no string 'docid'"),
+        ('{"docid": "7#1"}', "the record has no string 'text'"),
+        ('{"docid": 7, "text": ""}', "the record has no string 'docid'"),
+    ],
+)
+def test_malformed_json_lines(tmp_path: Path, line: str, message: str) -> None:
+    """A record of another shape is named by path:line, also inside a gzipped file."""
+    good = '{"docid": "7#0", "text": "a"}'
+    (tmp_path / "docs.jsonl.gz").write_bytes(gzip.compress(f"{good}\n{line}\n".encode()))
+    with pytest.raises(DatasetError, match=rf"docs\.jsonl\.gz:2: {message}"):
+        list(read_json_lines(tmp_path / "docs.jsonl.gz", ("docid", "text")))
+
+
+def test_a_line_that_is_not_utf8_is_found(tmp_path: Path) -> None:
+    """The line at fault is named, not the first one of the block a decoder happened to read."""
+    lines = [f"{number}\tWer?".encode() for number in range(50)]
+    lines[42] = "42\tGröße?".encode("latin-1")
+    (tmp_path / "topics.tsv").write_bytes(b"\n".join(lines))
+    with pytest.raises(DatasetError, match=r"topics\.tsv:43: not UTF-8"):
+        read_topics(tmp_path / "topics.tsv")
+
+
+@pytest.mark.parametrize("damage", [slice(None, -4), slice(None, 200), slice(0, 0)])
+def test_a_truncated_gzip_file_is_refused(tmp_path: Path, damage: slice) -> None:
+    """Whether the checksum, half the content or all of it is missing, nothing passes for a smaller corpus."""
+    whole = gzip.compress(b"".join(b'{"docid": "%d#0", "text": "%d"}\n' % (n, n**9) for n in range(500)))
+    (tmp_path / "docs.jsonl.gz").write_bytes(whole[damage])
+    with pytest.raises(DatasetError, match=r"docs\.jsonl\.gz.*truncated or damaged.*fetch it again"):
+        list(read_json_lines(tmp_path / "docs.jsonl.gz", ("docid", "text")))
+
+
+def test_damage_inside_a_gzip_file_is_refused(tmp_path: Path) -> None:
+    """Flipped bytes and files that are no gzip at all end in a message that names the file."""
+    whole = bytearray(gzip.compress(b'{"docid": "1#0", "text": "a"}\n' * 50))
+    whole[20] ^= 0xFF
+    (tmp_path / "docs-0.jsonl.gz").write_bytes(whole)
+    (tmp_path / "docs-1.jsonl.gz").write_bytes(b'{"docid": "1#0", "text": "a"}\n')
+    for name in ("docs-0.jsonl.gz", "docs-1.jsonl.gz"):
+        with pytest.raises(DatasetError, match=name):
+            list(read_json_lines(tmp_path / name, ("docid", "text")))
+
+
+def test_a_missing_file_is_a_domain_error(tmp_path: Path) -> None:
+    """A reader called on a path that is not there names it."""
+    with pytest.raises(DatasetError, match=r"topics\.tsv: cannot be read: No such file"):
+        read_topics(tmp_path / "topics.tsv")

