@@ -126,7 +126,7 @@ def test_a_third_party_retriever(install: Install) -> None:
     install("first-retriever", RETRIEVERS, "first = first_retriever:First", RETRIEVER_CODE)
     assert "first" in list_retrievers()
     for reverse, expected in ((False, 1.0), (True, 0.5)):
-        results = beir_hybrid.evaluation("colours", build_retriever("first", reverse=reverse), metrics="mrr")
+        results = beir_hybrid.evaluate("colours", build_retriever("first", reverse=reverse), metrics="mrr")
         assert results.value("multi", "mrr") == 1.0
         assert results.matrix["de"]["de"] == expected
         assert results.retriever == {"type": "first", "reverse": reverse}
