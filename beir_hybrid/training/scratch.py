@@ -16,26 +16,29 @@ _WORDS = r"[\p{L}\p{M}\p{N}]+"
 """A word keeps its marks: \\w would cut Hindi and Thai words at their vowels."""
 _LONGEST = 16
 """Characters of a token at most, as in SentencePiece."""
+_ALPHABET = 6000
+"""Characters kept at most: enough for Han, so that rare ones do not use up the vocabulary."""
 
 
 def train_tokenizer(texts: Iterable[str], vocabulary: int) -> Any:
-    """A Unigram subword tokenizer (a ``tokenizers.Tokenizer``) for any script.
+    """A BPE subword tokenizer (a ``tokenizers.Tokenizer``) for any script, the same at every call on the same texts.
 
     Text is NFKC-normalised and lower-cased, words are runs of letters, marks and digits (punctuation is dropped),
-    and Unigram cuts them into pieces; text without spaces is cut by the same model.
+    and BPE cuts them into pieces; text without spaces is cut by the same model.
     """
     from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, trainers
 
-    tokenizer = Tokenizer(models.Unigram())
+    # BPE rather than Unigram: a quarter of the time, and Unigram's trainer gives other pieces at every run
+    tokenizer = Tokenizer(models.BPE(unk_token="<unk>"))
     tokenizer.normalizer = normalizers.Sequence([normalizers.NFKC(), normalizers.Lowercase()])
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
         [pre_tokenizers.Split(Regex(_WORDS), behavior="removed", invert=True), pre_tokenizers.Metaspace()]
     )
-    trainer = trainers.UnigramTrainer(
+    trainer = trainers.BpeTrainer(
         vocab_size=vocabulary,
         special_tokens=list(_SPECIAL),
-        unk_token="<unk>",
-        max_piece_length=_LONGEST,
+        max_token_length=_LONGEST,
+        limit_alphabet=_ALPHABET,
         show_progress=False,
     )
     tokenizer.train_from_iterator(texts, trainer)

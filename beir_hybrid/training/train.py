@@ -275,6 +275,11 @@ def _trainer(config: TrainConfig, work: Path, facts: dict[str, Any], state: Any)
     dev = ParallelDataset.load(work / "dev") if facts["dev"] else None
     loss = _loss(config, model)
     sparse = config.from_scratch == "static" and state.num_processes == 1
+    if config.from_scratch == "static":
+        import torch
+
+        # look-ups and small products: threads spend more time waiting for each other than working
+        torch.set_num_threads(1)
     if sparse:
         use_sparse_gradients(model)
     arguments = _arguments(config, work, facts, data, dev, state.num_processes)
