@@ -5,7 +5,7 @@ indices, the pairs that the hybrid sampler drew, written out beforehand. Short t
 in one process; a step is timed from one optimizer step to the next, so that drawing, fetching, collating,
 forward, backward and update all count. Target: within 3 %.
 
-    python benchmarks/bench_step.py [--groups FILE] [--rounds 8] [--size small|base]
+    python benchmarks/bench_step.py [--groups FILE] [--rounds 6] [--size small|base]
 """
 
 from __future__ import annotations
@@ -143,7 +143,7 @@ def compare(build: Any, view: Any, pairs: Any, hybrid: Any, rounds: int, folder:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--groups", type=Path, default=GROUPS)
-    parser.add_argument("--rounds", type=int, default=8)
+    parser.add_argument("--rounds", type=int, default=6)
     parser.add_argument("--size", choices=["small", "base"], default="small")
     options = parser.parse_args()
     torch.set_num_threads(1 if not torch.cuda.is_available() else 8)

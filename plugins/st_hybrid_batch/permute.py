@@ -14,7 +14,7 @@ _MIX_1 = np.uint64(0xBF58476D1CE4E5B9)
 _MIX_2 = np.uint64(0x94D049BB133111EB)
 # 32-bit arithmetic is several times faster here, and no data set has more groups
 MAX_SIZE = 2**31
-_ROUNDS = np.arange(6)
+_ROUNDS = 6
 _SPREAD_1 = np.uint32(0x9E3779B1)
 _SPREAD_2 = np.uint32(0x85EBCA77)
 _HALF = np.uint32(16)
@@ -47,19 +47,24 @@ def permute(position: I64, size: I64, key: U64) -> I64:
     Returns:
         The images, same shape as ``position``; distinct wherever positions of one (size, key) are.
     """
-    size = size.astype(np.uint32)
-    side = np.ceil(np.sqrt(size.astype(np.float64))).astype(np.uint32)
-    other = (size + side - np.uint32(1)) // side
-    keys = [(mix(key, number) >> np.uint64(32)).astype(np.uint32) for number in _ROUNDS]
+    size32: U32 = size.astype(np.uint32)
+    side: U32 = np.ceil(np.sqrt(size.astype(np.float64))).astype(np.uint32)
+    other: U32 = (size32 + side - np.uint32(1)) // side
+    keys = [(mix(key, number) >> np.uint64(32)).astype(np.uint32) for number in range(_ROUNDS)]
     image = _network(position.astype(np.uint32), side, other, keys)
-    outside = np.nonzero(image >= size)
+    outside = np.nonzero(image >= size32)
     while outside[0].size:
-        there = [np.broadcast_to(each, image.shape)[outside] for each in (size, side, other, *keys)]
-        walked = _network(image[outside], there[1], there[2], there[3:])
+        keys_there = [_at(key, outside, image) for key in keys]
+        walked = _network(image[outside], _at(side, outside, image), _at(other, outside, image), keys_there)
         image[outside] = walked
-        still = walked >= there[0]
+        still = walked >= _at(size32, outside, image)
         outside = tuple(axis[still] for axis in outside)
     return image.astype(np.int64)
+
+
+def _at(values: U32, where: tuple[NDArray[np.intp], ...], like: U32) -> U32:
+    there: U32 = np.broadcast_to(values, like.shape)[where]
+    return there
 
 
 def _network(value: U32, side: U32, other: U32, keys: list[U32]) -> U32:
@@ -84,4 +89,5 @@ def _shift(half: U32, by: U32, modulus: U32, key: U32) -> U32:
     state >>= _HALF
     state += half
     # what is below the modulus wraps around to something huge
-    return np.minimum(state, state - modulus)
+    np.minimum(state, state - modulus, out=state)
+    return state
