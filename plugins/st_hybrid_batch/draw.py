@@ -128,7 +128,7 @@ class BatchDrawer:
         layer, key = plan.layer[steps, None], plan.key[steps, None]
         place = plan.window[steps, None] * self.global_batch + np.arange(self.global_batch)
         place = streams.layer_base[layer] + permute(place, streams.layer_size[layer], key)
-        segment = np.searchsorted(streams.segment_base, place, side="right") - 1
+        segment = streams.segment_of(place)
         cluster = streams.segment_cluster[segment] + (place - streams.segment_base[segment])
         pattern = streams.segment_pattern[segment]
         first = self.index.offsets[self._group(cluster, layer, epoch)].astype(np.int64)
@@ -138,7 +138,8 @@ class BatchDrawer:
         by_row = plan.query[steps] < 0
         if by_row.any():
             query[by_row], passage[by_row] = self._pairs(pattern[by_row], rng)
-        return first + self._rank[pattern, query], first + self._rank[pattern, passage]
+        ranks, width = self._rank.ravel(), self._rank.shape[1]
+        return first + ranks[pattern * width + query], first + ranks[pattern * width + passage]
 
     def _group(self, cluster: I64, layer: I64, epoch: int) -> NDArray[np.unsignedinteger]:
         """The group that a cluster contributes at this depth, rotated by an amount drawn every epoch."""

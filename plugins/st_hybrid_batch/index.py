@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from st_hybrid_batch.permute import MAX_SIZE
+
 MAX_LANGUAGES = 64
 
 
@@ -53,6 +55,8 @@ class GroupIndex:
         """
         if len(languages) > MAX_LANGUAGES:
             raise ValueError(f"got {len(languages)} languages; one data set holds at most {MAX_LANGUAGES}")
+        if len(masks) > MAX_SIZE:
+            raise ValueError(f"got {len(masks)} groups; one data set holds at most {MAX_SIZE}")
         if len(masks) == 0:
             raise ValueError("got no groups; a data set needs at least one group with a text in one language")
         counts = np.bitwise_count(masks)

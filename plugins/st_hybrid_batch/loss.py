@@ -134,10 +134,10 @@ class MaskedRankingLoss(MultipleNegativesRankingLoss):  # type: ignore[misc]
         """
         _check_columns(embeddings)
         batch = Batch.gather(embeddings, labels, self.gather_across_devices)
-        rows = torch.arange(batch.offset, batch.offset + batch.size, device=batch.queries.device)
         return info_nce(
             batch,
-            rows,
+            batch.offset,
+            batch.offset + batch.size,
             scale=self.scale,
             similarity=self.similarity_fct,
             directions=self.directions,
@@ -224,20 +224,20 @@ class CachedMaskedRankingLoss(CachedMultipleNegativesRankingLoss):  # type: igno
         _check_columns(embeddings)
         batch = Batch.gather(embeddings, labels, self.gather_across_devices)
         losses = []
-        rows = torch.arange(batch.offset, batch.offset + batch.size, device=batch.queries.device)
         for begin in range(0, batch.size, self.mini_batch_size):
-            chunk = rows[begin : begin + self.mini_batch_size]
+            end = min(begin + self.mini_batch_size, batch.size)
             mean = info_nce(
                 batch,
-                chunk,
+                batch.offset + begin,
+                batch.offset + end,
                 scale=self.scale,
                 similarity=self.similarity_fct,
                 directions=self.directions,
                 partition_mode=self.partition_mode,
             )
-            loss = mean * len(chunk) / batch.size
+            loss = mean * (end - begin) / batch.size
             if with_backward:
-                loss.backward()  # type: ignore[no-untyped-call]
+                loss.backward()
                 loss = loss.detach()
             losses.append(loss)
         return torch.stack(losses).sum()

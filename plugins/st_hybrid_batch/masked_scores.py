@@ -54,28 +54,33 @@ class Batch:
             labels, *keys = labels.unbind(dim=1)
         return cls(embeddings[0], list(embeddings[1:]), labels, keys, offset, size)
 
-    def same_passage(self, rows: Tensor) -> list[Tensor]:
-        """Which candidates are no negatives: per column ``(rows, W * B)``, False on a row's own positive.
+    def same_passage(self, first: int, last: int) -> list[Tensor]:
+        """Which candidates are no negatives for rows ``[first, last)``: per column ``(rows, W * B)``.
 
         A positive is none if its row is of the same group (it translates the row's own positive) or its
-        text is that of the row's own positive; a hard negative only in the latter case.
+        text is that of the row's own positive; a hard negative only in the latter case. False on a row's
+        own positive.
         """
         masks = []
         for number, column in enumerate(self.docs):
-            mask = torch.zeros(len(rows), len(column), dtype=torch.bool, device=column.device)
+            same: list[Tensor] = []
             if number == 0 and self.groups is not None:
-                mask |= self.groups[rows, None] == self.groups
+                same.append(self.groups[first:last, None] == self.groups)
             if self.keys:
-                mask |= self.keys[0][rows, None] == self.keys[number]
+                same.append(self.keys[0][first:last, None] == self.keys[number])
+            if not same:
+                same.append(column.new_zeros((last - first, len(column)), dtype=torch.bool))
+            mask = same[0] if len(same) == 1 else same[0] | same[1]
             if number == 0:
-                mask[torch.arange(len(rows), device=mask.device), rows] = False
+                mask.diagonal(first).fill_(False)
             masks.append(mask)
         return masks
 
 
 def info_nce(
     batch: Batch,
-    rows: Tensor,
+    first: int,
+    last: int,
     *,
     scale: float,
     similarity: Similarity,
@@ -86,40 +91,50 @@ def info_nce(
 
     Args:
         batch: the batch.
-        rows: ``(n,)`` row numbers in the gathered batch.
+        first, last: the rows ``[first, last)`` of the gathered batch; n of them.
         scale: factor on the similarities, 1 / temperature.
         similarity: ``(n, dim), (m, dim) -> (n, m)``.
         directions, partition_mode: as in ``MultipleNegativesRankingLoss``.
     """
-    queries, positives = batch.queries[rows], batch.docs[0][rows]  # (n, dim)
-    all_docs = torch.cat(batch.docs)  # (columns * W * B, dim)
-    masks = batch.same_passage(rows)
-    own = torch.zeros_like(masks[0])
-    own[torch.arange(len(rows), device=own.device), rows] = True
+    queries, positives = batch.queries[first:last], batch.docs[0][first:last]  # (n, dim)
+    all_docs = torch.cat(batch.docs) if len(batch.docs) > 1 else batch.docs[0]  # (columns * W * B, dim)
+    masks = batch.same_passage(first, last)
     scores: dict[str, Tensor] = {}
     for direction in directions:
         match direction:
             case "query_to_doc":
                 # (n, columns * W * B)
-                score = _masked(similarity(queries, all_docs), torch.cat(masks, dim=1))
+                score = similarity(queries, all_docs).masked_fill(_join(masks), -torch.inf)
             case "query_to_query":
-                score = _masked(similarity(queries, batch.queries), masks[0] | own)  # (n, W * B)
+                # (n, W * B)
+                score = similarity(queries, batch.queries).masked_fill(_with_own(masks[0], first), -torch.inf)
             case "doc_to_query":
-                score = _masked(similarity(batch.queries, positives).T, masks[0])  # (n, W * B)
+                # (n, W * B)
+                score = similarity(batch.queries, positives).T.masked_fill(masks[0], -torch.inf)
             case _:
-                mask = torch.cat([mask | own for mask in masks], dim=1)
-                score = _masked(similarity(all_docs, positives).T, mask)  # (n, columns * W * B)
+                # (n, columns * W * B)
+                mask = _join([_with_own(mask, first) for mask in masks])
+                score = similarity(all_docs, positives).T.masked_fill(mask, -torch.inf)
         scores[direction] = score * scale
-    positive = scores["query_to_doc"][torch.arange(len(rows), device=rows.device), rows]  # (n,)
-    if partition_mode == "joint":
+    positive = scores["query_to_doc"].diagonal(first)[: last - first]  # (n,)
+    if len(scores) == 1:
+        log_z = torch.logsumexp(scores["query_to_doc"], dim=1)
+    elif partition_mode == "joint":
         log_z = torch.logsumexp(torch.cat(list(scores.values()), dim=1), dim=1)
     else:
         log_z = torch.stack([torch.logsumexp(score, dim=1) for score in scores.values()]).mean(dim=0)
     return (log_z - positive).mean()
 
 
-def _masked(scores: Tensor, mask: Tensor) -> Tensor:
-    return scores.masked_fill(mask, -torch.inf)
+def _join(masks: list[Tensor]) -> Tensor:
+    return masks[0] if len(masks) == 1 else torch.cat(masks, dim=1)
+
+
+def _with_own(mask: Tensor, first: int) -> Tensor:
+    """The mask with each row's own column added."""
+    mask = mask.clone()
+    mask.diagonal(first).fill_(True)
+    return mask
 
 
 def with_keys(labels: Any, keys: Sequence[Tensor | None]) -> Any:

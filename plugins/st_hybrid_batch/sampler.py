@@ -106,7 +106,10 @@ class HybridBatchSampler(DefaultBatchSampler):  # type: ignore[misc]
             query_rows, passage_rows = self.drawer.block(epoch, number)
             shape = (-1, self.batch_size)  # (steps * ranks, batch)
             for query, passage in zip(query_rows.reshape(shape), passage_rows.reshape(shape), strict=True):
-                yield list(zip(query.tolist(), passage.tolist(), strict=True))
+                queries = query.tolist()
+                # a monolingual row is its own partner: half the conversion
+                passages = queries if query[0] == passage[0] else passage.tolist()
+                yield list(zip(queries, passages, strict=True))
 
     def batch(self, epoch: int, step: int, rank: int = 0) -> list[tuple[int, int]]:
         """The batch of one rank at one step, drawn without the ones before."""

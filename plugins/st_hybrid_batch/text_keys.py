@@ -34,12 +34,11 @@ def text_keys(features: Mapping[str, Any]) -> Tensor | None:
     if starts is None and "cu_seq_lens_q" in features:
         starts = features["cu_seq_lens_q"][:-1]
     if starts is not None:
-        ids = ids.reshape(-1).long()
-        place = torch.arange(len(ids), device=ids.device)
-        # bags may be empty: the text of a token is the last one that starts at or before it
-        text = torch.searchsorted(starts.long().contiguous(), place, right=True) - 1
-        keys = torch.zeros(len(starts), dtype=torch.long, device=ids.device)
-        return keys.index_add_(0, text, _spread(ids, place - starts.long()[text]))
+        ids, starts = ids.reshape(-1).long(), starts.long()
+        lengths = torch.diff(starts, append=starts.new_tensor([len(ids)]))
+        text = torch.repeat_interleave(lengths, output_size=len(ids))
+        place = torch.arange(1, len(ids) + 1, device=ids.device) - starts[text]
+        return torch.zeros_like(starts).index_add_(0, text, _spread(ids, place))
     mask = features.get("attention_mask")
     mask = torch.ones_like(ids) if mask is None else mask
     place = mask.long().cumsum(dim=1)
@@ -47,6 +46,8 @@ def text_keys(features: Mapping[str, Any]) -> Tensor | None:
 
 
 def _spread(ids: Tensor, place: Tensor) -> Tensor:
-    mixed = (ids + 1) * _TOKEN + place * _PLACE
-    mixed = (mixed ^ (mixed >> _SHIFT)) * _PLACE
-    return (mixed ^ (mixed >> _SHIFT)) * _TOKEN
+    mixed = (ids * _TOKEN).add_(place, alpha=_PLACE)
+    mixed ^= mixed >> _SHIFT
+    mixed *= _PLACE
+    mixed ^= mixed >> _SHIFT
+    return mixed

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from st_hybrid_batch.permute import mix, permute
+from st_hybrid_batch.permute import MAX_SIZE, mix, permute
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 7, 64, 1000, 12_345])
@@ -31,8 +31,17 @@ def test_one_call_serves_many_sizes_and_keys():
 
 
 def test_large_sizes_stay_inside():
-    """40 million groups and more must not overflow."""
-    size = 2**40 + 12_345
-    images = permute(np.arange(10_000), np.array([size]), mix(3))
-    assert len(set(images.tolist())) == 10_000
-    assert images.min() >= 0 and images.max() < size
+    """The largest size there may be must not overflow."""
+    for size in (40_000_000, MAX_SIZE - 1, MAX_SIZE):
+        positions = np.concatenate((np.arange(10_000), size - 1 - np.arange(10_000)))
+        images = permute(positions, np.array([size]), mix(3))
+        assert len(set(images.tolist())) == 20_000
+        assert images.min() >= 0 and images.max() < size
+
+
+def test_neighbours_part():
+    """Documents lie together in the data; a batch must not be a document."""
+    images = permute(np.arange(100_000), np.array([4_444_444]), mix(5))
+    steps = np.diff(images) / 4_444_444
+    assert abs(np.corrcoef(images[:-1], images[1:])[0, 1]) < 0.02
+    assert abs(np.abs(steps).mean() - 1 / 3) < 0.01
