@@ -241,7 +241,6 @@ def main(arguments: list[str]) -> None:
             [sys.executable, __file__, "--inside", part], check=True, stdout=subprocess.PIPE, text=True
         )
         figures[part] = json.loads(child.stdout.splitlines()[-1])
-        print(json.dumps(figures[part], indent=1), flush=True)
         figures.pop("machine", None)
         machine.keep("bench_evaluate", figures)
 

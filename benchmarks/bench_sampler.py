@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import psutil
 import pyarrow as pa
-from machine import machine, write
+from machine import keep
 
 from st_hybrid_batch import HybridBatchSampler, ParallelDataset
 
@@ -103,10 +103,9 @@ def main() -> None:
     rng = np.random.default_rng(0)
     # partly parallel: any set of languages, 4.5 on average
     partial = rng.integers(1, every + 1, rows * 2 // len(LANGUAGES)).astype(np.uint64)
-    write(
+    keep(
         "sampler",
         {
-            "machine": machine("numpy", "pyarrow", "datasets", "torch"),
             "fully_parallel": measure(np.full(rows // len(LANGUAGES), every, dtype=np.uint64)),
             "partly_parallel": measure(partial),
         },

@@ -23,7 +23,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 import datasets
 import torch
-from machine import machine, write
+from machine import keep
 from sentence_transformers import (
     SentenceTransformer,
     SentenceTransformerTrainer,
@@ -162,10 +162,9 @@ def main() -> None:
             name: compare(build, view, pairs, hybrid, options.rounds, folder)
             for name, build in (("transformer", build_transformer), ("static", build_static))
         }
-    write(
+    keep(
         "step",
         {
-            "machine": machine("torch", "transformers", "sentence-transformers", "datasets"),
             "accelerator": torch.cuda.get_device_name() if torch.cuda.is_available() else "none",
             "batch_size": BATCH,
             "transformer_size": options.size,
