@@ -56,5 +56,9 @@ class SampleSource:
                 qrels[query] = {f"{other}-p-{position:04d}": 1 for other in languages}
         return Dataset(self.name, split, passages, queries, qrels, self.licence)
 
+    def training_groups(self) -> Iterator[dict[str, Any]]:
+        """The train split as parallel groups: what ``beir-hybrid train --groups sample`` trains on."""
+        return sample_groups("train")
+
 
 source = SampleSource()

@@ -27,7 +27,7 @@ class TrainConfig:
     """Every setting of a training. The defaults are those of arXiv 2408.10536 where it names them."""
 
     groups: str | None = _option(
-        None, "training groups: JSON Lines, plain or gzipped; with a field split, its train part"
+        None, "training groups: JSON Lines, plain or gzipped (with a field split, its train part), or sample"
     )
     dev_groups: str | None = _option(None, "validation groups (default: the part of --groups with split dev, if any)")
     model: str | None = _option(None, "sentence-transformers or transformers model to start from, a name or path")

@@ -170,7 +170,7 @@ def _read_groups(config: TrainConfig) -> tuple[list[Any], list[Any]]:
 
     path = Path(config.groups or "")
     if not path.exists():
-        raise TrainingError(f"{path} does not exist; expected groups as JSON Lines, plain or gzipped")
+        return _registered_groups(config), []
     train_part, dev_part = list(read_jsonl(path, split="train")), list(read_jsonl(path, split="dev"))
     if not train_part and not dev_part:
         train_part = list(read_jsonl(path))
@@ -182,6 +182,21 @@ def _read_groups(config: TrainConfig) -> tuple[list[Any], list[Any]]:
     if not train_part:
         raise TrainingError(f"{path} holds no group to train on (a field split must be 'train' for those)")
     return train_part, dev_part
+
+
+def _registered_groups(config: TrainConfig) -> list[Any]:
+    """The training groups of a registered data set (``--groups sample``)."""
+    from beir_hybrid.datasets import get_source, list_datasets
+    from st_hybrid_batch import group_from_record
+
+    name = str(config.groups)
+    source = get_source(name) if name in list_datasets() else None
+    records = getattr(source, "training_groups", None)
+    if records is None:
+        raise TrainingError(
+            f"{name} does not exist; expected groups as JSON Lines, plain or gzipped, or 'sample', the embedded sample"
+        )
+    return [group_from_record(record, f"{name}, group {record['id']}") for record in records()]
 
 
 def _write_groups(path: Path, groups: list[Any]) -> None:
