@@ -1,161 +1,23 @@
-"""Runs from files: TREC, ranx JSON and parquet, evaluated like any retriever."""
+"""Existing runs, evaluated like any retriever."""
 
 from __future__ import annotations
 
-import gzip
-import json
-import zlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from beir_hybrid.datasets.dataset import Dataset
-from beir_hybrid.errors import RunError, at
+from beir_hybrid.errors import RunError
 from beir_hybrid.files import sha256_of
 from beir_hybrid.retrieval.base import Ranking
+from beir_hybrid.retrieval.run_table import Coded, RunTable, TaskKey, read_run
 from beir_hybrid.settings import Task
-from beir_hybrid.types import Hits, IntArray, ScoreArray
+from beir_hybrid.types import Hits, IntArray
 
-
-@dataclass(frozen=True, eq=False)
-class RunTable:
-    """A run in columns, as it stands in the file; ``lines`` are its line numbers (0: the format has none)."""
-
-    path: Path
-    queries: list[str]
-    passages: list[str]
-    scores: ScoreArray
-    lines: Sequence[int] = ()
-    tasks: list[tuple[str, str, str]] | None = None
-    """Setting, query language and passage language of each row, in files of our own."""
-
-    def place(self, row: int) -> str:
-        return at(self.path, self.lines[row] if self.lines else None)
-
-
-def read_run(path: Path | str) -> RunTable:
-    """A run by the ending of its name: ``.json`` (ranx), ``.parquet``, anything else TREC; ``.gz`` of the text forms.
-
-    Raises:
-        RunError: no such file, a malformed line (``path:line``), or a score that is no finite number.
-    """
-    path = Path(path)
-    try:
-        if path.suffix == ".parquet":
-            table = _read_parquet(path)
-        else:
-            form = path.with_suffix("") if path.suffix == ".gz" else path
-            with gzip.open(path, "rt", encoding="utf-8") if form != path else path.open(encoding="utf-8") as file:
-                table = _read_json(path, file) if form.suffix == ".json" else _read_trec(path, file)
-    except FileNotFoundError as error:
-        raise RunError(f"{path} does not exist") from error
-    except (OSError, EOFError, UnicodeDecodeError, zlib.error) as error:
-        raise RunError(f"{path}: cannot be read as a run: {error}") from error
-    if not len(table.scores):
-        raise RunError(f"{path}: holds no ranking; a query without results may be left out, but not all of them")
-    bad = np.flatnonzero(~np.isfinite(table.scores))
-    if len(bad):
-        row = int(bad[0])
-        raise RunError(f"{table.place(row)}: score of passage {table.passages[row]!r} is {table.scores[row]}")
-    return table
-
-
-def _read_trec(path: Path, file: IO[str]) -> RunTable:
-    queries: list[str] = []
-    passages: list[str] = []
-    scores: list[float] = []
-    lines: list[int] = []
-    for number, line in enumerate(file, 1):
-        fields = line.split()
-        if not fields:
-            continue
-        try:
-            query, _, passage, _, score, _ = fields
-            scores.append(float(score))
-        except ValueError as error:
-            raise RunError(
-                f"{at(path, number)}: expected 'query-id Q0 passage-id rank score name', got {line.strip()[:80]!r}"
-            ) from error
-        queries.append(query)
-        passages.append(passage)
-        lines.append(number)
-    return RunTable(path, queries, passages, np.array(scores, dtype=np.float64), lines)
-
-
-def _read_json(path: Path, file: IO[str]) -> RunTable:
-    def refuse_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        record = dict(pairs)
-        if len(record) < len(pairs):
-            keys = [key for key, _ in pairs]
-            twice = next(key for key in keys if keys.count(key) > 1)
-            raise RunError(f"{path}: {twice!r} appears twice in one object")
-        return record
-
-    try:
-        runs = json.load(file, object_pairs_hook=refuse_repeats)
-    except json.JSONDecodeError as error:
-        raise RunError(f"{at(path, error.lineno)}: not valid JSON ({error.msg})") from error
-    queries, passages, scores = [], [], []
-    if not isinstance(runs, dict):
-        raise RunError(f'{path}: expected {{"query id": {{"passage id": score}}}}, got a {type(runs).__name__}')
-    for query, ranked in runs.items():
-        if not isinstance(ranked, dict):
-            raise RunError(f"{path}: query {query!r} has no object of passages and scores")
-        for passage, score in ranked.items():
-            if not isinstance(score, int | float) or isinstance(score, bool):
-                raise RunError(f"{path}: query {query!r}, passage {passage!r}: {score!r} is no score")
-            queries.append(query)
-            passages.append(passage)
-            scores.append(float(score))
-    return RunTable(path, queries, passages, np.array(scores, dtype=np.float64))
-
-
-_COLUMNS = (("query_id", "q_id", "qid"), ("passage_id", "doc_id", "docid"), ("score",))
-_TASK_COLUMNS = ("setting", "query_language", "corpus_language")
-
-
-def _read_parquet(path: Path) -> RunTable:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        table = pq.read_table(path)
-    except pa.ArrowInvalid as error:
-        raise RunError(f"{path}: not a parquet file ({error})") from error
-    found = []
-    for names in _COLUMNS:
-        name = next((name for name in names if name in table.column_names), None)
-        if name is None:
-            raise RunError(f"{path}: no column {' or '.join(map(repr, names))}; it has {', '.join(table.column_names)}")
-        found.append(table.column(name))
-    try:
-        queries, passages = _texts(found[0]), _texts(found[1])
-        values = found[2].cast(pa.float64()).to_numpy()  # a score that is missing becomes NaN
-    except pa.ArrowException as error:
-        raise RunError(f"{path}: ids must be text or whole numbers, scores numbers ({error})") from error
-    tasks = None
-    if set(_TASK_COLUMNS) <= set(table.column_names):
-        kept: dict[tuple[str, ...], Any] = {}  # one object for each task, not for each row
-        rows = zip(*(_texts(table.column(name)) for name in _TASK_COLUMNS), strict=True)
-        tasks = [kept.setdefault(row, row) for row in rows]
-    return RunTable(path, queries, passages, np.asarray(values, dtype=np.float64), tasks=tasks)
-
-
-def _texts(column: Any) -> list[str]:
-    """A parquet column as strings; equal ones are one object, made once."""
-    import pyarrow as pa
-
-    encoded = column.cast(pa.string()).fill_null("None").dictionary_encode().unify_dictionaries()
-    if not encoded.num_chunks:
-        return []
-    words = np.array(encoded.chunk(0).dictionary.to_pylist(), dtype=object)
-    codes = np.concatenate([chunk.indices.to_numpy() for chunk in encoded.chunks])
-    texts: list[str] = words[codes].tolist() if len(words) else []
-    return texts
+_ANY_TASK: TaskKey = ("", "", "")
+"""The task of every row of a file that names none."""
 
 
 class RunFileRetriever:
@@ -175,9 +37,11 @@ class RunFileRetriever:
         self._table = read_run(path)
         self._path = Path(path)
         self.name = name or Path(self._path.name.removesuffix(".gz")).stem
-        self._columns: dict[str, npt.NDArray[Any]] | None = None
-        self._codes: dict[tuple[str, str, str], int] = {}
         self._languages: tuple[str, ...] = ()
+        self._rows: dict[tuple[TaskKey, int], IntArray] = {}
+        self._query: IntArray | None = None
+        self._passage: IntArray | None = None
+        self._passage_language: IntArray | None = None
 
     def describe(self) -> dict[str, Any]:
         return {
@@ -194,43 +58,45 @@ class RunFileRetriever:
             RunError: an unknown query or passage, or a pair that stands twice; the line is named.
         """
         table = self._table
-        query_of = self._places(dataset.queries, dataset)
-        passage_of = self._places(dataset.passages, dataset)
-        columns = np.zeros((len(table.scores), 4), dtype=np.int64)
-        for kind, ids, known, at_column in (
-            ("query", table.queries, query_of, 0),
-            ("passage", table.passages, passage_of, 2),
-        ):
-            for row, key in enumerate(ids):
-                place = known.get(key)
-                if place is None:
-                    example = next(iter(known))
-                    raise RunError(
-                        f"{table.place(row)}: {kind} {key!r} is not in {dataset.name} "
-                        f"({', '.join(dataset.languages)}), whose {kind} ids look like {example!r}"
-                    )
-                columns[row, at_column : at_column + 2] = place
-        task_codes = np.zeros(len(columns), dtype=np.int64)
-        if table.tasks is not None:
-            codes = {task: code for code, task in enumerate(dict.fromkeys(table.tasks))}
-            task_codes = np.array([codes[task] for task in table.tasks], dtype=np.int64)
-            self._codes = codes
-        order = np.lexsort((columns[:, 3], columns[:, 2], columns[:, 1], columns[:, 0], task_codes))
-        ordered = np.column_stack([task_codes, columns])[order]
-        same = np.flatnonzero((ordered[1:] == ordered[:-1]).all(axis=1))
+        self._languages = dataset.languages
+        query_language, query = self._resolve("query", table.queries, dataset.queries, dataset)
+        passage_language, passage = self._resolve("passage", table.passages, dataset.passages, dataset)
+        tasks = table.tasks or Coded([_ANY_TASK], np.zeros(len(table.scores), dtype=np.int64))
+        self._refuse_repeats(tasks.codes, query_language, query, passage_language, passage)
+        # rows of one task and query language together, so that no task looks at the rows of the others
+        group = tasks.codes * len(self._languages) + query_language
+        order = np.argsort(group, kind="stable")
+        present, starts = np.unique(group[order], return_index=True)
+        for number, rows in zip(present.tolist(), np.split(order, starts[1:]), strict=True):
+            task, language = divmod(number, len(self._languages))
+            self._rows[tuple(tasks.names[task]), language] = rows
+        self._query, self._passage, self._passage_language = query, passage, passage_language
+
+    def _resolve(self, kind: str, ids: Coded, blocks: Mapping[str, Any], dataset: Dataset) -> tuple[IntArray, IntArray]:
+        """The language and the position in it of every row's query or passage."""
+        known = self._places(blocks, dataset)
+        places = np.array([known.get(name, (-1, -1)) for name in ids.names], dtype=np.int64).reshape(-1, 2)
+        unknown = np.flatnonzero(places[ids.codes, 0] < 0)
+        if len(unknown):
+            row = int(unknown[0])
+            raise RunError(
+                f"{self._table.place(row)}: {kind} {ids[row]!r} is not in {dataset.name} "
+                f"({', '.join(dataset.languages)}), whose {kind} ids look like {next(iter(known))!r}"
+            )
+        return places[ids.codes, 0], places[ids.codes, 1]
+
+    def _refuse_repeats(self, *columns: IntArray) -> None:
+        key = np.zeros(len(columns[0]), dtype=np.int64)
+        for column in columns:
+            key = key * (int(column.max(initial=0)) + 1) + column
+        order = np.argsort(key, kind="stable")
+        same = np.flatnonzero(key[order][1:] == key[order][:-1])
         if len(same):
-            row = int(order[same[0] + 1])
+            row = int(order[same + 1].min())
+            table = self._table
             raise RunError(
                 f"{table.place(row)}: query {table.queries[row]!r} ranks passage {table.passages[row]!r} twice"
             )
-        self._languages = dataset.languages
-        self._columns = {
-            "query_language": columns[:, 0],
-            "query": columns[:, 1],
-            "passage_language": columns[:, 2],
-            "passage": columns[:, 3],
-            "task": task_codes,
-        }
 
     def _places(self, blocks: Mapping[str, Any], dataset: Dataset) -> dict[str, tuple[int, int]]:
         found: dict[str, tuple[int, int]] = {}
@@ -248,49 +114,50 @@ class RunFileRetriever:
         languages that occurs is a task of its own (mono, cross).
         """
         if self._table.tasks is not None:
-            names = dict.fromkeys(self._table.tasks)
             return [
                 dataset.task(setting, query, passage if setting == "cross" else None)
-                for setting, query, passage in names
+                for setting, query, passage in self._table.tasks.names
                 if query in dataset.languages and passage in (*dataset.languages, "all")
             ]
-        columns = self._ready()
-        pairs = np.unique(
-            np.column_stack([columns["query_language"], columns["query"], columns["passage_language"]]), axis=0
-        )
-        per_query = np.unique(pairs[:, :2], axis=0, return_counts=True)[1]
-        if len(per_query) and per_query.max() > 1:
-            languages = [dataset.languages[index] for index in np.unique(pairs[:, 0])]
-            return [dataset.task("multi", language) for language in languages]
-        kinds = np.unique(pairs[:, [0, 2]], axis=0).tolist()
-        named = [(dataset.languages[query], dataset.languages[passage]) for query, passage in kinds]
+        _, _, passage_language = self._ready()
+        named: list[tuple[str, str]] = []
+        pooled: list[str] = []
+        for (_, language), rows in self._rows.items():
+            languages, first = np.unique(passage_language[rows], return_index=True)
+            named += [(dataset.languages[language], dataset.languages[other]) for other in languages]
+            per_query = np.unique(self._ready()[0][rows] * len(dataset.languages) + passage_language[rows])
+            if len(first) > 1 and np.any(np.diff(per_query // len(dataset.languages)) == 0):
+                pooled.append(dataset.languages[language])
+        if pooled:
+            return [dataset.task("multi", language) for language in dict.fromkeys(query for query, _ in named)]
         made = [dataset.task("mono", query) for query, passage in named if query == passage]
         return made + [dataset.task("cross", query, passage) for query, passage in named if query != passage]
 
-    def _ready(self) -> dict[str, npt.NDArray[Any]]:
-        if self._columns is None:
+    def _ready(self) -> tuple[IntArray, IntArray, IntArray]:
+        if self._query is None or self._passage is None or self._passage_language is None:
             raise RunError(f"{self._path}: call prepare(dataset) first, so that the ids can be resolved")
-        return self._columns
+        return self._query, self._passage, self._passage_language
 
     def retrieve(self, tasks: Sequence[Task], top_k: int | None = None) -> Iterator[Ranking]:
-        columns = self._ready()
+        query, passage, passage_language = self._ready()
         for task in tasks:
-            keep = columns["query_language"] == self._languages.index(task.query_language)
+            key = task.key if self._table.tasks is not None else _ANY_TASK
+            rows = self._rows.get((key, self._languages.index(task.query_language)), np.empty(0, dtype=np.int64))
             starts = np.full(len(self._languages), -1, dtype=np.int64)
             begin = 0
             for block in task.blocks:
                 starts[self._languages.index(block.language)] = begin
                 begin += len(block)
-            keep &= starts[columns["passage_language"]] >= 0
-            if self._table.tasks is not None:
-                keep &= columns["task"] == self._codes.get(task.key, -1)
             row_of: IntArray = np.full(len(task.queries), -1, dtype=np.int64)
             row_of[task.rows] = np.arange(len(task.rows))
-            keep &= row_of[np.where(keep, columns["query"], 0)] >= 0
+            rows = rows[(starts[passage_language[rows]] >= 0) & (row_of[query[rows]] >= 0)]
             hits = Hits.sorted(
                 len(task.rows),
-                row_of[columns["query"][keep]],
-                starts[columns["passage_language"][keep]] + columns["passage"][keep],
-                self._table.scores[keep],
+                row_of[query[rows]],
+                starts[passage_language[rows]] + passage[rows],
+                self._table.scores[rows],
             )
             yield Ranking.of_hits(task, hits if top_k is None else hits.cut(top_k))
+
+
+__all__ = ["RunFileRetriever", "RunTable", "read_run"]

@@ -121,7 +121,7 @@ def test_parquet_without_the_columns_or_with_text_scores(tmp_path: Path) -> None
     with pytest.raises(RunError, match="score of passage 'b' is nan"):
         read_run(tmp_path / "c.parquet")
     pq.write_table(pa.table({"qid": [7], "docid": ["b"], "score": [1]}), tmp_path / "d.parquet")
-    assert read_run(tmp_path / "d.parquet").queries == ["7"]
+    assert list(read_run(tmp_path / "d.parquet").queries) == ["7"]
     pq.write_table(pa.table({"qid": ["a"][:0], "docid": ["b"][:0], "score": [1.0][:0]}), tmp_path / "e.parquet")
     with pytest.raises(RunError, match="holds no ranking"):
         read_run(tmp_path / "e.parquet")
