@@ -25,7 +25,7 @@ SETTINGS: dict[str, Any] = {
     "from_scratch": "static",
     "languages": LANGUAGES,
     "batch_size": 256,
-    "steps": 2000,
+    "steps": 1500,
     "evaluate_every": 500,
     "patience": 0,
     "best": "loss",
@@ -81,20 +81,25 @@ def main() -> None:
     parser.add_argument("--seeds", default="1,2,3")
     options = parser.parse_args()
     groups = Path(os.environ["BEIR_HYBRID_DATA"]) / "parallel-train" / "groups.jsonl.gz"
-    file = machine.RESULTS / "regimes.json"
-    kept = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
-    runs = kept.get("runs", []) if kept.get("settings") == SETTINGS else []
-    done = {(one["alpha"], one["seed"]) for one in runs}
     with tempfile.TemporaryDirectory() as name:
         tokenizer = None
         # seed by seed, so that an interrupted experiment still compares all regimes
         for seed in map(int, options.seeds.split(",")):
             for alpha in map(float, options.alphas.split(",")):
-                if (alpha, seed) in done:
+                if any((one["alpha"], one["seed"]) == (alpha, seed) for one in _kept()):
                     continue
                 tokenizer = tokenizer or _tokenizer(groups, Path(name))
-                runs.append(run(groups, alpha, seed, tokenizer, Path(name)))
+                one = run(groups, alpha, seed, tokenizer, Path(name))
+                # read again: another process may have finished a run meanwhile
+                runs = sorted([*_kept(), one], key=lambda run: (run["alpha"], run["seed"]))
                 machine.keep("regimes", {"settings": SETTINGS, "runs": runs})
+
+
+def _kept() -> list[dict[str, Any]]:
+    file = machine.RESULTS / "regimes.json"
+    kept = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+    runs: list[dict[str, Any]] = kept.get("runs", []) if kept.get("settings") == SETTINGS else []
+    return runs
 
 
 if __name__ == "__main__":
