@@ -52,6 +52,12 @@ class ResultFolder:
         if path is None:
             yield cls(None, False)
             return
+        with _alone(path):
+            cls._claim(path, inputs)
+            yield cls(path, (path / RESULTS_FILE).exists())
+
+    @staticmethod
+    def _claim(path: Path, inputs: Mapping[str, Any]) -> None:
         # through JSON, so that what is compared is what a file can hold
         wanted = json.loads(json.dumps(dict(inputs)))
         record = path / _INPUTS_FILE
@@ -60,6 +66,8 @@ class ResultFolder:
                 before = json.loads(record.read_text(encoding="utf-8"))
             except json.JSONDecodeError as error:
                 raise ResultsError(f"{record}:{error.lineno}: not valid JSON; choose another --out folder") from error
+            if not isinstance(before, dict):
+                raise ResultsError(f"{record} is not a record of inputs; choose another --out folder")
             differences = _differences(before, wanted)
             if differences:
                 raise ResultsError(
@@ -69,7 +77,6 @@ class ResultFolder:
             if path.exists() and (not path.is_dir() or any(path.iterdir())):
                 raise ResultsError(f"{path} exists and is not a results folder; choose another --out folder")
             write_json(record, wanted)
-        yield cls(path, (path / RESULTS_FILE).exists())
 
     def results(self) -> Results:
         return read_results(self.path or Path())
@@ -187,6 +194,26 @@ class ResultFolder:
                 columns.append(pa.DictionaryArray.from_arrays(hits.passages, passage_ids[corpus]))
                 columns += [pa.array(hits.rank.astype(np.int32)), pa.array(hits.scores)]
                 writer.write_table(pa.table(columns, schema=schema))
+
+
+@contextlib.contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """Hold a folder while it is filled; the lock file stands beside it and goes with the process."""
+    from filelock import FileLock, Timeout
+
+    lock = FileLock(path.with_name(f".{path.name}.lock"))
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise ResultsError(f"another process is evaluating into {path}; wait for it, or choose another --out") from None
+    except OSError as error:
+        raise ResultsError(f"could not write {path}: {error.strerror or error}; choose another folder") from error
+    try:
+        yield
+    finally:
+        lock.release()
+        Path(lock.lock_file).unlink(missing_ok=True)
 
 
 _KEYS = ("setting", "query_language", "corpus_language")

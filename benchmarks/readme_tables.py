@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+import statistics
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -98,11 +99,54 @@ def speed() -> str:
     return markdown(["what", "here", "beside it"], rows) + "\n\n" + note
 
 
+_REGIMES = {1.0: "X-X-mono", 0.5: "Hybrid", 0.0: "X-Y"}
+
+
+def regimes(dataset: str) -> str:
+    """Mean and standard deviation over the seeds for every alpha."""
+    columns = [
+        ("mono", "map"), ("cross", "map"), ("multi", "map"), ("multi", "rank_distance"),
+        ("multi", "same_language_share@10"),
+    ]  # fmt: skip
+    runs = _load("regimes")["runs"]
+    rows = []
+    for alpha in sorted({run["alpha"] for run in runs}, reverse=True):
+        chosen = [run for run in runs if run["alpha"] == alpha]
+        name = f"{alpha:g}" + (f" ({_REGIMES[alpha]})" if alpha in _REGIMES else "")
+        cells = []
+        for setting, metric in columns:
+            values = [run["scores"][dataset][setting][metric] for run in chosen]
+            spread = statistics.stdev(values) if len(values) > 1 else 0.0
+            digits = ".0f" if metric == "rank_distance" else ".3f"
+            cells.append(f"{statistics.mean(values):{digits}} ± {spread:{digits}}")
+        rows.append([name, *cells, str(len(chosen))])
+    heads = ["alpha", "mono mAP", "cross mAP", "multi mAP", "rank distance", "same language@10", "seeds"]
+    return markdown(heads, rows)
+
+
+def sampler() -> str:
+    found = _load("sampler")
+    rows = [
+        [
+            name.replace("_", " "),
+            f"{found[name]['rows'] / 1e6:.0f} million",
+            f"{found[name]['set_up_seconds']:.1f} s",
+            f"{found[name]['resident_bytes_a_row']:.1f}",
+            f"{found[name]['microseconds_a_batch']:.1f}",
+        ]
+        for name in ("fully_parallel", "partly_parallel")
+    ]
+    return markdown(["groups", "rows", "set-up", "bytes a row", "microseconds a batch"], rows)
+
+
 TABLES: dict[str, Callable[[], str]] = {
     "bm25-xquad-r": lambda: bm25("xquad-r"),
     "bm25-mlqa-r": lambda: bm25("mlqa-r"),
     "bm25-languages": bm25_languages,
     "speed": speed,
+    "regimes-xquad-r": lambda: regimes("xquad-r"),
+    "regimes-mlqa-r": lambda: regimes("mlqa-r"),
+    "sampler": sampler,
 }
 
 

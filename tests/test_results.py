@@ -98,3 +98,16 @@ def test_nan_never_gets_into_the_file(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="JSON"):
         bad.write(tmp_path)
     assert not list(tmp_path.iterdir())
+
+
+def test_two_processes_do_not_fill_one_folder(tmp_path: Path) -> None:
+    """The second is told to wait, and nothing stays behind beside the folder."""
+    from beir_hybrid.result_folder import ResultFolder
+
+    with (
+        ResultFolder.opened(tmp_path / "out", {"a": 1}),
+        pytest.raises(ResultsError, match="another process is evaluating into"),
+        ResultFolder.opened(tmp_path / "out", {"a": 1}),
+    ):
+        pass
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
