@@ -90,7 +90,7 @@ def evaluate(
         "metrics": [str(metric) for metric in chosen],
         "top_k": top_k,
         "name": name or found.name,
-        "retriever": found.describe(),
+        "retriever": _identity(found.describe()),
     }
     with ResultFolder.opened(None if out is None else Path(out), inputs) as folder:
         if folder.complete:
@@ -152,6 +152,11 @@ def _scores(task: Task, part: TaskScores) -> Iterable[Score]:
         yield Score(*task.key, metric=metric, value=value, queries=n, missing_queries=missing)
     for metric, single in part.overall.items():
         yield Score(*task.key, metric=metric, value=single, queries=n, missing_queries=missing)
+
+
+def _identity(record: dict[str, Any]) -> dict[str, Any]:
+    """What tells retrievers apart: a model with a fingerprint is the same wherever its folder stands."""
+    return {key: value for key, value in record.items() if key != "model" or not record.get("fingerprint")}
 
 
 def _versions() -> dict[str, str]:

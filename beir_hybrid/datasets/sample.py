@@ -40,20 +40,22 @@ class SampleSource:
     def load(self, data_dir: Path | str | None, languages: Sequence[str], split: str, **options: Any) -> Dataset:
         documents = sample_documents(split)
         passages, queries = {}, {}
+        # ids of the two splits differ, so that a run of one is not taken for a run of the other
+        first = 1000 * self.splits.index(split)
         qrels: Qrels = {}
         for language in languages:
             texts = [text for document in documents for text in document["sentences"][language]]
-            ids = [f"{language}-p-{position:04d}" for position in range(len(texts))]
+            ids = [f"{language}-p-{first + position:04d}" for position in range(len(texts))]
             passages[language] = Passages(language, ids, texts)
             asked = [
                 (f"{document['id']}-{number}", 4 * index + question["sentence"], question["text"][language])
                 for index, document in enumerate(documents)
                 for number, question in enumerate(document["questions"])
             ]
-            query_ids = [f"{language}-q-{position:04d}" for position in range(len(asked))]
+            query_ids = [f"{language}-q-{first + position:04d}" for position in range(len(asked))]
             queries[language] = Queries(language, query_ids, [a[2] for a in asked], [a[0] for a in asked])
             for query, (_, position, _) in zip(query_ids, asked, strict=True):
-                qrels[query] = {f"{other}-p-{position:04d}": 1 for other in languages}
+                qrels[query] = {f"{other}-p-{first + position:04d}": 1 for other in languages}
         return Dataset(self.name, split, passages, queries, qrels, self.licence)
 
     def training_groups(self) -> Iterator[dict[str, Any]]:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from beir_hybrid.datasets import get_source, list_datasets
 from beir_hybrid.datasets.dataset import Dataset
 from beir_hybrid.errors import RunError
 from beir_hybrid.files import sha256_of
@@ -25,8 +26,8 @@ class RunFileRetriever:
 
     Ids are those of this package, or, with a single language loaded, those of the data set's own files (as in
     published MIRACL runs). A passage that is not in a task's corpus is left out of that task: the ranking of the
-    pool restricted to a language is a ranking of that language, as deep as it goes. Files written by `evaluate`
-    say which task each row belongs to.
+    pool restricted to a language is a ranking of that language, as deep as it goes. Rows in languages of the data
+    set that were not loaded are passed over. Files written by `evaluate` say which task each row belongs to.
 
     Args:
         path: see `read_run`.
@@ -57,7 +58,7 @@ class RunFileRetriever:
         Raises:
             RunError: an unknown query or passage, or a pair that stands twice; the line is named.
         """
-        table = self._table
+        table = self._table = _of_loaded_languages(self._table, dataset)
         self._languages = dataset.languages
         query_language, query = self._resolve("query", table.queries, dataset.queries, dataset)
         passage_language, passage = self._resolve("passage", table.passages, dataset.passages, dataset)
@@ -158,6 +159,22 @@ class RunFileRetriever:
                 self._table.scores[rows],
             )
             yield Ranking.of_hits(task, hits if top_k is None else hits.cut(top_k))
+
+
+def _of_loaded_languages(table: RunTable, dataset: Dataset) -> RunTable:
+    """The rows without a query or passage in a language that the data set has but that was not loaded."""
+    if dataset.name not in list_datasets():
+        return table
+    absent = tuple(f"{lang}-" for lang in get_source(dataset.name).languages if lang not in dataset.languages)
+    if not absent:
+        return table
+    keep = np.ones(len(table.scores), dtype=bool)
+    for ids in (table.queries, table.passages):
+        loaded = np.array([not name.startswith(absent) for name in ids.names], dtype=bool)
+        keep &= loaded[ids.codes]
+    if not keep.any():
+        raise RunError(f"{table.path}: no row is in the languages that were loaded: {', '.join(dataset.languages)}")
+    return table.take(np.flatnonzero(keep))
 
 
 __all__ = ["RunFileRetriever", "RunTable", "read_run"]

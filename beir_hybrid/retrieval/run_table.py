@@ -34,6 +34,9 @@ class Coded:
     def __len__(self) -> int:
         return len(self.codes)
 
+    def take(self, rows: IntArray) -> Coded:
+        return Coded(self.names, self.codes[rows])
+
 
 @dataclass(frozen=True, eq=False)
 class RunTable:
@@ -51,6 +54,16 @@ class RunTable:
     def place(self, row: int) -> str:
         """``path:line`` of a row."""
         return at(self.path, None if self.lines is None else int(self.lines[row]))
+
+    def take(self, rows: IntArray) -> RunTable:
+        return RunTable(
+            self.path,
+            self.queries.take(rows),
+            self.passages.take(rows),
+            self.scores[rows],
+            None if self.lines is None else self.lines[rows],
+            None if self.tasks is None else self.tasks.take(rows),
+        )
 
 
 class _Coder:

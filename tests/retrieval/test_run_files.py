@@ -188,3 +188,22 @@ def test_ids_must_be_resolved_first(tmp_path: Path, toy: Dataset) -> None:
     """Used by hand, the retriever says what it needs."""
     with pytest.raises(RunError, match=r"call prepare\(dataset\) first"):
         list(RunFileRetriever(written(tmp_path, LINES)).retrieve(toy.tasks()))
+
+
+def test_rows_of_languages_that_were_not_loaded_are_passed_over(tmp_path: Path) -> None:
+    """A run of all languages can be looked at in some: the score is that of the run cut down to them."""
+    from beir_hybrid import load_dataset
+
+    lines = "".join(
+        f"{query}-q-0000 Q0 {passage}-p-000{rank} {rank} {9 - rank} r\n"
+        for query in ("de", "fr", "en", "ar")
+        for passage in ("de", "en", "ar")
+        for rank in range(3)
+        if query != "fr"
+    )
+    run = written(tmp_path, lines, "full.trec")
+    some = evaluate(load_dataset("sample", languages="de,en"), run, settings="multi", metrics="mrr")
+    assert {score.query_language for score in some.scores} == {"de", "en"}
+    assert some.value("multi", "mrr", "de") == 1 / 30
+    with pytest.raises(RunError, match="no row is in the languages that were loaded: hi"):
+        evaluate(load_dataset("sample", languages="hi"), run, metrics="mrr")
