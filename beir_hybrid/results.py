@@ -55,6 +55,11 @@ class Results:
     folder: Path | None = None
 
     @property
+    def languages(self) -> tuple[str, ...]:
+        """The languages of the pool."""
+        return tuple(self.inputs.get("languages") or sorted({score.query_language for score in self.scores}))
+
+    @property
     def summary(self) -> dict[str, dict[str, float | None]]:
         """``{setting: {metric: macro mean}}``: over languages (mono, multi) or ordered pairs (cross).
 
@@ -128,7 +133,19 @@ def read_results(folder: Path | str) -> Results:
     Raises:
         ResultsError: there are none, they are damaged, or of a schema this version does not know.
     """
-    path = Path(folder) / RESULTS_FILE
+    return _read(Path(folder) / RESULTS_FILE, Path(folder))
+
+
+def read_results_file(path: Path | str) -> Results:
+    """The results of a ``results.json`` that stands alone, under whatever name; they have no folder.
+
+    Raises:
+        ResultsError: as `read_results`.
+    """
+    return _read(Path(path), None)
+
+
+def _read(path: Path, folder: Path | None) -> Results:
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
     except (FileNotFoundError, NotADirectoryError) as error:
@@ -151,7 +168,7 @@ def read_results(folder: Path | str) -> Results:
             inputs=record.get("inputs", {}),
             versions=record.get("versions", {}),
             seconds=record.get("seconds", 0.0),
-            folder=Path(folder),
+            folder=folder,
         )
     except (KeyError, TypeError) as error:
         raise ResultsError(f"{path} lacks or misnames a field ({error}); evaluate again") from error
