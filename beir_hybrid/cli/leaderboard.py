@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from beir_hybrid.report.tables import Table
     from beir_hybrid.results import Results
 
-FORMATS = ("table", "markdown", "latex", "csv", "json")
+FORMATS = ("table", "markdown", "latex", "csv", "json", "html")
 
 
 def add_command(commands: Any) -> None:
@@ -30,12 +30,14 @@ def add_command(commands: Any) -> None:
     )
     parser.add_argument(
         "--format", choices=FORMATS, default="table",
-        help="csv and json hold every number unrounded (default: table)",
+        help="csv and json hold every number unrounded; html is a page with figures (default: table)",
     )  # fmt: skip
     parser.add_argument("--out", type=Path, metavar="FILE", help="write there instead of to stdout")
     parser.add_argument("--languages", metavar="L,L", help="only these query languages; means are then over them")
     parser.add_argument("--per-language", action="store_true", help="also a table of each metric by query language")
     parser.add_argument("--split", metavar="NAME", help="default: that of the results, else the data set's first")
+    parser.add_argument("--data-dir", type=Path, metavar="DIR", help="html: where the texts of the data set are")
+    parser.add_argument("--figures", type=Path, metavar="DIR", help="also write the page's figures as PNG and SVG")
     parser.add_argument(
         "--check", action="store_true",
         help="compare each DIR with the scores expected of its retriever: expected, got, OK or FAIL; exit 1 on FAIL",
@@ -54,15 +56,33 @@ def run(args: argparse.Namespace) -> int:
         args.parser.error("--expect needs --check")
     if args.check and not args.results:
         args.parser.error("--check needs a results folder")
-    if args.check and args.format == "latex":
+    if args.check and args.format in ("html", "latex"):
         args.parser.error("--check prints as table, markdown, csv or json")
+    if (args.format == "html" or args.figures) and not args.results:
+        args.parser.error("the page and its figures need at least one results folder")
     results = [read_results_file(path) if path.is_file() else read_results(path) for path in args.results]
     if args.check:
         return _check(args, results)
     from beir_hybrid.leaderboard import build_leaderboard
 
     board = build_leaderboard(args.dataset, results, languages=args.languages, split=args.split)
-    _put(args, _board(args, board))
+    if args.format != "html" and not args.figures:
+        _put(args, _board(args, board))
+        return 0
+    from beir_hybrid.comparison import compare
+
+    comparison = compare(args.results)
+    if args.format == "html":
+        from beir_hybrid.report.page import render_page
+
+        _put(args, render_page(args.results, comparison, data_dir=args.data_dir))
+    else:
+        _put(args, _board(args, board))
+    if args.figures:
+        from beir_hybrid.report.figures import write_figures
+
+        for path in write_figures(args.results, comparison, args.figures):
+            sys.stderr.write(f"figure: {path}\n")
     return 0
 
 
