@@ -360,7 +360,8 @@ def _checked(method: str, norm: str, params: Mapping[str, Any] | None, n: int) -
     """
     if method in _NEED_TRAINING:
         raise ComparisonError(
-            f"method {method!r} learns probabilities from training queries and is not supported; {did_you_mean('', METHODS)}"
+            f"method {method!r} learns probabilities from training queries and is not supported; "
+            f"{did_you_mean('', METHODS)}"
         )
     if method not in METHODS:
         raise ComparisonError(f"unknown fusion method {method!r}; {did_you_mean(method, METHODS)}")

@@ -15,6 +15,7 @@ import importlib
 import threading
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -97,7 +98,7 @@ def to_qrels(task: Task) -> Any:
 def from_run(run: Any) -> BeirResults:
     """A ``ranx.Run`` as BEIR's results ``{query: {passage: score}}``, in ranx's order."""
     with _LOCK:
-        return {str(query): {str(key): float(score) for key, score in run.run[query].items()} for query in run.keys()}
+        return {str(q): {str(key): float(score) for key, score in ranked.items()} for q, ranked in run.run.items()}
 
 
 def score_hits(task: Task, hits: Hits, metrics: str | Iterable[str] | None = None) -> dict[str, ScoreArray]:
@@ -228,29 +229,30 @@ def _typed_dict(hits: Hits, scores: Any, kind: type) -> Any:
     from ranx.data_structures.common import create_and_sort
 
     bounds = list(zip(hits.indptr[:-1].tolist(), hits.indptr[1:].tolist(), strict=True))
-    passages = _names(hits.passages)
-    numbers = np.asarray(scores, dtype=kind)
+    passages = _names(int(hits.passages.max(initial=0)) + 1)[hits.passages]
+    numbers: Any = np.asarray(scores, dtype=kind)
     return create_and_sort(
-        List(_names(np.arange(len(hits))).tolist()),
+        List(_names(len(hits)).tolist()),
         List([passages[begin:end] for begin, end in bounds]),
         List([numbers[begin:end] for begin, end in bounds]),
     )
 
 
-def _names(numbers: Any) -> Any:
-    """Numbers as strings of one width, ascending as the numbers do."""
-    return np.char.zfill(np.asarray(numbers, dtype=np.int64).astype(f"<U{_ID_WIDTH}"), _ID_WIDTH)
+@lru_cache(maxsize=4)
+def _names(n: int) -> Any:
+    """The numbers below n as strings of one width, which order as the numbers do."""
+    return np.char.zfill(np.arange(n).astype(f"<U{_ID_WIDTH}"), _ID_WIDTH)
 
 
 def _untyped(run: Any, rows: IntArray, n_passages: int) -> tuple[IntArray, IntArray, ScoreArray]:
     """Query rows, passages and scores of a fused run, from the hashes of ids that ranx's own metrics work with."""
     # numba hashes strings as Python does; ranx keeps the hashes as doubles
-    codes = np.array([float(hash(name)) for name in _names(np.arange(n_passages)).tolist()])
+    codes = np.array([float(hash(name)) for name in _names(n_passages).tolist()])
     order = np.argsort(codes)
     if np.any(np.diff(codes[order]) == 0):
         raise RunError("two passages have the same hash in this process; run the command again")
     arrays = list(run.to_typed_list())
-    names = [int(name) for name in run.keys()]
+    names = [int(name) for name in run.run]
     counts = [len(array) for array in arrays]
     table = np.concatenate(arrays)
     place = np.minimum(np.searchsorted(codes[order], table[:, 0]), n_passages - 1)
