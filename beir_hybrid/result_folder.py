@@ -187,12 +187,16 @@ def read_hits(folder: Path, task: Task) -> Hits:
         ResultsError: there is no such file, or it names queries or passages the task does not have.
     """
     import pyarrow as pa
+    import pyarrow.compute as pc
     import pyarrow.parquet as pq
 
     path = folder / RUNS_FILE
-    chosen = [(name, "==", value) for name, value in zip(_KEYS, task.key, strict=True)]
     try:
-        table = pq.read_table(path, columns=["query_id", "passage_id", "score"], filters=chosen)
+        with pq.ParquetFile(path) as file:
+            parts = [at for at in range(file.num_row_groups) if _may_hold(file.metadata.row_group(at), task)]
+            table = file.read_row_groups(parts, columns=[*_KEYS, "query_id", "passage_id", "score"])
+        for name, value in zip(_KEYS, task.key, strict=True):
+            table = table.filter(pc.equal(table[name], value))
     except FileNotFoundError as error:
         raise ResultsError(f"{path} does not exist; evaluate again") from error
     except (pa.ArrowException, OSError) as error:
@@ -210,6 +214,16 @@ def read_hits(folder: Path, task: Task) -> Hits:
             raise ResultsError(f"{path}: {name} {key!r} is not in {task.name} of {task.dataset} {task.split}")
         places.append(found)
     return Hits.sorted(len(task.query_ids), places[0], places[1], table["score"].to_numpy())
+
+
+def _may_hold(part: Any, task: Task) -> bool:
+    """Whether a row group can hold rows of a task, by its statistics: each task is written as groups of its own."""
+    columns = {part.column(at).path_in_schema: part.column(at) for at in range(part.num_columns)}
+    for name, value in zip(_KEYS, task.key, strict=True):
+        statistics = columns[name].statistics
+        if statistics is not None and statistics.has_min_max and not statistics.min <= value <= statistics.max:
+            return False
+    return True
 
 
 def _constant(value: str, n: int) -> Any:
