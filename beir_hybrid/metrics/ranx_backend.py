@@ -265,3 +265,72 @@ def _untyped(run: Any, rows: IntArray, n_passages: int) -> tuple[IntArray, IntAr
         back = np.argsort(query, kind="stable")
         query, passages, scores = query[back], passages[back], scores[back]
     return query, passages, scores
+
+
+class LowerIsBetter(float):
+    """A value that is greater the lower it is, so that ranx's reports mark and embolden the right system."""
+
+    def __gt__(self, other: float) -> bool:
+        # ranx begins its search for the best value with a plain 0
+        return float(self) < float(other) if isinstance(other, LowerIsBetter) else True
+
+    def __lt__(self, other: float) -> bool:
+        return float(self) > float(other) if isinstance(other, LowerIsBetter) else False
+
+    def __round__(self, digits: int | None = None) -> LowerIsBetter:  # type: ignore[override]
+        return LowerIsBetter(round(float(self), digits))
+
+
+LABELS = {
+    "rank_distance": "Rank distance", "rank_distance_excess": "Rank distance excess", "worst_rank": "Worst rank",
+    "same_language_share": "Same-language share", "same_language_lift": "Same-language lift",
+}  # fmt: skip
+_TESTS = {"permutation": "paired permutation test", "wilcoxon": "Wilcoxon's signed-rank test",
+          "tukey": "randomised Tukey HSD test"}  # fmt: skip
+
+
+def build_report(
+    means: Mapping[str, Mapping[str, float]],
+    p_values: Mapping[tuple[str, str], Mapping[str, tuple[float | None, bool]]],
+    counts: Mapping[tuple[str, str], Mapping[str, tuple[int, int, int]]],
+    *,
+    lower_is_better: Iterable[str],
+    alpha: float,
+    test: str,
+) -> Any:
+    """A ``ranx.Report`` from scores ranx did not compute.
+
+    Args:
+        means: ``{system: {metric: value}}``, every system with the same metrics.
+        p_values: ``{(system, other): {metric: (p, whether it is significant)}}`` for every pair, in one order.
+        counts: ``{(system, other): {metric: (wins, ties, losses)}}`` for every ordered pair.
+        lower_is_better: metrics whose marks are turned round.
+    """
+    lower = frozenset(lower_is_better)
+    with ranx_library("ranx.data_structures.report") as module, ranx_library("ranx.data_structures") as structures:
+        module.metric_labels.update(LABELS)
+        for name, label in _TESTS.items():
+            module.stat_test_labels.setdefault(name, label)
+        # ranx has letters for 26 systems; those after z are a1, b1, ...
+        for at in range(len(module.chars), len(means)):
+            module.chars.append(f"{module.chars[at % 26]}{at // 26}")
+            module.super_chars.append(f"{module.super_chars[at % 26]}{'⁰¹²³⁴⁵⁶⁷⁸⁹'[at // 26 % 10]}")
+        pairs = {
+            frozenset(pair): {m: {"p_value": p, "significant": yes} for m, (p, yes) in found.items()}
+            for pair, found in p_values.items()
+        }
+        return module.Report(
+            model_names=list(means),
+            results={
+                name: {m: LowerIsBetter(value) if m in lower else float(value) for m, value in found.items()}
+                for name, found in means.items()
+            },
+            comparisons=structures.FrozensetDict(pairs),
+            metrics=list(next(iter(means.values()))),
+            max_p=alpha,
+            win_tie_loss={
+                pair: {m: {"W": w, "T": t, "L": lost} for m, (w, t, lost) in found.items()}
+                for pair, found in counts.items()
+            },
+            stat_test=test,
+        )
