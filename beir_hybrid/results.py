@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -115,6 +115,16 @@ class Results:
             "versions": dict(self.versions),
             "seconds": round(self.seconds, 3),
         }
+
+    def to_pandas(self) -> Any:
+        """The scores as a pandas DataFrame, a row a task and metric.
+
+        Raises:
+            MissingExtraError: pandas is not installed.
+        """
+        from beir_hybrid.interop import data_frame
+
+        return data_frame([vars(score) for score in self.scores], [each.name for each in fields(Score)])
 
     def write(self, folder: Path) -> None:
         write_json(folder / RESULTS_FILE, self.to_json())

@@ -216,7 +216,7 @@ class _Rows:
         mean: Target = ((setting, MEAN, MEAN), metric)
         records = [self.records[target] for target in targets]
         sums = {name: np.sum([record[name] for record in records], axis=0) for name in records[0]}
-        means = {name: sums[name] / len(records) for name in ("value", "delta") if name in sums}
+        means = {str(name): sums[name] / len(records) for name in ("value", "delta") if name in sums}
         self.records[mean] = {**sums, **means}
         if targets[0] in self.values:
             self.values[mean] = mean_sample([self.values[target] for target in targets])

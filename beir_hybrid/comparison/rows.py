@@ -111,6 +111,14 @@ class Comparison:
         """Whether the corrected p value is at most alpha."""
         return row.p_corrected is not None and row.p_corrected <= self.alpha
 
+    def to_ranx_report(
+        self, setting: str | None = None, query_language: str | None = None, corpus_language: str | None = None
+    ) -> Any:
+        """The ``ranx.Report`` of a setting; see `beir_hybrid.comparison.ranx_report.to_ranx_report`."""
+        from beir_hybrid.comparison.ranx_report import to_ranx_report
+
+        return to_ranx_report(self, setting, query_language, corpus_language)
+
     def to_pandas(self) -> Any:
         """The rows as a pandas DataFrame, with the effect size as its last column.
 

@@ -112,7 +112,8 @@ def _heat(measure: Measure, matrix: Matrix, title: str, *, signed: bool = False)
         axes.set_title(f"{title}\n{measure.title}", fontsize=8)
         for row, column in np.argwhere(~np.isnan(values)):
             value = values[row, column]
-            text = f"{value:+.2f}" if signed else f"{value:.2f}"
+            text = f"{value:+.2f}" if signed and abs(value) >= 0.005 else f"{value:.2f}".removeprefix("-")
+            text = text.replace("-", "−")
             dark = abs(value) / largest > 0.6
             axes.text(column, row, text.replace("0.", ".", 1), ha="center", va="center", fontsize=5.5,
                       color="white" if dark else "black").set_in_layout(False)  # fmt: skip
@@ -157,7 +158,16 @@ def _distances(figure: Any, distances: dict[str, Distances]) -> None:
     for axes, (name, each) in zip(grid.flat, distances.items(), strict=False):
         known, bound = (np.array(counts) / (each.queries or 1) for counts in (each.known, each.at_least))
         axes.barh(places, known, color=_BLUE, label="known")
-        axes.barh(places, bound, left=known, color="white", edgecolor=_ORANGE, hatch="////", label="at least")
+        unsure = bound > 0  # a bar of no length would still have its edge
+        axes.barh(
+            places[unsure],
+            bound[unsure],
+            left=known[unsure],
+            color="white",
+            edgecolor=_ORANGE,
+            hatch="////",
+            label="at least",
+        )
         axes.set_title(name, fontsize=8)
         axes.set_yticks(places, labels(), fontsize=6)
     grid[0][0].invert_yaxis()
@@ -165,12 +175,15 @@ def _distances(figure: Any, distances: dict[str, Distances]) -> None:
         axes.set_visible(False)
     figure.supxlabel("share of the queries", fontsize=8)
     figure.supylabel("rank distance", fontsize=8)
-    handles, names = grid[0][0].get_legend_handles_labels()
-    figure.legend(handles, names, loc="outside lower right", ncols=2, frameon=False, fontsize=7)
+    found = [axes.get_legend_handles_labels() for axes in grid.flat]
+    legend = {label: handle for handles, names in found for handle, label in zip(handles, names, strict=True)}
+    figure.legend(list(legend.values()), list(legend), loc="outside lower right", ncols=2, frameon=False, fontsize=7)
 
 
 def _differences(contents: Contents, setting: str, metric: str) -> Callable[[Any], None]:
     def draw(figure: Any) -> None:
+        from matplotlib.ticker import MaxNLocator
+
         names = contents.others
         languages = [*contents.languages, MEAN]
         figure.set_size_inches(1.7 * len(names) + 0.8, 0.2 * len(languages) + 1.0)
@@ -192,6 +205,7 @@ def _differences(contents: Contents, setting: str, metric: str) -> Callable[[Any
             axes.axvline(0, color="black", linewidth=0.6)
             axes.set_title(name, fontsize=7)
             axes.tick_params(labelsize=6)
+            axes.xaxis.set_major_locator(MaxNLocator(3))
         grid[0].set_yticks(range(len(languages)), languages)
         grid[0].invert_yaxis()
         figure.suptitle(f"{setting} {metric}: difference to {contents.comparison.baseline}", fontsize=8)

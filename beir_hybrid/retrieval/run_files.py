@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from beir_hybrid.datasets.dataset import Dataset
 from beir_hybrid.errors import RunError, at
-from beir_hybrid.files import sha256_of
+from beir_hybrid.files import fingerprint, sha256_of
 from beir_hybrid.retrieval.base import Ranking
 from beir_hybrid.settings import Task
 from beir_hybrid.types import Hits, IntArray, ScoreArray
@@ -158,6 +158,24 @@ def _texts(column: Any) -> list[str]:
     return texts
 
 
+def table_of(results: Mapping[str, Mapping[str, float]]) -> RunTable:
+    """BEIR's results ``{query: {passage: score}}`` in columns.
+
+    Raises:
+        RunError: there is no ranking in them, or a score is no finite number.
+    """
+    queries = [query for query, ranked in results.items() for _ in ranked]
+    passages = [passage for ranked in results.values() for passage in ranked]
+    scores = np.array([score for ranked in results.values() for score in ranked.values()], dtype=np.float64)
+    if not len(scores):
+        raise RunError("the run holds no ranking; a query without results may be left out, but not all of them")
+    bad = np.flatnonzero(~np.isfinite(scores))
+    if len(bad):
+        row = int(bad[0])
+        raise RunError(f"query {queries[row]!r}: score of passage {passages[row]!r} is {scores[row]}")
+    return RunTable(Path("run in memory"), queries, passages, scores)
+
+
 class RunFileRetriever:
     """An existing run as a retriever.
 
@@ -172,9 +190,12 @@ class RunFileRetriever:
     """
 
     def __init__(self, path: Path | str, *, name: str | None = None) -> None:
-        self._table = read_run(path)
-        self._path = Path(path)
-        self.name = name or Path(self._path.name.removesuffix(".gz")).stem
+        self._begin(read_run(path), name or Path(Path(path).name.removesuffix(".gz")).stem)
+
+    def _begin(self, table: RunTable, name: str) -> None:
+        self._table = table
+        self._path = table.path
+        self.name = name
         self._columns: dict[str, npt.NDArray[Any]] | None = None
         self._codes: dict[tuple[str, str, str], int] = {}
         self._languages: tuple[str, ...] = ()
@@ -294,3 +315,16 @@ class RunFileRetriever:
                 self._table.scores[keep],
             )
             yield Ranking.of_hits(task, hits if top_k is None else hits.cut(top_k))
+
+
+class ResultsRetriever(RunFileRetriever):
+    """BEIR's results ``{query: {passage: score}}`` in memory as a retriever; ids as in `RunFileRetriever`."""
+
+    def __init__(self, results: Mapping[str, Mapping[str, float]], *, name: str = "run") -> None:
+        self._begin(table_of(results), name)
+
+    def describe(self) -> dict[str, Any]:
+        table = self._table
+        parts = zip(table.queries, table.passages, map(repr, table.scores.tolist()), strict=True)
+        content = fingerprint(*(part for row in parts for part in row))
+        return {"type": "run", "fingerprint": content, "rows": len(table.scores)}
