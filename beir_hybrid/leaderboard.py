@@ -221,7 +221,7 @@ def _of_published(scores: Sequence[PublishedScore]) -> list[Entry]:
             counts.get((score.source, score.system, score.setting, score.metric), 0)
             if score.query_language == MEAN
             else 1,
-            decimals=min(3, score.decimals),
+            decimals=min(3, sources()[score.source].decimals),
             table=score.table,
             printed_as=score.printed_as,
         )

@@ -17,12 +17,13 @@ MEAN = "mean"
 
 @dataclass(frozen=True)
 class Source:
-    """Where numbers were published, and in what they differ from a run of this package."""
+    """Where numbers were published, with how many decimals, and in what they differ from a run of this package."""
 
     key: str
     title: str
     url: str
     short: str
+    decimals: int
     differs: str
 
 
@@ -35,7 +36,6 @@ class PublishedScore:
         table: the table (of a paper) or the run (of a configuration file) it stands in.
         query_language: the language, or `MEAN` where the source itself prints the mean.
         metric: as this package names it; ``printed_as`` is the source's own name.
-        decimals: how many of them the source prints.
     """
 
     source: str
@@ -48,7 +48,6 @@ class PublishedScore:
     metric: str
     value: float
     printed_as: str
-    decimals: int
 
 
 def published_scores(dataset: str, split: str | None = None) -> list[PublishedScore]:
@@ -73,7 +72,6 @@ def _all() -> tuple[PublishedScore, ...]:
     text = (files("beir_hybrid.published") / "scores.csv").read_text(encoding="utf-8")
     found = []
     for row in csv.DictReader(io.StringIO(text)):
-        value = row.pop("value")
-        decimals = len(value.partition(".")[2])
-        found.append(PublishedScore(**row, value=float(value), decimals=decimals))  # type: ignore[arg-type]  # a file of ours
+        value = float(row.pop("value"))
+        found.append(PublishedScore(**row, value=value))  # type: ignore[arg-type]  # a file of ours
     return tuple(found)

@@ -10,6 +10,10 @@ from typing import Any
 
 import pytest
 
+from beir_hybrid.datasets import load_dataset
+from beir_hybrid.evaluation import evaluate
+from tests.systems_made import letters
+
 RESULTS = Path(__file__).parents[2] / "benchmarks" / "results"
 LANGUAGE = RESULTS / "xquad-r.bm25-language.json"
 
@@ -109,3 +113,46 @@ def test_results_of_a_future_schema(command: Any, tmp_path: Path) -> None:
     done = command("leaderboard", "xquad-r", tmp_path)
     assert done.status == 1
     assert "schema 2; this version reads schema 1: upgrade beir-hybrid" in done.err
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """Two result folders of the sample in two languages."""
+    root = tmp_path_factory.mktemp("folders")
+    for size in (32, 8):
+        evaluate(load_dataset("sample", languages="ar,de"), letters(size), out=root / str(size))
+    return [root / "32", root / "8"]
+
+
+def test_the_page(command: Any, folders: list[Path], tmp_path: Path) -> None:
+    """--format html compares the folders and writes one file."""
+    done = command("leaderboard", "sample", *folders, "--format", "html", "--out", tmp_path / "page.html")
+    assert (done.status, done.out) == (0, "")
+    text = (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert text.startswith("<!doctype html>")
+    assert "<h1>sample (test): 2 systems</h1>" in text
+
+
+def test_the_figures(command: Any, folders: list[Path], tmp_path: Path) -> None:
+    """--figures writes them beside the table, and says where."""
+    done = command("leaderboard", "sample", *folders, "--figures", tmp_path / "figures")
+    assert done.status == 0
+    assert "sample (test), mono: means" in done.out
+    assert f"figure: {tmp_path / 'figures' / 'rank-distance.svg'}" in done.err
+    assert (tmp_path / "figures" / "rank-distance.svg").exists()
+
+
+def test_a_page_needs_results(command: Any) -> None:
+    """Published numbers have no scores by query: there is nothing to draw."""
+    for option in (["--format", "html"], ["--figures", "x"]):
+        assert command("leaderboard", "xquad-r", *option).status == 2
+
+
+def test_a_page_needs_the_scores_of_single_queries(command: Any, folders: list[Path], tmp_path: Path) -> None:
+    """A results.json alone, or a folder without its per-query file, is refused in one line."""
+    (tmp_path / "bare").mkdir()
+    (tmp_path / "bare" / "results.json").write_text((folders[0] / "results.json").read_text())
+    for given in (tmp_path / "bare", tmp_path / "bare" / "results.json"):
+        done = command("leaderboard", "sample", given, "--format", "html")
+        assert (done.status, done.out, done.err.count("\n")) == (1, "", 1)
+        assert "does not exist" in done.err

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
 from beir_hybrid.report.contents import Contents, language_name
@@ -24,14 +25,13 @@ def section(contents: Contents) -> Html | None:
         return None
     names = [(str(place), name) for place, name in enumerate(contents.names)]
     shown = found[0]
-    one = contents.names[0]
-    two = contents.names[1] if len(contents.names) > 1 else one
+    one, two = (_short(shown.matrices[name]) for name in (contents.names[0], contents.names[min(1, len(names) - 1)]))
     kinds = [(measure.key, measure.title) for measure in found]
     maps = [
         h(
             "figure",
             h("figcaption", select("System", names, "0", id="heat-system")),
-            scroller("heat map of one system", _table(shown, shown.matrices[one], "heat-one")),
+            scroller("heat map of one system", _table(shown, one, "heat-one")),
         )
     ]
     if len(names) > 1:
@@ -41,7 +41,7 @@ def section(contents: Contents) -> Html | None:
                 h("figcaption", select("Difference", names, "1", id="heat-plus"), " ",
                   select("minus", names, "0", id="heat-minus")),
                 scroller("heat map of a difference", _table(
-                    shown, difference(shown.matrices[two], shown.matrices[one]), "heat-two", signed=True)),
+                    shown, difference(two, one), "heat-two", signed=True)),
             )
         )  # fmt: skip
     return h(
@@ -57,14 +57,12 @@ def section(contents: Contents) -> Html | None:
 
 def data(contents: Contents) -> dict[str, Any]:
     """The numbers the page draws other choices from."""
-    return {
-        measure.key: [[[_short(value) for value in row] for row in measure.matrices[name]] for name in contents.names]
-        for measure in measures(contents)
-    }
+    return {measure.key: [_short(measure.matrices[name]) for name in contents.names] for measure in measures(contents)}
 
 
-def _short(value: float | None) -> float | None:
-    return None if value is None else round(value, 4)
+def _short(matrix: Matrix) -> Matrix:
+    """What the page carries: enough digits for the four it shows. The first choices are written from the same."""
+    return [[None if value is None else round(value, 6) for value in row] for row in matrix]
 
 
 def _table(measure: Measure, matrix: Matrix, identity: str, *, signed: bool = False) -> Html:
@@ -87,9 +85,13 @@ def _cell(value: float | None, largest: float, signed: bool) -> Html:
     if value is None:
         return h("td", "–")
     strength = min(1.0, abs(value) / largest)
-    kind = ("less" if value < 0 else "more") + (" strong" if strength > 0.55 else "")
-    text = f"{abs(value):.2f}".replace("0.", ".", 1) if abs(value) < 0.995 else "1"
+    kind = ("less" if value < 0 else "more") + (" strong" if strength > 0.72 else "")
+    text = _fixed(abs(value), 2).replace("0.", ".", 1) if abs(value) < 0.995 else "1"
     sign = ("−" if value < 0 else "+") if signed and text != ".00" else ""
-    return h(
-        "td", sign + text, class_=kind, style=f"--v:{strength:.3f}", title=f"{value:+.4f}" if signed else f"{value:.4f}"
-    )
+    title = ("-" if value < 0 else "+" if signed else "") + _fixed(abs(value), 4)
+    return h("td", sign + text, class_=kind, style=f"--v:{strength:.3f}", title=title)
+
+
+def _fixed(value: float, digits: int) -> str:
+    """As JavaScript's ``toFixed``: Python's own formatting rounds a tie to the even digit."""
+    return str(Decimal(value).quantize(Decimal(1).scaleb(-digits), rounding=ROUND_HALF_UP))

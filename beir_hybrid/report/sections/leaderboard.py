@@ -32,7 +32,7 @@ def section(contents: Contents) -> Html:
         h("p", select("Query language", names, MEAN, data_panels="leaderboard"), class_="controls"),
         h("div", panels, id="leaderboard"),
         h("p", marks, "Press a column's head to sort by it.", class_="note"),
-        h("ul", [h("li", note) for note in board.notes], class_="note"),
+        h("ul", [h("li", note.replace(">=", "≥")) for note in board.notes], class_="note"),
         id="section-leaderboard",
     )
 

@@ -54,9 +54,9 @@
     const text = Math.abs(value) < 0.995 ? Math.abs(value).toFixed(2).replace("0.", ".") : "1";
     const sign = signed && text !== ".00" ? (value < 0 ? "−" : "+") : "";
     cell.textContent = sign + text;
-    cell.className = (value < 0 ? "less" : "more") + (strength > 0.55 ? " strong" : "");
+    cell.className = (value < 0 ? "less" : "more") + (strength > 0.72 ? " strong" : "");
     cell.style.setProperty("--v", strength.toFixed(3));
-    cell.title = (signed && value >= 0 ? "+" : "") + value.toFixed(4);
+    cell.title = (value < 0 ? "-" : signed ? "+" : "") + Math.abs(value).toFixed(4);
   };
   const fill = (table, matrix, signed) => {
     const known = matrix.flat().filter((value) => value !== null).map(Math.abs);
