@@ -44,7 +44,7 @@ def data(hardest: Hardest | None) -> list[dict[str, Any]]:
 
 def _note(contents: Contents, hardest: Hardest) -> str:
     note = (
-        "A rank after > is where the kept part of a ranking ends: the answer is somewhere below. "
+        "A rank after > is where the kept part of a ranking ends: the answer is somewhere below, or was not found. "
         f"Texts: {contents.comparison.dataset}, {hardest.licence}."
     )
     if hardest.non_commercial:
@@ -86,10 +86,15 @@ def _language(contents: Contents, query: HardQuery, language: str, asked: str) -
 
 
 def rank_text(query: HardQuery, asked: str, answer: str, system: int) -> str:
-    """As `rankText` of the script does it: the rank, ``> 1000`` beyond what was kept, ``–`` where nothing was asked."""
+    """As `rankText` of the script does it: the rank, ``> 1000`` beyond what was kept, ``–`` where nothing was asked.
+
+    ``nothing`` where the system retrieved no passage at all.
+    """
     language = answer if asked == _OWN else asked
     ranks = query.ranks.get(language, {}).get(answer)
     if ranks is None:
         return "–"
-    rank = ranks[system]
-    return f"{rank}" if rank is not None else f"> {query.kept[language][system]}"
+    rank, kept = ranks[system], query.kept[language][system]
+    if rank is not None:
+        return f"{rank}"
+    return f"> {kept}" if kept else "nothing"

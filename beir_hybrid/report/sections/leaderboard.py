@@ -39,14 +39,16 @@ def section(contents: Contents) -> Html:
 
 def _table(contents: Contents, columns: list[tuple[str, str]], language: str) -> Html:
     board = contents.board
+    counted = language == MEAN and _counts_differ(contents)
     spans: dict[str, int] = {}
     for setting, _ in columns:
         spans[setting] = spans.get(setting, 0) + 1
     top = h(
-        "tr", h("td", colspan=2),
+        "tr", h("td", colspan=1 + counted),
         [h("th", setting, colspan=span, scope="colgroup") for setting, span in spans.items()],
     )  # fmt: skip
-    heads = [_head("system", "text"), _head("langs", "number", title="languages the mean is over")]
+    heads = [_head("system", "text")]
+    heads += [_head("langs", "number", title="languages the mean is over")] if counted else []
     heads += [
         _head(HEADS.get(m, m), "ascending" if direction(m) < 0 else "descending", title=f"{s}: {m}") for s, m in columns
     ]
@@ -57,11 +59,17 @@ def _table(contents: Contents, columns: list[tuple[str, str]], language: str) ->
     for system in [*by_first, *(system for system in order if system not in by_first)]:
         entries = [board.entry(system, setting, metric, language) for setting, metric in columns]
         if any(entry is not None for entry in entries):
-            rows.append(_row(contents, system, entries, columns, language))
+            rows.append(_row(contents, system, entries, columns, language, counted=counted))
     return scroller(
         "leaderboard",
         h("table", h("thead", top, h("tr", heads)), h("tbody", rows), class_="board", data_sortable=True),
     )
+
+
+def _counts_differ(contents: Contents) -> bool:
+    """Whether some means are over more languages than others."""
+    entries = contents.board.entries
+    return len({entry.languages for entry in entries if entry.query_language == MEAN and entry.languages}) > 1
 
 
 def _head(text: str, first: str, title: str | None = None) -> Html:
@@ -71,8 +79,9 @@ def _head(text: str, first: str, title: str | None = None) -> Html:
 
 
 def _row(
-    contents: Contents, system: System, entries: list[Entry | None], columns: list[tuple[str, str]], language: str
-) -> Html:
+    contents: Contents, system: System, entries: list[Entry | None], columns: list[tuple[str, str]], language: str,
+    *, counted: bool,
+) -> Html:  # fmt: skip
     published = system.kind == "published"
     badge: Html | None = None
     if published:
@@ -82,7 +91,7 @@ def _row(
     elif system.name == contents.comparison.baseline and contents.others:
         badge = h("span", "baseline", class_="badge")
     count = next((entry.languages for entry in entries if entry is not None and entry.languages), None)
-    cells = [h("th", system.name, " ", badge, scope="row"), h("td", count, data_value=count)]
+    cells = [h("th", system.name, " ", badge, scope="row"), h("td", count, data_value=count) if counted else None]
     for (setting, metric), entry in zip(columns, entries, strict=True):
         value = None if entry is None else entry.value
         row = contents.by_language.get((system.name, setting, metric, language)) if not published else None

@@ -25,7 +25,9 @@
       body.append(...rows);
       heads.forEach((each) => each.setAttribute("aria-sort", each === head ? order : "none"));
     }));
-    heads[2]?.setAttribute("aria-sort", heads[2].dataset.first);
+    // the rows come ordered by the first column of numbers
+    const ordered = heads.find((head) => head.dataset.first.endsWith("cending"));
+    ordered?.setAttribute("aria-sort", ordered.dataset.first);
   }
 
   // Choices that show one of several panels: the values of all choices of a group name the panel.
@@ -86,7 +88,8 @@
     const language = asked.value === "own" ? answer : asked.value;
     const ranks = query.ranks[language]?.[answer];
     if (!ranks) return "–";
-    return ranks[system] === null ? `> ${query.kept[language][system]}` : String(ranks[system]);
+    const kept = query.kept[language][system];
+    return ranks[system] !== null ? String(ranks[system]) : kept ? `> ${kept}` : "nothing";
   };
   const rankAll = () => {
     for (const card of all("[data-query]")) {
