@@ -271,8 +271,8 @@ class _Rows:
                 metric=metric,
                 value=_number(record["value"][system]),
                 delta=delta,
-                ci_low=_number(record["ci_low"][system]) if "ci_low" in record else None,
-                ci_high=_number(record["ci_high"][system]) if "ci_high" in record else None,
+                ci_low=_settled(record["ci_low"][system]) if "ci_low" in record else None,
+                ci_high=_settled(record["ci_high"][system]) if "ci_high" in record else None,
                 p=_number(record["p"][system]) if "p" in record else None,
                 wins=int(record["wins"][system]) if against else None,
                 ties=int(record["ties"][system]) if against else None,
@@ -284,6 +284,11 @@ class _Rows:
 
 def _number(value: float) -> float | None:
     return float(value) if np.isfinite(value) else None
+
+
+def _settled(value: float) -> float | None:
+    """A sum with the digits that do not depend on how many columns a matrix product had: twelve."""
+    return float(f"{value:.12g}") if np.isfinite(value) else None
 
 
 def _by_units(samples: Mapping[Target, Sample]) -> Iterable[list[Target]]:

@@ -138,14 +138,14 @@ def p_value(p: float | None) -> str:
     return "-" if p is None else "<.001" if p < 0.001 else f"{p:.3f}"
 
 
-def _notes(comparison: Comparison) -> list[str]:
+def _notes(comparison: Comparison, marks: tuple[str, str, str] = ("+", "-", "!")) -> list[str]:
     queries = f"{comparison.dataset} ({comparison.split}), baseline {comparison.baseline}"
     if len(comparison.names) < 2:
         return [queries]
     corrected = "over all systems" if comparison.test == "tukey" else f"corrected: {comparison.correction}"
     return [
         f"{queries}; {_test(comparison)}, {corrected}",
-        f"+ better, - worse, ! different than the baseline with corrected p <= {comparison.alpha:g}",
+        f"{marks[0]} better, {marks[1]} worse, {marks[2]} different than the baseline with corrected p <= {comparison.alpha:g}",
         "95% intervals: bootstrap over question groups; effect: mean difference over its standard deviation",
     ]
 
@@ -189,9 +189,7 @@ def _markdown(comparison: Comparison) -> str:
         marks = {"": "", "+": " ▲", "-": " ▼", "!": " ◆"}
         lines += ["| " + " | ".join(_cell(text) + marks[mark] for text, mark in row) + " |" for row in table.body]
         lines.append("")
-    notes = [
-        note.replace("+ better, - worse, ! different", "▲ better, ▼ worse, ◆ different") for note in _notes(comparison)
-    ]
+    notes = _notes(comparison, ("▲", "▼", "◆"))
     return "\n".join([*lines, *(f"{_cell(note)}  " for note in notes[:-1]), _cell(notes[-1])]) + "\n"
 
 
@@ -210,7 +208,9 @@ def _latex(comparison: Comparison) -> str:
         lines.append("\\midrule")
         lines += [" & ".join(_tex(text) + marks[mark] for text, mark in row) + " \\\\" for row in table.body]
         lines += ["\\bottomrule", "\\end{tabular}", ""]
-    return "\n".join([*lines, *(f"% {note}" for note in _notes(comparison))]) + "\n"
+    return (
+        "\n".join([*lines, *(f"% {note}" for note in _notes(comparison, ("triangle up:", "down:", "unequal:")))]) + "\n"
+    )
 
 
 _TEX = {
