@@ -124,7 +124,9 @@ def build_leaderboard(
         DatasetError: an unknown data set. SettingError: a language that nothing is known of.
         ResultsError: results of another data set, or of several splits; or there is nothing to show.
     """
-    _check_dataset(dataset)
+    # results may be of a data set whose package is not installed here
+    if all(each.dataset != dataset for each in results):
+        _check_dataset(dataset)
     split = _split_of(dataset, results, split)
     entries = [
         entry

@@ -114,3 +114,9 @@ def test_what_does_not_belong_together_is_refused() -> None:
         )
     with pytest.raises(ResultsError, match=r"no scores of sample \(test\) are published"):
         build_leaderboard("sample")
+
+
+def test_results_of_a_data_set_that_is_not_installed() -> None:
+    """They can be looked at without the package that loads their texts."""
+    board = build_leaderboard("elsewhere", [made_results("x", {"de": 0.5}, dataset="elsewhere", split="eval")])
+    assert (board.dataset, board.split, [system.name for system in board.systems]) == ("elsewhere", "eval", ["x"])

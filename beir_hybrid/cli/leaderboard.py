@@ -58,6 +58,8 @@ def run(args: argparse.Namespace) -> int:
         args.parser.error("--check needs a results folder")
     if args.check and args.format in ("html", "latex"):
         args.parser.error("--check prints as table, markdown, csv or json")
+    if args.format == "html" and (args.languages or args.per_language):
+        args.parser.error("--languages and --per-language are of the tables; the page has every language")
     if (args.format == "html" or args.figures) and not args.results:
         args.parser.error("the page and its figures need at least one results folder")
     results = [read_results_file(path) if path.is_file() else read_results(path) for path in args.results]

@@ -98,6 +98,8 @@ def test_check_against_a_file(command: Any) -> None:
         (["xquad-r", "--languages", "xx"], 1, "unknown language 'xx'"),
         (["xquad-r", "--check"], 2, "--check needs a results folder"),
         (["xquad-r", LANGUAGE, "--expect", LANGUAGE], 2, "--expect needs --check"),
+        (["xquad-r", LANGUAGE, "--format", "html", "--languages", "de"], 2, "the page has every language"),
+        (["xquad-r", LANGUAGE, "--format", "latex", "--check"], 2, "--check prints as table, markdown, csv or json"),
     ],
 )
 def test_bad_input(command: Any, arguments: list[Any], status: int, part: str) -> None:
