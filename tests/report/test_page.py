@@ -201,3 +201,31 @@ def test_what_found_nothing_says_so() -> None:
     assert [rank_text(query, "de", "de", system) for system in range(3)] == ["3", "> 5", "nothing"]
     assert rank_text(query, "own", "de", 0) == "3"
     assert rank_text(query, "en", "de", 0) == "–"
+
+
+CONTRAST = """(() => {
+  const context = Object.assign(document.createElement('canvas'), {width: 1, height: 1}).getContext('2d');
+  const light = (colour) => {
+    context.fillStyle = colour; context.fillRect(0, 0, 1, 1);
+    const parts = [...context.getImageData(0, 0, 1, 1).data].slice(0, 3).map((part) => part / 255);
+    const linear = parts.map((x) => (x <= 0.04045 ? x / 12.92 : ((x + 0.055) / 1.055) ** 2.4));
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2];
+  };
+  const cell = document.querySelector('.heat td.more');
+  let worst = 99;
+  for (const kind of ['more', 'less']) for (let step = 0; step <= 100; step += 1) {
+    const strong = step > 76 ? ' strong' : step > 66 ? ' middle' : '';
+    cell.className = kind + strong; cell.style.setProperty('--v', step / 100);
+    const style = getComputedStyle(cell);
+    const [one, two] = [light(style.backgroundColor), light(style.color)];
+    worst = Math.min(worst, (Math.max(one, two) + 0.05) / (Math.min(one, two) + 0.05));
+  }
+  return worst;
+})()"""
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_numbers_can_be_read_on_every_colour(chromium: Browser, page: Path, dark: bool) -> None:
+    """The contrast of a heat map's numbers is at least 4.5 on every shade (WCAG AA)."""
+    chromium.open(page, dark=dark)
+    assert chromium.run(CONTRAST) >= 4.5

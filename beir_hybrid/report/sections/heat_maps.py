@@ -85,7 +85,8 @@ def _cell(value: float | None, largest: float, signed: bool) -> Html:
     if value is None:
         return h("td", "–")
     strength = min(1.0, abs(value) / largest)
-    kind = ("less" if value < 0 else "more") + (" strong" if strength > 0.72 else "")
+    # where the text changes its colour to stay readable: later on a light page than on a dark one
+    kind = ("less" if value < 0 else "more") + (" strong" if strength > 0.76 else " middle" if strength > 0.66 else "")
     text = _fixed(abs(value), 2).replace("0.", ".", 1) if abs(value) < 0.995 else "1"
     sign = ("−" if value < 0 else "+") if signed and text != ".00" else ""
     title = ("-" if value < 0 else "+" if signed else "") + _fixed(abs(value), 4)

@@ -56,7 +56,7 @@
     const text = Math.abs(value) < 0.995 ? Math.abs(value).toFixed(2).replace("0.", ".") : "1";
     const sign = signed && text !== ".00" ? (value < 0 ? "−" : "+") : "";
     cell.textContent = sign + text;
-    cell.className = (value < 0 ? "less" : "more") + (strength > 0.72 ? " strong" : "");
+    cell.className = (value < 0 ? "less" : "more") + (strength > 0.76 ? " strong" : strength > 0.66 ? " middle" : "");
     cell.style.setProperty("--v", strength.toFixed(3));
     cell.title = (value < 0 ? "-" : signed ? "+" : "") + Math.abs(value).toFixed(4);
   };
