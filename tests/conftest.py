@@ -11,6 +11,9 @@ import pytest
 
 from beir_hybrid.locations import CACHE_VARIABLE, DATA_VARIABLE
 
+# toy tests of ranx run without compiling it; this stands before anything imports numba
+os.environ.setdefault("NUMBA_DISABLE_JIT", "1")
+
 
 @pytest.fixture(scope="session", autouse=True)
 def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:

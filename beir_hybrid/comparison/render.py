@@ -145,7 +145,8 @@ def _notes(comparison: Comparison, marks: tuple[str, str, str] = ("+", "-", "!")
     corrected = "over all systems" if comparison.test == "tukey" else f"corrected: {comparison.correction}"
     return [
         f"{queries}; {_test(comparison)}, {corrected}",
-        f"{marks[0]} better, {marks[1]} worse, {marks[2]} different than the baseline with corrected p <= {comparison.alpha:g}",
+        f"{marks[0]} better, {marks[1]} worse, {marks[2]} different than the baseline "
+        f"with corrected p <= {comparison.alpha:g}",
         "95% intervals: bootstrap over question groups; effect: mean difference over its standard deviation",
     ]
 

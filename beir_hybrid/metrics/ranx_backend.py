@@ -149,7 +149,8 @@ def fuse_hits(runs: Sequence[Hits], method: str, norm: str, params: Mapping[str,
     Args:
         runs: one ranking a system, of the same queries and corpus.
         method: of `METHODS`.
-        norm: of `NORMS`.
+        norm: of `NORMS`. ranx's ``min-max`` makes 0 of all scores of a query where they are equal, of a single
+            passage's too.
         params: the method's parameters, such as ``{"weights": [0.5, 0.5]}`` or ``{"k": 60}``.
     """
     n = len(runs[0])
