@@ -14,7 +14,8 @@ from beir_hybrid.results import Results
 
 def section(contents: Contents) -> Html:
     commands = [
-        evaluate_command(each) or f"# {each.name}: made from Python, see its retriever" for each in contents.results
+        evaluate_command(each) or f"# {each.name}: no evaluate command makes it, see its retriever below"
+        for each in contents.results
     ]
     commands.append(compare_command(contents.folders, contents.comparison))
     comparison = contents.comparison
