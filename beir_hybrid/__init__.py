@@ -10,6 +10,8 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from beir_hybrid.comparison import Comparison as Comparison
+    from beir_hybrid.comparison import compare as compare
     from beir_hybrid.datasets import list_datasets as list_datasets
     from beir_hybrid.datasets import load_dataset as load_dataset
     from beir_hybrid.datasets.dataset import Dataset as Dataset
@@ -32,6 +34,7 @@ _HOMES = {
     "BeirHybridError": "beir_hybrid.errors",
     "BeirSearchRetriever": "beir_hybrid.retrieval.beir_search",
     "Dataset": "beir_hybrid.datasets.dataset",
+    "Comparison": "beir_hybrid.comparison",
     "DenseRetriever": "beir_hybrid.retrieval.dense",
     "Passages": "beir_hybrid.types",
     "Queries": "beir_hybrid.types",
@@ -40,6 +43,7 @@ _HOMES = {
     "Retriever": "beir_hybrid.retrieval.base",
     "RunFileRetriever": "beir_hybrid.retrieval.run_files",
     "Task": "beir_hybrid.settings",
+    "compare": "beir_hybrid.comparison",
     "evaluate": "beir_hybrid.evaluation",
     "list_datasets": "beir_hybrid.datasets",
     "load_dataset": "beir_hybrid.datasets",

@@ -35,6 +35,10 @@ class ResultsError(BeirHybridError):
     """A results folder cannot be read, or holds results of other inputs."""
 
 
+class ComparisonError(BeirHybridError):
+    """A comparison or fusion is asked for in a way that is unknown or makes no sense."""
+
+
 class JavaError(BeirHybridError):
     """No Java virtual machine that Lucene can run on."""
 

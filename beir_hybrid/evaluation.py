@@ -22,7 +22,17 @@ from beir_hybrid.retrieval import as_retriever
 from beir_hybrid.retrieval.base import Ranking, Retriever
 from beir_hybrid.settings import Task
 
-_PACKAGES = ("beir-hybrid", "numpy", "beir", "sentence-transformers", "transformers", "torch", "pyserini", "pythainlp")
+_PACKAGES = (
+    "beir-hybrid",
+    "numpy",
+    "beir",
+    "sentence-transformers",
+    "transformers",
+    "torch",
+    "pyserini",
+    "pythainlp",
+    "ranx",
+)
 # means over the queries that have a value; every other metric is undefined as soon as one query's is
 _OVER_DEFINED = ("same_language_",)
 

@@ -138,21 +138,9 @@ class ResultFolder:
         for task in tasks:
             path = self.path / "trec" / f"{task.name.replace(':', '.')}.trec"
             if not path.exists():
-                hits = self._hits_of(task) if self.has(task) else self._kept_hits_of(task)
+                hits = self._hits_of(task) if self.has(task) else read_hits(self.path, task)
                 with written_whole(path) as part:
                     write_trec(part, task, hits, name)
-
-    def _kept_hits_of(self, task: Task) -> Hits:
-        """The hits of a task from ``runs.parquet``."""
-        import pyarrow.parquet as pq
-
-        chosen = [(name, "==", value) for name, value in zip(_KEYS, task.key, strict=True)]
-        table = pq.read_table((self.path or Path()) / RUNS_FILE, filters=chosen)
-        row_of = {query: row for row, query in enumerate(task.query_ids)}
-        column_of = {passage: column for column, passage in enumerate(task.passage_ids)}
-        rows = [row_of[query] for query in table["query_id"].to_pylist()]
-        columns = [column_of[passage] for passage in table["passage_id"].to_pylist()]
-        return Hits.sorted(len(row_of), rows, columns, table["score"].to_numpy())
 
     def _write_per_query(self, path: Path, tasks: Sequence[Task]) -> None:
         import pyarrow as pa
@@ -217,6 +205,52 @@ def _alone(path: Path) -> Iterator[None]:
 
 
 _KEYS = ("setting", "query_language", "corpus_language")
+
+
+def read_hits(folder: Path, task: Task) -> Hits:
+    """The ranking of a task that is kept in a folder's ``runs.parquet``.
+
+    Raises:
+        ResultsError: there is no such file, or it names queries or passages the task does not have.
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+    import pyarrow.parquet as pq
+
+    path = folder / RUNS_FILE
+    try:
+        with pq.ParquetFile(path) as file:
+            parts = [at for at in range(file.num_row_groups) if _may_hold(file.metadata.row_group(at), task)]
+            table = file.read_row_groups(parts, columns=[*_KEYS, "query_id", "passage_id", "score"])
+        for name, value in zip(_KEYS, task.key, strict=True):
+            table = table.filter(pc.equal(table[name], value))
+    except FileNotFoundError as error:
+        raise ResultsError(f"{path} does not exist; evaluate again") from error
+    except (pa.ArrowException, OSError) as error:
+        raise ResultsError(f"{path}: cannot be read ({error}); evaluate again") from error
+    places = []
+    for name, ids in (("query_id", task.query_ids), ("passage_id", task.passage_ids)):
+        column = table[name].combine_chunks().dictionary_encode()
+        column = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+        place_of = {key: place for place, key in enumerate(ids)}
+        known = np.array([place_of.get(key, -1) for key in column.dictionary.to_pylist()], dtype=np.int64)
+        used = column.indices.to_numpy()
+        found = known[used] if len(used) else used.astype(np.int64)
+        if len(found) and found.min() < 0:
+            key = column.dictionary[int(used[int(np.argmin(found))])].as_py()
+            raise ResultsError(f"{path}: {name} {key!r} is not in {task.name} of {task.dataset} {task.split}")
+        places.append(found)
+    return Hits.sorted(len(task.query_ids), places[0], places[1], table["score"].to_numpy())
+
+
+def _may_hold(part: Any, task: Task) -> bool:
+    """Whether a row group can hold rows of a task, by its statistics: each task is written as groups of its own."""
+    columns = {part.column(at).path_in_schema: part.column(at) for at in range(part.num_columns)}
+    for name, value in zip(_KEYS, task.key, strict=True):
+        statistics = columns[name].statistics
+        if statistics is not None and statistics.has_min_max and not statistics.min <= value <= statistics.max:
+            return False
+    return True
 
 
 def _constant(value: str, n: int) -> Any:

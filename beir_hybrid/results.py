@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +53,11 @@ class Results:
     versions: Mapping[str, str] = field(default_factory=dict)
     seconds: float = 0.0
     folder: Path | None = None
+
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """The languages of the pool."""
+        return tuple(self.inputs.get("languages") or sorted({score.query_language for score in self.scores}))
 
     @property
     def summary(self) -> dict[str, dict[str, float | None]]:
@@ -111,6 +116,16 @@ class Results:
             "seconds": round(self.seconds, 3),
         }
 
+    def to_pandas(self) -> Any:
+        """The scores as a pandas DataFrame, a row a task and metric.
+
+        Raises:
+            MissingExtraError: pandas is not installed.
+        """
+        from beir_hybrid.interop import data_frame
+
+        return data_frame([vars(score) for score in self.scores], [each.name for each in fields(Score)])
+
     def write(self, folder: Path) -> None:
         write_json(folder / RESULTS_FILE, self.to_json())
 
@@ -128,7 +143,19 @@ def read_results(folder: Path | str) -> Results:
     Raises:
         ResultsError: there are none, they are damaged, or of a schema this version does not know.
     """
-    path = Path(folder) / RESULTS_FILE
+    return _read(Path(folder) / RESULTS_FILE, Path(folder))
+
+
+def read_results_file(path: Path | str) -> Results:
+    """The results of a ``results.json`` that stands alone, under whatever name; they have no folder.
+
+    Raises:
+        ResultsError: as `read_results`.
+    """
+    return _read(Path(path), None)
+
+
+def _read(path: Path, folder: Path | None) -> Results:
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
     except (FileNotFoundError, NotADirectoryError) as error:
@@ -151,7 +178,7 @@ def read_results(folder: Path | str) -> Results:
             inputs=record.get("inputs", {}),
             versions=record.get("versions", {}),
             seconds=record.get("seconds", 0.0),
-            folder=Path(folder),
+            folder=folder,
         )
     except (KeyError, TypeError) as error:
         raise ResultsError(f"{path} lacks or misnames a field ({error}); evaluate again") from error

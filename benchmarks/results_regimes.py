@@ -25,8 +25,9 @@ SETTINGS: dict[str, Any] = {
     "from_scratch": "static",
     "languages": LANGUAGES,
     "batch_size": 256,
-    "steps": 1500,
-    "evaluate_every": 500,
+    "steps": 800,
+    "width": 256,
+    "evaluate_every": 400,
     "patience": 0,
     "best": "loss",
 }

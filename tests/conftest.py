@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from beir_hybrid.locations import CACHE_VARIABLE, DATA_VARIABLE
+
+# toy tests of ranx run without compiling it; this stands before anything imports numba
+os.environ.setdefault("NUMBA_DISABLE_JIT", "1")
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -37,3 +41,59 @@ def no_data(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     monkeypatch.delenv(DATA_VARIABLE, raising=False)
     monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path / "cache"))
     return tmp_path / "cache"
+
+
+TaskValues = Mapping[str, Mapping[str, Sequence[float | None]]]
+MakeFolder = Callable[..., Path]
+
+
+@pytest.fixture
+def make_folder(tmp_path: Path) -> MakeFolder:
+    """Writes a result folder by hand: ``make_folder("a", {"mono:de": {"map": [1.0, 0.5]}})``.
+
+    Query ids are ``{language}-q0``, ``-q1``, ... (or those given), their groups ``g0``, ``g1``, ...; tasks are named
+    as settings are. ``shuffle`` writes the rows in another order.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    from beir_hybrid.results import Results, Score, mean_or_none
+
+    def make(
+        folder: str, tasks: TaskValues, *, name: str | None = None, queries: Sequence[int] | None = None,
+        shuffle: bool = False, dataset: str = "toy", split: str = "test", overall: Mapping[str, float] | None = None,
+        inputs: Mapping[str, Any] | None = None,
+    ) -> Path:  # fmt: skip
+        rows, scores = [], []
+        for task, metrics in tasks.items():
+            setting, _, languages = task.partition(":")
+            query_language, _, corpus = languages.partition("-")
+            corpus = "all" if setting == "multi" else corpus or query_language
+            n = len(next(iter(metrics.values())))
+            for at, number in enumerate(queries or range(n)):
+                row = {"setting": setting, "query_language": query_language, "corpus_language": corpus}
+                row |= {"query_id": f"{query_language}-q{number}", "group": f"g{number}", "retrieved": 10}
+                rows.append(row | {metric: values[at] for metric, values in metrics.items()})
+            key = (setting, query_language, corpus)
+            scores += [Score(*key, metric, mean_or_none(values), n) for metric, values in metrics.items()]
+            scores += [Score(*key, metric, value, n) for metric, value in (overall or {}).items()]
+        if shuffle:
+            rows.reverse()
+        names = list(dict.fromkeys(key for row in rows for key in row))
+        columns = {key: [row.get(key) for row in rows] for key in names}
+        types = {"retrieved": pa.int64()} | dict.fromkeys(names[:5], pa.string())
+        path = tmp_path / folder
+        record = Results(
+            name or folder,
+            dataset,
+            split,
+            {"type": "toy"},
+            scores,
+            inputs={"languages": ["de", "en"], **(inputs or {})},
+        )
+        record.write(path)
+        arrays = {key: pa.array(values, types.get(key, pa.float64())) for key, values in columns.items()}
+        pq.write_table(pa.table(arrays), path / "per_query.parquet")
+        return path
+
+    return make

@@ -46,6 +46,13 @@ def test_the_wheel_holds_both_packages_and_their_data(wheel: Path) -> None:
         "beir_hybrid/datasets/miracl_files.tsv",
         "beir_hybrid/datasets/sample_data/test.jsonl",
         "beir_hybrid/datasets/sample_data/train.jsonl",
+        "beir_hybrid/published/expected.json",
+        "beir_hybrid/published/languages.csv",
+        "beir_hybrid/published/scores.csv",
+        "beir_hybrid/published/sources.json",
+        "beir_hybrid/report/templates/page.html",
+        "beir_hybrid/report/templates/script.js",
+        "beir_hybrid/report/templates/style.css",
         "st_hybrid_batch/__init__.py",
         "st_hybrid_batch/py.typed",
     } <= names

@@ -13,7 +13,7 @@ from beir_hybrid.errors import BeirHybridError
 def build_parser() -> argparse.ArgumentParser:
     """The whole command line; commands import what they need when they run."""
     from beir_hybrid import __version__
-    from beir_hybrid.cli import data, doctor, evaluate, train
+    from beir_hybrid.cli import compare, data, doctor, evaluate, fuse, leaderboard, train
 
     parser = argparse.ArgumentParser(
         prog="beir-hybrid",
@@ -22,7 +22,10 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"beir-hybrid {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     evaluate.add_command(commands)
+    compare.add_command(commands)
+    fuse.add_command(commands)
     data.add_commands(commands)
+    leaderboard.add_command(commands)
     train.add_command(commands)
     doctor.add_command(commands)
     return parser

@@ -31,6 +31,7 @@ def add_commands(commands: Any) -> None:
     export.add_argument(
         "--setting", required=True, metavar="S", help="mono:de, cross:de-en (query language first) or multi:de"
     )
+    export.add_argument("--trec", action="store_true", help="also write qrels/SPLIT.trec, in TREC's format")
     add_dataset_options(export)
     export.set_defaults(run=run_export)
 
@@ -109,6 +110,7 @@ def run_fetch(args: argparse.Namespace) -> int:
 
 def run_export(args: argparse.Namespace) -> int:
     from beir_hybrid.datasets import get_source, load_dataset
+    from beir_hybrid.interop import write_trec_qrels
     from beir_hybrid.settings import parse_task_name
 
     # only the languages the setting needs: a German folder asks for no Thai file
@@ -118,7 +120,10 @@ def run_export(args: argparse.Namespace) -> int:
         languages = [query, passage] if passage else [query]
     dataset = load_dataset(args.dataset, args.data_dir, languages, args.split)
     task = dataset.task(args.setting)
-    sys.stdout.write(f"{task.export(args.folder)}\n")
+    folder = task.export(args.folder)
+    if args.trec:
+        write_trec_qrels(folder / "qrels" / f"{task.split}.trec", task)
+    sys.stdout.write(f"{folder}\n")
     sys.stderr.write(
         f"{task.name} of {dataset.name}: {task.n_passages:,} passages, {len(task.rows):,} queries, "
         f"{len(task.judged):,} judgments. Licence: {dataset.licence.name} {dataset.licence.note}\n"

@@ -23,7 +23,17 @@ BIAS_METRICS = (
     f"same_language_share@{SHARE_CUTOFF}",
     f"same_language_lift@{SHARE_CUTOFF}",
 )
-LOWER_IS_BETTER = frozenset({"rank_distance", "rank_distance_bound", "rank_distance_excess", "worst_rank"})
+LOWER_IS_BETTER = frozenset(
+    {"rank_distance", "rank_distance_bound", "rank_distance_excess", "worst_rank", "epsilon_squared"}
+)
+_NEITHER = ("rank_distance_floor", "same_language_share", "same_language_lift")
+
+
+def direction(metric: str) -> int:
+    """1: higher is better; -1: lower is; 0: neither (a fact of the data, or a share that can be too small as well)."""
+    if metric.startswith(_NEITHER):
+        return 0
+    return -1 if metric in LOWER_IS_BETTER else 1
 
 
 def language_bias(ranking: Ranking, cutoff: int = SHARE_CUTOFF) -> dict[str, ScoreArray]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -40,8 +40,8 @@ def as_retriever(given: Any) -> Retriever:
     """What a user may hand to `evaluate` as a retriever.
 
     A retriever itself; a sentence-transformers model, its name or path, or a function from texts to vectors
-    (dense); the path of a run file (any file; see `read_run` for its forms); ``"bm25"``; an object with BEIR's
-    ``search`` method.
+    (dense); the path of a run file (any file; see `read_run` for its forms); BEIR's results or a ``ranx.Run``;
+    ``"bm25"``; an object with BEIR's ``search`` method.
 
     Raises:
         RetrieverError: none of these.
@@ -59,6 +59,15 @@ def as_retriever(given: Any) -> Retriever:
         if Path(given).is_file() or (name.endswith(_RUN_ENDINGS) and not Path(given).is_dir()):
             return build_retriever("run", given)
         return build_retriever("dense", given)
+    if isinstance(given, Mapping):
+        from beir_hybrid.retrieval.run_files import ResultsRetriever
+
+        return ResultsRetriever(given)
+    if type(given).__module__.startswith("ranx."):
+        from beir_hybrid.metrics.ranx_backend import from_run
+        from beir_hybrid.retrieval.run_files import ResultsRetriever
+
+        return ResultsRetriever(from_run(given), name=given.name or "run")
     if hasattr(given, "encode") and not hasattr(given, "search"):
         return build_retriever("dense", given)
     if callable(getattr(given, "search", None)):

@@ -11,9 +11,9 @@ import numpy as np
 from beir_hybrid.datasets import get_source, list_datasets
 from beir_hybrid.datasets.dataset import Dataset
 from beir_hybrid.errors import RunError
-from beir_hybrid.files import sha256_of
+from beir_hybrid.files import fingerprint, sha256_of
 from beir_hybrid.retrieval.base import Ranking
-from beir_hybrid.retrieval.run_table import Coded, RunTable, TaskKey, read_run
+from beir_hybrid.retrieval.run_table import Coded, RunTable, TaskKey, read_run, table_of
 from beir_hybrid.settings import Task
 from beir_hybrid.types import Hits, IntArray
 
@@ -35,9 +35,12 @@ class RunFileRetriever:
     """
 
     def __init__(self, path: Path | str, *, name: str | None = None) -> None:
-        self._table = read_run(path)
-        self._path = Path(path)
-        self.name = name or Path(self._path.name.removesuffix(".gz")).stem
+        self._begin(read_run(path), name or Path(Path(path).name.removesuffix(".gz")).stem)
+
+    def _begin(self, table: RunTable, name: str) -> None:
+        self._table = table
+        self._path = table.path
+        self.name = name
         self._languages: tuple[str, ...] = ()
         self._rows: dict[tuple[TaskKey, int], IntArray] = {}
         self._query: IntArray | None = None
@@ -177,4 +180,17 @@ def _of_loaded_languages(table: RunTable, dataset: Dataset) -> RunTable:
     return table.take(np.flatnonzero(keep))
 
 
-__all__ = ["RunFileRetriever", "RunTable", "read_run"]
+class ResultsRetriever(RunFileRetriever):
+    """BEIR's results ``{query: {passage: score}}`` in memory as a retriever; ids as in `RunFileRetriever`."""
+
+    def __init__(self, results: Mapping[str, Mapping[str, float]], *, name: str = "run") -> None:
+        self._begin(table_of(results), name)
+
+    def describe(self) -> dict[str, Any]:
+        table = self._table
+        parts = zip(table.queries, table.passages, map(repr, table.scores.tolist()), strict=True)
+        content = fingerprint(*(part for row in parts for part in row))
+        return {"type": "run", "fingerprint": content, "rows": len(table.scores)}
+
+
+__all__ = ["ResultsRetriever", "RunFileRetriever", "RunTable", "read_run", "table_of"]

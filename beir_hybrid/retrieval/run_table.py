@@ -6,7 +6,7 @@ import gzip
 import json
 import zlib
 from array import array
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -154,6 +154,28 @@ def _read_json(path: Path, file: IO[str]) -> RunTable:
             passages.add(passage)
             scores.append(float(score))
     return RunTable(path, queries.column(), passages.column(), np.frombuffer(scores, dtype=np.float64))
+
+
+def table_of(results: Mapping[str, Mapping[str, float]]) -> RunTable:
+    """BEIR's results ``{query: {passage: score}}`` in columns.
+
+    Raises:
+        RunError: there is no ranking in them, or a score is no finite number.
+    """
+    queries, passages = _Coder(), _Coder()
+    for query, ranked in results.items():
+        for passage in ranked:
+            queries.add(query)
+            passages.add(passage)
+    scores = np.array([score for ranked in results.values() for score in ranked.values()], dtype=np.float64)
+    if not len(scores):
+        raise RunError("the run holds no ranking; a query without results may be left out, but not all of them")
+    table = RunTable(Path("run in memory"), queries.column(), passages.column(), scores)
+    bad = np.flatnonzero(~np.isfinite(scores))
+    if len(bad):
+        row = int(bad[0])
+        raise RunError(f"query {table.queries[row]!r}: score of passage {table.passages[row]!r} is {scores[row]}")
+    return table
 
 
 _COLUMNS = (("query_id", "q_id", "qid"), ("passage_id", "doc_id", "docid"), ("score",))

@@ -27,7 +27,9 @@ def refused(done: Any, status: int, *parts: str) -> None:
         assert part in done.err
 
 
-@pytest.mark.parametrize("arguments", [[], ["evaluate"], ["datasets"], ["fetch"], ["export"], ["doctor"]])
+@pytest.mark.parametrize(
+    "arguments", [[], ["evaluate"], ["datasets"], ["fetch"], ["export"], ["doctor"], ["leaderboard"]]
+)
 def test_every_command_explains_itself(command: Any, arguments: list[str]) -> None:
     """--help of the program and of each command goes to stdout and succeeds."""
     done = command(*arguments, "--help")

@@ -8,7 +8,14 @@ import numpy as np
 import pytest
 
 from beir_hybrid.datasets.dataset import Dataset
-from beir_hybrid.metrics.bias import BIAS_METRICS, LOWER_IS_BETTER, language_bias, peer, reciprocal_ranks_by_language
+from beir_hybrid.metrics.bias import (
+    BIAS_METRICS,
+    LOWER_IS_BETTER,
+    direction,
+    language_bias,
+    peer,
+    reciprocal_ranks_by_language,
+)
 from beir_hybrid.retrieval.base import Ranking
 from beir_hybrid.types import Hits, Passages, Queries
 
@@ -50,7 +57,14 @@ def test_rank_distance_of_a_whole_ranking() -> None:
     assert found["rank_distance_excess"] == [2, 0]
     assert found["worst_rank"] == [4, 3]
     assert tuple(found) == BIAS_METRICS
-    assert set(BIAS_METRICS) > LOWER_IS_BETTER
+    assert {*BIAS_METRICS, "peer", "epsilon_squared"} > LOWER_IS_BETTER
+
+
+def test_every_metric_has_a_direction() -> None:
+    """Distances shrink as a system gets better, rankings improve upwards, a share can be too large and too small."""
+    directions = [("map", 1), ("peer", 1), ("rank_distance", -1), ("epsilon_squared", -1), ("worst_rank", -1)]
+    directions += [("same_language_share@10", 0), ("same_language_lift@10", 0), ("rank_distance_floor", 0)]
+    assert [(metric, direction(metric)) for metric, _ in directions] == directions
 
 
 def test_a_truncated_ranking_has_a_bound_and_no_distance() -> None:

@@ -1,0 +1,175 @@
+"""``beir-hybrid leaderboard``: our results and the published numbers side by side, and whether ours reproduce."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from beir_hybrid.check import Check
+    from beir_hybrid.leaderboard import Leaderboard
+    from beir_hybrid.report.tables import Table
+    from beir_hybrid.results import Results
+
+FORMATS = ("table", "markdown", "latex", "csv", "json", "html")
+
+
+def add_command(commands: Any) -> None:
+    parser = commands.add_parser(
+        "leaderboard",
+        help="results beside the published numbers, and whether they reproduce",
+        description="Our results and the published numbers of a data set, in one table for each setting. Published "
+        "numbers are marked; they were not measured here and are never tested for significance.",
+    )
+    parser.add_argument("dataset", metavar="DATASET")
+    parser.add_argument(
+        "results", nargs="*", type=Path, metavar="DIR", help="folders that evaluate has filled (or a results.json)"
+    )
+    parser.add_argument(
+        "--format", choices=FORMATS, default="table",
+        help="csv and json hold every number unrounded; html is a page with figures (default: table)",
+    )  # fmt: skip
+    parser.add_argument("--out", type=Path, metavar="FILE", help="write there instead of to stdout")
+    parser.add_argument("--languages", metavar="L,L", help="only these query languages; means are then over them")
+    parser.add_argument("--per-language", action="store_true", help="also a table of each metric by query language")
+    parser.add_argument("--split", metavar="NAME", help="default: that of the results, else the data set's first")
+    parser.add_argument("--data-dir", type=Path, metavar="DIR", help="html: where the texts of the data set are")
+    parser.add_argument("--figures", type=Path, metavar="DIR", help="also write the page's figures as PNG and SVG")
+    parser.add_argument(
+        "--check", action="store_true",
+        help="compare each DIR with the scores expected of its retriever: expected, got, OK or FAIL; exit 1 on FAIL",
+    )  # fmt: skip
+    parser.add_argument(
+        "--expect", type=Path, metavar="FILE",
+        help="--check against this expectation, or the results.json of another run, instead of the registered one",
+    )  # fmt: skip
+    parser.set_defaults(run=run, parser=parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    from beir_hybrid.results import read_results, read_results_file
+
+    if args.expect and not args.check:
+        args.parser.error("--expect needs --check")
+    if args.check and not args.results:
+        args.parser.error("--check needs a results folder")
+    if args.check and args.format in ("html", "latex"):
+        args.parser.error("--check prints as table, markdown, csv or json")
+    if args.format == "html" and (args.languages or args.per_language):
+        args.parser.error("--languages and --per-language are of the tables; the page has every language")
+    if (args.format == "html" or args.figures) and not args.results:
+        args.parser.error("the page and its figures need at least one results folder")
+    results = [read_results_file(path) if path.is_file() else read_results(path) for path in args.results]
+    if args.check:
+        return _check(args, results)
+    from beir_hybrid.leaderboard import build_leaderboard
+
+    board = build_leaderboard(args.dataset, results, languages=args.languages, split=args.split)
+    if args.format != "html" and not args.figures:
+        _put(args, _board(args, board))
+        return 0
+    from beir_hybrid.comparison import compare
+
+    comparison = compare(args.results)
+    if args.format == "html":
+        from beir_hybrid.report.page import render_page
+
+        _put(args, render_page(args.results, comparison, data_dir=args.data_dir))
+    else:
+        _put(args, _board(args, board))
+    if args.figures:
+        from beir_hybrid.report.figures import write_figures
+
+        for path in write_figures(args.results, comparison, args.figures):
+            sys.stderr.write(f"figure: {path}\n")
+    return 0
+
+
+def _put(args: argparse.Namespace, text: str) -> None:
+    from beir_hybrid.files import written_whole
+
+    if args.out is None:
+        sys.stdout.write(text.rstrip("\n") + "\n")
+        return
+    with written_whole(args.out) as part:
+        part.write_text(text.rstrip("\n") + "\n", encoding="utf-8", newline="\n")
+    sys.stderr.write(f"written: {args.out}\n")
+
+
+def _board(args: argparse.Namespace, board: Leaderboard) -> str:
+    from beir_hybrid.report.leaderboard_tables import language_tables, mean_tables, records
+    from beir_hybrid.report.tables import as_csv
+
+    if args.format == "json":
+        record = {"dataset": board.dataset, "split": board.split, "notes": board.notes, "rows": records(board)}
+        return json.dumps(record, ensure_ascii=False, indent=1)
+    if args.format == "csv":
+        return as_csv(records(board))
+    tables = [*mean_tables(board), *(language_tables(board) if args.per_language else ())]
+    return _rendered(args.format, tables, board.notes)
+
+
+def _rendered(form: str, tables: list[Table], notes: Any) -> str:
+    from beir_hybrid.report.tables import as_latex, as_markdown, as_text
+
+    if form == "latex":
+        return as_latex(tables) + "\n\n" + "\n".join(f"% {note}" for note in notes)
+    if form == "markdown":
+        return as_markdown(tables) + "\n\n" + "\n".join(f"- {note}" for note in notes)
+    return as_text(tables) + "\n\n" + "\n".join(notes)
+
+
+def _check(args: argparse.Namespace, results: list[Results]) -> int:
+    from beir_hybrid.check import STATUSES, check, find_expectation
+    from beir_hybrid.errors import ResultsError
+    from beir_hybrid.published.expected import read_expectation
+
+    given = read_expectation(args.expect) if args.expect else None
+    for each in results:
+        if each.dataset != args.dataset:
+            raise ResultsError(f"{each.folder or each.name} holds results of {each.dataset}, not of {args.dataset}")
+    checks = [check(each, given or find_expectation(each)) for each in results]
+    _put(args, _checked(args.format, checks))
+    for made in checks:
+        counts = ", ".join(f"{made.count(status)} {status}" for status in STATUSES)
+        sys.stderr.write(f"{made.name}: {counts}\n")
+    return 0 if all(made.ok for made in checks) else 1
+
+
+def _checked(form: str, checks: list[Check]) -> str:
+    from beir_hybrid.report.tables import Table, as_csv
+
+    records = [
+        {
+            "name": each.name, "expectation": each.expectation.name, "source": each.expectation.source,
+            "dataset": each.expectation.dataset, "setting": row.setting, "query_language": row.query_language,
+            "metric": row.metric, "expected": row.expected, "got": row.got, "difference": row.difference,
+            "tolerance": each.expectation.tolerance, "status": row.status,
+        }
+        for each in checks
+        for row in each.rows
+    ]  # fmt: skip
+    if form == "csv":
+        return as_csv(records)
+    if form == "json":
+        return json.dumps({"ok": all(each.ok for each in checks), "rows": records}, ensure_ascii=False, indent=1)
+    tables, notes = [], []
+    for each in checks:
+        wanted = each.expectation
+        rows = [
+            [
+                row.setting, row.query_language, row.metric, f"{row.expected:.4f}",
+                "-" if row.got is None else f"{row.got:.4f}",
+                "-" if row.difference is None else f"{row.difference:+.4f}", row.status,
+            ]
+            for row in each.rows
+        ]  # fmt: skip
+        title = f"{each.name} on {wanted.dataset} ({wanted.split}) against {wanted.name} of {wanted.source or 'a file'}"
+        heads = ["setting", "language", "metric", "expected", "got", "difference", "status"]
+        tables.append(Table(f"{title}, tolerance {wanted.tolerance:g}", heads, rows, text_columns=3))
+        notes += [f"made with: {wanted.command}"] if wanted.command else []
+        notes += [f"note: {wanted.note}"] if wanted.note else []
+    return _rendered(form, tables, list(dict.fromkeys(notes)))

@@ -1,0 +1,157 @@
+"""Random sign flips, resamples and permutations of question groups: seeded, in blocks, the same on any machine.
+
+Every draw is a row of a matrix that is multiplied with the contributions of the groups to a mean, so that one matrix
+product serves every task, system and metric over the same groups. Blocks of draws have a generator of their own and
+their products run on one BLAS thread each: nothing depends on the number of threads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import TypeVar
+
+import numpy as np
+
+from beir_hybrid.processors import processors
+from beir_hybrid.types import IntArray, ScoreArray
+
+EXACT_UNITS = 13
+"""Up to this many groups with a difference (2**13 patterns) sign flips are enumerated, not drawn."""
+_Result = TypeVar("_Result")
+_BLOCK = 500
+_COLUMNS = 1024
+_SIGNS, _RESAMPLES, _PERMUTATIONS = range(3)
+# sums of the same numbers in another order differ by rounding; attainable values differ by far more
+_TOLERANCE = 1e-9
+
+
+def sign_flip_p(parts: ScoreArray, draws: int, seed: int) -> ScoreArray:
+    """Two-sided p values of the paired permutation test, float64 [columns].
+
+    Under the null hypothesis the two systems could be swapped within any group: the sign of its contribution is a
+    coin. p is the share of sign patterns whose absolute sum is at least the observed one: of all patterns where there
+    are few, else (1 + those drawn) / (1 + draws).
+
+    Args:
+        parts: what each group contributes to the mean difference, float64 [groups, columns].
+    """
+    observed = np.abs(parts.sum(axis=0))
+    slack = _TOLERANCE * np.abs(parts).sum(axis=0)
+    found = np.ones(parts.shape[1])
+    nonzero = np.count_nonzero(parts, axis=0)
+    few = nonzero <= EXACT_UNITS
+    for column in np.flatnonzero(few):
+        own = parts[parts[:, column] != 0, column]
+        patterns = 1 - 2 * ((np.arange(2 ** len(own))[:, None] >> np.arange(len(own))) & 1)
+        found[column] = np.mean(np.abs(patterns @ own) >= observed[column] - slack[column])
+    many = np.flatnonzero(~few)
+    if len(many):
+        chosen, least = parts[:, many], (observed - slack)[many]
+
+        def count(block: ScoreArray) -> IntArray:
+            extreme: IntArray = np.zeros(len(many), dtype=np.int64)
+            for begin in range(0, len(many), _COLUMNS):
+                end = begin + _COLUMNS
+                extreme[begin:end] = (np.abs(block @ chosen[:, begin:end]) >= least[begin:end]).sum(axis=0)
+            return extreme
+
+        counts = sum(_over_blocks(_SIGNS, _signs, count, len(parts), draws, seed), np.zeros(len(many), dtype=np.int64))
+        found[many] = (1 + counts) / (1 + draws)
+    return found
+
+
+def bootstrap_quantiles(
+    spread: ScoreArray, quantiles: tuple[float, float], draws: int, seed: int
+) -> tuple[ScoreArray, ScoreArray]:
+    """Percentiles of the sums of ``spread`` [groups, columns] over resamples of the groups, two float64 [columns].
+
+    A resample draws as many groups as there are, with replacement.
+    """
+    low, high = np.zeros(spread.shape[1]), np.zeros(spread.shape[1])
+    for begin in range(0, spread.shape[1], _COLUMNS):
+        chosen = np.ascontiguousarray(spread[:, begin : begin + _COLUMNS])
+
+        def product(block: ScoreArray, chosen: ScoreArray = chosen) -> ScoreArray:
+            result: ScoreArray = block @ chosen
+            return result
+
+        sums = np.concatenate(list(_over_blocks(_RESAMPLES, _resamples, product, len(spread), draws, seed)))
+        low[begin : begin + _COLUMNS], high[begin : begin + _COLUMNS] = np.quantile(sums, quantiles, axis=0)
+    return low, high
+
+
+def range_p(parts: ScoreArray, draws: int, seed: int) -> ScoreArray:
+    """p values of randomised Tukey HSD for every pair of systems, float64 [columns, systems, systems].
+
+    Carterette (2012), "Multiple testing in statistical analysis of systems-based information retrieval experiments",
+    algorithm 1: within every group the systems' scores are permuted; p of a pair is the share of draws whose largest
+    difference between any two means is at least the pair's, (1 + those) / (1 + draws). One test of all pairs: its p
+    values need no further correction.
+
+    Args:
+        parts: what each group contributes to each system's mean, float64 [groups, systems, columns].
+    """
+    groups, systems, columns = parts.shape
+    means = parts.sum(axis=0)
+    observed = np.abs(means[:, None] - means[None])  # (systems, systems, columns)
+    least = observed - _TOLERANCE * np.abs(parts).sum(axis=(0, 1))
+    flat = parts.reshape(groups * systems, columns)
+
+    def count(order: ScoreArray) -> IntArray:
+        n = len(order)
+        # one row of zeros and ones for each draw and place: which system's score stands there in which group
+        chosen = np.zeros((n, systems, groups, systems))
+        draw, group, place = np.ix_(range(n), range(groups), range(systems))
+        chosen[draw, place, group, order.astype(np.int64)] = 1
+        extreme: IntArray = np.zeros((systems, systems, columns), dtype=np.int64)
+        for begin in range(0, columns, _COLUMNS):
+            part = slice(begin, begin + _COLUMNS)
+            drawn = (chosen.reshape(n * systems, -1) @ flat[:, part]).reshape(n, systems, -1)
+            widest = np.sort(drawn.max(axis=1) - drawn.min(axis=1), axis=0)  # (draws, columns)
+            for column in range(widest.shape[1]):
+                place_of = np.searchsorted(widest[:, column], least[..., begin + column], side="left")
+                extreme[..., begin + column] = n - place_of
+        return extreme
+
+    size = max(1, min(_BLOCK, 8_000_000 // (groups * systems * systems)))
+    orders = partial(_orders, systems=systems)
+    blocks = _over_blocks(_PERMUTATIONS, orders, count, groups, draws, seed, size)
+    total: IntArray = sum(blocks, np.zeros((systems, systems, columns), dtype=np.int64))
+    return np.moveaxis((1 + total) / (1 + draws), -1, 0)
+
+
+def _over_blocks(
+    kind: int,
+    draw: Callable[[np.random.Generator, int, int], ScoreArray],
+    use: Callable[[ScoreArray], _Result],
+    units: int,
+    draws: int,
+    seed: int,
+    size: int = _BLOCK,
+) -> Iterator[_Result]:
+    """``use`` of every block of draws, in order."""
+    from threadpoolctl import threadpool_limits
+
+    def work(begin: int) -> _Result:
+        rng = np.random.default_rng([seed, kind, units, begin])
+        return use(draw(rng, min(size, draws - begin), units))
+
+    with threadpool_limits(limits=1, user_api="blas"), ThreadPoolExecutor(processors()) as executor:
+        yield from executor.map(work, range(0, draws, size))
+
+
+def _signs(rng: np.random.Generator, n: int, units: int) -> ScoreArray:
+    coins: ScoreArray = rng.integers(0, 2, size=(n, units), dtype=np.int8).astype(np.float64)
+    return coins * 2 - 1
+
+
+def _resamples(rng: np.random.Generator, n: int, units: int) -> ScoreArray:
+    """How often each unit stands in each resample."""
+    chosen = rng.integers(0, units, size=(n, units)) + np.arange(n)[:, None] * units
+    return np.bincount(chosen.ravel(), minlength=n * units).reshape(n, units).astype(np.float64)
+
+
+def _orders(rng: np.random.Generator, n: int, units: int, systems: int) -> ScoreArray:
+    return np.argsort(rng.random((n, units, systems)), axis=2).astype(np.float64)

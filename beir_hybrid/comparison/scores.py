@@ -1,0 +1,162 @@
+"""The per-query scores of a result folder, in columns, in the order of query ids."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from beir_hybrid.errors import MetricError, ResultsError
+from beir_hybrid.metrics.measures import parse_metric
+from beir_hybrid.results import PER_QUERY_FILE, Results, read_results
+from beir_hybrid.types import SETTINGS, IntArray, ScoreArray
+
+TaskKey: TypeAlias = tuple[str, str, str]
+"""Setting, query language, corpus language."""
+_KEYS = ("setting", "query_language", "corpus_language")
+_FIXED = (*_KEYS, "query_id", "group", "retrieved")
+
+
+@dataclass(frozen=True, eq=False)
+class TaskScoresTable:
+    """Scores of one task.
+
+    Attributes:
+        query_ids: ascending, each once.
+        groups: what content each query asks for; parallel queries share it.
+        retrieved: passages retrieved for each query.
+        metrics: ``{metric: float64 [queries]}``; NaN where the metric is not defined for a query.
+    """
+
+    query_ids: tuple[str, ...]
+    groups: tuple[str, ...]
+    retrieved: IntArray
+    metrics: Mapping[str, ScoreArray]
+
+
+@dataclass(frozen=True, eq=False)
+class Scores:
+    """What a result folder says of every query; `tasks` are in the order mono, cross, multi, then by language."""
+
+    results: Results
+    tasks: Mapping[TaskKey, TaskScoresTable]
+
+    @property
+    def folder(self) -> Path:
+        return self.results.folder or Path()
+
+
+def load_per_query(folder: Path | str) -> Scores:
+    """Read ``results.json`` and ``per_query.parquet`` of a folder that `evaluate` or `fuse` has filled.
+
+    Raises:
+        ResultsError: a file is missing, damaged or of a newer schema; a query stands twice in a task; a score is
+            NaN or infinite, or missing where its metric is defined for every query.
+    """
+    results = read_results(folder)
+    path = Path(folder) / PER_QUERY_FILE
+    table = _read(path)
+    columns = {name: _column(table, name, path) for name in table.column_names}
+    missing = [name for name in _FIXED if name not in columns]
+    if missing:
+        raise ResultsError(f"{path}: no column {', '.join(map(repr, missing))}; evaluate again")
+    measured: dict[TaskKey, list[str]] = {}
+    for score in results.scores:
+        names = measured.setdefault((score.setting, score.query_language, score.corpus_language), [])
+        if score.metric in columns:
+            names.append(score.metric)
+    rows = _rows_by_task(columns)
+    absent = [":".join(key) for key in measured if key not in rows]
+    if absent:
+        raise ResultsError(
+            f"{path}: holds no queries of {', '.join(absent[:3])}, which results.json has; evaluate again"
+        )
+    tasks = {}
+    for key in sorted(measured, key=lambda key: (SETTINGS.index(key[0]), *key[1:])):
+        ids = columns["query_id"][rows[key]]
+        order = rows[key][np.argsort(ids, kind="stable")]
+        ids = columns["query_id"][order].tolist()
+        twice = next((one for one, other in itertools.pairwise(ids) if one == other), None)
+        if twice is not None:
+            raise ResultsError(f"{path}: query {twice!r} stands twice in {':'.join(key)}; evaluate again")
+        metrics = {name: columns[name][order] for name in measured[key]}
+        for name, values in metrics.items():
+            _refuse_gaps(path, key, name, ids, values)
+        groups = tuple(columns["group"][order].tolist())
+        tasks[key] = TaskScoresTable(tuple(ids), groups, columns["retrieved"][order], metrics)
+    return Scores(results, tasks)
+
+
+def _read(path: Path) -> Any:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        return pq.read_table(path)
+    except FileNotFoundError as error:
+        raise ResultsError(
+            f"{path} does not exist, and without scores by query nothing can be compared; evaluate again"
+        ) from error
+    except (pa.ArrowException, OSError) as error:
+        raise ResultsError(f"{path}: not a parquet file ({error}); evaluate again") from error
+
+
+def _column(table: Any, name: str, path: Path) -> Any:
+    """A column as numpy: text as objects, numbers as they are; a null number is NaN."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    column = table.column(name)
+    if pa.types.is_floating(column.type):
+        nan = pc.any(pc.invert(pc.is_finite(column))).as_py()
+        if nan:
+            row = pc.index(pc.invert(pc.is_finite(column)), True).as_py()
+            query = table.column("query_id")[row].as_py() if "query_id" in table.column_names else row
+            raise ResultsError(f"{path}: {name} of query {query!r} is {column[row].as_py()}, no score; evaluate again")
+        return column.to_numpy()
+    if pa.types.is_integer(column.type):
+        return column.to_numpy()
+    encoded = column.cast(pa.string()).dictionary_encode().unify_dictionaries()
+    if not encoded.num_chunks:
+        return np.array([], dtype=object)
+    words = np.array(encoded.chunk(0).dictionary.to_pylist(), dtype=object)
+    return words[np.concatenate([chunk.indices.to_numpy() for chunk in encoded.chunks])]
+
+
+def _rows_by_task(columns: Mapping[str, Any]) -> dict[TaskKey, IntArray]:
+    codes = np.zeros(len(columns["query_id"]), dtype=np.int64)
+    names = []
+    for name in _KEYS:
+        known, place = np.unique(columns[name], return_inverse=True)
+        names.append(known)
+        codes = codes * len(known) + place
+    found = {}
+    order = np.argsort(codes, kind="stable")
+    kinds, starts = np.unique(codes[order], return_index=True)
+    for kind, rows in zip(kinds.tolist(), np.split(order, starts[1:]), strict=True):
+        parts = []
+        for known in reversed(names):
+            kind, place = divmod(kind, len(known))
+            parts.append(str(known[place]))
+        setting, query, corpus = reversed(parts)
+        found[setting, query, corpus] = rows
+    return found
+
+
+def _refuse_gaps(path: Path, key: TaskKey, name: str, ids: list[str], values: ScoreArray) -> None:
+    """A ranking metric is defined for every query; only the bias metrics may be undefined."""
+    gaps = np.flatnonzero(np.isnan(values))
+    if not len(gaps):
+        return
+    try:
+        parse_metric(name)
+    except MetricError:
+        return
+    raise ResultsError(
+        f"{path}: {name} of query {ids[gaps[0]]!r} in {':'.join(key)} is missing "
+        f"({len(gaps)} of {len(ids)} queries); evaluate again"
+    )

@@ -1,0 +1,380 @@
+"""Several evaluated retrievers made one: their runs fused task by task, and measured like any other retriever."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from beir_hybrid.comparison.align import align
+from beir_hybrid.comparison.scores import Scores, load_per_query
+from beir_hybrid.datasets import load_dataset
+from beir_hybrid.datasets.dataset import Dataset
+from beir_hybrid.errors import ComparisonError, ResultsError, did_you_mean
+from beir_hybrid.evaluation import evaluate
+from beir_hybrid.files import sha256_of
+from beir_hybrid.metrics.measures import Metric, parse_metric
+from beir_hybrid.metrics.ranx_backend import (
+    METHODS,
+    NORMS,
+    RANK_METHODS,
+    TUNABLE,
+    WEIGHTED,
+    fuse_hits,
+    ranx_library,
+    tune_fusion,
+)
+from beir_hybrid.result_folder import read_hits
+from beir_hybrid.results import RUNS_FILE, Results
+from beir_hybrid.retrieval.base import Ranking
+from beir_hybrid.settings import Task
+from beir_hybrid.types import Hits, IntArray, Judged
+
+TUNING_QUERIES = 5_000
+"""At most about so many queries of a setting are tuned on: whole question groups, drawn with the seed."""
+_NEED_TRAINING = frozenset({"bayesfuse", "mapfuse", "posfuse", "probfuse", "segfuse", "slidefuse"})
+
+
+def fuse(
+    folders: Sequence[Path | str],
+    out: Path | str,
+    *,
+    method: str = "rrf",
+    norm: str = "min-max",
+    params: Mapping[str, Any] | None = None,
+    tune_on: str | Sequence[Path | str] | None = None,
+    tune_metric: str = "map",
+    settings: str | Iterable[str] | None = None,
+    metrics: str | Iterable[str] | None = None,
+    name: str | None = None,
+    dataset: Dataset | None = None,
+    tune_dataset: Dataset | None = None,
+    data_dir: Path | str | None = None,
+    seed: int = 0,
+    trec: bool = False,
+) -> Results:
+    """Fuse the kept runs of result folders with ranx; a new result folder, evaluated exactly like the others.
+
+    What is reported is never what was tuned on. Parameters are either given, or tuned on result folders of another
+    data set or split (queries whose text occurs in the reported ones are left out), or cross-fitted: with
+    ``"folds:5"`` the question groups are dealt into five folds, and each is fused with what was tuned on the others.
+
+    Args:
+        folders: two result folders or more, of the same data set and tasks.
+        out: the new folder.
+        method: one of `METHODS`, ranx's names.
+        norm: one of `NORMS`, applied to each query's scores; methods that look at ranks alone take none.
+        params: the method's parameters; default: those of `METHODS`, weights all equal.
+        tune_on: one folder for each of ``folders``, in the same order and of the same retrievers, or ``"folds:N"``.
+        tune_metric: what tuning maximises, the mean over the queries; tuned for each setting on its own.
+        settings: default: those all folders have.
+        metrics: default: those of the first folder.
+        dataset, tune_dataset: the loaded data sets; default: loaded by the names the folders record.
+        seed: of the folds, and of the queries tuned on where there are very many.
+
+    Raises:
+        ComparisonError: an unknown method, norm or parameter, or tuning on what is reported.
+        ResultsError: the folders do not fit together (see `align`).
+    """
+    method, norm, given = _checked(method, norm, params, len(folders))
+    scores = [load_per_query(folder) for folder in folders]
+    if len(scores) < 2:
+        raise ComparisonError("fusion needs two result folders or more")
+    aligned = align(scores, None if settings is None else _settings(settings))
+    data = _dataset_of(scores[0], dataset, data_dir)
+    tasks = [data.task(key[0], key[1], key[2] if key[0] == "cross" else None) for key in (t.key for t in aligned.tasks)]
+    plan: _Plan = _Fixed(given)
+    if tune_on is not None:
+        if params:
+            raise ComparisonError("parameters are either given or tuned: leave out one of params and tune_on")
+        if method not in TUNABLE:
+            raise ComparisonError(f"method {method!r} has nothing to tune; {did_you_mean(method, TUNABLE)}")
+        recipe = _Recipe(method, norm, parse_metric(tune_metric), seed)
+        if isinstance(tune_on, str) and tune_on.startswith("folds:"):
+            plan = _folds(tune_on, recipe, tasks, [each.folder for each in scores])
+        else:
+            others = [tune_on] if isinstance(tune_on, str | Path) else list(tune_on)
+            plan = _elsewhere(others, recipe, scores, data, tune_dataset, data_dir)
+    retriever = FusedRetriever(scores, tasks, method, norm, plan, name)
+    measured = metrics if metrics is not None else scores[0].results.inputs.get("metrics")
+    return evaluate(data, retriever, metrics=measured, out=out, trec=trec)
+
+
+class FusedRetriever:
+    """The fusion of kept runs as a retriever of the tasks those runs are of."""
+
+    def __init__(
+        self, scores: Sequence[Scores], tasks: Sequence[Task], method: str, norm: str, plan: _Plan, name: str | None
+    ) -> None:
+        self._scores, self._tasks, self._method, self._norm, self._plan = scores, tasks, method, norm, plan
+        self.name = name or f"{method}({', '.join(each.results.name for each in scores)})"
+
+    def describe(self) -> dict[str, Any]:
+        with ranx_library() as ranx:
+            library = f"ranx {getattr(ranx, '__version__', '')}".strip()
+        return {
+            "type": "fusion",
+            "library": library,
+            "method": self._method,
+            "norm": self._norm,
+            **self._plan.describe(),
+            "inputs": [
+                {
+                    "name": each.results.name,
+                    "retriever": dict(each.results.retriever),
+                    "runs_sha256": sha256_of(each.folder / RUNS_FILE),
+                }
+                for each in self._scores
+            ],
+        }
+
+    def tasks(self, dataset: Dataset) -> list[Task]:
+        return list(self._tasks)
+
+    def retrieve(self, tasks: Sequence[Task], top_k: int | None = None) -> Iterator[Ranking]:
+        for task in tasks:
+            runs = [read_hits(each.folder, task) for each in self._scores]
+            parts = [
+                (rows, fuse_hits([hits.take(rows) for hits in runs], self._method, self._norm, params))
+                for rows, params in self._plan.parameters(task)
+            ]
+            query = np.concatenate([rows[hits.query] for rows, hits in parts])
+            passages = np.concatenate([hits.passages for _, hits in parts])
+            scores = np.concatenate([hits.scores for _, hits in parts])
+            in_order = np.argsort(query, kind="stable")
+            fused = Hits.sorted(len(task.rows), query[in_order], passages[in_order], scores[in_order])
+            yield Ranking.of_hits(task, fused if top_k is None else fused.cut(top_k))
+
+
+class _Plan:
+    """Which parameters each query of a task is fused with."""
+
+    def parameters(self, task: Task) -> list[tuple[IntArray, dict[str, Any]]]:
+        raise NotImplementedError
+
+    def describe(self) -> dict[str, Any]:
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class _Fixed(_Plan):
+    params: dict[str, Any]
+
+    def parameters(self, task: Task) -> list[tuple[IntArray, dict[str, Any]]]:
+        return [(np.arange(len(task.rows)), self.params)]
+
+    def describe(self) -> dict[str, Any]:
+        return {"params": self.params, "tuned_on": None}
+
+
+@dataclass(frozen=True)
+class _BySetting(_Plan):
+    """Tuned on other data: one set of parameters a setting."""
+
+    params: dict[str, dict[str, Any]]
+    tuned_on: dict[str, Any]
+
+    def parameters(self, task: Task) -> list[tuple[IntArray, dict[str, Any]]]:
+        return [(np.arange(len(task.rows)), self.params[task.setting])]
+
+    def describe(self) -> dict[str, Any]:
+        return {"params": self.params, "tuned_on": self.tuned_on}
+
+
+@dataclass(frozen=True)
+class _Folds(_Plan):
+    """Cross-fitted: one set of parameters a setting and fold, tuned on the other folds."""
+
+    params: dict[str, list[dict[str, Any]]]
+    fold_of: dict[str, int]
+    tuned_on: dict[str, Any]
+
+    def parameters(self, task: Task) -> list[tuple[IntArray, dict[str, Any]]]:
+        folds = _fold_rows(task, self.fold_of)
+        chosen = [(np.flatnonzero(folds == fold), params) for fold, params in enumerate(self.params[task.setting])]
+        return [(rows, params) for rows, params in chosen if len(rows)]
+
+    def describe(self) -> dict[str, Any]:
+        return {"params": self.params, "tuned_on": self.tuned_on}
+
+
+@dataclass(frozen=True)
+class _Recipe:
+    method: str
+    norm: str
+    metric: Metric
+    seed: int
+
+    def tune(self, tasks: Sequence[Task], folders: Sequence[Path], groups: set[str]) -> dict[str, Any]:
+        """The best parameters for the queries of these groups, which belong to tasks of one setting."""
+        judged, runs = [], []
+        kept = self._some(tasks, groups)
+        for task in tasks:
+            rows = np.flatnonzero([task.queries.groups[row] in kept for row in task.rows])
+            if len(rows):
+                new: IntArray = np.full(len(task.rows), -1, dtype=np.int64)
+                new[rows] = np.arange(len(rows))
+                own = task.judged.take(new[task.judged.query] >= 0)
+                judged.append(Judged(new[own.query], own.passage, own.grade))
+                runs.append([read_hits(folder, task).take(rows) for folder in folders])
+        if not runs:
+            raise ComparisonError(f"there is no query to tune {self.method} on")
+        return tune_fusion(judged, runs, self.method, self.norm, self.metric)
+
+    def _some(self, tasks: Sequence[Task], groups: set[str]) -> set[str]:
+        """All groups, or as many as make `TUNING_QUERIES` queries."""
+        queries = sum(task.queries.groups[row] in groups for task in tasks for row in task.rows)
+        in_order = sorted(groups)
+        if queries <= TUNING_QUERIES:
+            return groups
+        n = max(1, round(len(in_order) * TUNING_QUERIES / queries))
+        return {in_order[at] for at in np.random.default_rng(self.seed).permutation(len(in_order))[:n]}
+
+
+def _folds(text: str, recipe: _Recipe, tasks: Sequence[Task], folders: Sequence[Path]) -> _Folds:
+    count = text.removeprefix("folds:")
+    groups = sorted({task.queries.groups[row] for task in tasks for row in task.rows})
+    if not count.isdigit() or not 2 <= int(count) <= len(groups):
+        raise ComparisonError(
+            f"{text!r}: expected folds:N with N from 2 to the {len(groups)} question groups there are"
+        )
+    n = int(count)
+    order = np.random.default_rng(recipe.seed).permutation(len(groups))
+    fold_of = {groups[at]: place % n for place, at in enumerate(order.tolist())}
+    params = {
+        setting: [recipe.tune(own, folders, {group for group in groups if fold_of[group] != fold}) for fold in range(n)]
+        for setting, own in _by_setting(tasks).items()
+    }
+    return _Folds(params, fold_of, {"folds": n, "seed": recipe.seed, "metric": str(recipe.metric)})
+
+
+def _fold_rows(task: Task, fold_of: Mapping[str, int]) -> IntArray:
+    return np.array([fold_of[task.queries.groups[row]] for row in task.rows], dtype=np.int64)
+
+
+def _elsewhere(
+    given: Sequence[Path | str],
+    recipe: _Recipe,
+    reported: Sequence[Scores],
+    data: Dataset,
+    tune_dataset: Dataset | None,
+    data_dir: Path | str | None,
+) -> _BySetting:
+    absent = [str(folder) for folder in given if not Path(folder).is_dir()]
+    if absent:
+        raise ComparisonError(
+            f"{absent[0]!r} is no folder: tuning takes the result folders of the same retrievers on another data set "
+            f"or split (evaluate them with --split), or folds:5"
+        )
+    if len(given) != len(reported):
+        raise ComparisonError(f"{len(reported)} folders are fused but {len(given)} tuned on; give one for each")
+    scores = [load_per_query(folder) for folder in given]
+    for ours, theirs in zip(reported, scores, strict=True):
+        _refuse_reported(ours.results, theirs)
+    align(scores)
+    other = _dataset_of(scores[0], tune_dataset, data_dir)
+    seen = {_normal(text) for language in data.languages for text in data.queries[language].texts}
+    params, counts, dropped = {}, {}, set()
+    tasks = _by_setting([other.task(key[0], key[1], key[2] if key[0] == "cross" else None) for key in scores[0].tasks])
+    for setting in dict.fromkeys(key[0] for key in reported[0].tasks):
+        own = tasks.get(setting, [])
+        texts = [(t.queries.groups[row], _normal(t.queries.texts[row])) for t in own for row in t.rows]
+        again = {group for group, text in texts if text in seen}
+        groups = {group for group, _ in texts} - again
+        if not groups:
+            raise ComparisonError(
+                f"{scores[0].folder} has no queries of {setting} to tune on"
+                + (f": all {len(again)} question groups are among the reported ones" if again else "")
+            )
+        dropped |= again
+        counts[setting] = len(groups)
+        params[setting] = recipe.tune(own, [each.folder for each in scores], groups)
+    tuned_on = {
+        "dataset": other.name,
+        "split": other.split,
+        "dataset_fingerprint": other.fingerprint,
+        "runs_sha256": [sha256_of(each.folder / RUNS_FILE) for each in scores],
+        "groups": counts,
+        "groups_left_out": len(dropped),
+        "metric": str(recipe.metric),
+        "seed": recipe.seed,
+    }
+    return _BySetting(params, tuned_on)
+
+
+def _refuse_reported(ours: Results, theirs: Scores) -> None:
+    other = theirs.results
+    if (ours.dataset, ours.split) == (other.dataset, other.split):
+        raise ComparisonError(
+            f"{theirs.folder} is of {other.dataset} ({other.split}), which is what is reported; tune on another data "
+            f"set or split, or cross-fit with folds:5"
+        )
+    kinds = [results.retriever.get("type") for results in (ours, other)]
+    if kinds[0] != kinds[1]:
+        raise ComparisonError(
+            f"{theirs.folder} is of {other.name} ({kinds[1]}) but stands where {ours.name} ({kinds[0]}) does; "
+            f"give the folders to tune on in the order of those that are fused"
+        )
+
+
+def _normal(text: str) -> str:
+    return " ".join(text.casefold().split())
+
+
+def _by_setting(tasks: Sequence[Task]) -> dict[str, list[Task]]:
+    found: dict[str, list[Task]] = {}
+    for task in tasks:
+        found.setdefault(task.setting, []).append(task)
+    return found
+
+
+def _dataset_of(scores: Scores, dataset: Dataset | None, data_dir: Path | str | None) -> Dataset:
+    results = scores.results
+    inputs = results.inputs
+    if dataset is None:
+        dataset = load_dataset(
+            results.dataset, data_dir, inputs.get("languages"), results.split, **inputs.get("dataset_options", {})
+        )
+    if dataset.fingerprint != inputs.get("dataset_fingerprint"):
+        raise ResultsError(
+            f"{scores.folder} was measured on other contents of {results.dataset} than are loaded now "
+            f"(fingerprints {inputs.get('dataset_fingerprint')} and {dataset.fingerprint}); evaluate again"
+        )
+    return dataset
+
+
+def _settings(settings: str | Iterable[str]) -> tuple[str, ...]:
+    from beir_hybrid.settings import parse_settings
+
+    return parse_settings(settings)
+
+
+def _checked(method: str, norm: str, params: Mapping[str, Any] | None, n: int) -> tuple[str, str, dict[str, Any]]:
+    """Method, norm and parameters, complete.
+
+    Raises:
+        ComparisonError: one is unknown, or there are not as many weights as systems.
+    """
+    if method in _NEED_TRAINING:
+        raise ComparisonError(
+            f"method {method!r} learns probabilities from training queries and is not supported; "
+            f"{did_you_mean('', METHODS)}"
+        )
+    if method not in METHODS:
+        raise ComparisonError(f"unknown fusion method {method!r}; {did_you_mean(method, METHODS)}")
+    if norm not in NORMS:
+        raise ComparisonError(f"unknown normalisation {norm!r}; {did_you_mean(norm, NORMS)}")
+    known = dict(METHODS[method])
+    if method in WEIGHTED:
+        known["weights"] = [1 / n] * n
+    for key, value in (params or {}).items():
+        if key not in known:
+            raise ComparisonError(f"method {method!r} has no parameter {key!r}; {did_you_mean(key, known)}")
+        known[key] = value
+    weights = known.get("weights", [0.0] * n)
+    if len(weights) != n:
+        raise ComparisonError(f"{len(weights)} weights for {n} systems; give one for each folder, in their order")
+    return method, "none" if method in RANK_METHODS else norm, known

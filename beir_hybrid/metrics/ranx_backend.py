@@ -1,0 +1,337 @@
+"""ranx, and what it takes to use it without its traps: the one module that imports it.
+
+- Ties: ranx sorts by score with an unstable sort. The order is fixed here (trec_eval's) and handed over as strictly
+  decreasing scores, wherever only the order counts.
+- Ids: every new maximum length of an id makes ranx compile again. Queries and passages go in as numbers: in typed
+  arrays for scoring, as strings of one fixed width for fusion.
+- Threads: two threads inside ranx abort the process, and fewer than ten queries leave numba on one thread for good.
+  Every call here holds one lock and puts numba's threads back.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import threading
+import warnings
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from beir_hybrid.errors import MetricError, MissingExtraError, RunError
+from beir_hybrid.metrics.measures import Metric, parse_metrics
+from beir_hybrid.settings import Task
+from beir_hybrid.types import BeirResults, Hits, IntArray, Judged, ScoreArray
+
+_LOCK = threading.RLock()
+_ID_WIDTH = 12
+
+RANK_METHODS = frozenset({"bordafuse", "condorcet", "isr", "log_isr", "logn_isr", "rbc", "rrf", "w_bordafuse",
+                          "w_condorcet"})  # fmt: skip
+"""Fusion methods that look at the order of a run alone."""
+WEIGHTED = frozenset({"mixed", "w_bordafuse", "w_condorcet", "wmnz", "wsum"})
+"""Fusion methods that take one weight a run."""
+METHODS: Mapping[str, Mapping[str, Any]] = {
+    "anz": {}, "bordafuse": {}, "condorcet": {}, "gmnz": {"gamma": 0.5}, "isr": {}, "log_isr": {},
+    "logn_isr": {"sigma": 0.01}, "max": {}, "med": {}, "min": {}, "mixed": {}, "mnz": {}, "rbc": {"phi": 0.8},
+    "rrf": {"k": 60}, "sum": {}, "w_bordafuse": {}, "w_condorcet": {}, "wmnz": {}, "wsum": {},
+}  # fmt: skip
+"""ranx's fusion methods that need no training queries to run at all, with their parameters' default values."""
+TUNABLE = frozenset({*WEIGHTED, "gmnz", "logn_isr", "rbc", "rrf"})
+NORMS = ("min-max", "max", "sum", "zmuv", "rank", "borda", "none")
+
+
+@contextlib.contextmanager
+def ranx_library(module: str = "ranx") -> Iterator[Any]:
+    """The library (or a module of it) for one caller at a time; numba's number of threads is as before afterwards.
+
+    Raises:
+        MissingExtraError: ranx is not installed.
+    """
+    with _LOCK:
+        try:
+            import numba
+
+            library = importlib.import_module(module)
+        except ModuleNotFoundError as error:
+            raise MissingExtraError("this", error.name or "ranx", "report") from error
+        threads = numba.get_num_threads()
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", numba.NumbaWarning)
+                yield library
+        finally:
+            numba.set_num_threads(threads)
+
+
+def to_run(task: Task, hits: Hits, name: str | None = None) -> Any:
+    """A ranking as a ``ranx.Run`` with our ids, every query of the task in it.
+
+    Scores are the number of passages ranked at or below each: the order is trec_eval's, in ranx as well.
+
+    Raises:
+        RunError: a query has no passage (ranx fails on it); leave it out of both run and qrels, or score with
+            `score_hits`, which counts it as 0.
+    """
+    if not len(hits) or hits.counts.min() == 0:
+        empty = task.query_ids[int(np.argmin(hits.counts))] if len(hits) else "none"
+        raise RunError(f"{task.name}: nothing was retrieved for query {empty!r}, which ranx cannot hold in a Run")
+    passages, surrogates = hits.passages.tolist(), _surrogates(hits).tolist()
+    ids, starts = task.passage_ids, hits.indptr.tolist()
+    columns = {
+        query: {ids[passages[at]]: surrogates[at] for at in range(begin, end)}
+        for query, begin, end in zip(task.query_ids, starts, starts[1:], strict=False)
+    }
+    with ranx_library() as ranx:
+        return ranx.Run(columns, name=name)
+
+
+def to_qrels(task: Task) -> Any:
+    """The judgments of a task as ``ranx.Qrels``."""
+    _, _, qrels = task.load()
+    with ranx_library() as ranx:
+        return ranx.Qrels(qrels)
+
+
+def from_run(run: Any) -> BeirResults:
+    """A ``ranx.Run`` as BEIR's results ``{query: {passage: score}}``, in ranx's order."""
+    with _LOCK:
+        return {str(q): {str(key): float(score) for key, score in ranked.items()} for q, ranked in run.run.items()}
+
+
+def score_hits(task: Task, hits: Hits, metrics: str | Iterable[str] | None = None) -> dict[str, ScoreArray]:
+    """What ranx says of a ranking, by query: ``{metric: float64 [queries]}``; a query without passages scores 0.
+
+    Raises:
+        MetricError: ranx has no such metric.
+    """
+    chosen = parse_metrics(metrics)
+    return _score(task, hits, chosen)
+
+
+def _score(task: Task, hits: Hits, metrics: Sequence[Metric]) -> dict[str, ScoreArray]:
+    n = len(task.rows)
+    found = {str(metric): np.zeros(n) for metric in metrics}
+    answered = np.flatnonzero(hits.counts > 0)
+    if not len(answered):
+        return found
+    # passages are numbered from 1, and queries stand in the same order on both sides: ranx aligns them by place
+    judged = np.column_stack([task.judged.passage + 1, task.judged.grade]).astype(np.float64)
+    starts = np.searchsorted(task.judged.query, np.arange(n + 1))
+    ranked = np.column_stack([hits.passages + 1.0, _surrogates(hits)])
+    with ranx_library() as ranx:
+        from numba.typed import List
+
+        qrels = List([judged[starts[row] : starts[row + 1]] for row in answered])
+        run = List([ranked[hits.indptr[row] : hits.indptr[row + 1]] for row in answered])
+        names = [str(metric) for metric in metrics]
+        try:
+            scores = ranx.evaluate(qrels, run, names, return_mean=False, save_results_in_run=False)
+        except ValueError as error:
+            raise MetricError(f"ranx cannot measure {', '.join(names)}: {error}") from error
+    scores = scores if len(names) > 1 else {names[0]: scores}
+    for name in names:
+        found[name][answered] = scores[name]
+    return found
+
+
+def _surrogates(hits: Hits) -> ScoreArray:
+    """Strictly decreasing scores within each query: how many hits stand at or below."""
+    counts: ScoreArray = (np.repeat(hits.counts, hits.counts) - hits.rank + 1).astype(np.float64)
+    return counts
+
+
+def fuse_hits(runs: Sequence[Hits], method: str, norm: str, params: Mapping[str, Any]) -> Hits:
+    """Several rankings of the same task made one, with `ranx.fuse`; ties in trec_eval's order.
+
+    Args:
+        runs: one ranking a system, of the same queries and corpus.
+        method: of `METHODS`.
+        norm: of `NORMS`. ranx's ``min-max`` makes 0 of all scores of a query where they are equal, of a single
+            passage's too.
+        params: the method's parameters, such as ``{"weights": [0.5, 0.5]}`` or ``{"k": 60}``.
+    """
+    n = len(runs[0])
+    # a query no system has an answer for has none after fusion either, and ranx fails on some of them
+    rows = np.flatnonzero(sum(hits.counts for hits in runs) > 0)
+    if not len(rows):
+        return Hits.sorted(n, [], [], [])
+    with ranx_library() as ranx:
+        given = [_typed_run(hits.take(rows), method) for hits in runs]
+        fused = ranx.fuse(given, norm=None if norm == "none" else norm, method=method, params=dict(params))
+        query, passages, scores = _untyped(fused, rows, max(int(h.passages.max(initial=0)) for h in runs) + 1)
+    return Hits.sorted(n, query, passages, scores)
+
+
+def tune_fusion(
+    judged: Sequence[Judged], runs: Sequence[Sequence[Hits]], method: str, norm: str, metric: Metric
+) -> dict[str, Any]:
+    """The parameters of a fusion that serve these queries best on average, with `ranx.optimize_fusion`.
+
+    Args:
+        judged: the judgments of each task; the queries of all tasks are put together, every query counts the same.
+        runs: for each task one ranking a system.
+
+    Raises:
+        RunError: no system retrieved anything for any judged query.
+    """
+    begins = np.cumsum([0, *(len(task[0]) for task in runs)])
+    together = [_joined([task[system] for task in runs]) for system in range(len(runs[0]))]
+    columns = [
+        (begin + task.query, task.passage, task.grade) for begin, task in zip(begins.tolist(), judged, strict=False)
+    ]
+    query, passage, grade = (np.concatenate(column) for column in zip(*columns, strict=True))
+    relevant = grade > 0
+    rows = np.flatnonzero(
+        (sum(hits.counts for hits in together) > 0) & (np.bincount(query[relevant], minlength=begins[-1]) > 0)
+    )
+    if not len(rows):
+        raise RunError("there is no query to tune on that any of the systems retrieved something for")
+    order = np.lexsort((passage, query))
+    with ranx_library() as ranx:
+        qrels = ranx.Qrels()
+        # grades in place of scores: ranx sorts them, which its metrics do not mind
+        ranked = Hits(np.searchsorted(query[order], np.arange(begins[-1] + 1)), passage[order], grade[order])
+        qrels.qrels = _typed_dict(ranked.take(rows), ranked.take(rows).scores, int)
+        given = [_typed_run(hits.take(rows), method) for hits in together]
+        found = ranx.optimize_fusion(
+            qrels, given, norm=None if norm == "none" else norm, method=method, metric=str(metric), show_progress=False
+        )
+    return {
+        name: [float(each) for each in value] if isinstance(value, tuple | list) else value
+        for name, value in found.items()
+    }
+
+
+def _joined(runs: Sequence[Hits]) -> Hits:
+    """The queries of several rankings one after the other."""
+    ends = np.cumsum([0, *(len(hits.passages) for hits in runs)])
+    indptr = [hits.indptr[:-1] + end for hits, end in zip(runs, ends, strict=False)]
+    passages, scores = (np.concatenate([getattr(hits, name) for hits in runs]) for name in ("passages", "scores"))
+    return Hits(np.concatenate([*indptr, ends[-1:]]), passages, scores)
+
+
+def _typed_run(hits: Hits, method: str) -> Any:
+    """A ``ranx.Run`` whose ids are numbers of a fixed width."""
+    from ranx import Run
+
+    run = Run()
+    # where only the order counts it must be ours; scores that count are handed over as they are
+    scores = _surrogates(hits) if method in RANK_METHODS else hits.scores.astype(np.float64)
+    run.run = _typed_dict(hits, scores, float)
+    run.sorted = True
+    return run
+
+
+def _typed_dict(hits: Hits, scores: Any, kind: type) -> Any:
+    from numba.typed import List
+    from ranx.data_structures.common import create_and_sort
+
+    bounds = list(zip(hits.indptr[:-1].tolist(), hits.indptr[1:].tolist(), strict=True))
+    passages = _names(int(hits.passages.max(initial=0)) + 1)[hits.passages]
+    numbers: Any = np.asarray(scores, dtype=kind)
+    return create_and_sort(
+        List(_names(len(hits)).tolist()),
+        List([passages[begin:end] for begin, end in bounds]),
+        List([numbers[begin:end] for begin, end in bounds]),
+    )
+
+
+@lru_cache(maxsize=4)
+def _names(n: int) -> Any:
+    """The numbers below n as strings of one width, which order as the numbers do."""
+    return np.char.zfill(np.arange(n).astype(f"<U{_ID_WIDTH}"), _ID_WIDTH)
+
+
+def _untyped(run: Any, rows: IntArray, n_passages: int) -> tuple[IntArray, IntArray, ScoreArray]:
+    """Query rows, passages and scores of a fused run, from the hashes of ids that ranx's own metrics work with."""
+    # numba hashes strings as Python does; ranx keeps the hashes as doubles
+    codes = np.array([float(hash(name)) for name in _names(n_passages).tolist()])
+    order = np.argsort(codes)
+    if np.any(np.diff(codes[order]) == 0):
+        raise RunError("two passages have the same hash in this process; run the command again")
+    arrays = list(run.to_typed_list())
+    names = [int(name) for name in run.run]
+    counts = [len(array) for array in arrays]
+    table = np.concatenate(arrays)
+    place = np.minimum(np.searchsorted(codes[order], table[:, 0]), n_passages - 1)
+    if not np.array_equal(codes[order][place], table[:, 0]):
+        raise RunError("ranx returned a passage it was not given")
+    in_order = np.argsort(names)
+    query = np.repeat(rows[names], counts)
+    passages, scores = order[place], table[:, 1]
+    if not np.array_equal(in_order, np.arange(len(names))):
+        back = np.argsort(query, kind="stable")
+        query, passages, scores = query[back], passages[back], scores[back]
+    return query, passages, scores
+
+
+class LowerIsBetter(float):
+    """A value that is greater the lower it is, so that ranx's reports mark and embolden the right system."""
+
+    def __gt__(self, other: float) -> bool:
+        # ranx begins its search for the best value with a plain 0
+        return float(self) < float(other) if isinstance(other, LowerIsBetter) else True
+
+    def __lt__(self, other: float) -> bool:
+        return float(self) > float(other) if isinstance(other, LowerIsBetter) else False
+
+    def __round__(self, digits: int | None = None) -> LowerIsBetter:  # type: ignore[override]
+        return LowerIsBetter(round(float(self), digits))
+
+
+LABELS = {
+    "rank_distance": "Rank distance", "rank_distance_excess": "Rank distance excess", "worst_rank": "Worst rank",
+    "same_language_share": "Same-language share", "same_language_lift": "Same-language lift",
+}  # fmt: skip
+_TESTS = {"permutation": "paired permutation test", "wilcoxon": "Wilcoxon's signed-rank test",
+          "tukey": "randomised Tukey HSD test"}  # fmt: skip
+
+
+def build_report(
+    means: Mapping[str, Mapping[str, float]],
+    p_values: Mapping[tuple[str, str], Mapping[str, tuple[float | None, bool]]],
+    counts: Mapping[tuple[str, str], Mapping[str, tuple[int, int, int]]],
+    *,
+    lower_is_better: Iterable[str],
+    alpha: float,
+    test: str,
+) -> Any:
+    """A ``ranx.Report`` from scores ranx did not compute.
+
+    Args:
+        means: ``{system: {metric: value}}``, every system with the same metrics.
+        p_values: ``{(system, other): {metric: (p, whether it is significant)}}`` for every pair, in one order.
+        counts: ``{(system, other): {metric: (wins, ties, losses)}}`` for every ordered pair.
+        lower_is_better: metrics whose marks are turned round.
+    """
+    lower = frozenset(lower_is_better)
+    with ranx_library("ranx.data_structures.report") as module, ranx_library("ranx.data_structures") as structures:
+        module.metric_labels.update(LABELS)
+        for name, label in _TESTS.items():
+            module.stat_test_labels.setdefault(name, label)
+        # ranx has letters for 26 systems; those after z are a1, b1, ...
+        for at in range(len(module.chars), len(means)):
+            module.chars.append(f"{module.chars[at % 26]}{at // 26}")
+            module.super_chars.append(f"{module.super_chars[at % 26]}{'⁰¹²³⁴⁵⁶⁷⁸⁹'[at // 26 % 10]}")
+        pairs = {
+            frozenset(pair): {m: {"p_value": p, "significant": yes} for m, (p, yes) in found.items()}
+            for pair, found in p_values.items()
+        }
+        return module.Report(
+            model_names=list(means),
+            results={
+                name: {m: LowerIsBetter(value) if m in lower else float(value) for m, value in found.items()}
+                for name, found in means.items()
+            },
+            comparisons=structures.FrozensetDict(pairs),
+            metrics=list(next(iter(means.values()))),
+            max_p=alpha,
+            win_tie_loss={
+                pair: {m: {"W": w, "T": t, "L": lost} for m, (w, t, lost) in found.items()}
+                for pair, found in counts.items()
+            },
+            stat_test=test,
+        )

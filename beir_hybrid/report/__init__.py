@@ -1,0 +1,1 @@
+"""Results for people: tables to paste, a page to send, figures for papers."""

@@ -1,0 +1,72 @@
+"""The commands that make a result and a comparison, from what their records say."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+
+from beir_hybrid.comparison import Comparison
+from beir_hybrid.datasets import get_source
+from beir_hybrid.errors import DatasetError
+from beir_hybrid.metrics.measures import DEFAULT_METRICS
+from beir_hybrid.results import Results
+from beir_hybrid.types import SETTINGS
+
+
+def evaluate_command(results: Results) -> str | None:
+    """``beir-hybrid evaluate ...``; None for a retriever that no command line builds."""
+    retriever, inputs = results.retriever, results.inputs
+    options: list[str] = []
+    match retriever.get("type"):
+        case "bm25":
+            options += ["--bm25", str(retriever.get("variant", "language"))]
+            for name, default in (("k1", 0.9), ("b", 0.4)):
+                if retriever.get(name, default) != default:
+                    options += [f"--{name}", f"{retriever[name]:g}"]
+        case "dense" if retriever.get("model"):
+            options += ["--model", str(retriever["model"])]
+            for role in ("query", "passage"):
+                if retriever.get(f"{role}_prompt"):
+                    options += [f"--{role}-prompt", str(retriever[f"{role}_prompt"])]
+        case "run" if retriever.get("file"):
+            options += ["--run", str(retriever["file"])]
+        case _:
+            return None
+    try:
+        source = get_source(results.dataset)
+        if set(results.languages) != set(source.languages):
+            options += ["--languages", ",".join(results.languages)]
+        if results.split != source.splits[0]:
+            options += ["--split", results.split]
+    except DatasetError:  # of a package that is not installed here
+        options += ["--split", results.split]
+    measured = {score.setting for score in results.scores}
+    if measured != set(SETTINGS):
+        options += ["--settings", ",".join(setting for setting in SETTINGS if setting in measured)]
+    metrics = inputs.get("metrics", DEFAULT_METRICS)
+    if tuple(metrics) != DEFAULT_METRICS:
+        options += ["--metrics", ",".join(metrics)]
+    if inputs.get("top_k"):
+        options += ["--top-k", str(inputs["top_k"])]
+    if inputs.get("dataset_options", {}).get("with_paragraph"):
+        options.append("--with-paragraph")
+    name = str(inputs.get("name") or results.name)
+    if retriever.get("type") != "bm25" or name != f"bm25-{retriever.get('variant')}":
+        options += ["--name", name]
+    folder = str(results.folder) if results.folder else "DIR"
+    return shlex.join(["beir-hybrid", "evaluate", results.dataset, *options, "--out", folder])
+
+
+def compare_command(folders: Sequence[Path], comparison: Comparison) -> str:
+    """``beir-hybrid compare ... --format html``, which makes the page."""
+    options = (
+        ["--baseline", comparison.baseline] if comparison.names and comparison.baseline != comparison.names[0] else []
+    )
+    options += ["--test", comparison.test]
+    if comparison.test != "tukey":
+        options += ["--correction", comparison.correction]
+    options += ["--alpha", f"{comparison.alpha:g}", "--seed", str(comparison.seed), "--draws", str(comparison.draws)]
+    return shlex.join(
+        ["beir-hybrid", "compare", *map(str, folders), *options, "--format", "html", "--out", "page.html"]
+    )

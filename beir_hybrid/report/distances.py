@@ -1,0 +1,70 @@
+"""How far apart the answers of a query are ranked: the distribution of the rank distance, with what is not known."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+
+import numpy as np
+
+from beir_hybrid.report.contents import Contents
+from beir_hybrid.types import ScoreArray
+
+EDGES = (10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000)
+"""Upper edges of the bins; the last bin has none."""
+
+
+@dataclass(frozen=True)
+class Distances:
+    """The rank distances of one system, over the queries of all languages.
+
+    A query whose distance is not known (an answer has no rank) has a lower bound: it stands in the bin of that
+    bound, apart from the known ones, for it may belong further down.
+
+    Attributes:
+        known, at_least: queries in each bin.
+        quantiles: ``{share: (value, whether it is a lower bound)}``.
+    """
+
+    known: tuple[int, ...]
+    at_least: tuple[int, ...]
+    quantiles: dict[float, tuple[float, bool]]
+
+    @property
+    def queries(self) -> int:
+        return sum(self.known) + sum(self.at_least)
+
+
+def labels() -> list[str]:
+    """The bins in words."""
+    inner = [f"{low + 1:,}–{high:,}" for low, high in itertools.pairwise(EDGES)]
+    return [f"0–{EDGES[0]}", *inner, f"over {EDGES[-1]:,}"]
+
+
+def rank_distances(contents: Contents) -> dict[str, Distances]:
+    """By system; empty where the rank distance was not measured."""
+    aligned = contents.comparison.scores
+    if aligned is None:
+        return {}
+    tasks = [
+        t for t in aligned.tasks if t.key[0] == "multi" and {"rank_distance", "rank_distance_bound"} <= {*t.values}
+    ]
+    if not tasks:
+        return {}
+    distance = np.concatenate([task.values["rank_distance"] for task in tasks], axis=1)
+    bound = np.concatenate([task.values["rank_distance_bound"] for task in tasks], axis=1)
+    return {name: distances_of(*each) for name, *each in zip(aligned.names, distance, bound, strict=True)}
+
+
+def distances_of(distance: ScoreArray, bound: ScoreArray) -> Distances:
+    """From the distance of each query (NaN: not known) and its lower bound."""
+    known = ~np.isnan(distance)
+    values = np.where(known, distance, bound)
+    bins = np.searchsorted(EDGES, values, side="left")
+    counts = [np.bincount(bins[rows], minlength=len(EDGES) + 1).tolist() for rows in (known, ~known)]
+    quantiles = {}
+    for share in (0.5, 0.9):
+        value = float(np.quantile(values, share, method="lower")) if len(values) else 0.0
+        # only what may in truth be larger can move it: unknown distances whose bound is not above it already
+        quantiles[share] = value, bool(np.any(~known & (bound <= value)))
+    return Distances(tuple(counts[0]), tuple(counts[1]), quantiles)

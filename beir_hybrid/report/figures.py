@@ -1,0 +1,213 @@
+"""The page's figures for papers, as PNG and SVG. The one module that draws with matplotlib.
+
+Labels are language codes, numbers and the names of the systems, so that no script needs a font of its own.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from beir_hybrid.comparison import Comparison
+from beir_hybrid.errors import MissingExtraError
+from beir_hybrid.files import written_whole
+from beir_hybrid.metrics.bias import SHARE_CUTOFF, direction
+from beir_hybrid.published.scores import MEAN
+from beir_hybrid.report.contents import Contents, read_contents
+from beir_hybrid.report.differences import against_baseline, settings_and_metrics
+from beir_hybrid.report.distances import Distances, labels, rank_distances
+from beir_hybrid.report.matrices import Matrix, Measure, difference, measures
+from beir_hybrid.report.preference import own_language, pool_shares
+
+FORMATS = ("png", "svg")
+_BLUE, _ORANGE, _GREEN, _RED, _GREY = "#14508c", "#b5500c", "#1b7f4b", "#b3392f", "#8a949e"
+# of these only; the page has all
+_BARS = ("map", "recall@1", "recall@10", "rank_distance")
+_HEAT = ("multi", "map")
+_SETTINGS = {
+    "font.family": "DejaVu Sans", "font.size": 8, "axes.spines.top": False, "axes.spines.right": False,
+    "svg.fonttype": "path", "svg.hashsalt": "beir-hybrid", "figure.dpi": 200,
+    "text.parse_math": False, "savefig.dpi": 200,
+}  # fmt: skip
+
+
+def write_figures(folders: Sequence[Path | str], comparison: Comparison, out: Path | str) -> list[Path]:
+    """Write every figure of the comparison into a folder, once for each of `FORMATS`.
+
+    Heat maps of each system and its difference to the baseline, the same-language share, the rank distances, and
+    the difference to the baseline by language. What was not measured has no figure. The same input gives the same
+    files.
+
+    Raises:
+        MissingExtraError: matplotlib is not installed.
+        ResultsError: as `render_page`.
+    """
+    try:
+        import matplotlib as mpl
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise MissingExtraError("drawing figures", "matplotlib", "report") from error
+
+    contents = read_contents(folders, comparison)
+    written = []
+    with mpl.rc_context(_SETTINGS):
+        for name, draw in _figures(contents):
+            figure = Figure(layout="constrained")
+            draw(figure)
+            figure.draw_without_rendering()
+            figure.set_layout_engine("none")  # laid out once, for all formats
+            for form in FORMATS:
+                path = Path(out) / f"{name}.{form}"
+                with written_whole(path) as part:
+                    # without the date, so that the same results give the same file
+                    metadata = {"Date": None} if form == "svg" else {}
+                    figure.savefig(part, format=form, metadata=metadata)
+                written.append(path)
+    return written
+
+
+def _figures(contents: Contents) -> Iterator[tuple[str, Callable[[Any], None]]]:
+    """(file name, drawing) of each figure."""
+    comparison = contents.comparison
+    for measure in (each for each in measures(contents) if each.key in _HEAT):
+        for name in contents.names:
+            yield f"heat-{measure.key}-{_plain(name)}", _heat(measure, measure.matrices[name], name)
+        for name in contents.others:
+            change = difference(measure.matrices[name], measure.matrices[comparison.baseline])
+            title = f"{name} minus {comparison.baseline}"
+            yield f"heat-{measure.key}-{_plain(title)}", _heat(measure, change, title, signed=True)
+    if own_language(contents):
+        yield "same-language-share", lambda figure: _shares(figure, contents)
+    distances = rank_distances(contents)
+    if distances:
+        yield "rank-distance", lambda figure: _distances(figure, distances)
+    for setting, metric in settings_and_metrics(contents):
+        if metric in _BARS:
+            yield f"baseline-{setting}-{_plain(metric)}", _differences(contents, setting, metric)
+
+
+def _plain(name: str) -> str:
+    """A part of a file name."""
+    return re.sub(r"[^A-Za-z0-9.-]+", "-", name).strip("-.") or "system"
+
+
+def _heat(measure: Measure, matrix: Matrix, title: str, *, signed: bool = False) -> Callable[[Any], None]:
+    def draw(figure: Any) -> None:
+        values = np.array([[np.nan if value is None else value for value in row] for row in matrix])
+        size = 0.32 * len(measure.languages) + 1.0
+        figure.set_size_inches(size, size)
+        axes = figure.add_subplot()
+        largest = (np.nanmax(np.abs(values)) or 1.0) if signed else 1.0
+        image = axes.imshow(values, cmap="PuOr" if signed else "Blues", vmin=-largest if signed else 0, vmax=largest)
+        ticks = range(len(measure.languages))
+        axes.set_xticks(ticks, measure.languages)
+        axes.set_yticks(ticks, measure.languages)
+        axes.tick_params(length=0)
+        axes.set_xlabel("passage language")
+        axes.set_ylabel("query language")
+        axes.set_title(f"{title}\n{measure.title}", fontsize=8)
+        for row, column in np.argwhere(~np.isnan(values)):
+            value = values[row, column]
+            text = f"{value:+.2f}" if signed and abs(value) >= 0.005 else f"{value:.2f}".removeprefix("-")
+            text = text.replace("-", "−")
+            dark = abs(value) / largest > 0.6
+            axes.text(column, row, text.replace("0.", ".", 1), ha="center", va="center", fontsize=5.5,
+                      color="white" if dark else "black").set_in_layout(False)  # fmt: skip
+        axes.spines[:].set_visible(False)
+        figure.colorbar(image, ax=axes, shrink=0.6)
+
+    return draw
+
+
+def _shares(figure: Any, contents: Contents) -> None:
+    shares = own_language(contents)
+    pool = pool_shares(shares)
+    figure.set_size_inches(0.55 * len(contents.languages) + 1.5, 2.6)
+    axes = figure.add_subplot()
+    width = 0.8 / len(contents.names)
+    for place, name in enumerate(contents.names):
+        values = [shares.get((name, language), (None, None))[0] for language in contents.languages]
+        x = np.arange(len(contents.languages)) + (place - (len(contents.names) - 1) / 2) * width
+        heights = [np.nan if value is None else value for value in values]
+        axes.bar(x, heights, width, label=name, color=_colour(place))
+    for place, language in enumerate(contents.languages):
+        if language in pool:
+            label = "share of the pool" if place == 0 else None
+            axes.hlines(pool[language], place - 0.45, place + 0.45, color="black", linewidth=1, label=label)
+    axes.set_xticks(range(len(contents.languages)), contents.languages)
+    axes.set_ylim(0, 1)
+    axes.set_xlabel("query language")
+    axes.set_ylabel(f"same-language share@{SHARE_CUTOFF}")
+    figure.legend(loc="outside lower center", ncols=3, frameon=False, fontsize=7)
+
+
+def _colour(place: int) -> str:
+    # Okabe and Ito's colours, which can be told apart without seeing red or green
+    colours = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#f0e442", "#999999")
+    return colours[place % len(colours)]
+
+
+def _distances(figure: Any, distances: dict[str, Distances]) -> None:
+    figure.set_size_inches(2.2 * min(3, len(distances)) + 0.8, 2.0 * -(-len(distances) // 3) + 0.4)
+    grid = figure.subplots(-(-len(distances) // 3), min(3, len(distances)), squeeze=False, sharex=True, sharey=True)
+    places = np.arange(len(labels()))
+    for axes, (name, each) in zip(grid.flat, distances.items(), strict=False):
+        known, bound = (np.array(counts) / (each.queries or 1) for counts in (each.known, each.at_least))
+        axes.barh(places, known, color=_BLUE, label="known")
+        unsure = bound > 0  # a bar of no length would still have its edge
+        axes.barh(
+            places[unsure],
+            bound[unsure],
+            left=known[unsure],
+            color="white",
+            edgecolor=_ORANGE,
+            hatch="////",
+            label="at least",
+        )
+        axes.set_title(name, fontsize=8)
+        axes.set_yticks(places, labels(), fontsize=6)
+    grid[0][0].invert_yaxis()
+    for axes in list(grid.flat)[len(distances) :]:
+        axes.set_visible(False)
+    figure.supxlabel("share of the queries", fontsize=8)
+    figure.supylabel("rank distance", fontsize=8)
+    found = [axes.get_legend_handles_labels() for axes in grid.flat]
+    legend = {label: handle for handles, names in found for handle, label in zip(handles, names, strict=True)}
+    figure.legend(list(legend.values()), list(legend), loc="outside lower right", ncols=2, frameon=False, fontsize=7)
+
+
+def _differences(contents: Contents, setting: str, metric: str) -> Callable[[Any], None]:
+    def draw(figure: Any) -> None:
+        from matplotlib.ticker import MaxNLocator
+
+        names = contents.others
+        languages = [*contents.languages, MEAN]
+        figure.set_size_inches(1.7 * len(names) + 0.8, 0.2 * len(languages) + 1.0)
+        grid = figure.subplots(1, len(names), squeeze=False, sharey=True)[0]
+        for axes, name in zip(grid, names, strict=True):
+            rows = against_baseline(contents, name, setting, metric)
+            for place, language in enumerate(languages):
+                row = rows.get(language)
+                if row is None or row.delta is None:
+                    continue
+                better = row.delta * direction(metric)
+                significant = contents.comparison.is_significant(row)
+                colour = _GREY if not significant or not better else _GREEN if better > 0 else _RED
+                axes.barh(place, row.delta, color=colour)
+                if row.ci_low is not None and row.ci_high is not None:
+                    axes.plot([row.ci_low, row.ci_high], [place, place], color="black", linewidth=0.8)
+                if significant:
+                    axes.annotate("*", (1, place), xycoords=("axes fraction", "data"), va="center", ha="left")
+            axes.axvline(0, color="black", linewidth=0.6)
+            axes.set_title(name, fontsize=7)
+            axes.tick_params(labelsize=6)
+            axes.xaxis.set_major_locator(MaxNLocator(3))
+        grid[0].set_yticks(range(len(languages)), languages)
+        grid[0].invert_yaxis()
+        figure.suptitle(f"{setting} {metric}: difference to {contents.comparison.baseline}", fontsize=8)
+
+    return draw

@@ -1,0 +1,181 @@
+"""The hardest queries: their texts in every language, and where each parallel answer was ranked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from beir_hybrid.datasets import get_source, load_dataset
+from beir_hybrid.datasets.dataset import Dataset
+from beir_hybrid.datasets.source import FileSource
+from beir_hybrid.errors import BeirHybridError
+from beir_hybrid.report.contents import Contents
+from beir_hybrid.results import RUNS_FILE, Results
+
+COUNT = 15
+_METRICS = ("map", "ndcg@10", "mrr@10", "recall@10", "recall@100")
+# texts of larger corpora are not loaded for a page
+_LARGEST = 300 << 20
+
+
+@dataclass(frozen=True)
+class HardQuery:
+    """One group of parallel queries that all systems find hard.
+
+    Attributes:
+        score: the mean of the metric over the systems and languages.
+        queries, answers: ``{language: text}``; an answer may be in more languages than the question. Empty without
+            the data set.
+        ranks: ``{query language: {answer language: best rank for each system}}``; None: not among what was kept.
+        kept: ``{query language: passages kept for each system}``.
+    """
+
+    group: str
+    score: float
+    languages: tuple[str, ...]
+    queries: Mapping[str, str]
+    answers: Mapping[str, str]
+    ranks: Mapping[str, Mapping[str, Sequence[int | None]]]
+    kept: Mapping[str, Sequence[int]]
+
+
+@dataclass(frozen=True)
+class Hardest:
+    """The hardest queries of a setting; ``missing`` says why there are no texts, if there are none."""
+
+    setting: str
+    metric: str
+    queries: tuple[HardQuery, ...]
+    licence: str = ""
+    missing: str = ""
+
+    @property
+    def non_commercial(self) -> bool:
+        return "non-commercial" in self.licence.lower() or "BY-NC" in self.licence
+
+
+def hardest_queries(contents: Contents, count: int = COUNT) -> Hardest | None:
+    """The groups with the lowest mean score over all systems and languages; ties by group name.
+
+    Of the multilingual setting where there is one, else the monolingual. None where nothing was measured by query.
+    """
+    aligned = contents.comparison.scores
+    setting = next((s for s in ("multi", "mono") if s in contents.comparison.settings), None)
+    if aligned is None or setting is None:
+        return None
+    tasks = [task for task in aligned.tasks if task.key[0] == setting]
+    metric = next((m for m in _METRICS if all(m in task.values for task in tasks)), None)
+    if metric is None:
+        return None
+    scores: dict[str, dict[str, float]] = {}
+    ids: dict[str, dict[str, str]] = {}
+    for task in tasks:
+        means = task.values[metric].mean(axis=0).tolist()
+        for group, query, mean in zip(task.groups, task.query_ids, means, strict=True):
+            scores.setdefault(group, {})[task.key[1]] = mean
+            ids.setdefault(group, {})[task.key[1]] = query
+    mean_of = {group: float(np.mean(list(found.values()))) for group, found in scores.items()}
+    groups = sorted(mean_of, key=lambda group: (mean_of[group], group))[:count]
+    dataset, missing = _texts(contents)
+    wanted = {query for group in groups for query in ids[group].values()}
+    runs = [_kept_ranks(folder, setting, wanted) for folder in contents.folders] if dataset else []
+    made = [_hard_query(group, mean_of[group], ids[group], dataset, runs, setting) for group in groups]
+    licence = f"{dataset.licence.name} {dataset.licence.note}".strip() if dataset else ""
+    return Hardest(setting, metric, tuple(made), licence, missing)
+
+
+def _hard_query(
+    group: str, score: float, ids: Mapping[str, str], dataset: Dataset | None, runs: Sequence[Any], setting: str
+) -> HardQuery:
+    if dataset is None:
+        return HardQuery(group, score, tuple(sorted(ids)), {}, {}, {}, {})
+    queries: dict[str, str] = {}
+    answers: dict[str, str] = {}
+    ranks: dict[str, dict[str, list[int | None]]] = {}
+    for language, query in ids.items():
+        block = dataset.queries[language]
+        queries[language] = block.texts[block.ids.index(query)]
+        for passage, grade in dataset.qrels[query].items():
+            if grade <= 0:
+                continue
+            home = _language_of(dataset, passage)
+            if setting == "mono" and home != language:
+                continue
+            corpus = dataset.passages[home]
+            answers.setdefault(home, corpus.texts[corpus.position(passage) or 0])
+            best = ranks.setdefault(language, {}).setdefault(home, [None] * len(runs))
+            for system, (found, _) in enumerate(runs):
+                rank, before = found.get((query, passage)), best[system]
+                best[system] = rank if before is None else before if rank is None else min(rank, before)
+    kept = {language: [depth.get(query, 0) for _, depth in runs] for language, query in ids.items()}
+    return HardQuery(group, score, tuple(sorted({*queries, *answers})), queries, answers, ranks, kept)
+
+
+def _language_of(dataset: Dataset, passage: str) -> str:
+    return next(language for language, block in dataset.passages.items() if block.position(passage) is not None)
+
+
+def _texts(contents: Contents) -> tuple[Dataset | None, str]:
+    """The data set if it is on this machine and is the one that was measured; else why not. Nothing is downloaded."""
+    # the plainest texts, where some systems read more than others
+    results = min(contents.results, key=lambda each: len(each.inputs.get("dataset_options", {})))
+    try:
+        source = get_source(results.dataset)
+        if isinstance(source, FileSource):
+            problem = _absent(source, results, contents.data_dir)
+            if problem:
+                return None, problem
+        options = results.inputs.get("dataset_options", {})
+        dataset = load_dataset(results.dataset, contents.data_dir, contents.languages, results.split, **options)
+    except BeirHybridError as error:
+        return None, f"{results.dataset} cannot be loaded here: {error}"
+    if set(results.languages) == set(dataset.languages) and results.inputs.get("dataset_fingerprint") not in (
+        None, dataset.fingerprint,
+    ):  # fmt: skip
+        return None, f"the {results.dataset} on this machine is not the one that was measured (its fingerprint differs)"
+    return dataset, ""
+
+
+def _absent(source: FileSource, results: Results, data_dir: Path | str | None) -> str:
+    root = source.root(data_dir).path
+    if source.missing(root, results.languages, results.split):
+        return f"the files of {source.name} are not in {root}; name their folder with --data-dir or BEIR_HYBRID_DATA"
+    files = source.remote_files(results.languages, results.split)
+    if sum(source.local(root, file).stat().st_size for file in files) > _LARGEST:
+        return f"{source.name} is too large to be loaded for a page"
+    return ""
+
+
+def _kept_ranks(folder: Path, setting: str, queries: set[str]) -> tuple[dict[tuple[str, str], int], dict[str, int]]:
+    """The ranks that ``runs.parquet`` holds of some queries, and how many passages of each were kept."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    path = folder / RUNS_FILE
+    if not path.is_file():
+        return {}, {}
+    file = pq.ParquetFile(path, read_dictionary=["setting", "query_id", "passage_id"])
+    ranks: dict[tuple[str, str], int] = {}
+    depth: dict[str, int] = {}
+    columns = ["setting", "query_id", "passage_id", "rank"]
+    for group in range(file.metadata.num_row_groups):
+        statistics = file.metadata.row_group(group).column(0).statistics
+        if statistics is not None and statistics.has_min_max and not statistics.min <= setting <= statistics.max:
+            continue
+        for batch in file.read_row_group(group, columns=columns).to_batches():
+            keep = pa.array(_one_of(batch["setting"], {setting}) & _one_of(batch["query_id"], queries))
+            found = batch.filter(keep)
+            names = [found[name].cast(pa.string()).to_pylist() for name in ("query_id", "passage_id")]
+            for query, passage, rank in zip(*names, found["rank"].to_pylist(), strict=True):
+                ranks[query, passage] = rank
+                depth[query] = max(rank, depth.get(query, 0))
+    return ranks, depth
+
+
+def _one_of(column: Any, values: set[str]) -> Any:
+    """Which rows of a dictionary column hold one of the values: each word is looked at once, not each row."""
+    return np.array([word in values for word in column.dictionary.to_pylist()])[column.indices.to_numpy()]

@@ -1,0 +1,104 @@
+"""A leaderboard as tables: one a setting, and one a setting and metric with a column for each language."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from beir_hybrid.leaderboard import Entry, Leaderboard, System
+from beir_hybrid.published.scores import MEAN
+from beir_hybrid.report.tables import Table
+
+# what is worth a column where there are all; others are in csv and json
+COLUMNS = {
+    "mono": ("map", "ndcg@10", "recall@1", "recall@100", "mrr@100"),
+    "cross": ("map", "recall@1"),
+    "multi": ("map", "recall@10", "rank_distance", "same_language_share@10"),
+}
+HEADS = {"rank_distance": "rank dist", "same_language_share@10": "same@10"}
+LOWER_IS_BETTER = ("rank_distance", "worst_rank")
+
+
+def shown_metrics(board: Leaderboard, setting: str) -> tuple[str, ...]:
+    """The metrics of a setting that a table shows."""
+    measured = board.metrics(setting)
+    return tuple(m for m in COLUMNS[setting] if m in measured) or measured[:5]
+
+
+def number(entry: Entry | None) -> str:
+    """A value as it is printed: three decimals (or the source's fewer), ranks without; ``>=``: a lower bound."""
+    if entry is None or entry.value is None:
+        return "-"
+    text = f"{entry.value:.0f}" if entry.metric.startswith(LOWER_IS_BETTER) else f"{entry.value:.{entry.decimals}f}"
+    return f">={text}" if entry.at_least else text
+
+
+def where(system: System, entries: Sequence[Entry | None]) -> str:
+    """The folder of our result, or the source and tables of published numbers."""
+    tables = dict.fromkeys(entry.table for entry in entries if entry is not None and entry.table)
+    return ", ".join([system.source, *(f"table {table}" if table.isdigit() else table for table in tables)])
+
+
+def ranked(board: Leaderboard, setting: str, metric: str, language: str = MEAN) -> list[System]:
+    """The systems of a setting, the best first; those without a value last."""
+
+    def key(system: System) -> tuple[bool, float]:
+        entry = board.entry(system, setting, metric, language)
+        value = entry.value if entry is not None else None
+        sign = 1 if metric.startswith(LOWER_IS_BETTER) else -1
+        return value is None, sign * (value or 0.0)
+
+    there = {entry.system for entry in board.entries if entry.setting == setting}
+    return sorted((system for system in board.systems if system in there), key=key)
+
+
+def mean_tables(board: Leaderboard) -> Iterator[Table]:
+    """One table for each setting: a row a system, the means of its metrics."""
+    for setting in board.settings:
+        metrics = shown_metrics(board, setting)
+        rows = []
+        for system in ranked(board, setting, metrics[0]):
+            entries = [board.entry(system, setting, metric) for metric in metrics]
+            count = next((str(e.languages) for e in entries if e is not None and e.languages), "")
+            if any(entries):
+                rows.append([system.label, where(system, entries), count, *map(number, entries)])
+        heads = ["system", "source", "langs", *(HEADS.get(metric, metric) for metric in metrics)]
+        if rows:
+            yield Table(f"{board.dataset} ({board.split}), {setting}: means", heads, rows, text_columns=2)
+
+
+def language_tables(board: Leaderboard) -> Iterator[Table]:
+    """One table for each setting and metric: a row a system, a column a query language."""
+    for setting in board.settings:
+        for metric in shown_metrics(board, setting):
+            rows = []
+            for system in ranked(board, setting, metric):
+                entries = [board.entry(system, setting, metric, language) for language in (*board.languages, MEAN)]
+                if any(entry is not None for entry in entries[:-1]):
+                    rows.append([system.label, *map(number, entries)])
+            if rows:
+                title = f"{board.dataset} ({board.split}), {setting}: {metric} by query language"
+                yield Table(title, ["system", *board.languages, MEAN], rows)
+
+
+def records(board: Leaderboard) -> Sequence[dict[str, Any]]:
+    """Every number as a flat record, unrounded: the rows of csv and json."""
+    return [
+        {
+            "name": entry.system.name,
+            "kind": entry.system.kind,
+            "dataset": board.dataset,
+            "split": board.split,
+            "setting": entry.setting,
+            "query_language": entry.query_language,
+            "metric": entry.metric,
+            "value": entry.value,
+            "at_least": entry.at_least,
+            "languages": entry.languages,
+            "source": entry.system.source,
+            "table": entry.table,
+            "printed_as": entry.printed_as,
+            "note": entry.system.note,
+        }
+        for entry in board.entries
+    ]

@@ -1,0 +1,105 @@
+"""`compare`: every format, the file it writes, and what it refuses."""
+
+from __future__ import annotations
+
+import csv
+import json
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+TASKS = {"mono:de": {"map": [0.1, 0.2, 0.3, 0.4] * 5}, "multi:de": {"map": [0.1] * 20, "rank_distance": [30.0] * 20}}
+BETTER = {"mono:de": {"map": [0.5, 0.6, 0.7, 0.9] * 5}, "multi:de": {"map": [0.1] * 20, "rank_distance": [20.0] * 20}}
+
+
+@pytest.fixture
+def folders(make_folder: Any) -> list[Path]:
+    return [make_folder("bm25", TASKS), make_folder("dense", BETTER)]
+
+
+def refused(done: Any, status: int, *parts: str) -> None:
+    """One line on stderr with all parts, nothing on stdout."""
+    assert (done.status, done.out) == (status, "")
+    assert done.err.startswith("beir-hybrid: ")
+    assert done.err.count("\n") == 1
+    for part in parts:
+        assert part in done.err
+
+
+def test_the_table_is_the_default(command: Any, folders: list[Path]) -> None:
+    """Values with three decimals, the better one marked, nothing on stderr."""
+    done = command("compare", *folders, "--draws", 500)
+    assert (done.status, done.err) == (0, "")
+    assert "baseline bm25" in done.out
+    assert "0.675+" in done.out
+
+
+def test_json_has_the_documented_shape(command: Any, folders: list[Path]) -> None:
+    """{"baseline", "test", "correction", "rows"}, macro rows with "mean", null where there is no value."""
+    done = command(
+        "compare", *folders, "--format", "json", "--baseline", "dense", "--test", "wilcoxon", "--correction", "bh"
+    )
+    record = json.loads(done.out)
+    assert [record[key] for key in ("baseline", "test", "correction")] == ["dense", "wilcoxon", "bh"]
+    rows = {
+        (r["name"], r["setting"], r["query_language"], r["corpus_language"], r["metric"]): r for r in record["rows"]
+    }
+    mean = rows["bm25", "mono", "mean", "mean", "map"]
+    assert mean["value"] == pytest.approx(0.25)
+    assert mean["delta"] == pytest.approx(-0.425)
+    assert (mean["wins"], mean["ties"], mean["losses"], mean["queries"]) == (0, 0, 20, 20)
+    assert rows["dense", "multi", "mean", "mean", "map"]["delta"] is None
+    assert rows["bm25", "multi", "de", "all", "rank_distance"]["losses"] == 20
+
+
+def test_settings_and_metrics_are_chosen(command: Any, folders: list[Path]) -> None:
+    """Only what was asked for, by our names or ir_measures'."""
+    done = command("compare", *folders, "--settings", "multi", "--metrics", "AP", "--format", "csv")
+    rows = list(csv.DictReader(done.out.splitlines()))
+    assert {(row["setting"], row["metric"]) for row in rows} == {("multi", "map")}
+
+
+@pytest.mark.parametrize("form", ["table", "markdown", "latex", "csv", "json"])
+def test_out_writes_what_stdout_would_say(command: Any, folders: list[Path], tmp_path: Path, form: str) -> None:
+    """The same text in a file, whole; stdout stays empty."""
+    shown = command("compare", *folders, "--format", form, "--draws", 200).out
+    done = command("compare", *folders, "--format", form, "--draws", 200, "--out", tmp_path / "new" / "file")
+    assert (done.status, done.out) == (0, "")
+    assert (tmp_path / "new" / "file").read_text(encoding="utf-8") == shown
+    assert [path.name for path in (tmp_path / "new").iterdir()] == ["file"]
+
+
+def test_the_page_is_rendered_by_the_report(command: Any, folders: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    """html hands folders and comparison to the page; nothing of it is loaded otherwise."""
+    page = ModuleType("beir_hybrid.report.page")
+    page.render_page = lambda given, comparison: f"<p>{len(given)} {comparison.baseline}</p>"  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "beir_hybrid.report", ModuleType("beir_hybrid.report"))
+    monkeypatch.setitem(sys.modules, "beir_hybrid.report.page", page)
+    assert command("compare", *folders, "--format", "html").out == "<p>2 bm25</p>"
+
+
+def test_what_cannot_be_compared_is_one_line(
+    command: Any, folders: list[Path], make_folder: Any, tmp_path: Path
+) -> None:
+    """Exit 1 and no traceback for each kind of bad input."""
+    other = make_folder("other", TASKS, dataset="mlqa-r")
+    refused(command("compare", folders[0], other), 1, "'toy'", "'mlqa-r'", "same dataset")
+    fewer = make_folder("fewer", {name: {m: v[:19] for m, v in task.items()} for name, task in TASKS.items()})
+    refused(command("compare", folders[0], fewer), 1, "de-q19", "only in", "--intersect")
+    assert command("compare", folders[0], fewer, "--intersect").status == 0
+    refused(command("compare", folders[0], tmp_path / "none"), 1, "does not exist")
+    refused(command("compare", folders[0], folders[0]), 1, "same folder")
+    refused(command("compare", *folders, "--baseline", "bm26"), 1, "did you mean 'bm25'")
+    refused(command("compare", *folders, "--test", "ttest"), 1, "unknown test", "student")
+    refused(command("compare", *folders, "--metrics", "mrr"), 1, "do not all have", "map")
+    (folders[1] / "per_query.parquet").unlink()
+    refused(command("compare", *folders), 1, "per_query.parquet does not exist")
+
+
+def test_usage_errors(command: Any, folders: list[Path]) -> None:
+    """No folder, an unknown format: exit 2."""
+    assert command("compare").status == 2
+    assert command("compare", *folders, "--format", "xml").status == 2

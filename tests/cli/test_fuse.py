@@ -1,0 +1,72 @@
+"""`fuse`: from two folders to a third."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from beir_hybrid import load_dataset
+
+
+@pytest.fixture
+def folders(command: Any, tmp_path: Path) -> list[Path]:
+    """Two runs of the German and English pool: one has the answer in each language first, the other one last."""
+    dataset = load_dataset("sample", languages=["de", "en"])
+    made = []
+    for name, best in (("first", 9), ("last", 0)):
+        lines = []
+        for language in ("de", "en"):
+            for query in dataset.queries[language].ids:
+                scores = {f"{x}-p-{at:04}": 5 - at for x in ("de", "en") for at in (1, 2, 3)}
+                scores |= dict.fromkeys(dataset.qrels[query], best)
+                lines += [f"{query} Q0 {passage} 1 {score} x\n" for passage, score in scores.items()]
+        path = tmp_path / f"{name}.trec"
+        path.write_text("".join(lines))
+        out = tmp_path / name
+        command("evaluate", "sample", "--run", path, "--languages", "de,en", "--settings", "mono,multi", "--out", out)
+        made.append(out)
+    return made
+
+
+def test_a_fusion_is_measured_and_kept(command: Any, folders: list[Path], tmp_path: Path) -> None:
+    """The table on stdout, the folder as named, its record complete; with all weight on the first it is the first."""
+    done = command(
+        "fuse", *folders, "--method", "wsum", "--weights", "1,0", "--name", "both", "--out", tmp_path / "out"
+    )
+    assert done.status == 0
+    assert done.out.startswith("both on sample (test): 4 settings")
+    record = json.loads((tmp_path / "out" / "results.json").read_text())
+    assert record["retriever"]["params"] == {"weights": [1.0, 0.0]}
+    assert record["retriever"]["norm"] == "min-max"
+    assert record["summary"]["mono"]["map"] == 1.0
+    compared = command("compare", *folders, tmp_path / "out", "--format", "json", "--draws", 100)
+    assert {row["name"] for row in json.loads(compared.out)["rows"]} == {"first", "last", "both"}
+
+
+def test_parameters_and_folds(command: Any, folders: list[Path], tmp_path: Path) -> None:
+    """k by hand, or tuned on folds."""
+    command("fuse", *folders, "--param", "k=10", "--out", tmp_path / "k", "--settings", "mono")
+    assert json.loads((tmp_path / "k" / "results.json").read_text())["retriever"]["params"] == {"k": 10}
+    done = command("fuse", *folders, "--tune-on", "folds:2", "--out", tmp_path / "folds", "--settings", "mono")
+    assert done.status == 0
+    record = json.loads((tmp_path / "folds" / "results.json").read_text())["retriever"]
+    assert record["tuned_on"]["folds"] == len(record["params"]["mono"]) == 2
+
+
+def test_refusals_are_one_line(command: Any, folders: list[Path], tmp_path: Path) -> None:
+    """Tuning on what is reported, unknown methods, a single folder; usage errors exit 2."""
+    for arguments, part in (
+        ((*folders, "--method", "wsum", "--tune-on", *folders), "which is what is reported"),
+        ((*folders, "--method", "wsumm"), "did you mean 'wsum'"),
+        ((folders[0],), "two result folders or more"),
+        ((*folders, "--tune-on", "train"), "'train' is no folder"),
+    ):
+        done = command("fuse", *arguments, "--out", tmp_path / "out")
+        assert (done.status, done.out, done.err.count("\n")) == (1, "", 1)
+        assert part in done.err
+    assert command("fuse", *folders).status == 2
+    assert command("fuse", *folders, "--weights", "a,b", "--out", tmp_path / "out").status == 2
+    assert command("fuse", *folders, "--param", "k", "--out", tmp_path / "out").status == 2

@@ -1,0 +1,111 @@
+"""ranx's Report of a comparison: what ranx users do with it, without its traps."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from beir_hybrid import compare
+from beir_hybrid.errors import ComparisonError
+
+
+def scores(seed: int, better: float = 0.0) -> dict[str, Any]:
+    rng = np.random.default_rng(seed)
+    values = (rng.random(30) / 2 + better).tolist()
+    distances = (10 + 100 * (0.9 - better) * rng.random(30)).tolist()
+    share = rng.random(30).tolist()
+    return {"multi:de": {"map": values, "rank_distance": distances, "same_language_share@10": share}}
+
+
+@pytest.fixture
+def comparison(make_folder: Any) -> Any:
+    folders = [make_folder("BM25 One", scores(0)), make_folder("dense_2", scores(1, 0.4))]
+    return compare(folders, draws=500)
+
+
+def test_bias_metrics_are_first_class(comparison: Any) -> None:
+    """Beside map stands the rank distance, and the lower one has the mark; a share has none."""
+    report = comparison.to_ranx_report()
+    head, _, one, two = str(report).splitlines()
+    assert "Rank distance" in head and "MAP" in head and "Same-language share@10" in head
+    assert "ᵃ" not in one and "ᵇ" not in one
+    assert two.count("ᵃ") == 2
+
+
+def test_latex_emboldens_the_lower_distance(comparison: Any) -> None:
+    """The best of a lower-is-better metric is the least."""
+    latex = comparison.to_ranx_report().to_latex()
+    row = {row.metric: row.value for row in comparison.select(name="dense_2", query_language="de")}
+    assert f"\\textbf{{{row['rank_distance']:.3f}}}" in latex
+    assert f"\\textbf{{{row['map']:.3f}}}" in latex
+
+
+def test_means_and_p_values_are_ours(comparison: Any) -> None:
+    """The report says what the rows say."""
+    report = comparison.to_ranx_report("multi").to_dict()
+    (row,) = comparison.select("multi", "map", "dense_2", "mean")
+    assert report["dense_2"]["scores"]["map"] == row.value
+    assert report["dense_2"]["comparisons"]["BM25 One"]["map"] == pytest.approx(row.p)
+    assert report["dense_2"]["win_tie_loss"]["BM25 One"]["map"] == {"W": row.wins, "T": row.ties, "L": row.losses}
+    assert (
+        report["BM25 One"]["win_tie_loss"]["dense_2"]["rank_distance"]["W"]
+        == comparison.select("multi", "rank_distance", "dense_2", "mean")[0].losses
+    )
+    assert comparison.to_ranx_report().to_dataframe().shape == (2, 4)
+
+
+@pytest.mark.parametrize("test", ["permutation", "student", "tukey"])
+def test_identical_runs_save_valid_json(make_folder: Any, tmp_path: Path, test: str) -> None:
+    """ranx's Student p of identical runs is NaN, and its file then is no JSON."""
+    report = compare([make_folder("a", scores(0)), make_folder("b", scores(0))], test=test, draws=100).to_ranx_report()
+    report.save(str(tmp_path / "report.json"))
+    saved = json.loads((tmp_path / "report.json").read_text(), parse_constant=lambda name: pytest.fail(name))
+    assert saved["a"]["comparisons"]["b"]["map"] == 1.0
+    assert saved["stat_test"] == test
+    assert report.to_latex()
+
+
+def test_names_keep_their_case_and_same_names_their_rows(make_folder: Any) -> None:
+    """ranx merges runs of one name into one row."""
+    folders = [make_folder("x/out", scores(0), name="BM25"), make_folder("y/out", scores(1), name="BM25")]
+    assert compare(folders, draws=100).to_ranx_report().model_names == ["BM25 (x/out)", "BM25 (y/out)"]
+
+
+def test_more_than_26_systems(make_folder: Any) -> None:
+    """ranx has 26 letters: the next ones have a digit."""
+    rng = np.random.default_rng(0)
+    tasks = [{"mono:de": {"map": (rng.random(30) / 9 + (0.5 if at > 25 else 0)).tolist()}} for at in range(28)]
+    report = compare(
+        [make_folder(f"s{at}", task) for at, task in enumerate(tasks)], draws=100, test="student"
+    ).to_ranx_report()
+    lines = str(report).splitlines()
+    assert lines[-1].split()[0] == "b1"
+    assert "ᵃᵇ" in lines[-1]
+    assert "a1 &\ns26 &" in report.to_latex()
+
+
+def test_a_single_system_and_a_single_query(make_folder: Any) -> None:
+    """No pair, and no spread: still a table."""
+    folder = make_folder("a", {"mono:de": {"map": [0.5]}})
+    assert "0.5" in str(compare([folder]).to_ranx_report())
+    other = make_folder("b", {"mono:de": {"map": [0.25]}})
+    report = compare([folder, other], test="student").to_ranx_report()
+    assert report.to_dict()["a"]["comparisons"]["b"]["map"] is None
+    assert "0.25" in str(report)
+
+
+def test_the_same_numbers_every_time(comparison: Any) -> None:
+    """ranx's own randomisation test ignores its seed across threads; ours does not."""
+    assert comparison.to_ranx_report().to_dict() == comparison.to_ranx_report().to_dict()
+
+
+def test_what_was_not_compared(comparison: Any) -> None:
+    """A setting or language that is not there."""
+    with pytest.raises(ComparisonError, match="mono:\\* was not compared"):
+        comparison.to_ranx_report("mono")
+    with pytest.raises(ComparisonError, match="multi:fr was not compared"):
+        comparison.to_ranx_report("multi", "fr")

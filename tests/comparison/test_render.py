@@ -1,0 +1,90 @@
+"""Tables for people, rows for programs."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from typing import Any
+
+import pytest
+
+from beir_hybrid import compare
+from beir_hybrid.comparison.render import number, p_value, render
+from beir_hybrid.errors import ComparisonError
+
+
+@pytest.fixture
+def comparison(make_folder: Any) -> Any:
+    """b is better than a_1 in every query, and its rank distance is lower."""
+    one = {"mono:de": {"map": [0.1234, 0.2] * 5}, "multi:de": {"map": [0.1, 0.1] * 5, "rank_distance": [30.0, 50] * 5}}
+    two = {"mono:de": {"map": [0.9, 0.8] * 5}, "multi:de": {"map": [0.1, 0.1] * 5, "rank_distance": [20.0, 10] * 5}}
+    return compare([make_folder("a_1", one), make_folder("b|2", two)])
+
+
+def test_a_table_marks_what_is_better(comparison: Any) -> None:
+    """+ beside a higher map and beside a lower rank distance; ranks are whole, the rest has three decimals."""
+    lines = render(comparison, "table").splitlines()
+    assert lines[0] == "toy (test), baseline a_1; paired permutation test (10,000 draws), corrected: holm"
+    assert [line.split() for line in lines if line.startswith(("a_1", "b|2"))] == [
+        ["a_1", "0.162"], ["b|2", "0.850+"], ["a_1", "0.100", "40"], ["b|2", "0.100", "15+"]
+    ]  # fmt: skip
+    assert any(line.split()[:5] == ["metric", "system", "delta", "95%", "interval"] for line in lines)
+    assert any("-25.0+" in line and "10/0/0" in line for line in lines)
+
+
+def test_markdown_is_escaped(comparison: Any) -> None:
+    """A name with a bar does not make a column."""
+    text = render(comparison, "markdown")
+    assert "| b\\|2 | 0.850 ▲ |" in text
+    rows = [line.replace("\\|", "") for line in text.splitlines() if line.startswith("|")]
+    assert {line.count("|") for line in rows[:4]} == {3}
+
+
+def test_latex_is_escaped(comparison: Any) -> None:
+    """Underscores and percent signs of names and heads compile."""
+    text = render(comparison, "latex")
+    assert "a\\_1 & 0.162 \\\\" in text
+    assert "0.850$^{\\blacktriangle}$" in text
+    assert "95\\% interval" in text
+    assert text.count("\\begin{tabular}") == text.count("\\end{tabular}") > 0
+    assert "+ better" not in text
+
+
+def test_csv_and_json_are_not_rounded(comparison: Any) -> None:
+    """Every row with every digit; an empty cell and null where there is no value."""
+    rows = list(csv.DictReader(io.StringIO(render(comparison, "csv"))))
+    record = json.loads(render(comparison, "json"))
+    assert list(record) == ["baseline", "test", "correction", "rows"]
+    assert len(rows) == len(record["rows"]) == len(comparison.rows)
+    assert rows[0]["delta"] == ""
+    assert record["rows"][0]["delta"] is None
+    assert float(rows[0]["value"]) == record["rows"][0]["value"] == comparison.rows[0].value
+    assert list(rows[0]) == list(record["rows"][0]) == [
+        "name", "dataset", "setting", "query_language", "corpus_language", "metric", "value", "delta", "ci_low",
+        "ci_high", "p", "p_corrected", "wins", "ties", "losses", "queries",
+    ]  # fmt: skip
+
+
+def test_one_system_has_a_table_of_values(make_folder: Any) -> None:
+    """No differences, no marks to explain."""
+    text = render(compare([make_folder("a", {"mono:de": {"map": [0.5]}})]), "table")
+    assert text.splitlines() == [
+        "toy (test), baseline a",
+        "",
+        "mono: mean over languages",
+        "system    map",
+        "a       0.500",
+    ]
+
+
+def test_numbers_as_they_are_printed() -> None:
+    """Three decimals, whole ranks, a dash for none, small p values as a bound."""
+    assert [number(0.12345, "map"), number(286.7, "rank_distance"), number(None, "map")] == ["0.123", "287", "-"]
+    assert [p_value(0.0001), p_value(0.01234), p_value(None)] == ["<.001", "0.012", "-"]
+
+
+def test_an_unknown_format(comparison: Any) -> None:
+    """With the closest one there is."""
+    with pytest.raises(ComparisonError, match="unknown format 'tabel'; did you mean 'table'"):
+        render(comparison, "tabel")

@@ -1,0 +1,53 @@
+"""The paired tests against scipy."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from beir_hybrid.comparison.significance import paired_p
+
+ONE, TWO = np.random.default_rng(0).random((2, 30, 4))
+
+
+def p_of(parts: np.ndarray, test: str) -> list[float]:
+    return paired_p(parts, np.ones(parts.shape, dtype=bool), test, 5000, 0).tolist()
+
+
+def test_student_is_that_of_scipy() -> None:
+    """The paired t test of the scores themselves."""
+    assert p_of((ONE - TWO) / 30, "student") == pytest.approx(stats.ttest_rel(ONE, TWO).pvalue.tolist())
+
+
+def test_wilcoxon_is_that_of_scipy() -> None:
+    """The signed-rank test of the scores themselves."""
+    assert p_of((ONE - TWO) / 30, "wilcoxon") == pytest.approx(stats.wilcoxon(ONE, TWO).pvalue.tolist())
+
+
+def test_permutation_is_that_of_scipy() -> None:
+    """scipy's permutation test of paired samples, up to chance."""
+    expected = stats.permutation_test(
+        (ONE[:, 0], TWO[:, 0]), lambda a, b: np.mean(a - b), permutation_type="samples", n_resamples=20_000, rng=1
+    ).pvalue
+    assert p_of((ONE - TWO) / 30, "permutation")[0] == pytest.approx(expected, abs=0.02)
+
+
+@pytest.mark.parametrize("test", ["permutation", "student", "wilcoxon"])
+def test_identical_systems_are_p_one(test: str) -> None:
+    """Never NaN, which is no JSON."""
+    assert p_of(np.zeros((20, 1)), test) == [1.0]
+
+
+def test_a_single_group() -> None:
+    """Student's test says nothing of one value; the permutation test says it could be chance."""
+    assert np.isnan(p_of(np.array([[0.5]]), "student")).all()
+    assert p_of(np.array([[0.5]]), "permutation") == [1.0]
+
+
+def test_groups_without_a_value_do_not_count() -> None:
+    """Where a metric is not defined for a group, the group is no observation."""
+    parts = np.array([[0.5], [0.4], [0.7], [0.0]])
+    present = np.array([[True], [True], [True], [False]])
+    expected = stats.ttest_1samp([0.5, 0.4, 0.7], 0).pvalue
+    assert paired_p(parts, present, "student", 10, 0).tolist() == pytest.approx([expected])

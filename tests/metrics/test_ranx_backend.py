@@ -1,0 +1,215 @@
+"""ranx agrees with our metrics, and none of its traps reaches a user."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import numpy as np
+import pytest
+
+from beir_hybrid.datasets import load_dataset
+from beir_hybrid.errors import MissingExtraError, RunError
+from beir_hybrid.evaluation import score_task
+from beir_hybrid.metrics import ranx_backend
+from beir_hybrid.metrics.measures import parse_metric, parse_metrics
+from beir_hybrid.metrics.ranx_backend import (
+    METHODS,
+    NORMS,
+    RANK_METHODS,
+    WEIGHTED,
+    from_run,
+    fuse_hits,
+    ranx_library,
+    score_hits,
+    to_qrels,
+    to_run,
+    tune_fusion,
+)
+from beir_hybrid.retrieval.base import Ranking
+from beir_hybrid.settings import Task
+from beir_hybrid.types import Hits
+
+METRICS = "map,map@5,ndcg@10,recall@10,precision@5,mrr@10,mrr,hit_rate@3"
+
+
+@pytest.fixture(scope="module")
+def task() -> Task:
+    return load_dataset("sample", languages=["de", "en"]).task("multi:de")
+
+
+def random_hits(task: Task, seed: int, k: int = 20) -> Hits:
+    """Scores of four values only, so that most hits are ties."""
+    rng = np.random.default_rng(seed)
+    n = len(task.rows)
+    passages = np.concatenate([rng.permutation(task.n_passages)[:k] for _ in range(n)])
+    return Hits.sorted(n, np.repeat(np.arange(n), k), passages, rng.integers(0, 4, n * k))
+
+
+def answer(task: Task, hits: Hits) -> dict[str, Any]:
+    found = score_task(Ranking.of_hits(task, hits), parse_metrics(METRICS)).per_query
+    return {name: found[name].tolist() for name in METRICS.split(",")}
+
+
+def test_ranx_scores_runs_as_we_do(task: Task) -> None:
+    """Every metric of every query, though most scores are ties, which ranx alone would put in any order."""
+    hits = random_hits(task, 0)
+    found = score_hits(task, hits, METRICS)
+    for name, values in answer(task, hits).items():
+        assert found[name].tolist() == pytest.approx(values, abs=1e-12), name
+
+
+def test_a_query_without_passages_scores_zero(task: Task) -> None:
+    """ranx fails on it; the mean must count it all the same."""
+    hits = random_hits(task, 1)
+    some = Hits.sorted(len(task.rows), hits.query[20:], hits.passages[20:], hits.scores[20:])
+    assert score_hits(task, some, "map")["map"][0] == 0
+    assert score_hits(task, some, METRICS)["ndcg@10"].tolist() == pytest.approx(answer(task, some)["ndcg@10"])
+    none = Hits.sorted(len(task.rows), [], [], [])
+    assert score_hits(task, none, "map")["map"].tolist() == [0.0] * len(task.rows)
+    with pytest.raises(RunError, match="nothing was retrieved for query 'de-q-0000', which ranx cannot hold"):
+        to_run(task, some)
+
+
+def test_runs_and_qrels_go_both_ways(task: Task) -> None:
+    """A Run in our order whatever the ties, Qrels with the judgments, and ranx's own value of the two is ours."""
+    hits = random_hits(task, 2)
+    run, qrels = to_run(task, hits, "mine"), to_qrels(task)
+    assert run.name == "mine"
+    back = from_run(run)
+    first = hits.passages[: hits.counts[0]].tolist()
+    assert list(back[task.query_ids[0]]) == [task.passage_ids[at] for at in first]
+    assert all(list(ranked.values()) == list(range(20, 0, -1)) for ranked in back.values())
+    with ranx_library() as ranx:
+        value = ranx.evaluate(qrels, run, "map")
+    assert value == pytest.approx(np.mean(answer(task, hits)["map"]))
+
+
+def test_the_order_of_queries_means_nothing(task: Task) -> None:
+    """ranx aligns plain dicts by position; what it gets from us is aligned by id."""
+    hits = random_hits(task, 3)
+    _, _, qrels = task.load()
+    assert score_hits(task, hits, "map")["map"].tolist() == pytest.approx(answer(task, hits)["map"])
+    with ranx_library() as ranx:
+        turned = ranx.Run(dict(reversed(from_run(to_run(task, hits)).items())))
+        assert ranx.evaluate(ranx.Qrels(qrels), turned, "map") == pytest.approx(np.mean(answer(task, hits)["map"]))
+
+
+def test_few_queries_leave_numba_its_threads(task: Task) -> None:
+    """Fewer than ten queries would set numba to one thread for good."""
+    import numba
+
+    few = load_dataset("sample", languages=["de"]).task("mono:de")
+    assert len(few.rows) >= 10
+    before = numba.get_num_threads()
+    with ranx_library() as ranx:
+        ranx.evaluate(ranx.Qrels({"q": {"d": 1}}), ranx.Run({"q": {"d": 1.0}}), "map")
+    assert numba.get_num_threads() == before
+
+
+def test_threads_take_turns(task: Task) -> None:
+    """Two threads inside ranx would abort the process: one waits for the other."""
+    inside, most = 0, 0
+    guard = threading.Lock()
+
+    def work() -> None:
+        nonlocal inside, most
+        for seed in range(3):
+            with ranx_library():
+                with guard:
+                    inside += 1
+                    most = max(most, inside)
+                score_hits(task, random_hits(task, seed), "map")
+                with guard:
+                    inside -= 1
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert most == 1
+
+
+def test_without_ranx_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What to install, in one line."""
+
+    def absent(name: str) -> Any:
+        raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+    monkeypatch.setattr(ranx_backend.importlib, "import_module", absent)
+    with pytest.raises(MissingExtraError, match=r"beir-hybrid\[report\]"), ranx_library():
+        pass
+
+
+def hits_of(*ranked: dict[int, float]) -> Hits:
+    rows = [(query, passage, score) for query, found in enumerate(ranked) for passage, score in found.items()]
+    query, passages, scores = zip(*rows, strict=True)
+    return Hits.sorted(len(ranked), query, passages, scores)
+
+
+ONE = hits_of({0: 10.0, 1: 5.0, 2: 0.0}, {7: 1.0}, {3: 2.0})
+TWO = hits_of({2: 4.0, 0: 0.0}, {8: 1.0}, {3: 9.0})
+
+
+def fused(method: str, norm: str = "min-max", **params: Any) -> list[dict[int, float]]:
+    hits = fuse_hits([ONE, TWO], method, norm, params)
+    found: list[dict[int, float]] = [{} for _ in range(3)]
+    for query, passage, score in zip(hits.query, hits.passages.tolist(), hits.scores.tolist(), strict=True):
+        found[query][passage] = score
+    return found
+
+
+def test_reciprocal_rank_fusion_by_hand() -> None:
+    """Passage 0: 1/(60+1) + 1/(60+2); 2: 1/(60+3) + 1/(60+1); 1: 1/(60+2)."""
+    first, second, third = fused("rrf", k=60)
+    assert first == pytest.approx({0: 1 / 61 + 1 / 62, 2: 1 / 63 + 1 / 61, 1: 1 / 62}, abs=1e-7)
+    assert list(second) == [8, 7], "a tie: trec_eval puts the greater id first"
+    assert third == pytest.approx({3: 2 / 61}, abs=1e-7)
+
+
+def test_weighted_sum_by_hand() -> None:
+    """Scores between 0 and 1 within each query, then .25 and .75 of them."""
+    first, _, _ = fused("wsum", weights=[0.25, 0.75])
+    assert first == pytest.approx({0: 0.25, 1: 0.125, 2: 0.75}, abs=1e-6)
+    raw, _, _ = fused("wsum", "none", weights=[0.5, 0.5])
+    assert raw == pytest.approx({0: 5.0, 1: 2.5, 2: 2.0}, abs=1e-6)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_every_method_runs(method: str) -> None:
+    """Each ranks the union of what its inputs found, query by query, with its default parameters."""
+    params = dict(METHODS[method]) | ({"weights": [0.5, 0.5]} if method in WEIGHTED else {})
+    found = fused(method, "none" if method in RANK_METHODS else "min-max", **params)
+    assert [set(ranked) for ranked in found] == [{0, 1, 2}, {7, 8}, {3}]
+
+
+@pytest.mark.parametrize("norm", NORMS)
+def test_every_norm_runs(norm: str) -> None:
+    """A norm changes scores, never what was found."""
+    assert [set(ranked) for ranked in fused("sum", norm)] == [{0, 1, 2}, {7, 8}, {3}]
+
+
+def test_queries_one_or_all_systems_found_nothing_for() -> None:
+    """They stay in place; what the other system found is the fusion."""
+    one = Hits.sorted(3, [0, 0], [1, 2], [2.0, 1.0])
+    two = Hits.sorted(3, [2], [5], [1.0])
+    found = fuse_hits([one, two], "rrf", "none", {"k": 60})
+    assert found.counts.tolist() == [2, 0, 1]
+    assert found.passages.tolist() == [1, 2, 5]
+    nothing = Hits.sorted(2, [], [], [])
+    assert fuse_hits([nothing, nothing], "wsum", "min-max", {"weights": [0.5, 0.5]}).counts.tolist() == [0, 0]
+
+
+def test_tuning_finds_the_system_that_is_right(task: Task) -> None:
+    """One system puts every relevant passage first, the other is chance: all the weight goes to the first."""
+    judged, chance = task.judged, random_hits(task, 5, task.n_passages)
+    relevant = np.isin(
+        chance.query * task.n_passages + chance.passages, judged.query * task.n_passages + judged.passage
+    )
+    right = Hits.sorted(len(task.rows), chance.query, chance.passages, relevant)
+    params = tune_fusion([judged], [[random_hits(task, 4), right]], "wsum", "min-max", parse_metric("map"))
+    fusion = fuse_hits([random_hits(task, 4), right], "wsum", "min-max", params)
+    assert params["weights"][1] > params["weights"][0]
+    assert all(type(weight) is float for weight in params["weights"])
+    assert score_hits(task, fusion, "map")["map"].mean() == 1.0

@@ -1,0 +1,68 @@
+"""ranx as users run it, compiled: once per installation, whatever the data."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+SCRIPT = """
+import gc, json, sys
+import numpy as np
+from beir_hybrid.metrics import ranx_backend as backend
+from beir_hybrid.metrics.measures import parse_metric
+from beir_hybrid.types import Hits, Judged
+
+class Toy:
+    pass
+
+def of_size(n_passages):
+    rng = np.random.default_rng(0)
+    n = 12
+    runs = [Hits.sorted(n, np.repeat(np.arange(n), 4), np.concatenate([rng.permutation(n_passages)[:4] for _ in range(n)]),
+                        rng.random(n * 4)) for _ in range(2)]
+    judged = Judged(np.arange(n), runs[0].passages[::4].astype(np.int64), np.ones(n, dtype=np.int64))
+    task = Toy()
+    task.rows, task.judged = np.arange(n), judged
+    scored = backend.score_hits(task, runs[0], "map,recall@1")
+    fused = backend.fuse_hits(runs, "wsum", "min-max", {"weights": [0.75, 0.25]})
+    backend.fuse_hits(runs, "rrf", "none", {"k": 60})
+    return scored["map"].mean(), fused.passages.tolist()
+
+first, fused = of_size(7)
+def compiled():
+    from numba.core.dispatcher import Dispatcher
+    return [d for d in gc.get_objects() if isinstance(d, Dispatcher) and d.py_func.__module__.startswith("ranx.")]
+before = sum(len(d.overloads) for d in compiled())
+second, _ = of_size(200_000)
+misses = sum(sum(d.stats.cache_misses.values()) for d in compiled())
+json.dump({"map": [first, second], "fused": fused, "misses": misses,
+           "compiled for longer ids": sum(len(d.overloads) for d in compiled()) - before}, sys.stdout)
+"""
+
+
+def run(jit: bool) -> dict[str, Any]:
+    environment = {**os.environ, "NUMBA_DISABLE_JIT": "0" if jit else "1"}
+    root = Path(__file__).parents[2]
+    script = SCRIPT if jit else SCRIPT.partition("def compiled")[0] + 'json.dump({"fused": fused}, sys.stdout)'
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=root, env=environment, capture_output=True, text=True, check=True
+    )
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+@pytest.mark.slow
+def test_compilation_is_paid_once_per_installation() -> None:
+    """A second process compiles nothing of ranx, nor do ids of another length; the results are those without compiling."""
+    run(jit=True)
+    again = run(jit=True)
+    assert again["misses"] == 0
+    assert again["compiled for longer ids"] == 0
+    assert again["map"] == [1.0, 1.0]
+    assert again["fused"] == run(jit=False)["fused"]

@@ -1,0 +1,28 @@
+"""Facts on languages."""
+
+from __future__ import annotations
+
+import pytest
+
+from beir_hybrid.datasets import get_source
+from beir_hybrid.errors import DatasetError
+from beir_hybrid.published.languages import language, languages
+
+
+@pytest.mark.parametrize("dataset", ["xquad-r", "mlqa-r", "miracl"])
+def test_every_language_of_the_data_sets_is_there(dataset: str) -> None:
+    """Grouping results by resources leaves no language out."""
+    assert set(get_source(dataset).languages) <= set(languages())
+
+
+def test_one_language() -> None:
+    """Numbers are numbers, and the direction of writing follows from the script."""
+    yoruba = language("yo")
+    assert (yoruba.name, yoruba.script, yoruba.joshi_class, yoruba.cc100_gib) == ("Yoruba", "Latn", 2, 0.0)
+    assert [code for code, facts in languages().items() if facts.right_to_left] == ["ar", "fa"]
+
+
+def test_an_unknown_language_is_refused() -> None:
+    """Two-letter codes only."""
+    with pytest.raises(DatasetError, match="no facts on language 'deu'; did you mean 'de'"):
+        language("deu")

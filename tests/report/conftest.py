@@ -1,0 +1,43 @@
+"""Three small systems on the sample, measured once; and a browser where there is one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from beir_hybrid.comparison import compare
+from beir_hybrid.datasets import load_dataset
+from beir_hybrid.evaluation import evaluate
+from beir_hybrid.report.page import render_page
+from tests.report.chromium import Browser, browser, find_chromium
+from tests.systems_made import Made, Shallow, letters
+
+
+@pytest.fixture(scope="session")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
+    """letters-32 (the baseline), letters-8 and the shallow one, in four languages."""
+    root = tmp_path_factory.mktemp("systems")
+    dataset = load_dataset("sample", languages="ar,de,en,zh")
+    for name, retriever in (("wide", letters(32)), ("narrow", letters(8)), ("shallow", Shallow())):
+        evaluate(dataset, retriever, out=root / name)
+    folders = [root / name for name in ("wide", "narrow", "shallow")]
+    return Made(folders, compare(folders, draws=500))
+
+
+@pytest.fixture(scope="session")
+def page(made: Made, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("page") / "page.html"
+    path.write_text(render_page(made.folders, made.comparison), encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    """A headless browser; skips with the reason where there is none."""
+    program = find_chromium()
+    if program is None:
+        pytest.skip("no Chromium: install one (apt-get install chromium) or name it in BEIR_HYBRID_CHROMIUM")
+    with browser(program) as running:
+        yield running

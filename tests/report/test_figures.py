@@ -1,0 +1,36 @@
+"""Figures for papers."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from pathlib import Path
+
+import pytest
+
+from beir_hybrid.errors import MissingExtraError
+from beir_hybrid.report.figures import write_figures
+from tests.systems_made import Made
+
+
+def test_every_figure_in_both_formats(made: Made, tmp_path: Path) -> None:
+    """What was measured is drawn, without a warning of a missing glyph; odd names give plain file names."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        written = write_figures(made.folders, made.comparison, tmp_path)
+    names = {path.stem for path in written}
+    assert {"same-language-share", "rank-distance", "baseline-mono-map", "heat-multi-letters-32"} <= names
+    assert "heat-map-letters-8-minus-letters-32" in names
+    assert all(path.stat().st_size > 1000 for path in written)
+    assert all(set(name) <= set("abcdefghijklmnopqrstuvwxyz0123456789-.") for name in names)
+    assert (tmp_path / "rank-distance.png").read_bytes().startswith(b"\x89PNG")
+    assert b"<svg" in (tmp_path / "rank-distance.svg").read_bytes()
+
+
+def test_without_matplotlib_the_command_to_install_it(
+    made: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The page needs nothing, figures need an extra."""
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    with pytest.raises(MissingExtraError, match=r'pip install "beir-hybrid\[report\]"'):
+        write_figures(made.folders, made.comparison, tmp_path)

@@ -1,0 +1,74 @@
+"""The hardest queries: which they are, and what is said of them."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+
+from beir_hybrid.datasets import load_dataset
+from beir_hybrid.report.hardest import Hardest, hardest_queries
+from tests.systems_made import Made
+
+
+def test_the_lowest_mean_over_systems_and_languages_comes_first(made: Made) -> None:
+    """Worked out again from the aligned scores, one group at a time."""
+    hardest = hardest_queries(made.contents, count=30)
+    assert hardest is not None
+    assert made.comparison.scores is not None
+    sums: dict[str, list[float]] = {}
+    for task in made.comparison.scores.tasks:
+        if task.key[0] == "multi":
+            for column, group in enumerate(task.groups):
+                sums.setdefault(group, []).extend(task.values["map"][:, column])
+    means = {group: sum(values) / len(values) for group, values in sums.items()}
+    assert [query.score for query in hardest.queries] == pytest.approx(sorted(means.values()))
+    assert hardest.queries[0].score == pytest.approx(means[hardest.queries[0].group])
+
+
+def test_texts_and_ranks_of_every_language(made: Made) -> None:
+    """The question and its answer in each language; ranks within what was kept, and how much that was."""
+    hardest = hardest_queries(made.contents)
+    assert hardest is not None
+    assert (hardest.setting, hardest.metric, hardest.missing) == ("multi", "map", "")
+    first = hardest.queries[0]
+    dataset = load_dataset("sample", languages="ar,de,en,zh")
+    query = dataset.groups[first.group]["de"]
+    assert first.queries["de"] == dict(zip(dataset.queries["de"].ids, dataset.queries["de"].texts, strict=True))[query]
+    (answer,) = (passage for passage in dataset.qrels[query] if passage.startswith("zh-"))
+    assert first.answers["zh"] == dataset.passages["zh"].texts[dataset.passages["zh"].position(answer) or 0]
+    assert first.kept["de"] == [100, 100, 5]
+    everything = [r for each in hardest.queries for row in each.ranks.values() for ranks in row.values() for r in ranks]
+    assert None in everything
+    assert all(rank is None or 1 <= rank <= 100 for rank in everything)
+
+
+def test_without_the_texts_it_says_so(made: Made, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another content under the same name is not shown as what was measured."""
+    contents = made.contents
+    changed = [dataclasses.replace(r, inputs={**r.inputs, "dataset_fingerprint": "other"}) for r in contents.results]
+    hardest = hardest_queries(dataclasses.replace(contents, results=tuple(changed)))
+    assert hardest is not None
+    assert "is not the one that was measured" in hardest.missing
+    assert hardest.queries[0].queries == {}
+    assert set(hardest.queries[0].languages) == {"ar", "de", "en", "zh"}
+
+
+def test_nothing_is_downloaded_for_a_page(made: Made, no_data: Path) -> None:
+    """Files that are not on this machine are named, not fetched."""
+    contents = made.contents
+    elsewhere = [
+        dataclasses.replace(r, dataset="xquad-r", inputs={**r.inputs, "languages": ["ar", "de"]})
+        for r in contents.results
+    ]
+    hardest = hardest_queries(dataclasses.replace(contents, results=tuple(elsewhere)))
+    assert hardest is not None
+    assert "the files of xquad-r are not in" in hardest.missing
+    assert not no_data.exists()
+
+
+def test_a_non_commercial_licence_is_seen() -> None:
+    """MLQA-R's texts may be shown, and the page must say under what terms."""
+    assert Hardest("multi", "map", (), licence="CC BY-NC 4.0 (non-commercial use only)").non_commercial
+    assert not Hardest("multi", "map", (), licence="CC BY-SA 4.0").non_commercial

@@ -1,0 +1,38 @@
+"""A leaderboard as tables and records."""
+
+from __future__ import annotations
+
+from beir_hybrid.leaderboard import build_leaderboard
+from beir_hybrid.report.leaderboard_tables import language_tables, mean_tables, records
+from tests.results_made import made_results
+
+
+def test_a_table_for_each_setting() -> None:
+    """The best system first; what a source has not measured is a dash, and decimals are the source's own."""
+    tables = {
+        table.title: table for table in mean_tables(build_leaderboard("xquad-r", [made_results("mine", {"de": 0.9})]))
+    }
+    mono = tables["xquad-r (test), mono: means"]
+    assert mono.heads == ["system", "source", "langs", "map", "recall@1"]
+    assert mono.rows[0] == ["mine", "", "1", "0.900", "-"]
+    assert mono.rows[1] == ["LaBSE Hybrid [published]", "arXiv:2408.10536, table 5", "11", "0.817", "0.734"]
+    multi = tables["xquad-r (test), multi: means"]
+    assert ["mBERT X-Y [published]", "arXiv:2004.05484, LAReQA main", "", "0.66", "-", "-"] in multi.rows
+
+
+def test_a_table_for_each_metric_by_language() -> None:
+    """MIRACL's published systems by language, the mean last."""
+    ndcg = next(language_tables(build_leaderboard("miracl")))
+    assert ndcg.title == "miracl (dev), mono: ndcg@10 by query language"
+    assert (ndcg.heads[1], ndcg.heads[-1], len(ndcg.heads)) == ("ar", "mean", 20)
+    bm25 = next(row for row in ndcg.rows if row[0] == "BM25 [published]")
+    assert (bm25[1], bm25[-1]) == ("0.481", "0.385")
+
+
+def test_records_hold_everything() -> None:
+    """Unrounded numbers, and for published ones the source, the table and the printed name."""
+    found = records(build_leaderboard("xquad-r"))
+    first = next(r for r in found if (r["name"], r["setting"], r["query_language"]) == ("XLM-R X-X-mono", "mono", "ar"))
+    assert (first["value"], first["source"], first["table"], first["printed_as"], first["kind"]) == (
+        0.7581, "arXiv:2408.10536", "3", "mAP", "published",
+    )  # fmt: skip

@@ -1,0 +1,23 @@
+"""Squares of query language by passage language."""
+
+from __future__ import annotations
+
+import pytest
+
+from beir_hybrid.report.matrices import difference, measures
+from tests.systems_made import Made
+
+
+def test_the_squares_there_are(made: Made) -> None:
+    """The pool's reciprocal ranks as measured; mono on the diagonal of the pairs, cross beside it."""
+    found = {measure.key: measure for measure in measures(made.contents)}
+    assert list(found) == ["multi", "map", "ndcg@10", "recall@1"]
+    wide = made.contents.results[0]
+    assert found["multi"].matrices[wide.name][1][2] == wide.matrix["de"]["en"]
+    assert found["map"].matrices[wide.name][1][1] == pytest.approx(wide.value("mono", "map", "de"))
+    assert found["map"].matrices[wide.name][1][2] == pytest.approx(wide.value("cross", "map", "de", "en"))
+
+
+def test_a_difference_needs_both() -> None:
+    """None where either is."""
+    assert difference([[0.5, None, 1.0]], [[0.25, 1.0, None]]) == [[0.25, None, None]]

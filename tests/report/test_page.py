@@ -1,0 +1,231 @@
+"""The page: one file, safe, and working in a real browser."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from pathlib import Path
+
+import pytest
+
+from beir_hybrid.comparison import compare
+from beir_hybrid.datasets import load_dataset
+from beir_hybrid.errors import ResultsError
+from beir_hybrid.evaluation import evaluate
+from beir_hybrid.report.hardest import HardQuery
+from beir_hybrid.report.page import render_page
+from beir_hybrid.report.sections.hardest import rank_text
+from tests.report.chromium import Browser
+from tests.systems_made import EVIL, Made, letters
+
+MEAN = '#leaderboard [data-panel="mean"]'
+FIRST_COLUMN = f"[...document.querySelectorAll('{MEAN} tbody tr')].map(row => row.cells[{{}}].dataset.value ?? null)"
+
+
+def test_the_same_input_gives_the_same_page(made: Made, page: Path) -> None:
+    """No date, no random name: a page can be compared with another."""
+    assert render_page(made.folders, made.comparison) == page.read_text(encoding="utf-8")
+
+
+def test_nothing_is_fetched_and_nothing_injected(page: Path) -> None:
+    """No address but those of the sources as links; a system's name does not become markup."""
+    text = page.read_text(encoding="utf-8")
+    assert not re.findall(r"(?:src|srcset|@import|url\()\s*=?\s*[\"']?(?:https?:)?//", text)
+    assert "<link" not in text
+    assert "<img" not in text
+    assert text.count("</script>") == 2
+    assert "default-src &#x27;none&#x27;" in text or "default-src 'none'" in text
+    assert "$title" in text  # the name holds it, and is not taken for a slot of the template
+    assert "evil &lt;/script&gt;&lt;img src=x onerror=alert(1)&gt; &amp;amp; $title" in text
+
+
+def test_other_folders_than_were_compared_are_refused(made: Made) -> None:
+    """The names of the comparison would be put on other systems."""
+    with pytest.raises(ResultsError, match="1 folders were given for a comparison of 3 systems"):
+        render_page(made.folders[:1], made.comparison)
+
+
+def test_one_system_alone(made: Made) -> None:
+    """Without a second system there is nothing to subtract, and the rest is shown."""
+    text = render_page(made.folders[:1], compare(made.folders[:1], draws=50))
+    assert 'id="heat-one"' in text
+    assert 'id="heat-two"' not in text
+    assert 'id="section-bars"' not in text
+
+
+def test_the_texts_of_a_right_to_left_language(page: Path) -> None:
+    """Each text names its language and finds its own direction."""
+    assert re.search(r'<p lang="ar" dir="auto" class="question">[^<]*[\u0600-\u06ff]', page.read_text(encoding="utf-8"))
+
+
+def test_it_loads_without_errors_or_requests(chromium: Browser, page: Path) -> None:
+    """Nothing in the console, and no request but for the file itself."""
+    chromium.open(page)
+    assert chromium.problems == []
+    assert chromium.requests == [page.resolve().as_uri()]
+    assert chromium.run("document.querySelectorAll('section').length") == 7
+    assert chromium.run("document.querySelectorAll('img').length") == 0
+    assert EVIL in chromium.run("document.body.innerText")
+
+
+def test_a_script_from_the_data_would_not_run(chromium: Browser, page: Path, tmp_path: Path) -> None:
+    """Even where a text became markup, the page's policy lets only its own script run, and nothing be fetched."""
+    broken = tmp_path / "broken.html"
+    text = page.read_text(encoding="utf-8")
+    broken.write_text(text.replace("<main>", "<main><script>window.bad = 1</script><img src='http://a.invalid/x'>"))
+    chromium.open(broken)
+    assert chromium.run("window.bad === undefined")
+    assert any("Content Security Policy" in problem for problem in chromium.problems)
+
+
+def test_sorting_by_press_and_by_key(chromium: Browser, page: Path) -> None:
+    """A press sorts, another turns it round, rows without a value stay last; the state is told in aria-sort."""
+    chromium.open(page)
+    states = f"[...document.querySelectorAll('{MEAN} th[aria-sort]')].map(head => head.getAttribute('aria-sort'))"
+    assert [state for state in chromium.run(states) if state != "none"] == ["descending"]
+    column = chromium.run(f"[...document.querySelectorAll('{MEAN} th button')].findIndex(b => b.title === 'mono: map')")
+
+    def values() -> list[float]:
+        found = [float(value) for value in chromium.run(FIRST_COLUMN.format(column)) if value is not None]
+        assert len(found) == 3
+        return found
+
+    head = f"document.querySelectorAll('{MEAN} th button')[{column}]"
+    assert values() == sorted(values(), reverse=True)
+    chromium.run(f"{head}.click()")
+    assert values() == sorted(values())
+    assert chromium.run(states)[column] == "ascending"
+    chromium.run(f"{head}.focus()")
+    chromium.press("Enter", 13)
+    assert values() == sorted(values(), reverse=True)
+    assert chromium.run(states).count("none") == len(chromium.run(states)) - 1
+
+
+def choose(chromium: Browser, selector: str, value: str) -> None:
+    chromium.run(
+        f"(() => {{ const s = document.querySelector('{selector}'); s.value = '{value}'; "
+        "s.dispatchEvent(new Event('change', {bubbles: true})); })()"
+    )
+
+
+def test_choices_change_what_is_shown(chromium: Browser, page: Path, made: Made) -> None:
+    """A language of the leaderboard, a system of the heat map, a metric of the bars, the language of the question."""
+    chromium.open(page)
+    choose(chromium, "[data-panels=leaderboard]", "de")
+    shown = "[...document.querySelectorAll('#leaderboard > div')].filter(p => !p.hidden).map(p => p.dataset.panel)"
+    assert chromium.run(shown) == ["de"]
+    choose(chromium, "#heat-system", "1")
+    narrow = made.contents.results[1].matrix["ar"]["ar"]
+    cell = "document.querySelector('#heat-one tbody tr td')"
+    assert float(chromium.run(f"{cell}.title")) == pytest.approx(narrow, abs=5.1e-5)
+    choose(chromium, "#heat-minus", "1")
+    assert set(chromium.run("[...document.querySelectorAll('#heat-two td')].slice(1).map(c => c.textContent)")) == {
+        ".00"
+    }
+    before = chromium.run("document.querySelector('[data-answer=de]').textContent")
+    choose(chromium, "#hard-asked", "de")
+    assert chromium.run("document.querySelector('[data-answer=de]').textContent") != before
+    assert chromium.problems == []
+
+
+def test_the_script_paints_as_the_page_was_written(chromium: Browser, page: Path, tmp_path: Path) -> None:
+    """Heat maps and ranks are the same with and without the script: two ways to say one thing must agree."""
+    still = tmp_path / "still.html"
+    still.write_text(re.sub(r"<script>.*</script>", "", page.read_text(encoding="utf-8"), flags=re.DOTALL))
+    cells = "[...document.querySelectorAll('.heat td, [data-system]')].map(c => [c.textContent, c.className, c.title])"
+    chromium.open(still)
+    written = chromium.run(cells)
+    chromium.open(page)
+    assert chromium.run(cells) == written
+
+
+def test_dark_mode(chromium: Browser, page: Path) -> None:
+    """Light text on a dark ground, and dark on light."""
+    brightness = (
+        "['backgroundColor', 'color'].map(k => getComputedStyle(document.body)[k].match(/\\d+/g).slice(0, 3)"
+        ".reduce((sum, part) => sum + Number(part), 0) / 765)"
+    )
+    chromium.open(page, dark=True)
+    ground, text = chromium.run(brightness)
+    assert ground < 0.2 < 0.8 < text
+    chromium.open(page)
+    ground, text = chromium.run(brightness)
+    assert text < 0.2 < 0.8 < ground
+
+
+def test_a_phone_scrolls_one_way(chromium: Browser, page: Path) -> None:
+    """At 390 pixels the page is as wide as the screen; wide tables scroll by themselves, by keyboard too."""
+    chromium.open(page, width=390, height=844, phone=True)
+    assert chromium.run("[document.documentElement.scrollWidth, window.innerWidth]") == [390, 390]
+    assert chromium.run("[...document.querySelectorAll('.scroll')].every(part => part.tabIndex === 0)")
+    assert chromium.run("[...document.querySelectorAll('details')].map(d => d.open = true).length") > 5
+    assert chromium.run("document.documentElement.scrollWidth") == 390
+
+
+def test_everything_has_a_name(chromium: Browser, page: Path) -> None:
+    """Choices, buttons and links can be told apart by a screen reader, and every section has a head."""
+    chromium.open(page)
+    assert chromium.run("[...document.querySelectorAll('select')].every(s => s.labels.length === 1)")
+    assert chromium.run("[...document.querySelectorAll('button, a')].every(b => b.textContent.trim() !== '')")
+    assert chromium.run("[...document.querySelectorAll('section')].every(s => s.querySelector('h2'))")
+    assert chromium.run("[...document.querySelectorAll('nav a')].every(a => document.querySelector(a.hash))")
+    assert chromium.run("document.documentElement.lang") == "en"
+
+
+def test_no_text_breaks_the_page(made: Made, chromium: Browser, tmp_path: Path) -> None:
+    """A comparison in which nothing is significant and the mean is not defined is still a page."""
+    rows = [dataclasses.replace(row, p_corrected=None, delta=None, value=None) for row in made.comparison.rows]
+    path = tmp_path / "bare.html"
+    path.write_text(render_page(made.folders, dataclasses.replace(made.comparison, rows=tuple(rows))), encoding="utf-8")
+    chromium.open(path)
+    assert chromium.problems == []
+
+
+def test_one_setting_alone(chromium: Browser, tmp_path: Path) -> None:
+    """Without the pooled setting there is no heat map, no preference and no distance, and everything else."""
+    dataset = load_dataset("sample", languages="de,en")
+    for size in (32, 8):
+        evaluate(dataset, letters(size), settings="mono", out=tmp_path / str(size))
+    folders = [tmp_path / "32", tmp_path / "8"]
+    path = tmp_path / "mono.html"
+    path.write_text(render_page(folders, compare(folders, draws=50)), encoding="utf-8")
+    chromium.open(path)
+    sections = chromium.run("[...document.querySelectorAll('section')].map(s => s.id.replace('section-', ''))")
+    assert sections == ["leaderboard", "bars", "hardest", "provenance"]
+    assert chromium.problems == []
+
+
+def test_what_found_nothing_says_so() -> None:
+    """An answer below what was kept, and a system that found no passage at all, are different things."""
+    query = HardQuery("g", 0.0, ("de",), {"de": "?"}, {"de": "!"}, {"de": {"de": [3, None, None]}}, {"de": [5, 5, 0]})
+    assert [rank_text(query, "de", "de", system) for system in range(3)] == ["3", "> 5", "nothing"]
+    assert rank_text(query, "own", "de", 0) == "3"
+    assert rank_text(query, "en", "de", 0) == "–"
+
+
+CONTRAST = """(() => {
+  const context = Object.assign(document.createElement('canvas'), {width: 1, height: 1}).getContext('2d');
+  const light = (colour) => {
+    context.fillStyle = colour; context.fillRect(0, 0, 1, 1);
+    const parts = [...context.getImageData(0, 0, 1, 1).data].slice(0, 3).map((part) => part / 255);
+    const linear = parts.map((x) => (x <= 0.04045 ? x / 12.92 : ((x + 0.055) / 1.055) ** 2.4));
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2];
+  };
+  const cell = document.querySelector('.heat td.more');
+  let worst = 99;
+  for (const kind of ['more', 'less']) for (let step = 0; step <= 100; step += 1) {
+    const strong = step > 76 ? ' strong' : step > 66 ? ' middle' : '';
+    cell.className = kind + strong; cell.style.setProperty('--v', step / 100);
+    const style = getComputedStyle(cell);
+    const [one, two] = [light(style.backgroundColor), light(style.color)];
+    worst = Math.min(worst, (Math.max(one, two) + 0.05) / (Math.min(one, two) + 0.05));
+  }
+  return worst;
+})()"""
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_numbers_can_be_read_on_every_colour(chromium: Browser, page: Path, dark: bool) -> None:
+    """The contrast of a heat map's numbers is at least 4.5 on every shade (WCAG AA)."""
+    chromium.open(page, dark=dark)
+    assert chromium.run(CONTRAST) >= 4.5
