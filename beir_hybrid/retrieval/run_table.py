@@ -6,7 +6,7 @@ import gzip
 import json
 import zlib
 from array import array
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -33,6 +33,9 @@ class Coded:
 
     def __len__(self) -> int:
         return len(self.codes)
+
+    def __iter__(self) -> Iterator[Any]:
+        return (self.names[code] for code in self.codes.tolist())
 
     def take(self, rows: IntArray) -> Coded:
         return Coded(self.names, self.codes[rows])
