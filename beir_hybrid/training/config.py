@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+import re
 import tomllib
 import types
 import typing
@@ -287,6 +288,8 @@ def read_toml(path: Path) -> dict[str, Any]:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise TrainingError(f"{path} does not exist; expected a TOML file with the options of train as keys") from None
+    except OSError as error:
+        raise TrainingError(f"{path} cannot be read: {error.strerror}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        line = getattr(error, "lineno", None)
-        raise TrainingError(f"{at(path, line)}: not valid TOML: {error}") from error
+        line = re.search(r"at line (\d+)", str(error))  # an attribute from Python 3.14 on
+        raise TrainingError(f"{at(path, int(line[1]) if line else None)}: not valid TOML: {error}") from error
