@@ -34,7 +34,7 @@ HEAVY = {
     "pythainlp", "ranx", "scipy", "sentence_transformers", "tokenizers", "torch", "transformers",
 }  # fmt: skip
 # modules that extend a class of a heavy library import it at their top, and are imported inside functions themselves
-EXTENDED = {"training.progress": {"transformers"}}
+EXTENDED = {"training.progress": {"transformers"}, "training.switched_view": {"datasets"}}
 HOMES = {
     "jnius": "retrieval.bm25.*", "jnius_config": "retrieval.bm25.*", "pyserini": "retrieval.bm25.*",
     "matplotlib": "report.figures",

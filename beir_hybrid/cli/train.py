@@ -24,7 +24,7 @@ def add_command(commands: Any) -> None:
     for name, kind, many, choices, text in option_fields():
         flag = "--" + name.replace("_", "-")
         if kind is bool:
-            parser.add_argument(flag, action="store_true", default=None, help=text)
+            parser.add_argument(flag, action=argparse.BooleanOptionalAction, help=text)
         elif choices:
             parser.add_argument(flag, choices=choices, help=text)
         else:
@@ -35,7 +35,7 @@ def add_command(commands: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     from beir_hybrid.errors import MissingExtraError
-    from beir_hybrid.training.config import config_from, option_fields, read_toml
+    from beir_hybrid.training.config import config_from, option_fields, read_toml, typed
 
     given = {name: value for name, *_ in option_fields() if (value := getattr(args, name)) is not None}
     from_file = read_toml(args.config) if args.config else {}
@@ -47,13 +47,19 @@ def run(args: argparse.Namespace) -> int:
             keys.pop(other, None)
         if other in given:
             keys.pop(one, None)
-    config = config_from({**keys, **given}, where)
+    # the command line's values are read first, so that an error names the place its value comes from
+    config = config_from({**keys, **typed(given, "the command line")}, where)
     try:
-        from beir_hybrid.training.train import train
+        from beir_hybrid.training.train import ToldElsewhereError, train
     except ModuleNotFoundError as error:
         raise MissingExtraError("training", error.name or "accelerate", "train") from error
 
-    summary = train(config, resume=args.resume, config_file=args.config)
+    try:
+        summary = train(config, resume=args.resume, config_file=args.config)
+    except ModuleNotFoundError as error:
+        raise MissingExtraError("training", error.name or "accelerate", "train") from error
+    except ToldElsewhereError:
+        return 1
     from accelerate import PartialState
 
     if PartialState().is_main_process:
@@ -68,7 +74,7 @@ def render(summary: Any) -> str:
     lines = [
         f"model       {summary.out}",
         f"trained on  {summary.groups:,} groups in {len(summary.languages)} languages: {' '.join(summary.languages)}",
-        f"alpha       {summary.alpha}",
+        f"alpha       {_alpha(summary.alpha)}",
         f"steps       {summary.steps:,} ({summary.pairs:,} pairs) in {summary.seconds:.0f} s",
         f"last loss   {losses}",
     ]
@@ -78,3 +84,9 @@ def render(summary: Any) -> str:
         shown = ", ".join(f"{key} {value:.3f}" for key, value in sorted(summary.validation.items()))
         lines.append(f"best        step {summary.best_step:,} by {summary.best_metric}: {shown}")
     return "\n".join(lines) + "\n"
+
+
+def _alpha(alpha: Any) -> str:
+    if not isinstance(alpha, dict):
+        return str(alpha)
+    return f"{alpha['start']} to {alpha['end']} ({alpha['schedule']})"

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from beir_hybrid.errors import TrainingError, at
+
+_PUNCTUATION = ".,;:!?¿¡\"'()[]«»…؟،؛。，、？！।"
 
 
 class Lexicon:
@@ -39,7 +41,11 @@ def read_lexicon(path: Path) -> Lexicon:
         if not dash or not source or not target:
             raise TrainingError(f"{file}: its name says no languages; expected xx-yy.txt, like en-de.txt")
         words = entries.setdefault(source, {})
-        for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), 1):
+        try:
+            lines = file.read_text(encoding="utf-8").split("\n")
+        except UnicodeDecodeError as error:
+            raise TrainingError(f"{file}: not UTF-8 text: {error}") from error
+        for number, line in enumerate(lines, 1):
             parts = line.split("\t") if "\t" in line else line.split()
             if not parts:
                 continue
@@ -54,33 +60,14 @@ def switch(text: str, language: str, lexicon: Lexicon, probability: float, key: 
 
     The draw depends on ``key`` and the text alone, so a resumed training sees the same queries.
     """
-    words = text.split()
+    parts = re.split(r"(\s+)", text)  # words at even places, what is between them at odd ones
     seed = hashlib.blake2b(f"{key}\0{text}".encode(), digest_size=8).digest()
     rng = np.random.default_rng(int.from_bytes(seed, "little"))
-    draws = rng.random((len(words), 2))
-    switched = []
-    for word, (chance, which) in zip(words, draws, strict=True):
-        core = word.strip(".,;:!?¿¡\"'()[]«»…")
+    draws = rng.random((len(parts), 2))
+    for place in range(0, len(parts), 2):
+        core = parts[place].strip(_PUNCTUATION)
+        chance, which = draws[place]
         choices = lexicon.translations(language, core) if chance < probability and core else []
-        switched.append(word.replace(core, choices[int(which * len(choices))][1]) if choices else word)
-    return " ".join(switched)
-
-
-def switching_view(dataset: Any, lexicon: Lexicon, probability: float, seed: int) -> Any:
-    """The same training set with code-switched queries.
-
-    A query is switched anew for every passage row it is paired with, so cross-lingual epochs see it in several
-    mixtures.
-    """
-    from st_hybrid_batch import ParallelDataset
-
-    class CodeSwitched(ParallelDataset):
-        def __getitems__(self, keys: list[Any]) -> list[dict[str, Any]]:
-            rows: list[dict[str, Any]] = super().__getitems__(keys)
-            for row, key in zip(rows, keys, strict=True):
-                query_row = key[0] if isinstance(key, tuple) else key
-                language = self.row_group(int(query_row))[1]
-                row["anchor"] = switch(row["anchor"], language, lexicon, probability, f"{seed} {key}")
-            return rows
-
-    return CodeSwitched(dataset._tables)
+        if choices:
+            parts[place] = parts[place].replace(core, choices[int(which * len(choices))][1])
+    return "".join(parts)

@@ -5,9 +5,11 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+import re
 import tomllib
 import types
 import typing
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -109,6 +111,26 @@ class TrainConfig:
         if self.best not in ("loss", "mono_map", "cross_map", "multi_map", "rank_distance"):
             known = ("loss", "mono_map", "cross_map", "multi_map", "rank_distance")
             raise TrainingError(f"--best is {self.best!r}; {did_you_mean(self.best, known)}")
+        if self.tokenizer is not None and self.from_scratch is None:
+            raise TrainingError("--tokenizer needs --from-scratch; --model brings its own")
+        if self.from_scratch == "static" and self.max_seq_length is not None:
+            raise TrainingError("--max-seq-length needs a transformer; a static model reads all of a text")
+        if self.from_scratch == "static" and self.mini_batch_size is not None:
+            raise TrainingError("--mini-batch-size needs a transformer; a static model takes any batch as it is")
+        if self.from_scratch == "static" and self.precision == "fp16":
+            raise TrainingError(
+                "--precision fp16 needs a transformer; sparse gradients are not scaled, use bf16 or fp32"
+            )
+        if self.from_scratch == "transformer" and self.width % 64:
+            raise TrainingError(f"--width is {self.width}; expected a multiple of 64 (the width of an attention head)")
+        if any(dim < 1 for dim in self.matryoshka or ()):
+            raise TrainingError(
+                f"--matryoshka is {', '.join(map(str, self.matryoshka or ()))}; expected numbers above 0"
+            )
+        for name in ("languages", "leak_check", "pretrain_text"):
+            repeated = [value for value, count in Counter(getattr(self, name) or ()).items() if count > 1]
+            if repeated:
+                raise TrainingError(f"{_flag(name)} names {repeated[0]!r} twice")
         if self.pretrain_text and self.from_scratch == "static":
             raise TrainingError(
                 "--pretrain-text needs a transformer; a static model has no context to predict words from"
@@ -148,7 +170,10 @@ class TrainConfig:
     def to_toml(self) -> str:
         """The settings as a file that ``--config`` reads."""
         # a JSON string, number, boolean or list of them is one in TOML too
-        return "".join(f"{key} = {json.dumps(value, ensure_ascii=False)}\n" for key, value in self.to_dict().items())
+        lines = (f"{key} = {json.dumps(value, ensure_ascii=False)}\n" for key, value in self.to_dict().items())
+        return "".join(lines).replace(
+            "\x7f", "\\u007f"
+        )  # the one character JSON leaves as it is and TOML does not allow
 
 
 _RANGES: tuple[tuple[str, float, float], ...] = (
@@ -172,6 +197,10 @@ _RANGES: tuple[tuple[str, float, float], ...] = (
     ("workers", 0, math.inf),
     ("mini_batch_size", 1, math.inf),
     ("pretrain_steps", 1, math.inf),
+    ("pretrain_learning_rate", 1e-12, math.inf),
+    ("max_seq_length", 4, math.inf),
+    ("negatives", 0, math.inf),
+    ("seed", 0, 2**32 - 1),
 )
 
 
@@ -208,6 +237,15 @@ def config_from(values: Mapping[str, Any], where: str = "the configuration") -> 
     Raises:
         TrainingError: an unknown key, or a value of the wrong type.
     """
+    return TrainConfig(**typed(values, where))
+
+
+def typed(values: Mapping[str, Any], where: str) -> dict[str, Any]:
+    """Keys and values as `TrainConfig` has them.
+
+    Raises:
+        TrainingError: an unknown key, or a value of the wrong type.
+    """
     known = {name: (kind, many, choices) for name, kind, many, choices, _ in option_fields()}
     given: dict[str, Any] = {}
     for key, value in values.items():
@@ -220,7 +258,7 @@ def config_from(values: Mapping[str, Any], where: str = "the configuration") -> 
             items = [part.strip() for part in value.split(",")]
         checked = [_typed(item, kind, choices, f"{where}: {key}") for item in items]
         given[name] = tuple(checked) if many else checked[0]
-    return TrainConfig(**given)
+    return given
 
 
 def _typed(value: Any, kind: type, choices: tuple[str, ...], where: str) -> Any:
@@ -250,6 +288,8 @@ def read_toml(path: Path) -> dict[str, Any]:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise TrainingError(f"{path} does not exist; expected a TOML file with the options of train as keys") from None
+    except OSError as error:
+        raise TrainingError(f"{path} cannot be read: {error.strerror}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        line = getattr(error, "lineno", None)
-        raise TrainingError(f"{at(path, line)}: not valid TOML: {error}") from error
+        line = re.search(r"at line (\d+)", str(error))  # an attribute from Python 3.14 on
+        raise TrainingError(f"{at(path, int(line[1]) if line else None)}: not valid TOML: {error}") from error

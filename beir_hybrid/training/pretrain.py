@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from beir_hybrid.errors import TrainingError
+from beir_hybrid.files import folder_written_whole
 
 MASKED = 0.15
 """Share of the tokens that are to be predicted, as in BERT."""
@@ -21,7 +23,7 @@ def read_texts(paths: Sequence[str]) -> list[str]:
     texts: list[str] = []
     for path in paths:
         try:
-            texts += [line.strip() for line in Path(path).read_text(encoding="utf-8").splitlines() if line.strip()]
+            texts += [line.strip() for line in Path(path).read_text(encoding="utf-8").split("\n") if line.strip()]
         except (OSError, UnicodeDecodeError) as error:
             raise TrainingError(f"{path}: cannot be read as text: {error}") from error
     if not texts:
@@ -31,8 +33,10 @@ def read_texts(paths: Sequence[str]) -> list[str]:
 
 def pretrain(
     source: str,
+    model: Any,
     texts: Iterable[str],
     out: Path,
+    work: Path,
     *,
     steps: int,
     batch_size: int,
@@ -42,29 +46,30 @@ def pretrain(
     seed: int,
     callbacks: Sequence[Any] = (),
 ) -> None:
-    """Train a transformers model on masked tokens of ``texts`` and save it to ``out``."""
-    import datasets
-    from transformers import (
-        AutoModelForMaskedLM,
-        AutoTokenizer,
-        DataCollatorForLanguageModeling,
-        Trainer,
-        TrainingArguments,
-        set_seed,
-    )
+    """Train a transformers model on masked tokens of ``texts`` and save it to ``out``, whole or not at all.
 
-    set_seed(seed)  # before the model: a head that is not in the folder is drawn
-    tokenizer = AutoTokenizer.from_pretrained(source)
-    model = AutoModelForMaskedLM.from_pretrained(source)
-    rows = datasets.Dataset.from_dict({"text": list(texts)}).map(
-        lambda batch: tokenizer(
-            batch["text"], truncation=True, max_length=max_seq_length, return_special_tokens_mask=True
-        ),
-        batched=True,
-        remove_columns=["text"],
-    )
+    Args:
+        source: folder or name of a transformers or sentence-transformers model.
+        model: the same, loaded by sentence-transformers.
+        texts: what to train on.
+        out: the trained transformers model.
+        work: checkpoints; if there are some, the training goes on from the last one.
+        steps, batch_size, learning_rate, max_seq_length, precision, seed: as in ``TrainConfig``.
+        callbacks: of the trainer.
+
+    Raises:
+        TrainingError: the model has no tokens to mask.
+    """
+    import datasets
+    from transformers import DataCollatorForLanguageModeling, Trainer, TrainingArguments
+
+    from beir_hybrid.training.progress import only_ours
+    from beir_hybrid.training.scratch import on_cpu
+
+    masked_model, tokenizer = _masked_model(source, model, seed)
+    encoded = tokenizer(list(texts), truncation=True, max_length=max_seq_length, return_special_tokens_mask=True)
     arguments = TrainingArguments(
-        output_dir=str(out / "checkpoints"),
+        output_dir=str(work),
         max_steps=steps,
         per_device_train_batch_size=batch_size,
         learning_rate=learning_rate,
@@ -73,23 +78,89 @@ def pretrain(
         bf16=precision == "bf16",
         fp16=precision == "fp16",
         logging_steps=max(1, steps // 20),
-        save_strategy="no",
+        save_strategy="steps",
+        save_steps=max(1, steps // 10),
+        save_total_limit=2,
+        use_cpu=on_cpu(),
         report_to="none",
         disable_tqdm=True,
         seed=seed,
     )
     trainer = Trainer(
-        model=model,
+        model=masked_model,
         args=arguments,
-        train_dataset=rows,
+        train_dataset=datasets.Dataset.from_dict(dict(encoded)),
         data_collator=DataCollatorForLanguageModeling(tokenizer, mlm_probability=MASKED),
         callbacks=list(callbacks),
     )
-    from beir_hybrid.training.progress import only_ours
-
     only_ours(trainer)
-    trainer.train()
-    if trainer.is_world_process_zero():
-        trainer.save_model(str(out))
-        tokenizer.save_pretrained(str(out))
     trainer.accelerator.wait_for_everyone()
+    checkpoint = _last_checkpoint(work, int(arguments.world_size))
+    trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    if trainer.is_world_process_zero():
+        with folder_written_whole(out) as part:
+            trainer.save_model(str(part))
+            tokenizer.save_pretrained(str(part))
+    trainer.accelerator.wait_for_everyone()
+
+
+def load_encoder(folder: Path, model: Any) -> None:
+    """Put the weights of a pretrained model into the transformer of a sentence-transformers model.
+
+    What comes after the transformer (pooling, a projection, normalisation) stays as it is.
+    """
+    from transformers import AutoModelForMaskedLM
+
+    encoder = model[0].auto_model
+    weights = AutoModelForMaskedLM.from_pretrained(folder, dtype=encoder.dtype).base_model.state_dict()
+    missing = [
+        name for name in encoder.load_state_dict(weights, strict=False).missing_keys if not name.startswith("pooler.")
+    ]
+    if missing:
+        raise TrainingError(f"{folder}: masked-language modelling left no weights for {', '.join(missing[:3])}")
+
+
+def _masked_model(source: str, model: Any, seed: int) -> tuple[Any, Any]:
+    from transformers import AutoModelForMaskedLM, AutoTokenizer, set_seed
+
+    set_seed(seed)  # before the model: a head that is not in the folder is drawn
+    if not hasattr(model[0], "auto_model"):
+        raise TrainingError(
+            f"--pretrain-text needs a transformer, but {source} begins with a {type(model[0]).__name__}, which has no "
+            "context to predict words from"
+        )
+    source = str(_transformer_folder(Path(source))) if Path(source).is_dir() else source
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(source)
+        masked_model = AutoModelForMaskedLM.from_pretrained(source)
+    except (ValueError, OSError) as error:
+        raise TrainingError(
+            f"--pretrain-text needs an encoder that can predict masked tokens, and transformers has no such form of "
+            f"{source}: {str(error).splitlines()[0][:200]}"
+        ) from error
+    if tokenizer.mask_token is None:
+        raise TrainingError(f"--pretrain-text needs a tokenizer with a mask token, and that of {source} has none")
+    return masked_model, tokenizer
+
+
+def _transformer_folder(folder: Path) -> Path:
+    """The transformers model of a saved sentence-transformers model: at its root, or where modules.json says."""
+    listed = folder / "modules.json"
+    if not listed.exists():
+        return folder
+    modules: list[dict[str, Any]] = json.loads(listed.read_text(encoding="utf-8"))
+    return folder / str(modules[0]["path"])
+
+
+def _last_checkpoint(work: Path, processes: int) -> Path | None:
+    """The newest checkpoint that was written whole: the trainer's state is its last file."""
+    states = ["rng_state.pth"] if processes == 1 else [f"rng_state_{rank}.pth" for rank in range(processes)]
+    found = []
+    for path in work.glob("checkpoint-*"):
+        try:
+            json.loads((path / "trainer_state.json").read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            continue
+        if all((path / name).exists() for name in states):
+            found.append(path)
+    return max(found, key=lambda path: int(path.name.rpartition("-")[2]), default=None)

@@ -80,8 +80,6 @@ def transformer_folder(
     from tokenizers.processors import TemplateProcessing
     from transformers import BertConfig, BertForMaskedLM, PreTrainedTokenizerFast
 
-    if width % 64:
-        raise TrainingError(f"--width is {width}; expected a multiple of 64 (the width of an attention head)")
     ids = {token: tokenizer.token_to_id(token) for token in _SPECIAL}
     tokenizer.post_processor = TemplateProcessing(
         single="<s> $A </s>", pair="<s> $A </s> $B </s>", special_tokens=[("<s>", ids["<s>"]), ("</s>", ids["</s>"])]
@@ -114,16 +112,23 @@ def transformer_folder(
     wrapped.save_pretrained(folder)
 
 
-def encoder_model(source: str, max_seq_length: int | None) -> SentenceTransformer:
+def encoder_model(source: str, max_seq_length: int | None, seed: int) -> SentenceTransformer:
     """A sentence-transformers model from a transformers folder or name (mean pooling), or one that is saved whole.
+
+    Args:
+        source: folder or name.
+        max_seq_length: tokens read of a text; None leaves it as it is.
+        seed: of weights that the source does not have.
 
     Raises:
         TrainingError: it cannot be loaded.
     """
+    import torch
     from sentence_transformers import SentenceTransformer
 
+    torch.manual_seed(seed)
     try:
-        model = SentenceTransformer(source)
+        model = SentenceTransformer(source, device="cpu" if on_cpu() else None)
     except (OSError, ValueError, ImportError, KeyError, RuntimeError) as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise TrainingError(
@@ -131,5 +136,25 @@ def encoder_model(source: str, max_seq_length: int | None) -> SentenceTransforme
             f"the Hugging Face hub when online"
         ) from error
     if max_seq_length is not None:
+        if is_static(model):
+            raise TrainingError("--max-seq-length needs a transformer; a static model reads all of a text")
         model.max_seq_length = max_seq_length
+    pooler = getattr(getattr(model[0], "auto_model", None), "pooler", None)
+    if isinstance(pooler, torch.nn.Module):
+        # sentence-transformers pools by itself: no gradient comes here, which several processes would wait for
+        pooler.requires_grad_(False)
     return model
+
+
+def is_static(model: SentenceTransformer) -> bool:
+    """Whether it is a mean of one vector a token, with no transformer."""
+    from sentence_transformers.sentence_transformer.modules import StaticEmbedding
+
+    return isinstance(model[0], StaticEmbedding)
+
+
+def on_cpu() -> bool:
+    """Whether there is no device but the CPU."""
+    import torch
+
+    return not torch.accelerator.is_available()

@@ -21,6 +21,7 @@ class Group:
         negatives: hard negatives by language, the hardest first.
         passage_group: identifies the passage where several questions share it; None: the group's own.
         where: place it was read from (``path:line``), for error messages.
+        split: part of the data it belongs to, if it says so.
     """
 
     id: str
@@ -29,6 +30,7 @@ class Group:
     negatives: Mapping[str, Sequence[str]] = field(default_factory=dict)
     passage_group: str | None = None
     where: str = "group"
+    split: str | None = None
 
 
 def read_jsonl(path: str | Path, *, split: str | None = None) -> Iterator[Group]:
@@ -74,6 +76,7 @@ def group_from_record(record: Any, where: str = "group") -> Group:
         negatives=_lists(record, where),
         passage_group=None if passage_group is None else str(passage_group),
         where=where,
+        split=None if record.get("split") is None else str(record["split"]),
     )
 
 

@@ -1,0 +1,336 @@
+"""What the first process does before a training: claim the folder, read the groups, look for leaks, make the base."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import shutil
+import sys
+import zlib
+from pathlib import Path
+from typing import Any
+
+from beir_hybrid.errors import TrainingError
+from beir_hybrid.files import write_json, written_whole
+from beir_hybrid.training.config import TrainConfig, read_toml
+
+CONFIG_FILE = "train.toml"
+GIVEN_FILE = "train.given.toml"
+SUMMARY_FILE = "train_summary.json"
+LEAK_FILE = "leak_report.json"
+SCRATCH_LENGTH = 128
+"""Tokens that a model from scratch reads of a text."""
+_WORK = "work"
+_PREPARED = "prepared.json"
+_FULL_BATCH = 16
+"""Languages with fewer validation groups are validated in cross-lingual batches only: batches stay this large."""
+
+
+def work_folder(out: Path) -> Path:
+    """Where a training keeps what it needs until it is done."""
+    return out / _WORK
+
+
+def claim(config: TrainConfig, out: Path, *, resume: bool) -> bool:
+    """Take the output folder, or say why not.
+
+    Returns:
+        Whether this very training is already done there.
+
+    Raises:
+        TrainingError: the folder holds something else, another training, or an unfinished one without ``resume``.
+    """
+    record = out / CONFIG_FILE
+    finished, checkpoint = (out / SUMMARY_FILE).exists(), last_checkpoint(work_folder(out) / "checkpoints")
+    pretraining = any((work_folder(out) / name).exists() for name in ("pretraining", "pretrained"))
+    if record.exists() and (finished or checkpoint is not None or pretraining):
+        differing = _differing(record, config)
+        if differing:
+            raise TrainingError(f"{out} holds a training of another configuration: {differing}; choose another --out")
+        if checkpoint is not None and not finished and not resume:
+            raise TrainingError(f"{out} holds an unfinished training; go on with --resume, or choose another --out")
+        return finished
+    # a training that stopped before its first checkpoint left nothing worth keeping: any may take its place
+    ours = {CONFIG_FILE, GIVEN_FILE, LEAK_FILE, _WORK} if record.exists() else {LEAK_FILE}
+    if out.exists() and not out.is_dir():
+        raise TrainingError(f"{out} is a file; choose a folder as --out")
+    if out.exists() and any(path.name not in ours for path in out.iterdir()):
+        raise TrainingError(f"{out} exists and holds no training; choose another --out")
+    if resume:
+        sys.stderr.write(f"{out} holds no checkpoint; the training begins from the start\n")
+    return False
+
+
+def _differing(record: Path, config: TrainConfig) -> str:
+    """The settings that differ from those of a record, with both values."""
+    before, now = read_toml(record), config.to_dict()
+    keys = [key for key in sorted({*before, *now} - {"out"}) if before.get(key) != now.get(key)]
+    return "; ".join(f"{key} was {before.get(key)!r} and is now {now.get(key)!r}" for key in keys)
+
+
+def last_checkpoint(folder: Path) -> Path | None:
+    """The newest checkpoint that was written whole, by every process."""
+    found = [path for path in folder.glob("checkpoint-*") if path.name[11:].isdigit() and _whole(path)]
+    return max(found, key=lambda path: int(path.name[11:]), default=None)
+
+
+def _whole(checkpoint: Path) -> bool:
+    """The sampler's settings are the last file of a checkpoint; each process writes its own random state."""
+    try:
+        json.loads((checkpoint / "trainer_state.json").read_text(encoding="utf-8"))
+        processes = int(json.loads((checkpoint / "hybrid_batches.json").read_text(encoding="utf-8"))["world_size"])
+    except (OSError, ValueError, KeyError):
+        return False
+    names = [f"rng_state_{rank}.pth" for rank in range(processes)] if processes > 1 else ["rng_state.pth"]
+    return all((checkpoint / name).exists() for name in names)
+
+
+def prepare(config: TrainConfig, out: Path, given: str | None, processes: int) -> None:
+    """Everything that is done once: read the groups, look for leaks, lay out the data, make the base model.
+
+    A training that cannot begin leaves nothing behind but a report of leaks, so that the same ``--out`` can be used
+    once the reason is mended.
+
+    Args:
+        config: the settings.
+        out: the folder, claimed.
+        given: the configuration file as it was given.
+        processes: how many share the batches.
+    """
+    if (work_folder(out) / _PREPARED).exists() and not _differing(out / CONFIG_FILE, config):
+        return
+    new = not out.exists()
+    try:
+        shutil.rmtree(work_folder(out), ignore_errors=True)
+        (out / LEAK_FILE).unlink(missing_ok=True)
+        (out / GIVEN_FILE).unlink(missing_ok=True)
+        # first of all: whose folder this is stands in it from the beginning
+        with written_whole(out / CONFIG_FILE) as part:
+            part.write_text(config.to_toml(), encoding="utf-8")
+        if given is not None:
+            (out / GIVEN_FILE).write_text(given, encoding="utf-8")
+        _prepare(config, work_folder(out), out, processes)
+    except Exception:
+        shutil.rmtree(work_folder(out), ignore_errors=True)
+        for name in (CONFIG_FILE, GIVEN_FILE):
+            (out / name).unlink(missing_ok=True)
+        if new and out.is_dir() and not any(out.iterdir()):
+            out.rmdir()
+        raise
+
+
+def read_facts(out: Path) -> dict[str, Any]:
+    """What the preparation found out."""
+    facts: dict[str, Any] = json.loads((work_folder(out) / _PREPARED).read_text(encoding="utf-8"))
+    return facts
+
+
+def _prepare(config: TrainConfig, work: Path, out: Path, processes: int) -> None:
+    work.mkdir(parents=True)
+    train_groups, dev_groups = _read_groups(config)
+    dropped = 0
+    if config.leak_check:
+        kept = _without_leaks(config, train_groups, out)
+        dropped, train_groups = len(train_groups) - len(kept), kept
+    from st_hybrid_batch import ParallelDataset
+
+    languages = list(config.languages) if config.languages else None
+    data = ParallelDataset.from_groups(
+        train_groups, languages=languages, negatives=config.negatives, folder=work / "train"
+    )
+    _check_batches(config, data, config.batch_size, processes)
+    facts = {
+        "groups": data.n_groups,
+        "dropped_groups": dropped,
+        "languages": list(data.languages),
+        "dev_batch": None,
+    }
+    if dev_groups:
+        facts["dev_batch"] = _lay_out_dev(config, dev_groups, data, work, processes)
+    elif config.best != "loss":
+        raise TrainingError(f"--best {config.best} needs validation groups: --dev-groups, or groups with split dev")
+    if config.lexicon:
+        from beir_hybrid.training.code_switch import read_lexicon
+
+        _check_lexicon(config, set(read_lexicon(Path(config.lexicon)).entries), data.languages)
+    _make_base(config, train_groups, work)
+    write_json(work / _PREPARED, facts)
+
+
+def _lay_out_dev(config: TrainConfig, groups: list[Any], data: Any, work: Path, processes: int) -> int:
+    """Lay out the validation groups; the rows of a validation batch on each process."""
+    from st_hybrid_batch import ParallelDataset
+
+    present = {lang for group in groups for lang in group.query if lang in group.passage}
+    common = [lang for lang in data.languages if lang in present]
+    if not common:
+        raise TrainingError(
+            f"the validation groups are in {', '.join(sorted(present)) or 'no language'}, the training groups in "
+            f"{', '.join(data.languages)}; expected a language in common"
+        )
+    if config.best == "cross_map" and len(common) < 2:
+        raise TrainingError(f"--best cross_map needs two validation languages, got {common[0]} only")
+    dev = ParallelDataset.from_groups(groups, languages=common, negatives=config.negatives, folder=work / "dev")
+    rows = _dev_batch(config, dev, processes)
+    try:
+        _check_batches(config, dev, rows, processes)
+    except ValueError as error:
+        raise TrainingError(f"the validation groups do not fill a batch: {error}") from error
+    _write_groups(work / "dev.jsonl", groups)
+    return rows
+
+
+def _dev_batch(config: TrainConfig, dev: Any, processes: int) -> int:
+    """A validation batch holds distinct groups too: no more rows than the smaller languages have."""
+    sizes = [int(size) // processes for size in dev.group_index().sizes()]
+    full = [size for size in sizes if size >= min(config.batch_size, _FULL_BATCH)] or [max(sizes)]
+    if config.start_alpha < 1 or config.alpha_end is not None:
+        index = dev.group_index()
+        full.append(int(index.groups_of_patterns()[index.bits().sum(axis=1) > 1].sum()) // processes)
+    return max(2, min(config.batch_size, *full))
+
+
+def _check_batches(config: TrainConfig, data: Any, rows: int, processes: int) -> None:
+    """Whether the sampler can draw: its message now rather than at the first validation."""
+    from st_hybrid_batch import Cosine, HybridBatches
+
+    ends = config.start_alpha if config.alpha_end is None else Cosine(config.start_alpha, config.alpha_end)
+    HybridBatches(
+        alpha=ends,
+        languages=config.weights(),
+        pairing=config.pairing,
+        short_languages="cross-only",
+        world_size=processes,
+    )(data, rows)
+
+
+def _check_lexicon(config: TrainConfig, known: set[str], languages: tuple[str, ...]) -> None:
+    if not known & set(languages):
+        raise TrainingError(
+            f"--lexicon {config.lexicon} translates from {', '.join(sorted(known))}, but the training is in "
+            f"{', '.join(languages)}; nothing would be switched"
+        )
+
+
+def _read_groups(config: TrainConfig) -> tuple[list[Any], list[Any]]:
+    """The groups to train on and to validate on."""
+    path = Path(config.groups or "")
+    if not path.exists():
+        return _registered_groups(str(config.groups)), []
+    parts = _by_split(path)
+    train_part, dev_part = parts.pop("train", []), parts.pop("dev", [])
+    without = parts.pop(None, [])
+    if without and (train_part or dev_part):
+        raise TrainingError(
+            f"{without[0].where}: a group without a split, though others have one; expected split train or dev in "
+            f"all of them ({len(without):,} have none)"
+        )
+    train_part = train_part or without
+    for name, left_out in parts.items():
+        sys.stderr.write(f"{path}: {len(left_out):,} groups of split {name!r} are left out\n")
+    if config.dev_groups:
+        parts = _by_split(Path(config.dev_groups))
+        dev_part = parts.get("dev") or [group for part in parts.values() for group in part]
+        if not dev_part:
+            raise TrainingError(f"{config.dev_groups} holds no group to validate on")
+    if not train_part:
+        raise TrainingError(f"{path} holds no group to train on (a field split must be 'train' for those)")
+    return train_part, dev_part
+
+
+def _registered_groups(name: str) -> list[Any]:
+    """The training groups of a registered data set (``--groups sample``)."""
+    from beir_hybrid.datasets import get_source, list_datasets
+    from st_hybrid_batch import group_from_record
+
+    source = get_source(name) if name in list_datasets() else None
+    records = getattr(source, "training_groups", None)
+    if records is None:
+        raise TrainingError(
+            f"{name} does not exist; expected groups as JSON Lines, plain or gzipped, or 'sample', the embedded sample"
+        )
+    return [group_from_record(record, f"{name}, group {record['id']}") for record in records()]
+
+
+def _by_split(path: Path) -> dict[str | None, list[Any]]:
+    from st_hybrid_batch import read_jsonl
+
+    if not path.is_file():
+        raise TrainingError(f"{path} does not exist; expected groups as JSON Lines, plain or gzipped")
+    parts: dict[str | None, list[Any]] = {}
+    try:
+        for group in read_jsonl(path):
+            parts.setdefault(group.split, []).append(group)
+    except UnicodeDecodeError as error:
+        raise TrainingError(f"{path}: not UTF-8 text: {error}") from error
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise TrainingError(f"{path}: not a whole gzip file: {error}") from error
+    return parts
+
+
+def _write_groups(path: Path, groups: list[Any]) -> None:
+    with path.open("w", encoding="utf-8") as out:
+        for group in groups:
+            record = {"id": group.id, "query": dict(group.query), "passage": dict(group.passage)}
+            if group.passage_group is not None:
+                record["passage_group"] = group.passage_group
+            out.write(json.dumps(record, ensure_ascii=False) + "\n")
+
+
+def _without_leaks(config: TrainConfig, groups: list[Any], out: Path) -> list[Any]:
+    from beir_hybrid.datasets import load_dataset
+    from beir_hybrid.training.leak import LeakDetector, find_leaks, leak_report
+
+    leaks = {
+        name: find_leaks(groups, LeakDetector(load_dataset(name, config.data_dir)), config.languages)
+        for name in config.leak_check or ()
+    }
+    report = leak_report(leaks, len(groups))
+    write_json(out / LEAK_FILE, report)
+    overlapping = {leak.group for found in leaks.values() for leak in found}
+    counts = ", ".join(f"{len({leak.group for leak in found})} with {name}" for name, found in leaks.items())
+    sys.stderr.write(f"leak check: of {len(groups):,} groups overlap {counts}; report: {out / LEAK_FILE}\n")
+    if overlapping and config.on_leak == "refuse":
+        first = next(leak for found in leaks.values() for leak in found)
+        raise TrainingError(
+            f"{len(overlapping)} training groups overlap an evaluation set ({counts}), the first is {first.group!r} at "
+            f"{first.place} ({first.side} in {first.language}, {first.kind}, {first.evaluation_id}); "
+            f"{out / LEAK_FILE} lists all; drop them with --on-leak drop"
+        )
+    kept = [group for group in groups if group.id not in overlapping]
+    if not kept:
+        raise TrainingError(f"every training group overlaps an evaluation set ({counts}); {out / LEAK_FILE} lists all")
+    return kept
+
+
+def _make_base(config: TrainConfig, groups: list[Any], work: Path) -> None:
+    """A model with random weights in ``work/base``, if the training begins from scratch."""
+    if config.from_scratch is None:
+        return
+    from beir_hybrid.training.scratch import load_tokenizer, static_model, train_tokenizer, transformer_folder
+
+    if config.tokenizer:
+        tokenizer = load_tokenizer(Path(config.tokenizer))
+    else:
+        languages = set(config.languages) if config.languages else None
+        texts = (
+            text
+            for group in groups
+            for side in (group.query, group.passage)
+            for language, text in side.items()
+            if languages is None or language in languages
+        )
+        sys.stderr.write("training the tokenizer\n")
+        tokenizer = train_tokenizer(texts, config.vocabulary)
+    base = work / "base"
+    if config.from_scratch == "static":
+        static_model(tokenizer, config.width, config.seed).save(str(base))
+    else:
+        transformer_folder(
+            tokenizer,
+            base,
+            width=config.width,
+            layers=config.layers,
+            max_seq_length=config.max_seq_length or SCRATCH_LENGTH,
+            seed=config.seed,
+        )

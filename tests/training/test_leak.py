@@ -1,0 +1,109 @@
+"""The leak check: what counts as an overlap, and what it says about the real data."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+
+from beir_hybrid import load_dataset
+from beir_hybrid.datasets.dataset import Dataset
+from beir_hybrid.training.leak import LeakDetector, find_leaks, leak_report, normalised
+from beir_hybrid.types import Passages, Queries
+from st_hybrid_batch import Group, group_from_record, read_jsonl
+
+EN = "one two three four five six seven eight nine ten eleven twelve"
+ZH = "世界上第一个成功的飞机是由莱特兄弟在美国制造的"
+TH = "เมืองหลวงของประเทศไทยคือกรุงเทพมหานครซึ่งเป็นเมืองที่มีประชากรมากที่สุด"
+
+
+@pytest.fixture(scope="module")
+def detector() -> LeakDetector:
+    """An evaluation set with one passage in three languages and two questions."""
+    texts = {"en": EN, "zh": ZH, "th": TH}
+    passages = {lang: Passages(lang, [f"{lang}-p"], [text]) for lang, text in texts.items()}
+    queries = {lang: Queries(lang, [f"{lang}-q"], [f"{lang} 42"], ["q"]) for lang in texts}
+    return LeakDetector(Dataset("toy", "test", passages, queries, {}))
+
+
+def test_normalised() -> None:
+    """Case, width, punctuation and spacing do not count; scripts without spaces fall apart into characters."""
+    assert normalised("Héllo,  WORLD—ﬁne! 1,5") == ["héllo", "world", "fine", "1", "5"]
+    assert normalised("हिन्दी की") == ["हिन्दी", "की"]
+    assert normalised("中文ABC") == ["中", "文", "abc"]
+    assert normalised("ไม่") == list("ไม่")
+    assert normalised(" …! ") == []
+
+
+def test_equal_texts(detector: LeakDetector) -> None:
+    """Equal once normalised is exact, however short; a single word or number is never compared."""
+    assert detector.look_up(EN.upper() + "!") == ("exact", "en-p")
+    assert detector.look_up("EN — 42") == ("exact", "en-q")
+    assert detector.look_up("42") is None
+    assert detector.look_up("") is None
+
+
+def test_words_in_a_row(detector: LeakDetector) -> None:
+    """Seven shared words are none, eight in the same order are one, wherever they stand and in whatever company."""
+    words = EN.split()
+    assert detector.look_up("so " + " ".join(words[:7]) + " so") is None
+    assert detector.look_up("so " + " ".join(words[2:10]) + " so") == ("ngram", "en-p")
+    assert detector.look_up(" ".join([*words[:4], "so", *words[4:8]])) is None
+    assert detector.look_up(" ".join(reversed(words))) is None
+    assert detector.look_up("ก" * 40 + " ".join(words[:8])) == ("ngram", "en-p")
+    assert detector.look_up("漢" * 40 + " ".join(words[:8])) == ("ngram", "en-p")
+
+
+@pytest.mark.parametrize(("text", "length", "key"), [(ZH, 16, "zh-p"), (TH, 40, "th-p")])
+def test_characters_in_a_row(detector: LeakDetector, text: str, length: int, key: str) -> None:
+    """Han counts two characters a word, Thai five: one less is none, even inside a long English text."""
+    english = " completely different words stand around it here and there " * 4
+    for before, after in (("", " so"), (english, english)):
+        assert detector.look_up(before + text[1:length] + after) is None
+        assert detector.look_up(before + text[1 : length + 1] + after) == ("ngram", key)
+
+
+def test_all_sides_and_languages(detector: LeakDetector) -> None:
+    """Queries, passages and hard negatives are compared in every language that is trained on."""
+    group = Group("g", {"de": "frei", "fr": EN}, {"de": ZH, "fr": "libre"}, {"fr": ["libre", TH]}, where="file:7")
+    leaks = find_leaks([group], detector)
+    assert [(leak.side, leak.language, leak.evaluation_id, leak.place) for leak in leaks] == [
+        ("query", "fr", "en-p", "file:7"), ("passage", "de", "zh-p", "file:7"), ("negative", "fr", "th-p", "file:7"),
+    ]  # fmt: skip
+    assert [leak.language for leak in find_leaks([group], detector, ["de"])] == ["de"]
+    report = leak_report({"toy": leaks}, 5)
+    assert report["groups"] == 5
+    toy = report["evaluation_sets"]["toy"]
+    assert (toy["groups"], toy["texts"], toy["by_language"], toy["by_kind"]) == (1, 3, {"de": 1, "fr": 2}, {"exact": 3})
+    assert toy["leaks"][0]["place"] == "file:7"
+
+
+def test_the_sample_is_disjoint() -> None:
+    """The two parts of the shipped sample share nothing, and a part shares everything with itself."""
+    from beir_hybrid.datasets.sample import sample_groups
+
+    detector = LeakDetector(load_dataset("sample"))
+    assert find_leaks([group_from_record(group) for group in sample_groups("train")], detector) == []
+    own = [group_from_record(group) for group in sample_groups("test")]
+    assert len(find_leaks(own, detector)) == 2 * 30 * 11
+
+
+@pytest.mark.data
+@pytest.mark.slow
+def test_the_real_training_data(data_dir: Path) -> None:
+    """parallel-train shares no text with XQuAD-R, a planted sentence is found by its line, within a minute.
+
+    Two Vietnamese phrases of eight syllables (about five words) are common to both; nothing else is.
+    """
+    started = time.process_time()
+    detector = LeakDetector(load_dataset("xquad-r", data_dir))
+    groups = list(read_jsonl(data_dir / "parallel-train" / "groups.jsonl.gz"))
+    sentence = load_dataset("xquad-r", data_dir, languages=["el"]).passages["el"].texts[100]
+    groups.append(Group("planted", {"el": "τι"}, {"el": f"Πριν. {sentence} Μετά."}, where="file:1"))
+    leaks = find_leaks(groups, detector)
+    assert time.process_time() - started < 60
+    assert [(leak.group, leak.language, leak.place) for leak in leaks if leak.language != "vi"] == [
+        ("planted", "el", "file:1")
+    ]
+    assert [leak.kind for leak in leaks if leak.language == "vi"] == ["ngram"] * 2

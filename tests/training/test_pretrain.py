@@ -1,0 +1,101 @@
+"""Masked-language modelling before the hybrid batches."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from beir_hybrid.errors import TrainingError
+from beir_hybrid.training.pretrain import read_texts
+from beir_hybrid.training.train import train
+from tests.training.conftest import Configure, same_weights
+
+pytestmark = [pytest.mark.train, pytest.mark.slow]
+
+
+@pytest.fixture
+def text_file(tmp_path: Path) -> Path:
+    """A toy text whose words are easy to guess."""
+    path = tmp_path / "text.txt"
+    path.write_text("bread and water and salt\n\nwater and salt and bread\nsalt and bread and water\n" * 8)
+    return path
+
+
+def losses(text: str) -> list[float]:
+    return [float(line.rpartition("loss ")[2]) for line in text.splitlines() if line.startswith("pretraining step")]
+
+
+def test_pretraining_learns_and_goes_on(
+    configure: Configure,
+    trained: Callable[[str], Path],
+    text_file: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The loss of masked tokens falls; interrupted in the middle, it goes on to the same weights; the model changes."""
+    from transformers import Trainer
+
+    options: dict[str, Any] = {
+        "pretrain_text": (str(text_file),), "pretrain_steps": 30, "pretrain_learning_rate": 5e-3,
+    }  # fmt: skip
+    train(configure(tmp_path / "whole", "transformer", **options))
+    falling = losses(capsys.readouterr().err)
+    assert len(falling) >= 10
+    assert falling[-1] < falling[0] - 1
+    assert not same_weights(tmp_path / "whole", trained("transformer"))
+
+    whole, seen = Trainer.training_step, 0
+
+    def stopping(self: Any, *args: Any, **kwargs: Any) -> Any:
+        nonlocal seen
+        seen += 1
+        if seen == 20:
+            raise KeyboardInterrupt
+        return whole(self, *args, **kwargs)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Trainer, "training_step", stopping)
+        with pytest.raises(KeyboardInterrupt):
+            train(configure(tmp_path / "o", "transformer", **options))
+    with pytest.raises(TrainingError, match="another configuration: scale was"):
+        train(configure(tmp_path / "o", "transformer", **options, scale=1.0))
+    capsys.readouterr()
+    train(configure(tmp_path / "o", "transformer", **options), resume=True)
+    assert len(losses(capsys.readouterr().err)) < len(falling)
+    assert same_weights(tmp_path / "o", tmp_path / "whole")
+
+
+def test_models_that_are_saved_whole(
+    configure: Configure, trained: Callable[[str], Path], text_file: Path, tmp_path: Path
+) -> None:
+    """A sentence-transformers folder keeps what comes after its transformer; a static one is refused."""
+    from sentence_transformers import SentenceTransformer
+    from sentence_transformers.sentence_transformer.modules import Normalize, Pooling
+
+    base = SentenceTransformer(str(trained("transformer")), device="cpu")
+    pooling = Pooling(64, pooling_mode="cls")
+    SentenceTransformer(modules=[base[0], pooling, Normalize()], device="cpu").save(str(tmp_path / "cls"))
+    options: dict[str, Any] = {"pretrain_text": (str(text_file),), "pretrain_steps": 3}
+    train(configure(tmp_path / "o", "transformer", model=str(tmp_path / "cls"), **options))
+    model = SentenceTransformer(str(tmp_path / "o"), device="cpu")
+    assert [type(module).__name__ for module in model] == ["Transformer", "Pooling", "Normalize"]
+    assert model[1].get_config_dict()["pooling_mode"] == "cls"
+    with pytest.raises(TrainingError, match=r"--pretrain-text needs a transformer, but .* begins with a StaticEmbed"):
+        train(configure(tmp_path / "static", model=str(trained("static")), **options))
+    # nothing worth keeping was begun there
+    train(configure(tmp_path / "static", model=str(trained("static"))))
+
+
+def test_texts(tmp_path: Path) -> None:
+    """A line is a text; a file that cannot be read, or holds none, is named."""
+    (tmp_path / "a.txt").write_text("one\n\n two \n", encoding="utf-8")
+    assert read_texts([str(tmp_path / "a.txt")]) == ["one", "two"]
+    (tmp_path / "b.txt").write_text(" \n")
+    with pytest.raises(TrainingError, match=r"b.txt: no line of text"):
+        read_texts([str(tmp_path / "b.txt")])
+    with pytest.raises(TrainingError, match=r"c.txt: cannot be read as text"):
+        read_texts([str(tmp_path / "c.txt")])

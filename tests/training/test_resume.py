@@ -1,0 +1,126 @@
+"""Trainings that were killed and go on: the result is that of an uninterrupted one."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from beir_hybrid.cli import main
+from beir_hybrid.errors import TrainingError
+from beir_hybrid.training.preparation import last_checkpoint
+from beir_hybrid.training.train import train
+from tests.training.conftest import Configure, same_weights
+from tests.training.helpers import arguments_of, killed
+
+pytestmark = [pytest.mark.train, pytest.mark.slow]
+
+
+@pytest.mark.parametrize("kind", ["static", "transformer"])
+def test_killed_in_the_middle_of_a_step(
+    trained: Callable[[str], Path], configure: Configure, tmp_path: Path, kind: str
+) -> None:
+    """kill -9 inside step 5: --resume goes on from step 3 to the very weights of an uninterrupted run."""
+    config = configure(tmp_path / "o", kind)
+    arguments = arguments_of(config, tmp_path)
+    assert killed("loss", 5, *arguments).returncode == -9
+    checkpoint = last_checkpoint(tmp_path / "o" / "work" / "checkpoints")
+    assert checkpoint is not None
+    assert checkpoint.name == "checkpoint-3"
+    with pytest.raises(TrainingError, match="holds an unfinished training; go on with --resume"):
+        train(config)
+    with pytest.raises(TrainingError, match=r"another configuration: scale was 20.0 and is now 1.0; seed was 1"):
+        train(configure(tmp_path / "o", kind, scale=1.0, seed=2), resume=True)
+    assert main([*map(str, arguments), "--resume"]) == 0
+    assert same_weights(tmp_path / "o", trained(kind))
+    logs = [
+        [
+            {k: v for k, v in entry.items() if "loss" in k and k != "train_loss"}
+            for entry in json.loads((out / "train_log.json").read_text())
+        ]
+        for out in (tmp_path / "o", trained(kind))
+    ]
+    assert logs[0] == logs[1]
+
+
+def test_killed_while_it_writes_a_checkpoint(
+    trained: Callable[[str], Path], configure: Configure, tmp_path: Path
+) -> None:
+    """A checkpoint that is not whole is passed over, whichever of its files is missing or cut."""
+    config = configure(tmp_path / "o")
+    assert killed("save", 2, *arguments_of(config, tmp_path)).returncode == -9
+    checkpoints = tmp_path / "o" / "work" / "checkpoints"
+    assert {path.name for path in checkpoints.glob("checkpoint-*")} == {"checkpoint-3", "checkpoint-6"}
+    for name in ("trainer_state.json", "hybrid_batches.json", "rng_state.pth"):
+        cut = checkpoints / "checkpoint-9"
+        shutil.copytree(checkpoints / "checkpoint-3", cut)
+        (cut / name).unlink() if name.endswith("pth") else (cut / name).write_text('{"wor')
+        assert last_checkpoint(checkpoints) == checkpoints / "checkpoint-3"
+        shutil.rmtree(cut)
+    train(config, resume=True)
+    assert same_weights(tmp_path / "o", trained("static"))
+
+
+def test_killed_while_it_prepares(configure: Configure, tmp_path: Path, trained: Callable[[str], Path]) -> None:
+    """Killed during the tokenizer's training, the same command begins again, and so does any other."""
+    config = configure(tmp_path / "o", tokenizer=None, vocabulary=600)
+    assert killed("tokenizer", 1, *arguments_of(config, tmp_path)).returncode == -9
+    assert (tmp_path / "o" / "train.toml").exists()
+    shutil.copytree(tmp_path / "o", tmp_path / "other")
+    assert train(config).steps == 6
+    assert train(configure(tmp_path / "other")).steps == 6
+    assert same_weights(tmp_path / "other", trained("static"))
+
+
+def test_early_stopping_resumes(
+    configure: Configure, tmp_path: Path, interrupted: Callable[[int], Callable[[], None]]
+) -> None:
+    """The validations without a better one are counted on: a resumed training stops where it would have."""
+    options: dict[str, Any] = {"steps": 16, "evaluate_every": 2, "patience": 3, "learning_rate": 0.5}
+    whole = train(configure(tmp_path / "whole", **options))
+    assert whole.steps < 16
+    go_on = interrupted(whole.steps - 1)
+    with pytest.raises(KeyboardInterrupt):
+        train(configure(tmp_path / "o", **options))
+    go_on()
+    resumed = train(configure(tmp_path / "o", **options), resume=True)
+    assert (resumed.steps, resumed.best_step) == (whole.steps, whole.best_step)
+    assert same_weights(tmp_path / "o", tmp_path / "whole")
+
+
+def test_code_switching_and_accumulation_resume(
+    configure: Configure, tmp_path: Path, interrupted: Callable[[int], Callable[[], None]]
+) -> None:
+    """Switched queries, a schedule of alpha and accumulated batches are those of the uninterrupted training."""
+    lexicon = tmp_path / "en-de.txt"
+    lexicon.write_text("what was\nwhat welches\nis ist\nthe der\nthe das\nhow wie\n")
+    options: dict[str, Any] = {
+        "lexicon": str(lexicon), "code_switch": 0.5, "languages": ("de", "en", "hi"), "gradient_accumulation": 4,
+        "alpha": 1.0, "alpha_end": 0.0, "alpha_schedule": "linear", "evaluate_every": 1, "steps": 5,
+    }  # fmt: skip
+    train(configure(tmp_path / "whole", **options))
+    go_on = interrupted(12)
+    with pytest.raises(KeyboardInterrupt):
+        train(configure(tmp_path / "o", **options))
+    go_on()
+    train(configure(tmp_path / "o", **options), resume=True)
+    assert same_weights(tmp_path / "o", tmp_path / "whole")
+
+
+def test_a_folder_may_move(
+    configure: Configure, tmp_path: Path, interrupted: Callable[[int], Callable[[], None]]
+) -> None:
+    """An unfinished training goes on in another place, and still saves its best checkpoint."""
+    options: dict[str, Any] = {"steps": 6, "evaluate_every": 2, "learning_rate": 0.5, "patience": 0}
+    whole = train(configure(tmp_path / "whole", **options))
+    go_on = interrupted(5)
+    with pytest.raises(KeyboardInterrupt):
+        train(configure(tmp_path / "before", **options))
+    go_on()
+    (tmp_path / "before").rename(tmp_path / "after")
+    assert train(configure(tmp_path / "after", **options), resume=True).best_step == whole.best_step
+    assert same_weights(tmp_path / "after", tmp_path / "whole")

@@ -1,0 +1,355 @@
+"""Whole trainings on the sample, in this process: what they write, what their options do, what they refuse."""
+
+from __future__ import annotations
+
+import errno
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from beir_hybrid.errors import BeirHybridError, TrainingError
+from beir_hybrid.training import preparation
+from beir_hybrid.training.config import config_from, read_toml
+from beir_hybrid.training.train import train
+from tests.training.conftest import Configure, same_weights, weights, write_groups
+
+pytestmark = [pytest.mark.train, pytest.mark.slow]
+
+
+def log_of(out: Path) -> list[dict[str, Any]]:
+    return json.loads((out / "train_log.json").read_text(encoding="utf-8"))
+
+
+def settings_of(out: Path) -> dict[str, Any]:
+    return json.loads((out / "hybrid_batches.json").read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("kind", ["static", "transformer"])
+def test_the_folder_is_an_ordinary_model(trained: Callable[[str], Path], configure: Configure, kind: str) -> None:
+    """It loads with sentence-transformers, with prompts, a model card that has the sampler, and no leftovers."""
+    from sentence_transformers import SentenceTransformer
+
+    out = trained(kind)
+    model = SentenceTransformer(str(out), device="cpu")
+    assert model.encode(["Brot"], prompt_name="query").shape == (1, 32 if kind == "static" else 64)
+    assert model.prompts == {"query": "Query: ", "document": "Passage: "}
+    assert model.max_seq_length == (float("inf") if kind == "static" else 16)
+    assert 'HybridBatchSampler {"alpha": 0.5' in (out / "README.md").read_text(encoding="utf-8")
+    assert settings_of(out)["world_size"] == 1
+    assert not (out / "work").exists()
+    assert config_from(read_toml(out / "train.toml")) == configure(out, kind)
+    summary = json.loads((out / "train_summary.json").read_text())
+    assert (summary["steps"], summary["pairs"], summary["groups"], len(summary["languages"])) == (6, 48, 55, 11)
+    assert set(summary["validation"]) == {
+        "loss", "dev_mono_map", "dev_cross_map", "dev_multi_map", "dev_rank_distance",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", ["static", "transformer"])
+def test_a_seed_is_a_model(trained: Callable[[str], Path], configure: Configure, tmp_path: Path, kind: str) -> None:
+    """The saved configuration repeats a training to the last bit; another seed is another model."""
+    config = config_from({**read_toml(trained(kind) / "train.toml"), "out": str(tmp_path / "again")})
+    train(config)
+    assert same_weights(trained(kind), tmp_path / "again")
+    train(configure(tmp_path / "other", kind, seed=2))
+    assert not same_weights(trained(kind), tmp_path / "other")
+
+
+def test_done_is_done(trained: Callable[[str], Path], configure: Configure) -> None:
+    """The same training is not repeated; another one is refused naming what differs."""
+    out = trained("static")
+    before = (out / "model.safetensors").stat().st_mtime_ns
+    assert train(configure(out)).steps == 6
+    assert (out / "model.safetensors").stat().st_mtime_ns == before
+    with pytest.raises(TrainingError, match=r"another configuration: scale was 20.0 and is now 5.0; choose another"):
+        train(configure(out, scale=5.0))
+
+
+@pytest.mark.parametrize("kind", ["mono", "cross", "hybrid"])
+def test_sampling_is_alpha(configure: Configure, tmp_path: Path, kind: str) -> None:
+    """--sampling names an alpha: the same batches, and only losses of the kinds that occur."""
+    alpha = {"mono": 1.0, "cross": 0.0, "hybrid": 0.5}[kind]
+    train(configure(tmp_path / "named", sampling=kind))
+    train(configure(tmp_path / "number", alpha=alpha))
+    assert settings_of(tmp_path / "named") == settings_of(tmp_path / "number")
+    assert settings_of(tmp_path / "named")["alpha"] == alpha
+    assert same_weights(tmp_path / "named", tmp_path / "number")
+    kinds = {key for entry in log_of(tmp_path / "named") for key in entry if key.startswith("loss_")}
+    assert kinds == {"mono": {"loss_mono"}, "cross": {"loss_cross"}, "hybrid": {"loss_mono", "loss_cross"}}[kind]
+
+
+def test_options_of_the_batches(configure: Configure, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Languages, their weights, pairing and a schedule of alpha reach the sampler; losses are shown by kind."""
+    summary = train(
+        configure(
+            tmp_path / "o", languages=("de", "en", "th"), language_weights="2", pairing="batch", alpha=1.0,
+            alpha_end=0.0, alpha_schedule="cosine", epochs=2.0, steps=None,
+        )
+    )  # fmt: skip
+    settings = settings_of(tmp_path / "o")
+    assert settings["trained_languages"] == summary.languages == ["de", "en", "th"]
+    assert (settings["languages"], settings["pairing"]) == (2.0, "batch")
+    assert settings["alpha"] == {"schedule": "cosine", "start": 1.0, "end": 0.0, "epochs": 2.0}
+    assert summary.steps == 12
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert "loss_mono" in captured.err
+    assert "step 12: validation loss" in captured.err
+
+
+def test_without_validation_and_with_its_own_file(configure: Configure, groups_file: Path, tmp_path: Path) -> None:
+    """Without dev groups the last weights are saved; --dev-groups may be a file of its own."""
+    groups = [json.loads(line) for line in groups_file.read_text().splitlines()]
+    for group in groups:
+        del group["split"]
+    some = write_groups(tmp_path / "some.jsonl", groups[:40])
+    rest = write_groups(tmp_path / "rest.jsonl", groups[40:])
+    summary = train(configure(tmp_path / "without", groups=str(some)))
+    assert (summary.best_step, summary.validation, summary.groups) == (None, {}, 40)
+    summary = train(configure(tmp_path / "with", groups=str(some), dev_groups=str(rest), evaluate_every=100))
+    assert (summary.best_step, summary.best_metric) == (6, "loss")
+    assert same_weights(tmp_path / "without", tmp_path / "with")
+    groups[3]["split"] = "train"
+    with pytest.raises(TrainingError, match=r"mixed.jsonl:1: a group without a split, though others have one"):
+        train(configure(tmp_path / "mixed", groups=str(write_groups(tmp_path / "mixed.jsonl", groups))))
+
+
+@pytest.mark.parametrize(("best", "better"), [("loss", min), ("rank_distance", min), ("multi_map", max)])
+def test_the_best_checkpoint_is_saved(
+    configure: Configure, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, best: str, better: Callable[..., float]
+) -> None:
+    """The model that is saved is the checkpoint with the best value; the training stops when none comes for long."""
+    import beir_hybrid.training.train as module
+
+    kept = tmp_path / "kept"
+    keep = SimpleNamespace(copyfile=shutil.copyfile, rmtree=lambda path, **_: shutil.copytree(path, kept))
+    monkeypatch.setattr(module, "shutil", keep)
+    summary = train(
+        configure(tmp_path / "o", best=best, steps=12, evaluate_every=2, patience=2, learning_rate=0.3)
+    )  # fmt: skip
+    key = "eval_loss" if best == "loss" else f"eval_dev_{best}"
+    values = {entry["step"]: entry[key] for entry in log_of(tmp_path / "o") if key in entry}
+    assert summary.best_value == better(values.values()) == values[summary.best_step]
+    assert summary.validation[key.removeprefix("eval_")] == summary.best_value
+    assert same_weights(tmp_path / "o", kept / "checkpoints" / f"checkpoint-{summary.best_step}")
+    assert summary.steps in (12, (summary.best_step or 0) + 4)
+
+
+def test_accumulation_sees_as_many_pairs(configure: Configure, tmp_path: Path) -> None:
+    """2 x 8 rows a step are as many pairs as 16; the batch that is left at an epoch's end is counted as one."""
+    one = train(configure(tmp_path / "b", batch_size=16, steps=3))
+    two = train(configure(tmp_path / "c", batch_size=8, gradient_accumulation=2, steps=3))
+    assert one.pairs == two.pairs == 48
+    # 55 groups are 6 batches of 8: an epoch is 4 + 2 batches in 2 steps
+    assert train(configure(tmp_path / "d", gradient_accumulation=4, steps=None, epochs=1.0)).pairs == 48
+
+
+@pytest.mark.parametrize(
+    ("kind", "changes"),
+    [
+        ("static", {"precision": "bf16"}),
+        ("transformer", {"precision": "bf16", "mini_batch_size": 4}),
+        ("static", {"matryoshka": (8, 16)}),
+        ("static", {"loss": "plain", "gather": True, "workers": 1}),
+        ("transformer", {"loss": "plain", "mini_batch_size": 4, "matryoshka": (32,)}),
+    ],
+)
+def test_variants(configure: Configure, tmp_path: Path, kind: str, changes: dict[str, Any]) -> None:
+    """Half precision, cached, plain, gathered and Matryoshka losses train, and log a loss of each kind."""
+    summary = train(configure(tmp_path / "o", kind, **changes))
+    assert summary.steps == 6
+    assert summary.losses["loss"] > 0
+
+
+def test_a_cached_loss_is_the_same_loss(configure: Configure, trained: Callable[[str], Path], tmp_path: Path) -> None:
+    """Gradient caching changes memory, not the training: nearly the same validation loss."""
+    summary = train(configure(tmp_path / "o", "transformer", mini_batch_size=4))
+    whole = json.loads((trained("transformer") / "train_summary.json").read_text())
+    assert summary.validation["loss"] == pytest.approx(whole["validation"]["loss"], rel=0.05)
+
+
+def test_a_static_model_is_trained_on(configure: Configure, trained: Callable[[str], Path], tmp_path: Path) -> None:
+    """--model with a static folder is trained as a static model: its learning rate, sparse gradients, no cache."""
+    out = trained("static")
+    train(configure(tmp_path / "o", model=str(out)))
+    assert not same_weights(out, tmp_path / "o")
+    for changes, message in (
+        ({"mini_batch_size": 4}, "--mini-batch-size needs a transformer"),
+        ({"max_seq_length": 8}, "--max-seq-length needs a transformer"),
+        ({"precision": "fp16"}, "--precision fp16 needs a transformer"),
+    ):
+        with pytest.raises(TrainingError, match=message):
+            train(configure(tmp_path / "refused", model=str(out), **changes))
+
+
+def test_hard_negatives(configure: Configure, groups_file: Path, tmp_path: Path) -> None:
+    """Hard negatives of the groups are trained on with the passage prompt; too few are named by their line."""
+    groups = [json.loads(line) for line in groups_file.read_text().splitlines()]
+    for group, other in zip(groups, groups[1:] + groups[:1], strict=True):
+        group["negatives"] = {lang: [text] for lang, text in other["passage"].items()}
+    file = write_groups(tmp_path / "hard.jsonl", groups)
+    train(configure(tmp_path / "o", groups=str(file)))
+    train(configure(tmp_path / "none", groups=str(file), negatives=0))
+    assert not same_weights(tmp_path / "o", tmp_path / "none")
+    del groups[1]["negatives"]["en"]
+    write_groups(file, groups[1:])
+    with pytest.raises(TrainingError, match=r"hard.jsonl:1: 0 hard negatives in 'en', expected 1.*give --negatives N"):
+        train(configure(tmp_path / "few", groups=str(file)))
+
+
+def test_code_switching(configure: Configure, tmp_path: Path) -> None:
+    """A lexicon changes the training, workers do not; one that fits no training language is refused."""
+    lexicon = tmp_path / "en-de.txt"
+    words = ["what", "which", "how", "where", "the", "is", "a", "in", "of", "to", "when", "who", "many", "long"]
+    lexicon.write_text("".join(f"{word} {word}en\n" for word in words))
+    options: dict[str, Any] = {"languages": ("de", "en"), "lexicon": str(lexicon), "code_switch": 0.9}
+    train(configure(tmp_path / "plain", languages=("de", "en")))
+    train(configure(tmp_path / "switched", **options))
+    train(configure(tmp_path / "workers", **options, workers=1))
+    assert not same_weights(tmp_path / "plain", tmp_path / "switched")
+    assert same_weights(tmp_path / "workers", tmp_path / "switched")
+    with pytest.raises(TrainingError, match=r"translates from en, but the training is in de, th"):
+        train(configure(tmp_path / "none", **{**options, "languages": ("de", "th")}))
+
+
+def test_leaks_are_refused_or_dropped(configure: Configure, groups_file: Path, tmp_path: Path) -> None:
+    """A planted evaluation text stops the training with its place; the same folder then takes --on-leak drop."""
+    from beir_hybrid.datasets.sample import sample_groups
+
+    planted = next(iter(sample_groups("test")))
+    groups = [json.loads(line) for line in groups_file.read_text().splitlines()]
+    groups[4]["passage"]["th"] = planted["passage"]["th"]
+    file = write_groups(tmp_path / "leaky.jsonl", groups)
+    options: dict[str, Any] = {"groups": str(file), "leak_check": ("sample",)}
+    with pytest.raises(TrainingError, match=r"^1 training groups overlap.*leaky.jsonl:5 \(passage in th, exact, th-p-"):
+        train(configure(tmp_path / "o", **options))
+    assert [path.name for path in (tmp_path / "o").iterdir()] == ["leak_report.json"]
+    summary = train(configure(tmp_path / "o", **options, on_leak="drop"))
+    assert (summary.groups, summary.dropped_groups) == (54, 1)
+    report = json.loads((tmp_path / "o" / "leak_report.json").read_text(encoding="utf-8"))
+    assert report["evaluation_sets"]["sample"]["by_language"] == {"th": 1}
+    # what is not trained on does not leak
+    assert train(configure(tmp_path / "p", **options, languages=("de", "en"))).dropped_groups == 0
+    with pytest.raises(BeirHybridError, match="did you mean 'sample'"):
+        train(configure(tmp_path / "q", **{**options, "leak_check": ("sampel",)}))
+    assert not (tmp_path / "q").exists()
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"batch_size": 56}, r"56 distinct groups, but the data set has 55. Use a smaller --batch-size"),
+        ({"languages": ("de", "xx")}, "xx"),
+        ({"languages": ("de",)}, r"no group has two of the languages.*\(--sampling mono\)"),
+        ({"groups": "nowhere.jsonl"}, "nowhere.jsonl does not exist"),
+        ({"dev_groups": "nowhere.jsonl"}, "nowhere.jsonl does not exist"),
+        ({"model": "/nowhere/model"}, "could not load the model '/nowhere/model'"),
+        ({"tokenizer": "nowhere.json"}, "nowhere.json does not exist"),
+        ({"matryoshka": (32,)}, "--matryoshka 32 is not below the model's dimension 32"),
+        ({"best": "cross_map", "languages": ("de",), "alpha": 1.0}, "--best cross_map needs two validation languages"),
+    ],
+)
+def test_bad_settings(configure: Configure, tmp_path: Path, changes: dict[str, Any], message: str) -> None:
+    """What cannot be trained is one line, and the same folder can be used for what can."""
+    with pytest.raises(TrainingError, match=message) as caught:
+        train(configure(tmp_path / "o", **changes))
+    assert "\n" not in str(caught.value)
+    preparation.claim(configure(tmp_path / "o", seed=5), tmp_path / "o", resume=False)
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ('{"id": "x", "query": {"de": " "}, "passage": {"de": "p"}}', r'bad.jsonl:3: "query" in \'de\' is empty'),
+        ('{"id": "x", "query": {"de": 5}, "passage": {"de": "p"}}', r"bad.jsonl:3: .* must be a text"),
+        ('{"id": "x", "query": {"de": "q"}', "bad.jsonl:3: not a JSON object"),
+        ('{"query": {"de": "q"}, "passage": {}}', "bad.jsonl:3: expected an object"),
+        ('["x"]', "bad.jsonl:3: expected an object"),
+    ],
+)
+def test_bad_lines(configure: Configure, tmp_path: Path, line: str, message: str) -> None:
+    """A line that is no group is named by path and line."""
+    good = '{"id": "%d", "query": {"de": "q"}, "passage": {"de": "p"}}\n'
+    (tmp_path / "bad.jsonl").write_text(good % 1 + good % 2 + line + "\n")
+    with pytest.raises(TrainingError, match=message):
+        train(configure(tmp_path / "o", groups=str(tmp_path / "bad.jsonl")))
+    assert not (tmp_path / "o").exists()
+
+
+def test_bad_files(configure: Configure, tmp_path: Path) -> None:
+    """A cut gzip file, another encoding and a file with no group are named."""
+    for name, content, message in (
+        ("cut.jsonl.gz", b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03\xab", "not a whole gzip file"),
+        ("plain.jsonl.gz", b"{}", "not a whole gzip file"),
+        ("latin.jsonl", b'{"id": "\xe4"}', "not UTF-8"),
+        ("empty.jsonl", b"\n", "holds no group to train on"),
+    ):
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(TrainingError, match=f"{name}.*{message}"):
+            train(configure(tmp_path / "o", groups=str(tmp_path / name)))
+
+
+def test_a_best_that_nothing_measures(configure: Configure, groups_file: Path, tmp_path: Path) -> None:
+    """--best without validation groups, or with ones in other languages, is refused before anything is trained."""
+    groups = [json.loads(line) for line in groups_file.read_text().splitlines()]
+    for group in groups:
+        del group["split"]
+    file = write_groups(tmp_path / "all.jsonl", groups)
+    with pytest.raises(TrainingError, match="--best multi_map needs validation groups"):
+        train(configure(tmp_path / "o", groups=str(file), best="multi_map"))
+    other = write_groups(tmp_path / "fi.jsonl", [{"id": "f", "query": {"fi": "a"}, "passage": {"fi": "b"}}])
+    with pytest.raises(TrainingError, match="expected a language in common"):
+        train(configure(tmp_path / "o", groups=str(file), dev_groups=str(other)))
+    one = write_groups(tmp_path / "one.jsonl", groups[:1])
+    with pytest.raises(TrainingError, match=r"validation groups do not fill a batch.*has 1\."):
+        train(configure(tmp_path / "o", groups=str(file), dev_groups=str(one)))
+
+
+def test_a_full_disk(configure: Configure, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A disk that is full while a checkpoint is written ends in one line that says how to go on."""
+    from transformers import Trainer
+
+    def full(*_: Any, **__: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Trainer, "_save_rng_state", full)
+        with pytest.raises(TrainingError, match=r"No space left on device; check the disk .* --resume$"):
+            train(configure(tmp_path / "o"))
+    assert train(configure(tmp_path / "o"), resume=True).steps == 6
+
+
+def test_foreign_folders(configure: Configure, tmp_path: Path) -> None:
+    """A folder with something else in it, or a file, is left alone."""
+    (tmp_path / "o").mkdir()
+    (tmp_path / "o" / "thesis.tex").write_text("mine")
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(TrainingError, match="exists and holds no training; choose another --out"):
+        train(configure(tmp_path / "o"))
+    with pytest.raises(TrainingError, match="is a file"):
+        train(configure(tmp_path / "file"))
+    assert [path.name for path in (tmp_path / "o").iterdir()] == ["thesis.tex"]
+
+
+def test_out_of_memory(configure: Configure, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A device without memory is one line that names the options that help."""
+    import torch
+
+    from st_hybrid_batch import MaskedRankingLoss
+
+    def fail(*_: Any, **__: Any) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB")
+
+    monkeypatch.setattr(MaskedRankingLoss, "forward", fail)
+    with pytest.raises(TrainingError, match=r"out of memory .*--mini-batch-size"):
+        train(configure(tmp_path / "o"))
+
+
+def test_the_weights_are_finite(trained: Callable[[str], Path]) -> None:
+    """No NaN has crept in."""
+    assert all(tensor.isfinite().all() for tensor in weights(trained("transformer")).values())
