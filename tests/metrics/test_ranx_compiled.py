@@ -24,8 +24,10 @@ class Toy:
 def of_size(n_passages):
     rng = np.random.default_rng(0)
     n = 12
-    runs = [Hits.sorted(n, np.repeat(np.arange(n), 4), np.concatenate([rng.permutation(n_passages)[:4] for _ in range(n)]),
-                        rng.random(n * 4)) for _ in range(2)]
+    def run():
+        passages = np.concatenate([rng.permutation(n_passages)[:4] for _ in range(n)])
+        return Hits.sorted(n, np.repeat(np.arange(n), 4), passages, rng.random(n * 4))
+    runs = [run(), run()]
     judged = Judged(np.arange(n), runs[0].passages[::4].astype(np.int64), np.ones(n, dtype=np.int64))
     task = Toy()
     task.rows, task.judged = np.arange(n), judged
@@ -59,7 +61,7 @@ def run(jit: bool) -> dict[str, Any]:
 
 @pytest.mark.slow
 def test_compilation_is_paid_once_per_installation() -> None:
-    """A second process compiles nothing of ranx, nor do ids of another length; the results are those without compiling."""
+    """A second process compiles nothing of ranx, nor do more passages; the results are those without compiling."""
     run(jit=True)
     again = run(jit=True)
     assert again["misses"] == 0
