@@ -10,7 +10,7 @@ demo: $(VENV)/.installed-all
 	PATH="$(CURDIR)/$(BIN):$$PATH" RESULTS="$(RESULTS)" sh benchmarks/demo.sh
 
 test: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest -n auto --dist loadgroup
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadgroup
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .

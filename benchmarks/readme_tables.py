@@ -124,6 +124,23 @@ def regimes(dataset: str) -> str:
     return markdown(heads, rows)
 
 
+def comparison(dataset: str) -> str:
+    """Macro means of every system, marked where they differ from the baseline."""
+    columns = [("mono", "map"), ("cross", "map"), ("multi", "map"), ("multi", "rank_distance"),
+               ("multi", "same_language_share@10")]  # fmt: skip
+    rows: dict[str, dict[tuple[str, str], str]] = {}
+    for row in _load(f"comparison.{dataset}")["rows"]:
+        cell = (
+            "-" if row["value"] is None else format(row["value"], ".0f" if row["metric"] == "rank_distance" else ".3f")
+        )
+        if row["p_corrected"] is not None and row["p_corrected"] <= 0.05 and row["metric"] != "same_language_share@10":
+            better = (row["delta"] > 0) != (row["metric"] == "rank_distance")
+            cell += " +" if better else " -"
+        rows.setdefault(row["name"], {})[row["setting"], row["metric"]] = cell
+    heads = ["system", "mono mAP", "cross mAP", "multi mAP", "rank distance", "same language@10"]
+    return markdown(heads, [[name, *(cells.get(column, "-") for column in columns)] for name, cells in rows.items()])
+
+
 def sampler() -> str:
     found = _load("sampler")
     rows = [
@@ -147,6 +164,8 @@ TABLES: dict[str, Callable[[], str]] = {
     "regimes-xquad-r": lambda: regimes("xquad-r"),
     "regimes-mlqa-r": lambda: regimes("mlqa-r"),
     "sampler": sampler,
+    "comparison-xquad-r": lambda: comparison("xquad-r"),
+    "comparison-mlqa-r": lambda: comparison("mlqa-r"),
 }
 
 
