@@ -149,10 +149,13 @@ class ResultFolder:
         chosen = [(name, "==", value) for name, value in zip(_KEYS, task.key, strict=True)]
         table = pq.read_table((self.path or Path()) / RUNS_FILE, filters=chosen)
         row_of = {query: row for row, query in enumerate(task.query_ids)}
-        column_of = {passage: column for column, passage in enumerate(task.passage_ids)}
         rows = [row_of[query] for query in table["query_id"].to_pylist()]
-        columns = [column_of[passage] for passage in table["passage_id"].to_pylist()]
-        return Hits.sorted(len(row_of), rows, columns, table["score"].to_numpy())
+        passages = table["passage_id"].to_pylist()
+        column_of = {passage: task.position(passage) for passage in set(passages)}
+        columns = [column_of[passage] for passage in passages]
+        if None in columns:
+            raise ResultsError(f"{self.path}/{RUNS_FILE} names passages that are not in the corpus of {task.name}")
+        return Hits.sorted(len(row_of), rows, np.array(columns, dtype=np.int32), table["score"].to_numpy())
 
     def _write_per_query(self, path: Path, tasks: Sequence[Task]) -> None:
         import pyarrow as pa
@@ -187,7 +190,11 @@ class ResultFolder:
             for task in tasks:
                 hits = self._hits_of(task)
                 corpus = tuple(block.language for block in task.blocks)
-                if corpus not in passage_ids:
+                if task.on_disk:  # only the ids that were found: all of them can be more than fits into memory
+                    found, place = np.unique(hits.passages, return_inverse=True)
+                    hits = Hits(hits.indptr, place.astype(np.int32), hits.scores)
+                    passage_ids[corpus] = pa.array([task.passage_ids[at] for at in found.tolist()], pa.string())
+                elif corpus not in passage_ids:
                     passage_ids[corpus] = pa.array(task.passage_ids)
                 columns = [_constant(value, len(hits.passages)) for value in task.key]
                 columns.append(pa.DictionaryArray.from_arrays(hits.query.astype(np.int32), pa.array(task.query_ids)))

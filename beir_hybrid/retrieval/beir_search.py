@@ -52,7 +52,7 @@ def hits_of_results(task: Task, results: Mapping[str, Mapping[str, float]], sour
         RetrieverError: an id that is not in the task, or a score that is no number.
     """
     row_of = {query: row for row, query in enumerate(task.query_ids)}
-    column_of = {passage: column for column, passage in enumerate(task.passage_ids)}
+    column_of: dict[str, int | None] = {}  # of what was found only: a corpus can be large
     rows: list[int] = []
     columns: list[int] = []
     scores: list[float] = []
@@ -61,7 +61,9 @@ def hits_of_results(task: Task, results: Mapping[str, Mapping[str, float]], sour
         if row is None:
             raise RetrieverError(f"{source} returned query {query!r}, which is not asked in {task.name}")
         for passage, score in ranked.items():
-            column = column_of.get(passage)
+            if passage not in column_of:
+                column_of[passage] = task.position(passage)
+            column = column_of[passage]
             if column is None:
                 raise RetrieverError(
                     f"{source} returned passage {passage!r} for query {query!r}; it is not in the corpus of {task.name}"
