@@ -166,12 +166,16 @@ class _Count:
             np.greater_equal(block, least[pick, None], out=here[:, :width])
             unclear = np.flatnonzero(count_true(here) > above)
             self.above[low + pick] += above
-            for at in unclear.tolist():
-                columns = np.flatnonzero(here[at, :width] & (block[at] <= most[pick[at]]))
-                again = _against_one(queries[row[at]], passages, columns)
-                score = scores[pick[at]]
-                wins = (again > score) | ((again == score) & (columns + first_place > places[pick[at]]))
-                self.above[low + pick[at]] += np.count_nonzero(wins)
+            step = max(1, _MERGED // width)
+            for begin in range(0, len(unclear), step):
+                some = unclear[begin : begin + step]
+                close = here[some][:, :width]
+                close &= block[some] <= most[pick[some], None]
+                at, columns = np.divmod(np.flatnonzero(close), width)
+                mine = pick[some][at]
+                again = _pairs(queries, passages, row[some][at], columns)
+                wins = (again > scores[mine]) | ((again == scores[mine]) & (columns + first_place > places[mine]))
+                self.above[low + pick[some]] += np.bincount(at, weights=wins, minlength=len(some)).astype(np.int64)
 
     def _keep_best(
         self, product: FloatArray, first_row: int, first_place: int, queries: FloatArray, passages: FloatArray,
@@ -233,10 +237,6 @@ def _down(values: npt.NDArray[np.float64]) -> FloatArray:
 
 def _up(values: npt.NDArray[np.float64]) -> FloatArray:
     return np.nextafter(values.astype(np.float32), np.float32(np.inf))
-
-
-def _against_one(query: FloatArray, passages: FloatArray, columns: IntArray) -> FloatArray:
-    return _pairs(query[None], passages, np.zeros(len(columns), dtype=np.int64), columns)
 
 
 def _pairs(queries: FloatArray, passages: FloatArray, rows: IntArray, columns: IntArray) -> FloatArray:
