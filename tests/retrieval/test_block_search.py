@@ -20,6 +20,7 @@ from beir_hybrid.retrieval.block_search import (
     block_rankings,
     error_bounds,
     exact_scores,
+    longest_of,
     search_blocks,
 )
 from beir_hybrid.retrieval.exact import exact_rankings
@@ -150,7 +151,8 @@ def test_no_product_is_further_off_than_its_bound() -> None:
     for dimension, scale in ((3, 1.0), (384, 1e-3), (1024, 1e4)):
         a, b = (rng.normal(size=(40, dimension)).astype(np.float32) * np.float32(scale) for _ in range(2))
         off = np.abs((a @ b.T).astype(float) - a.astype(float) @ b.astype(float).T)
-        assert (off <= error_bounds(a, b)[:, None]).all()
+        assert (off <= error_bounds(a, longest_of(b))[:, None]).all()
+        assert np.linalg.norm(b.astype(float), axis=1).max() <= longest_of(b)
 
 
 def test_everything_ties(monkeypatch: pytest.MonkeyPatch) -> None:
