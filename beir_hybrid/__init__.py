@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from beir_hybrid.comparison import Comparison as Comparison
     from beir_hybrid.comparison import compare as compare
+    from beir_hybrid.corpus.arrow_corpus import ArrowCorpus as ArrowCorpus
+    from beir_hybrid.corpus.beir_folder import load_beir_folder as load_beir_folder
     from beir_hybrid.datasets import list_datasets as list_datasets
     from beir_hybrid.datasets import load_dataset as load_dataset
     from beir_hybrid.datasets.dataset import Dataset as Dataset
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     from beir_hybrid.types import Queries as Queries
 
 _HOMES = {
+    "ArrowCorpus": "beir_hybrid.corpus.arrow_corpus",
     "BM25Retriever": "beir_hybrid.retrieval.bm25.retriever",
     "BeirHybridError": "beir_hybrid.errors",
     "BeirSearchRetriever": "beir_hybrid.retrieval.beir_search",
@@ -46,6 +49,7 @@ _HOMES = {
     "compare": "beir_hybrid.comparison",
     "evaluate": "beir_hybrid.evaluation",
     "list_datasets": "beir_hybrid.datasets",
+    "load_beir_folder": "beir_hybrid.corpus.beir_folder",
     "load_dataset": "beir_hybrid.datasets",
     "read_results": "beir_hybrid.results",
 }

@@ -175,7 +175,11 @@ class ResultFolder:
             for task in tasks:
                 hits = self._hits_of(task)
                 corpus = tuple(block.language for block in task.blocks)
-                if corpus not in passage_ids:
+                if task.on_disk:  # only the ids that were found: all of them can be more than fits into memory
+                    found, place = np.unique(hits.passages, return_inverse=True)
+                    hits = Hits(hits.indptr, place.astype(np.int32), hits.scores)
+                    passage_ids[corpus] = pa.array([task.passage_ids[at] for at in found.tolist()], pa.string())
+                elif corpus not in passage_ids:
                     passage_ids[corpus] = pa.array(task.passage_ids)
                 columns = [_constant(value, len(hits.passages)) for value in task.key]
                 columns.append(pa.DictionaryArray.from_arrays(hits.query.astype(np.int32), pa.array(task.query_ids)))

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from beir_hybrid.errors import DatasetError, SettingError, did_you_mean
 from beir_hybrid.files import folder_written_whole, write_json_lines
+from beir_hybrid.pool import Joined, PooledCorpus
 from beir_hybrid.types import (
     POOL,
     SETTINGS,
@@ -118,9 +119,19 @@ class Task:
         return [self.queries.texts[row] for row in self.rows]
 
     @cached_property
-    def passage_ids(self) -> list[str]:
-        """Ids of the corpus in ascending order: position and id order agree."""
-        return [passage for block in self.blocks for passage in block.ids]
+    def passage_ids(self) -> Sequence[str]:
+        """Ids of the corpus in ascending order: position and id order agree. A list, unless they live on disk."""
+        joined = Joined([block.ids for block in self.blocks])
+        return joined if self.on_disk else list(joined)
+
+    def position(self, passage: str) -> int | None:
+        """Where a passage stands in the corpus; None if it is not in it."""
+        return PooledCorpus(self.blocks).position(passage)
+
+    @property
+    def on_disk(self) -> bool:
+        """Whether a part of the corpus lives on disk, and is not to be held in memory as a whole."""
+        return any(block.on_disk for block in self.blocks)
 
     @property
     def own_language_columns(self) -> tuple[int, int]:
@@ -135,7 +146,8 @@ class Task:
     def load(self, split: str | None = None) -> tuple[Corpus, BeirQueries, Qrels]:
         """What ``beir.datasets.data_loader.GenericDataLoader.load`` returns: (corpus, queries, qrels).
 
-        The mappings are new at every call: BEIR changes what it is given.
+        The mappings are new at every call: BEIR changes what it is given. A corpus on disk is a mapping that reads
+        each passage when it is asked for; others are dicts.
 
         Raises:
             DatasetError: another split than this task's is asked for.
@@ -145,11 +157,13 @@ class Task:
                 f"task {self.name} of {self.dataset} holds split {self.split!r}, not {split!r}; "
                 f"load the data set with split={split!r}"
             )
-        corpus = {
-            passage: {"title": block.title(position), "text": block.texts[position]}
-            for block in self.blocks
-            for position, passage in enumerate(block.ids)
-        }
+        corpus: Corpus = PooledCorpus(self.blocks)
+        if not self.on_disk:
+            corpus = {
+                passage: {"title": block.title(position), "text": block.texts[position]}
+                for block in self.blocks
+                for position, passage in enumerate(block.ids)
+            }
         queries = dict(zip(self.query_ids, self.query_texts, strict=True))
         qrels: Qrels = {query: {} for query in queries}
         columns = (self.judged.query, self.judged.passage, self.judged.grade)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import itertools
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -21,7 +21,7 @@ POOL = "all"
 IntArray: TypeAlias = npt.NDArray[np.int64]
 FloatArray: TypeAlias = npt.NDArray[np.float32]
 ScoreArray: TypeAlias = npt.NDArray[np.float64]
-Corpus: TypeAlias = dict[str, dict[str, str]]
+Corpus: TypeAlias = Mapping[str, dict[str, str]]
 """BEIR's corpus: ``{passage id: {"title": ..., "text": ...}}``."""
 BeirQueries: TypeAlias = dict[str, str]
 Qrels: TypeAlias = dict[str, dict[str, int]]
@@ -33,8 +33,36 @@ def passage_text(title: str, text: str) -> str:
     return f"{title} {text}".strip() if title else text.strip()
 
 
+class FullTexts(Sequence[str]):
+    """Title and text of each passage as one string (see `passage_text`), made when it is asked for."""
+
+    def __init__(self, titles: Sequence[str], texts: Sequence[str]) -> None:
+        self._titles = titles
+        self._texts = texts
+
+    def __len__(self) -> int:
+        return len(self._texts)
+
+    @overload
+    def __getitem__(self, index: int) -> str: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> FullTexts: ...
+
+    def __getitem__(self, index: int | slice) -> str | FullTexts:
+        if isinstance(index, slice):
+            return FullTexts(self._titles[index], self._texts[index])
+        return passage_text(self._titles[index] if len(self._titles) else "", self._texts[index])
+
+    def __iter__(self) -> Iterator[str]:
+        if not len(self._titles):
+            return (text.strip() for text in self._texts)
+        return (passage_text(title, text) for title, text in zip(self._titles, self._texts, strict=True))
+
+
 def _check_ids(kind: str, language: str, ids: Sequence[str]) -> None:
-    for before, after in itertools.pairwise(ids):
+    # a column on disk was checked when it was written: reading millions of ids again would take seconds
+    for before, after in () if getattr(ids, "distinct_ascending", False) else itertools.pairwise(ids):
         if before >= after:
             problem = "appears twice" if before == after else f"comes before {after!r}"
             raise DatasetError(
@@ -53,6 +81,9 @@ class Passages:
     ``ids`` are unique over the pool of all languages, begin with ``"{language}-"`` and stand in ascending
     order, so that trec_eval's tie rule (id descending) is a comparison of positions. ``source_ids`` are the
     ids of the upstream files (empty: the same as ``ids``).
+
+    The columns may be lists, or live on disk (`ArrowCorpus.passages`); then ``content`` is a digest of them that was
+    taken when they were written, and nothing reads them as a whole to tell them from others.
     """
 
     language: str
@@ -60,6 +91,7 @@ class Passages:
     texts: Sequence[str]
     titles: Sequence[str] = ()
     source_ids: Sequence[str] = ()
+    content: str = ""
 
     def __post_init__(self) -> None:
         if not len(self.source_ids):
@@ -77,17 +109,27 @@ class Passages:
 
     def position(self, passage: str) -> int | None:
         """Where a passage id stands; None if it is not here. A search of the order: no table of all ids is kept."""
+        find: Callable[[str], int | None] | None = getattr(self.ids, "position", None)
+        if find is not None:  # ids on disk know a faster way
+            return find(passage)
         place = bisect_left(self.ids, passage)
         return place if place < len(self.ids) and self.ids[place] == passage else None
 
     def title(self, position: int) -> str:
         return self.titles[position] if len(self.titles) else ""
 
+    @property
+    def on_disk(self) -> bool:
+        """Whether the columns live on disk, so that nobody should hold all of them at once."""
+        return bool(self.content)
+
+    def lazy_full_texts(self) -> FullTexts:
+        """Title and text of every passage as one string, in id order, each made when it is asked for."""
+        return FullTexts(self.titles, self.texts)
+
     def full_texts(self) -> list[str]:
-        """Title and text of every passage as one string, in id order; see `passage_text`."""
-        if not len(self.titles):
-            return [text.strip() for text in self.texts]
-        return [passage_text(title, text) for title, text in zip(self.titles, self.texts, strict=True)]
+        """The same as a list: for a corpus that fits into memory."""
+        return list(self.lazy_full_texts())
 
 
 @dataclass(frozen=True, eq=False)

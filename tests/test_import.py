@@ -21,8 +21,9 @@ PLUGIN = ROOT / "plugins" / "st_hybrid_batch"
 FLOORS = (
     ("errors", "processors"),
     ("files", "locations", "types"),
-    ("registry", "settings"),
-    ("datasets", "datasets.*"),
+    ("pool", "registry"),
+    ("settings",),
+    ("corpus", "corpus.*", "datasets", "datasets.*"),
     ("metrics", "metrics.*", "retrieval", "retrieval.*"),
     ("results", "result_folder"),
     ("*",),

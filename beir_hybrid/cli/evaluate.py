@@ -38,6 +38,17 @@ def add_command(commands: Any) -> None:
     parser.add_argument(
         "--device", metavar="D", help="where the model runs, such as cpu or cuda (default: the best there is)"
     )
+    parser.add_argument(
+        "--memory", type=positive, metavar="MB",
+        help="for embeddings and scores; a corpus that needs more is searched from disk (default 4096)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--truncate-dim", type=positive, metavar="N", help="score the first N values of each vector (Matryoshka models)"
+    )
+    parser.add_argument(
+        "--precision", choices=("float32", "float16"),
+        help="of vectors on disk, where they do not fit into memory (default float32)",
+    )  # fmt: skip
     parser.add_argument("--k1", type=float, metavar="X", help="BM25's k1 (default 0.9)")
     parser.add_argument("--b", type=float, metavar="X", help="BM25's b (default 0.4)")
     parser.add_argument(
@@ -83,7 +94,10 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-_OPTIONS = {"model": ("query_prompt", "passage_prompt", "batch_size", "device"), "bm25": ("k1", "b")}
+_OPTIONS = {
+    "model": ("query_prompt", "passage_prompt", "batch_size", "device", "memory", "truncate_dim", "precision"),
+    "bm25": ("k1", "b"),
+}
 
 
 def _retriever(args: argparse.Namespace) -> Any:

@@ -107,11 +107,16 @@ class Dataset:
 
     @cached_property
     def fingerprint(self) -> str:
-        """A digest of every id, text and judgment: the same on every machine for the same content."""
+        """A digest of every id, text and judgment: the same on every machine for the same content.
+
+        A corpus on disk enters it with the digest taken when it was converted, not with its texts.
+        """
         parts: list[str] = [self.name, self.split]
         for language in self.languages:
             passages, queries = self.passages[language], self.queries[language]
-            for column in (passages.ids, passages.full_texts(), queries.ids, queries.texts, queries.groups):
+            columns: list[Sequence[str]] = [queries.ids, queries.texts, queries.groups]
+            columns[:0] = [[passages.content]] if passages.on_disk else [passages.ids, passages.lazy_full_texts()]
+            for column in columns:
                 parts += column
                 parts.append("|")
         for query in sorted(self.qrels):

@@ -7,18 +7,21 @@ Queries are not parallel, so the data set has no cross-lingual setting; judged n
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Sequence
 from functools import cached_property
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from beir_hybrid.corpus.arrow_corpus import ArrowCorpus
+from beir_hybrid.corpus.convert import source_key
+from beir_hybrid.corpus.digests import digests_of
 from beir_hybrid.datasets.dataset import Dataset
 from beir_hybrid.datasets.download import RemoteFile, hub_url
 from beir_hybrid.datasets.source import FileSource
-from beir_hybrid.datasets.trec import read_json_lines, read_qrels, read_topics
+from beir_hybrid.datasets.trec import read_qrels, read_topics
 from beir_hybrid.errors import DatasetError, at
+from beir_hybrid.locations import cache_dir
 from beir_hybrid.types import Licence, Passages, Qrels, Queries
 
 # the longest ids of the published files are 12 (passages) and 10 (queries) characters
@@ -84,11 +87,30 @@ class MiraclSource(FileSource):
         published = self._shards(language)
         first = self.local(root, published[0])
         here = {int(p.name[5:-9]) for p in first.parent.glob("docs-*.jsonl.gz") if p.name[5:-9].isdigit()}
-        if not here or not first.exists() or published[0].digest_of(first) == published[0].expected:
+        if not here or not first.exists() or digests_of(first).get(published[0].algorithm) == published[0].expected:
             return published
         return [
             RemoteFile(f"miracl-corpus-v1.0-{language}/docs-{number}.jsonl.gz", "") for number in range(max(here) + 1)
         ]
+
+    def corpus(self, root: Path, language: str) -> ArrowCorpus:
+        """The passages of a language, converted into the cache folder at the first call.
+
+        Raises:
+            DatasetError: a shard is missing, damaged, malformed, or of another revision than the one before it.
+        """
+        shards = self.corpus_shards(root, language)
+        paths = [self.local(root, shard) for shard in shards]
+        for shard, path in zip(shards, paths, strict=True):
+            # those of a corpus of one's own have no checksum
+            got = digests_of(path).get(shard.algorithm) if shard.expected else ""
+            if got != shard.expected:
+                raise DatasetError(
+                    f"{path} is damaged or of another revision than {paths[0].name}: its {shard.algorithm} is {got}, "
+                    f"expected {shard.expected}; delete it and run: beir-hybrid fetch miracl --languages {language}"
+                )
+        folder = cache_dir() / "corpora" / self.name / f"{language}-{source_key(paths)[:24]}"
+        return ArrowCorpus.build(paths, folder, id_prefix=f"{language}-p-", id_width=_PASSAGE_WIDTH, id_field="docid")
 
     def missing(self, root: Path, languages: Sequence[str], split: str) -> list[RemoteFile]:
         wanted = [f for f in self.remote_files(languages, split) if not f.path.startswith("miracl-corpus")]
@@ -106,7 +128,7 @@ class MiraclSource(FileSource):
             judgments = [self.published[path] for path in self._judgment_paths(language, split)]
             used += [*judgments, *shards]
             topics_path, qrels_path = (self.local(root, file) for file in judgments)
-            passages[language] = _read_corpus(language, [self.local(root, shard) for shard in shards])
+            passages[language] = self.corpus(root, language).passages(language)
             topics = read_topics(topics_path)
             for line, query, passage, grade in read_qrels(qrels_path):
                 place = at(qrels_path, line)
@@ -146,26 +168,6 @@ def _passage_id(language: str, docid: str) -> str:
 
 def _query_id(language: str, qid: str) -> str:
     return f"{language}-q-{qid.rjust(_QUERY_WIDTH, '0')}"
-
-
-def _read_corpus(language: str, shards: Sequence[Path]) -> Passages:
-    rows: list[tuple[str, int, int, str, str, str]] = []
-    for number, shard in enumerate(shards):
-        for line, record in read_json_lines(shard, ("docid", "text")):
-            docid = record["docid"]
-            rows.append((_passage_id(language, docid), number, line, docid, record["text"], record.get("title") or ""))
-    rows.sort()
-    for (key, *first, _, _, _), (other, *second, docid, _, _) in itertools.pairwise(rows):
-        if key == other:
-            before, place = (at(shards[number], line) for number, line in (first, second))
-            raise DatasetError(f"{place}: docid {docid!r} appeared before, at {before}")
-    return Passages(
-        language,
-        ids=[row[0] for row in rows],
-        texts=[row[4] for row in rows],
-        titles=[row[5] for row in rows],
-        source_ids=[row[3] for row in rows],
-    )
 
 
 source = MiraclSource()

@@ -44,6 +44,22 @@ def read_qrels(path: Path) -> Iterator[tuple[int, str, str, int]]:
             ) from error
 
 
+def read_tsv_qrels(path: Path) -> Iterator[tuple[int, str, str, int]]:
+    """BEIR's qrels, ``query-id<TAB>corpus-id<TAB>score`` under a header, as (line, query id, passage id, grade)."""
+    first = True
+    for number, line in _lines(path):
+        fields = line.split("\t")
+        header, first = first, False
+        try:
+            query, passage, grade = fields
+            if not (header and not grade.lstrip("-").isdigit()):
+                yield number, query, passage, int(grade)
+        except ValueError as error:
+            raise DatasetError(
+                f"{at(path, number)}: expected 'query-id<TAB>corpus-id<TAB>score', got {line[:80]!r}"
+            ) from error
+
+
 def read_json_lines(path: Path, required: tuple[str, ...]) -> Iterator[tuple[int, dict[str, Any]]]:
     """Records of a ``.jsonl`` or ``.jsonl.gz`` file with their line numbers; ``required`` fields must be strings."""
     for number, line in _lines(path):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, overload
 
 from beir.retrieval.search import BaseSearch
 
@@ -30,9 +30,32 @@ class BeirSearchable(BaseSearch):  # type: ignore[misc]  # BEIR is untyped
         raise RetrieverError(f"{type(self).__name__} reads no embedding files; call search() or retrieve()")
 
 
+class CorpusTexts(Sequence[str]):
+    """Title and text of BEIR records as one string each, made when it is asked for; a slice is a view."""
+
+    def __init__(self, corpus: Mapping[str, Mapping[str, str]], ids: Sequence[str]) -> None:
+        self._corpus = corpus
+        self._ids = ids
+
+    def __len__(self) -> int:
+        return len(self._ids)
+
+    @overload
+    def __getitem__(self, index: int) -> str: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> CorpusTexts: ...
+
+    def __getitem__(self, index: int | slice) -> str | CorpusTexts:
+        if isinstance(index, slice):
+            return CorpusTexts(self._corpus, self._ids[index])
+        record = self._corpus[self._ids[index]]
+        return passage_text(record.get("title") or "", record.get("text") or "")
+
+
 def corpus_texts(corpus: Mapping[str, Mapping[str, str]], ids: Sequence[str]) -> list[str]:
     """Title and text of BEIR records as one string each."""
-    return [passage_text(corpus[key].get("title") or "", corpus[key].get("text") or "") for key in ids]
+    return list(CorpusTexts(corpus, ids))
 
 
 def hits_to_results(hits: Hits, query_ids: Sequence[str], passage_ids: Sequence[str]) -> BeirResults:
@@ -52,7 +75,7 @@ def hits_of_results(task: Task, results: Mapping[str, Mapping[str, float]], sour
         RetrieverError: an id that is not in the task, or a score that is no number.
     """
     row_of = {query: row for row, query in enumerate(task.query_ids)}
-    column_of = {passage: column for column, passage in enumerate(task.passage_ids)}
+    column_of: dict[str, int | None] = {}  # of what was found only: a corpus can be large
     rows: list[int] = []
     columns: list[int] = []
     scores: list[float] = []
@@ -61,7 +84,9 @@ def hits_of_results(task: Task, results: Mapping[str, Mapping[str, float]], sour
         if row is None:
             raise RetrieverError(f"{source} returned query {query!r}, which is not asked in {task.name}")
         for passage, score in ranked.items():
-            column = column_of.get(passage)
+            if passage not in column_of:
+                column_of[passage] = task.position(passage)
+            column = column_of[passage]
             if column is None:
                 raise RetrieverError(
                     f"{source} returned passage {passage!r} for query {query!r}; it is not in the corpus of {task.name}"

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import copy
 import math
 import sys
-from collections.abc import Callable, Iterator, Sequence
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,13 +17,17 @@ import numpy.typing as npt
 from beir_hybrid.errors import RetrieverError
 from beir_hybrid.files import fingerprint
 from beir_hybrid.locations import cache_dir
+from beir_hybrid.processors import processors
+from beir_hybrid.retrieval.agreement import judged_correlation, mean_agreement, top_k_overlap
 from beir_hybrid.retrieval.base import Ranking, unidentified
-from beir_hybrid.retrieval.beir_search import BeirSearchable, corpus_texts, hits_to_results
+from beir_hybrid.retrieval.beir_search import BeirSearchable, CorpusTexts, corpus_texts, hits_to_results
+from beir_hybrid.retrieval.block_search import Asked, Plan, block_rankings, search_blocks
+from beir_hybrid.retrieval.blocks import Precision, VectorBlocks
 from beir_hybrid.retrieval.embeddings import EmbeddingStore
-from beir_hybrid.retrieval.exact import best_of, exact_rankings
+from beir_hybrid.retrieval.exact import ROWS, best_of, exact_rankings
 from beir_hybrid.retrieval.models import load_model, model_fingerprint, name_of
 from beir_hybrid.settings import Task
-from beir_hybrid.types import BeirQueries, BeirResults, Corpus, FloatArray, Hits
+from beir_hybrid.types import BeirQueries, BeirResults, Corpus, FloatArray, Hits, Passages
 
 Similarity = Literal["cosine", "dot"]
 Role = Literal["query", "passage"]
@@ -29,11 +36,17 @@ _PROMPT_NAMES: dict[Role, tuple[str, ...]] = {
     "passage": ("document", "passage", "corpus"),  # the order in which sentence-transformers looks
 }
 DEFAULT_TOP_K = 100
+DEFAULT_MEMORY = 4096
+"""Megabytes of embeddings and scores above which a search works from disk, block by block."""
 _SEARCH_ROWS = 256
 
 
 class DenseRetriever(BeirSearchable):
     """Ranks by the similarity of embeddings.
+
+    Embeddings and scores are held in memory as long as they fit into ``memory``. Larger corpora are encoded into
+    files, block by block, and searched from them; ranks and hits stay exact (see `block_search` for the one
+    difference: scores that only a float32 product's rounding tells apart).
 
     Args:
         model: a sentence-transformers model, its name or path, an object with ``encode(texts)``, or a function from
@@ -49,9 +62,13 @@ class DenseRetriever(BeirSearchable):
         identity: what identifies an encoder and its weights. Needed only where there are no PyTorch weights to take
             a fingerprint of (functions, ONNX): without it nothing is cached on disk, and an evaluation of it can
             be resumed only with the same object.
+        memory: megabytes for embeddings and scores.
+        truncate_dim: score only the first so many values of each vector, as Matryoshka models allow. The whole vectors
+            are searched as well, and `describe` then says how far the two agree.
+        precision: what vectors are kept as on disk where they do not fit into memory; ``float16`` halves the files.
 
     Raises:
-        RetrieverError: the model cannot be loaded, or ``similarity`` is unknown.
+        RetrieverError: the model cannot be loaded, or an option is unknown.
     """
 
     full_depth = True
@@ -69,7 +86,18 @@ class DenseRetriever(BeirSearchable):
         device: str | None = None,
         cache: Path | str | bool | None = None,
         identity: str | None = None,
+        memory: int = DEFAULT_MEMORY,
+        truncate_dim: int | None = None,
+        precision: Precision = "float32",
     ) -> None:
+        if memory < 1 or (truncate_dim is not None and truncate_dim < 1):
+            raise RetrieverError(f"memory is {memory} MB and truncate_dim {truncate_dim}; expected 1 or more")
+        if precision not in ("float32", "float16"):
+            raise RetrieverError(f"unknown precision {precision!r}; known: float32, float16")
+        self._memory = memory << 20
+        self._truncate_dim = truncate_dim
+        self._agreement: list[tuple[float, float]] = []
+        self._precision: Precision = precision
         self._source = str(model) if isinstance(model, str | Path) else None
         self._model = load_model(self._source, device) if self._source else model
         # others than sentence-transformers models know no prompts: they get texts with the prompt before them
@@ -114,6 +142,10 @@ class DenseRetriever(BeirSearchable):
             "similarity": self.similarity,
             # static models read texts of any length, which they say with infinity: JSON has none
             "max_seq_length": int(length) if length is not None and math.isfinite(length) else None,
+            # said only where they were chosen: what they change are the scores
+            **({"truncate_dim": self._truncate_dim} if self._truncate_dim else {}),
+            **({"agreement_with_whole_vectors": mean_agreement(self._agreement)} if self._agreement else {}),
+            **({"precision": self._precision} if self._precision != "float32" else {}),
         }
 
     def embed(self, role: Role, texts: Sequence[str], progress: Callable[[int], object] | None = None) -> FloatArray:
@@ -123,11 +155,47 @@ class DenseRetriever(BeirSearchable):
             RetrieverError: the model returned NaN, infinity or the wrong shape.
         """
         vectors = self._stores[role].embed(texts, lambda block: self._encode(role, block), progress=progress, what=role)
+        return self._as_scored(vectors)
+
+    def _as_scored(self, vectors: FloatArray) -> FloatArray:
+        """Vectors as the model gave them, cut and of the length that the similarity wants; row by row the same."""
+        if self._truncate_dim is not None and len(vectors):
+            if self._truncate_dim > vectors.shape[1]:
+                raise RetrieverError(
+                    f"{self.name} gives vectors of {vectors.shape[1]} dimensions; "
+                    f"truncate_dim {self._truncate_dim} is more than there are"
+                )
+            vectors = np.ascontiguousarray(vectors[:, : self._truncate_dim])
         if self.similarity == "cosine":
             norms = np.linalg.norm(vectors, axis=1, keepdims=True)
             norms[norms == 0] = 1  # a text without a known token keeps the zero vector
             vectors /= norms
         return vectors
+
+    def _fits(self, n_passages: int, dimension: int) -> bool:
+        """Whether the search in memory fits: vectors in three copies, what tells them apart, blocks of scores."""
+        a_passage = 12 * dimension + 300 + 6 * ROWS * processors()
+        return n_passages * a_passage <= self._memory
+
+    @contextlib.contextmanager
+    def _blocks(
+        self, contents: Mapping[str, tuple[str, Sequence[str]]], progress: Callable[[int], object]
+    ) -> Iterator[dict[str, VectorBlocks]]:
+        """The vectors of corpora, given as (digest, texts), in files: kept in the cache where the encoder is known."""
+        base = self._stores["passage"].folder
+        with contextlib.ExitStack() as stack:
+            if base is None:
+                try:
+                    cache_dir().mkdir(parents=True, exist_ok=True)
+                    base = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="vectors-", dir=cache_dir())))
+                except OSError as error:
+                    raise RetrieverError(f"could not write {cache_dir()}: {error.strerror or error}") from error
+            made = {}
+            for language, (content, texts) in contents.items():
+                folder = base / f"corpus-{content}-{self._precision}"
+                made[language] = VectorBlocks(folder, len(texts), self._precision, self._as_scored)
+                made[language].encode(texts, lambda block: self._encode("passage", block), progress, "passage")
+            yield made
 
     def _encode(self, role: Role, texts: Sequence[str]) -> npt.ArrayLike:
         prompt = self.prompts[role]
@@ -142,20 +210,64 @@ class DenseRetriever(BeirSearchable):
 
     def retrieve(self, tasks: Sequence[Task], top_k: int | None = None) -> Iterator[Ranking]:
         """Full-depth rankings; ``top_k`` (default 100) is only how many passages of each are kept."""
+        if self._truncate_dim is None:
+            yield from self._rankings(tasks, top_k)
+            return
+        whole = copy.copy(self)  # shares the vectors that have been encoded
+        whole._truncate_dim = None
+        reference = {ranking.task.name: ranking for ranking in whole.retrieve(tasks, top_k)}
+        for ranking in self._rankings(tasks, top_k):
+            other = reference.pop(ranking.task.name)
+            overlap = top_k_overlap(other, ranking)
+            self._agreement.append((float(overlap.mean()), judged_correlation(other, ranking)))
+            yield ranking
+
+    def _rankings(self, tasks: Sequence[Task], top_k: int | None) -> Iterator[Ranking]:
         queries = {task.query_language: task.queries for task in tasks}
         passages = {block.language: block for task in tasks for block in task.blocks}
-        with _progress(sum(map(len, queries.values())) + sum(map(len, passages.values()))) as bar:
-            query_vectors = {lang: self.embed("query", block.texts, bar.update) for lang, block in queries.items()}
-            passage_vectors = {
-                lang: self.embed("passage", block.full_texts(), bar.update) for lang, block in passages.items()
-            }
-        dimensions = {each.shape[1] for each in (*query_vectors.values(), *passage_vectors.values()) if len(each)}
+        depth = DEFAULT_TOP_K if top_k is None else top_k
+        n_passages = sum(map(len, passages.values()))
+        with contextlib.ExitStack() as stack:
+            with _progress(sum(map(len, queries.values())) + n_passages) as bar:
+                query_vectors = {lang: self.embed("query", block.texts, bar.update) for lang, block in queries.items()}
+                dimension = max((vectors.shape[1] for vectors in query_vectors.values()), default=0)
+                small = self._fits(n_passages, dimension)
+                passage_vectors: dict[str, FloatArray] = {}
+                corpora: dict[str, VectorBlocks] = {}
+                if small:
+                    passage_vectors = {
+                        lang: self.embed("passage", block.full_texts(), bar.update) for lang, block in passages.items()
+                    }
+                else:
+                    asked = [Asked.of_task(task, depth) for task in tasks]
+                    sizes = {lang: len(block) for lang, block in passages.items()}
+                    Plan(asked, query_vectors, sizes, self._memory, processors())  # refuses before anything is encoded
+                    contents = {lang: (_content_of(block), block.lazy_full_texts()) for lang, block in passages.items()}
+                    corpora = stack.enter_context(self._blocks(contents, bar.update))
+            found = {each.shape[1] for each in (*query_vectors.values(), *passage_vectors.values()) if len(each)}
+            self._check_dimensions(found | {each.dimension for each in corpora.values() if len(each)})
+            if small:
+                yield from exact_rankings(tasks, query_vectors, passage_vectors, depth)
+            else:
+                yield from block_rankings(tasks, query_vectors, corpora, depth, self._memory)
+
+    def _check_dimensions(self, dimensions: set[int]) -> None:
         if len(dimensions) > 1:
             raise RetrieverError(
                 f"{self.name} gave vectors of {' and '.join(map(str, sorted(dimensions)))} dimensions; "
                 f"queries and passages must have the same"
             )
-        yield from exact_rankings(tasks, query_vectors, passage_vectors, DEFAULT_TOP_K if top_k is None else top_k)
+
+    def _search_blocks(self, vectors: FloatArray, texts: Sequence[str], depth: int) -> Hits:
+        none = np.empty(0, dtype=np.int64)
+        asked = Asked("", np.arange(len(vectors)), {"": 0}, none, none, depth)
+        Plan([asked], {"": vectors}, {"": len(texts)}, self._memory, processors())
+        with contextlib.ExitStack() as stack:
+            with _progress(len(texts)) as bar:
+                corpora = stack.enter_context(self._blocks({"": (fingerprint(*texts), texts)}, bar.update))
+            self._check_dimensions({vectors.shape[1], corpora[""].dimension})
+            ((_, answer),) = search_blocks([asked], {"": vectors}, corpora, self._memory)
+        return answer.hits
 
     def search(
         self, corpus: Corpus, queries: BeirQueries, top_k: int, score_function: str | None = None, **_: Any
@@ -164,10 +276,14 @@ class DenseRetriever(BeirSearchable):
         passage_ids, query_ids = sorted(corpus), list(queries)
         if not passage_ids or not query_ids:
             return {query: {} for query in query_ids}
-        passages = self.embed("passage", corpus_texts(corpus, passage_ids))
         vectors = self.embed("query", [queries[query] for query in query_ids])
         # one more than asked for, in case a passage has the query's own id and is dropped
         depth = min(top_k + 1, len(passage_ids))
+        if not self._fits(len(passage_ids), vectors.shape[1]):
+            hits = self._search_blocks(vectors, CorpusTexts(corpus, passage_ids), depth)
+            found = hits_to_results(hits, query_ids, passage_ids)
+            return {query: dict(list(ranked.items())[:top_k]) for query, ranked in found.items()}
+        passages = self.embed("passage", corpus_texts(corpus, passage_ids))
         parts = [
             best_of(vectors[begin : begin + _SEARCH_ROWS] @ passages.T, depth)
             for begin in range(0, len(vectors), _SEARCH_ROWS)
@@ -179,6 +295,11 @@ class DenseRetriever(BeirSearchable):
         )
         found = hits_to_results(hits, query_ids, passage_ids)
         return {query: dict(list(ranked.items())[:top_k]) for query, ranked in found.items()}
+
+
+def _content_of(passages: Passages) -> str:
+    """What names the files of a corpus's vectors."""
+    return passages.content or fingerprint(*passages.lazy_full_texts())
 
 
 def _progress(total: int) -> Any:

@@ -19,7 +19,7 @@ from beir_hybrid.retrieval.base import Ranking
 from beir_hybrid.settings import Task
 from beir_hybrid.types import FloatArray, Hits, IntArray, ordered_bits
 
-_ROWS = 128
+ROWS = 128
 """Queries scored at a time: their scores against 13,014 passages are 6.7 MB, which stays in the cache."""
 _GROUP = 16
 """Columns in a group of `best_of` at most."""
@@ -67,7 +67,7 @@ class _Pool:
         return score
 
 
-def _count(mask: npt.NDArray[np.bool_]) -> IntArray:
+def count_true(mask: npt.NDArray[np.bool_]) -> IntArray:
     """True values in each row of a mask whose rows are whole 8-byte words.
 
     Words are added up first, 255 at a time, so that each byte of a sum holds a count of its own: several times
@@ -79,7 +79,8 @@ def _count(mask: npt.NDArray[np.bool_]) -> IntArray:
     return counts
 
 
-def _mask(n_rows: int, n_columns: int) -> npt.NDArray[np.bool_]:
+def word_mask(n_rows: int, n_columns: int) -> npt.NDArray[np.bool_]:
+    """An empty mask for `count_true`: its rows are filled up to whole words."""
     return np.zeros((n_rows, -(-n_columns // 8) * 8), dtype=bool)
 
 
@@ -97,7 +98,7 @@ def rank_in(scores: FloatArray, rows: IntArray, columns: IntArray) -> IntArray:
     n_columns = scores.shape[1]
     ranks = np.empty(len(rows), dtype=np.int64)
     slot = np.arange(len(rows)) - np.searchsorted(rows, rows)  # first, second, ... column of its row
-    before = _mask(len(scores), n_columns)
+    before = word_mask(len(scores), n_columns)
     for number in range(int(slot.max(initial=-1)) + 1):
         pick = np.flatnonzero(slot == number)
         row, column = rows[pick], columns[pick]
@@ -109,13 +110,29 @@ def rank_in(scores: FloatArray, rows: IntArray, columns: IntArray) -> IntArray:
         mask = before[: len(row)]
         np.greater(block[:, :high], score, out=mask[:, :high])
         np.greater_equal(block[:, high:], score, out=mask[:, high:n_columns])
-        ranks[pick] = 1 + _count(mask)
+        ranks[pick] = 1 + count_true(mask)
         between = block[:, low:high]
-        equal = _mask(*between.shape)
+        equal = word_mask(*between.shape)
         np.equal(between, score, out=equal[:, : high - low])
-        for at in np.flatnonzero(_count(equal) > 1):
+        for at in np.flatnonzero(count_true(equal) > 1):
             ranks[pick[at]] += np.count_nonzero(equal[at, column[at] - low + 1 :])
     return ranks
+
+
+def least_of_best(scores: FloatArray, k: int) -> FloatArray:
+    """For each row a score that its ``k`` best columns reach, and not many others; ``k`` is 1 to all columns.
+
+    The k-th best of the maxima of column groups is at most the k-th best score: what reaches it are the k best and
+    some more (all that tie at the cut among them), found without partitioning whole rows. Groups take every n-th
+    column, which makes their maxima a running maximum of slices.
+    """
+    n_columns = scores.shape[1]
+    groups = n_columns // min(_GROUP, max(1, n_columns // (4 * k)))
+    maxima = scores[:, :groups]
+    for begin in range(groups, n_columns - groups + 1, groups):
+        maxima = np.maximum(maxima, scores[:, begin : begin + groups])
+    least: FloatArray = np.partition(maxima, groups - k, axis=1)[:, groups - k]
+    return least
 
 
 def best_of(scores: FloatArray, k: int) -> tuple[npt.NDArray[np.int32], FloatArray]:
@@ -127,14 +144,7 @@ def best_of(scores: FloatArray, k: int) -> tuple[npt.NDArray[np.int32], FloatArr
     if k <= 0:
         return np.empty((n_rows, 0), dtype=np.int32), np.empty((n_rows, 0), dtype=np.float32)
     k = min(k, n_columns)
-    # The k-th best of the maxima of column groups is at most the k-th best score: what reaches it are the k best
-    # and some more (all that tie at the cut among them), found without partitioning whole rows. Groups take
-    # every n-th column, which makes their maxima a running maximum of slices.
-    groups = n_columns // min(_GROUP, max(1, n_columns // (4 * k)))
-    maxima = scores[:, :groups]
-    for begin in range(groups, n_columns - groups + 1, groups):
-        maxima = np.maximum(maxima, scores[:, begin : begin + groups])
-    least = np.partition(maxima, groups - k, axis=1)[:, groups - k]
+    least = least_of_best(scores, k)
     rows, columns = np.divmod(np.flatnonzero(scores >= least[:, None]), n_columns)
     counts = np.bincount(rows, minlength=n_rows)
     keys = np.zeros((n_rows, int(counts.max(initial=k))), dtype=np.uint64)  # k columns even without a row
@@ -191,7 +201,7 @@ def _rank_language(
     ranks = [np.zeros(len(task.judged), dtype=np.int64) for task in tasks]
 
     def rank_rows(begin: int) -> list[tuple[npt.NDArray[np.int32], FloatArray]]:
-        end = min(begin + _ROWS, n)
+        end = min(begin + ROWS, n)
         scores = score(vectors[begin:end])
         found = []
         for index, task in enumerate(tasks):
@@ -205,7 +215,7 @@ def _rank_language(
             found.append(best_of(part if whole else part[asked], min(top_k, right - left)))
         return found
 
-    chunks = list(executor.map(rank_rows, range(0, n, _ROWS)))
+    chunks = list(executor.map(rank_rows, range(0, n, ROWS)))
     for index, task in enumerate(tasks):
         passages = np.concatenate([chunk[index][0] for chunk in chunks])
         scores = np.concatenate([chunk[index][1] for chunk in chunks])

@@ -13,6 +13,7 @@ import numpy as np
 from beir_hybrid.datasets.dataset import Dataset
 from beir_hybrid.errors import RetrieverError, did_you_mean
 from beir_hybrid.locations import cache_dir
+from beir_hybrid.pool import Joined
 from beir_hybrid.processors import processors
 from beir_hybrid.retrieval.base import Ranking
 from beir_hybrid.retrieval.beir_search import DEFAULT_TOP_K, BeirSearchable, corpus_texts, hits_to_results
@@ -194,8 +195,8 @@ class BM25Retriever(BeirSearchable):
                 analyzer = self._analyzers.get(corpus) or self._analyzer(corpus)
                 self._analyzers[corpus] = analyzer
                 opened[corpus] = LuceneIndex.open_or_build(
-                    [key for block in blocks for key in block.ids],
-                    [text for block in blocks for text in block.full_texts()],
+                    Joined([block.ids for block in blocks]),
+                    Joined([block.lazy_full_texts() for block in blocks]),
                     analyzer,
                     cache_dir=self._cache,
                     threads=self._threads,

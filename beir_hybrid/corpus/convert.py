@@ -1,0 +1,160 @@
+"""Converting source files into the folder of an `ArrowCorpus`: resumable, checked, one process at a time."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from beir_hybrid.corpus.digests import digests_of
+from beir_hybrid.corpus.order import RepeatedIdError, write_order
+from beir_hybrid.corpus.records import read_records
+from beir_hybrid.corpus.shards import FORMAT, Shards, write_shard
+from beir_hybrid.errors import DatasetError, at
+from beir_hybrid.files import fingerprint, write_json
+
+MANIFEST = "manifest.json"
+_DOCID = 0
+
+
+def convert(
+    sources: Sequence[Path], folder: Path, *, id_prefix: str = "", id_width: int = 0, id_field: str | None = None
+) -> None:
+    """See `ArrowCorpus.build`."""
+    from filelock import FileLock
+
+    described = _described(sources)
+    settings = {"format": FORMAT, "id_prefix": id_prefix, "id_width": id_width}
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(folder / ".lock")
+        lock.acquire()
+    except OSError as error:
+        raise DatasetError(f"could not write {folder}: {error.strerror or error}; choose another folder") from error
+    try:
+        if (folder / MANIFEST).exists():
+            _refuse_other_sources(folder, described, settings)
+        else:
+            for left in folder.glob(".*.part"):  # of a process that was killed: the lock says that none is at work
+                left.unlink()
+            _convert(sources, folder, described, settings, id_field)
+    finally:
+        lock.release()
+
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """The record of a converted corpus.
+
+    Raises:
+        DatasetError: there is none, or it is of another format.
+    """
+    path = folder / MANIFEST
+    try:
+        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise DatasetError(f"{folder} holds no whole corpus ({error.strerror}: {MANIFEST}); build it first") from error
+    except json.JSONDecodeError as error:
+        raise DatasetError(f"{at(path, error.lineno)}: not valid JSON; delete {folder} and build it again") from error
+    if found.get("format") != FORMAT:
+        raise DatasetError(
+            f"{folder} has format {found.get('format')}, expected {FORMAT}; delete it and build it again"
+        )
+    return found
+
+
+def _described(sources: Sequence[Path]) -> list[dict[str, Any]]:
+    """Name and checksums of each source."""
+    missing = [path for path in sources if not path.exists()]
+    if missing:
+        more = f" (and {len(missing) - 1} more)" if len(missing) > 1 else ""
+        raise DatasetError(f"{missing[0]} is missing{more}; a corpus is converted from all its files")
+    names = [path.name for path in sources]
+    if len(set(names)) < len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise DatasetError(f"two sources are called {twice!r}; names must differ")
+    return [
+        {"name": path.name, "bytes": path.stat().st_size, "sha256": (found := digests_of(path)).sha256,
+         "md5": found.md5}
+        for path in sources
+    ]  # fmt: skip
+
+
+def source_key(sources: Sequence[Path]) -> str:
+    """A digest of the content of source files, to name a folder with."""
+    return fingerprint(*(f"{path.name} {digests_of(path).sha256}" for path in sources))
+
+
+def _refuse_other_sources(folder: Path, described: list[dict[str, Any]], settings: Mapping[str, Any]) -> None:
+    manifest = read_manifest(folder)
+    advice = f"choose another folder, or delete {folder}"
+    for name, value in settings.items():
+        if manifest[name] != value:
+            raise DatasetError(f"{folder} was built with {name} {manifest[name]!r}, not {value!r}; {advice}")
+    before = {source["name"]: source for source in manifest["sources"]}
+    now = {source["name"]: source for source in described}
+    for name in sorted({*before, *now}):
+        if name not in now or name not in before:
+            state = "is not among the files now" if name not in now else "was not among its files"
+            raise DatasetError(f"{folder} holds the corpus of other files: {name} {state}; {advice}")
+        if before[name]["sha256"] != now[name]["sha256"]:
+            raise DatasetError(
+                f"{folder} holds another revision of {name}: sha256 {before[name]['sha256'][:16]}..., "
+                f"now {now[name]['sha256'][:16]}...; {advice}"
+            )
+
+
+def _convert(
+    sources: Sequence[Path],
+    folder: Path,
+    described: list[dict[str, Any]],
+    settings: Mapping[str, Any],
+    id_field: str | None,
+) -> None:
+    from tqdm import tqdm
+
+    records = []
+    with tqdm(desc="converting", unit="passage", file=sys.stderr, disable=None, leave=False) as bar:
+        for path, source in zip(sources, described, strict=True):
+            arrow = folder / f"{path.name}-{source['sha256'][:8]}.arrow"
+            record = folder / f"{arrow.name}.json"
+            done = _finished(record, arrow, source)
+            if done is None:
+                written = write_shard(path, arrow, id_field, bar.update)
+                done = {
+                    **source, "arrow": arrow.name, "arrow_bytes": arrow.stat().st_size,
+                    "passages": written.passages, "content": written.content,
+                }  # fmt: skip
+                # after its file: a shard counts as converted from here on
+                write_json(record, done)
+            records.append(done)
+    shards = Shards([folder / done["arrow"] for done in records], [done["passages"] for done in records])
+    try:
+        write_order(folder, shards, settings["id_width"])
+    except RepeatedIdError as error:
+        key = shards.cell(_DOCID, error.first)
+        first, second = (_place(sources, *shards.place(row), id_field) for row in (error.first, error.second))
+        raise DatasetError(f"{second}: docid {key!r} appeared before, at {first}") from error
+    content = fingerprint(settings["id_prefix"], str(settings["id_width"]), *(done["content"] for done in records))
+    write_json(folder / MANIFEST, {**settings, "content": content, "sources": records})
+    for done in records:
+        (folder / f"{done['arrow']}.json").unlink(missing_ok=True)
+
+
+def _finished(record: Path, arrow: Path, source: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The record of a source that was converted before an interrupt."""
+    try:
+        found: dict[str, Any] = json.loads(record.read_text(encoding="utf-8"))
+        same = {**found, **source} == found and arrow.stat().st_size == found["arrow_bytes"]
+    except (OSError, ValueError, KeyError):
+        return None
+    return found if same else None
+
+
+def _place(sources: Sequence[Path], shard: int, row: int, id_field: str | None) -> str:
+    """``path:line`` of a row; the file is read again, for it is asked only of repeated ids."""
+    for number, record in enumerate(read_records(sources[shard], id_field)):
+        if number == row:
+            return at(sources[shard], record.line)
+    return at(sources[shard])
