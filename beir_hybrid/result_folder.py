@@ -280,13 +280,17 @@ def _differences(before: Mapping[str, Any], now: Mapping[str, Any], prefix: str 
         old, new = before.get(key), now.get(key)
         if isinstance(old, dict) and isinstance(new, dict):
             found += _differences(old, new, f"{prefix}{key}.")
-        elif isinstance(old, list) and isinstance(new, list) and {*old} != {*new}:
+        elif _texts(old) and _texts(new) and {*old} != {*new}:
             gone, come = [each for each in old if each not in new], [each for each in new if each not in old]
             changes = [f"{what} {_short(names)}" for what, names in (("lacks now", gone), ("has now", come)) if names]
             found.append(f"{prefix}{key} {' and '.join(changes)}")
         elif old != new:
             found.append(f"{prefix}{key} was {_short(old)} and is now {_short(new)}")
     return found
+
+
+def _texts(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(item, str) for item in value)
 
 
 def _short(value: Any) -> str:
