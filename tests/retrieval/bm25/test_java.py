@@ -92,6 +92,7 @@ def test_ctrl_c_stays_with_python(jvm: Jvm) -> None:
         """
         import os, signal, sys, time
         from beir_hybrid.retrieval.bm25.java import start_jvm
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job inherits SIGINT ignored
         start_jvm()
         try:
             os.kill(os.getpid(), signal.SIGINT)
