@@ -39,7 +39,8 @@ def of_size(n_passages):
 first, fused = of_size(7)
 def compiled():
     from numba.core.dispatcher import Dispatcher
-    return [d for d in gc.get_objects() if isinstance(d, Dispatcher) and d.py_func.__module__.startswith("ranx.")]
+    # by type: isinstance looks through weak references, whose object may be gone
+    return [d for d in gc.get_objects() if issubclass(type(d), Dispatcher) and d.py_func.__module__.startswith("ranx.")]
 before = sum(len(d.overloads) for d in compiled())
 second, _ = of_size(200_000)
 misses = sum(sum(d.stats.cache_misses.values()) for d in compiled())
