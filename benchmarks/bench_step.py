@@ -38,7 +38,7 @@ from transformers import PreTrainedTokenizerFast, TrainerCallback, XLMRobertaCon
 
 from st_hybrid_batch import HybridBatches, MaskedRankingLoss, ParallelDataset, read_jsonl
 
-GROUPS = Path("/work/shared/data/parallel-train/groups.jsonl.gz")
+GROUPS = Path(os.environ.get("BEIR_HYBRID_DATA", "data")) / "parallel-train" / "groups.jsonl.gz"
 BATCH, STEPS, WARM_UP = 32, 16, 3
 SPECIAL = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
 
