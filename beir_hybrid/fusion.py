@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -149,14 +150,16 @@ class FusedRetriever:
             yield Ranking.of_hits(task, fused if top_k is None else fused.cut(top_k))
 
 
-class _Plan:
+class _Plan(abc.ABC):
     """Which parameters each query of a task is fused with."""
 
+    @abc.abstractmethod
     def parameters(self, task: Task) -> list[tuple[IntArray, dict[str, Any]]]:
-        raise NotImplementedError
+        """Rows of the task, and what they are fused with."""
 
+    @abc.abstractmethod
     def describe(self) -> dict[str, Any]:
-        raise NotImplementedError
+        """What goes into the results."""
 
 
 @dataclass(frozen=True)
