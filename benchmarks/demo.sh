@@ -20,3 +20,4 @@ for sampling in mono cross hybrid; do
     step beir-hybrid evaluate sample --model "$RESULTS/model-$sampling" --name "static-$sampling" \
         --out "$RESULTS/static-$sampling"
 done
+step beir-hybrid leaderboard sample "$RESULTS"/bm25-* "$RESULTS"/static-*
