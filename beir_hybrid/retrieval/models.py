@@ -32,7 +32,7 @@ def load_model(
     except (OSError, ValueError, ImportError, KeyError, RuntimeError) as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise error_type(
-            f"could not load the sentence-transformers model {source!r}: {reason}; "
+            f"could not load the model {source!r}: {reason}; "
             f"give a folder that holds a saved model, or a name on the Hugging Face hub when online"
         ) from error
 

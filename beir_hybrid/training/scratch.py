@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from beir_hybrid.errors import TrainingError
+from beir_hybrid.retrieval.models import load_model
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -124,17 +125,9 @@ def encoder_model(source: str, max_seq_length: int | None, seed: int) -> Sentenc
         TrainingError: it cannot be loaded.
     """
     import torch
-    from sentence_transformers import SentenceTransformer
 
     torch.manual_seed(seed)
-    try:
-        model = SentenceTransformer(source, device="cpu" if on_cpu() else None)
-    except (OSError, ValueError, ImportError, KeyError, RuntimeError) as error:
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise TrainingError(
-            f"could not load the model {source!r}: {reason}; give a folder that holds a saved model, or a name on "
-            f"the Hugging Face hub when online"
-        ) from error
+    model = load_model(source, "cpu" if on_cpu() else None, TrainingError)
     if max_seq_length is not None:
         if is_static(model):
             raise TrainingError("--max-seq-length needs a transformer; a static model reads all of a text")
