@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from beir_hybrid.errors import TrainingError
 from beir_hybrid.retrieval.models import load_model
@@ -19,6 +23,8 @@ _LONGEST = 16
 """Characters of a token at most, as in SentencePiece."""
 _ALPHABET = 6000
 """Characters kept at most: enough for Han, so that rare ones do not use up the vocabulary."""
+_AT_ONCE = 1000
+"""Texts tokenized at a time."""
 
 
 def train_tokenizer(texts: Iterable[str], vocabulary: int) -> Any:
@@ -60,8 +66,38 @@ def load_tokenizer(path: Path) -> Any:
     return Tokenizer.from_file(str(file))
 
 
-def static_model(tokenizer: Any, width: int, seed: int) -> SentenceTransformer:
-    """The mean of one trained vector a token."""
+def token_weights(tokenizer: Any, texts: Iterable[str]) -> NDArray[np.float32]:
+    """How telling each token is: its inverse document frequency in the texts, ln(1 + n / (df + 1)), over its mean.
+
+    Random vectors of these lengths already rank passages by the rare words they share with a query; training then
+    need not learn first which words are common.
+
+    Returns:
+        A weight for each token of the vocabulary, mean 1 (all 1 without texts). Shape: (vocabulary,).
+    """
+    counts = np.zeros(tokenizer.get_vocab_size(), np.int64)
+    n = 0
+    remaining = iter(texts)
+    while chunk := list(itertools.islice(remaining, _AT_ONCE)):
+        n += len(chunk)
+        for encoding in tokenizer.encode_batch(chunk, add_special_tokens=False):
+            counts[np.unique(encoding.ids).astype(np.int64)] += 1
+    weights = np.log1p(n / (counts + 1))
+    mean = float(weights.mean())
+    return (weights / mean if mean > 0 else np.ones_like(weights)).astype(np.float32)
+
+
+def static_model(
+    tokenizer: Any, width: int, seed: int, weights: NDArray[np.float32] | None = None
+) -> SentenceTransformer:
+    """The mean of one trained vector a token.
+
+    Args:
+        tokenizer: a ``tokenizers.Tokenizer``.
+        width: dimensions.
+        seed: of the random directions.
+        weights: the length of each token's vector before training, shape (vocabulary,); default: all 1.
+    """
     import torch
     from sentence_transformers import SentenceTransformer
     from sentence_transformers.sentence_transformer.modules import StaticEmbedding
@@ -70,6 +106,9 @@ def static_model(tokenizer: Any, width: int, seed: int) -> SentenceTransformer:
     module = StaticEmbedding(tokenizer, embedding_dim=width)
     # unit length on average, so that a learning rate means the same at any width
     torch.nn.init.normal_(module.embedding.weight, std=width**-0.5)
+    if weights is not None:
+        with torch.no_grad():
+            module.embedding.weight *= torch.from_numpy(weights)[:, None]
     return SentenceTransformer(modules=[module], device="cpu")
 
 

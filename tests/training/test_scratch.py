@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from beir_hybrid.datasets.sample import sample_groups
 from beir_hybrid.errors import TrainingError
-from beir_hybrid.training.scratch import load_tokenizer, train_tokenizer
+from beir_hybrid.training.scratch import load_tokenizer, static_model, token_weights, train_tokenizer
 
 pytestmark = pytest.mark.train
 
@@ -53,3 +54,29 @@ def test_a_missing_tokenizer(tmp_path: Path) -> None:
     """A path with no tokenizer says what is expected there."""
     with pytest.raises(TrainingError, match=r"tokenizer.json does not exist; expected a tokenizer.json"):
         load_tokenizer(tmp_path)
+
+
+def test_rare_tokens_weigh_more() -> None:
+    """A token's weight is its inverse document frequency: ln(1 + 4/5) in all four texts, ln(1 + 4/2) in one."""
+    corpus = ["red fox", "red hen", "red dog", "red owl"]
+    tokenizer = train_tokenizer(corpus * 5, 400)
+    weights = token_weights(tokenizer, corpus)
+    assert weights.shape == (tokenizer.get_vocab_size(),)
+    assert weights.mean() == pytest.approx(1, abs=1e-5)
+    red, fox, unseen = (weights[tokenizer.token_to_id(token)] for token in ("▁red", "▁fox", "<mask>"))
+    assert fox / red == pytest.approx(np.log(3) / np.log(1.8), rel=1e-5)
+    assert unseen / red == pytest.approx(np.log(5) / np.log(1.8), rel=1e-5)
+
+
+def test_a_text_that_says_nothing_leaves_all_weights_equal() -> None:
+    """No texts, no telling: vectors keep their random lengths rather than become zero or NaN."""
+    tokenizer = train_tokenizer(["red fox"] * 5, 300)
+    assert (token_weights(tokenizer, []) == 1).all()
+
+
+def test_weights_are_the_lengths_of_the_first_vectors() -> None:
+    """The directions come from the seed alone; a token of weight 2 has twice the vector it has without weights."""
+    tokenizer = train_tokenizer(["red fox"] * 5, 300)
+    weights = np.full(tokenizer.get_vocab_size(), 2, np.float32)
+    plain, weighted = static_model(tokenizer, 16, seed=3), static_model(tokenizer, 16, seed=3, weights=weights)
+    assert np.allclose(weighted[0].embedding.weight.detach(), 2 * plain[0].embedding.weight.detach())
