@@ -32,7 +32,14 @@ ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 PAGES = sorted(DOCS.rglob("*.md"))
 TUTORIAL = DOCS / "tutorial.md"
-RUN = [page for page in PAGES if page != TUTORIAL and any(b.language in ("sh", "python") for b in read_blocks(page))]
+# a page whose code makes a package of its own, say, is run by a test of its own, which it names in a comment
+_TESTED_BY = re.compile(r"<!-- tested by: (\S+) -->")
+ELSEWHERE = {page: found[1] for page in PAGES if (found := _TESTED_BY.search(page.read_text(encoding="utf-8")))}
+RUN = [
+    page
+    for page in PAGES
+    if page != TUTORIAL and page not in ELSEWHERE and any(b.language in ("sh", "python") for b in read_blocks(page))
+]
 UNRUN = [
     pytest.param(block, id=f"{page.relative_to(DOCS)}:{block.line}")
     for page in PAGES
@@ -100,6 +107,12 @@ def test_what_cannot_be_run_here_is_checked(block: Block) -> None:
     assert block.language == "sh", "only commands and Python need something"
     for command in commands_of(block):
         check_command(shlex.split(command, comments=True))
+
+
+def test_pages_tested_elsewhere_are() -> None:
+    """A page that names a test of its own is read by that test."""
+    for page, test in ELSEWHERE.items():
+        assert page.name in (ROOT / test).read_text(encoding="utf-8"), f"{page} says that {test} runs it"
 
 
 def test_every_block_has_a_meaning() -> None:
