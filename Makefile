@@ -4,13 +4,17 @@ VENV ?= .venv
 RESULTS ?= demo-results
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint types clean
+.PHONY: demo test docs lint types clean
 
 demo: $(VENV)/.installed-all
 	PATH="$(CURDIR)/$(BIN):$$PATH" RESULTS="$(RESULTS)" sh benchmarks/demo.sh
 
 test: $(VENV)/.installed-dev
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadgroup
+
+# the documentation, from docs/ into site/index.html; nothing is fetched
+docs: $(VENV)/.installed-dev
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
@@ -26,4 +30,4 @@ $(VENV)/.installed-%: pyproject.toml constraints.txt
 	touch $@
 
 clean:
-	rm -rf $(VENV) $(RESULTS)
+	rm -rf $(VENV) $(RESULTS) site

@@ -73,7 +73,8 @@ def fuse(
         tune_metric: what tuning maximises, the mean over the queries; tuned for each setting on its own.
         settings: default: those all folders have.
         metrics: default: those of the first folder.
-        dataset, tune_dataset: the loaded data sets; default: loaded by the names the folders record.
+        dataset: the loaded data set; default: loaded by the name the folders record.
+        tune_dataset: likewise, of the folders in ``tune_on``.
         seed: of the folds, and of the queries tuned on where there are very many.
 
     Raises:

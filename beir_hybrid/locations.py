@@ -15,10 +15,13 @@ CACHE_VARIABLE = "BEIR_HYBRID_CACHE"
 
 
 def cache_dir() -> Path:
-    """``$BEIR_HYBRID_CACHE``, else the user's cache folder of the platform."""
+    """``$BEIR_HYBRID_CACHE``, else the user's cache folder of the platform.
+
+    Absolute: Java takes a relative path to be below the folder in which it was started.
+    """
     given = os.environ.get(CACHE_VARIABLE)
     if given:
-        return Path(given).expanduser()
+        return Path(given).expanduser().absolute()
     import platformdirs
 
     return Path(platformdirs.user_cache_dir("beir-hybrid"))

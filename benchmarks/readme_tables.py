@@ -1,4 +1,4 @@
-"""Print the tables of the README from the committed results; ``--write`` puts them into it.
+"""Print the tables of the README and of docs/ from the committed results; ``--write`` puts them there.
 
 A table stands between ``<!-- table NAME -->`` and ``<!-- end -->``. A test compares the two.
 """
@@ -9,12 +9,13 @@ import json
 import re
 import statistics
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
 
 RESULTS = Path(__file__).parent / "results"
-README = Path(__file__).parents[1] / "README.md"
+_ROOT = Path(__file__).parents[1]
+PAGES = [_ROOT / "README.md", _ROOT / "docs" / "limits.md", _ROOT / "docs" / "how-to" / "large-corpora.md"]
 _SLOT = re.compile(r"(<!-- table ([a-z0-9-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
@@ -23,9 +24,9 @@ def _load(name: str) -> dict[str, Any]:
     return found
 
 
-def markdown(heads: list[str], rows: list[list[str]]) -> str:
-    """A Markdown table; the first column is text, the others are numbers."""
-    rule = ["---", *("--:" for _ in heads[1:])]
+def markdown(heads: list[str], rows: list[list[str]], text_columns: Collection[int] = (0,)) -> str:
+    """A Markdown table; the first column is text, the others are numbers unless said otherwise."""
+    rule = ["---" if at in text_columns else "--:" for at, _ in enumerate(heads)]
     return "\n".join("| " + " | ".join(row) + " |" for row in (heads, rule, *rows))
 
 
@@ -156,6 +157,25 @@ def sampler() -> str:
     return markdown(["groups", "rows", "set-up", "bytes a row", "microseconds a batch"], rows)
 
 
+def corpus() -> str:
+    """Every size of corpus that was measured, side by side."""
+    sizes = _load("corpus")["sizes"]
+    lines: list[tuple[str, Callable[[dict[str, Any]], str]]] = [
+        ("converting, passages a CPU second", lambda size: f"{size['convert_passages_a_cpu_second']:,}"),
+        ("converting, peak memory", lambda size: f"{size['convert_peak_mb']:.0f} MB"),
+        ("opening", lambda size: f"{size['open_seconds'] * 1000:.1f} ms"),
+        ("memory of its own after 20,000 look-ups", lambda size: f"{size['after_look_ups_mb']['own_mb']:.0f} MB"),
+        ("a look-up", lambda size: f"{size['look_up_cpu_microseconds']:.1f} microseconds"),
+    ]
+    for kind in ("near", "anywhere"):
+        lines += [
+            (f"search, `{kind}`", lambda size, kind=kind: f"{size[kind]['search_cpu_seconds']:.1f} s"),
+            (f"share of the product, `{kind}`", lambda size, kind=kind: f"{size[kind]['share_of_the_product']:.2f}"),
+        ]
+    rows = [[name, *(cell(size) for size in sizes)] for name, cell in lines]
+    return markdown(["what", *(f"{size['passages']:,} passages" for size in sizes)], rows)
+
+
 TABLES: dict[str, Callable[[], str]] = {
     "bm25-xquad-r": lambda: bm25("xquad-r"),
     "bm25-mlqa-r": lambda: bm25("mlqa-r"),
@@ -164,19 +184,21 @@ TABLES: dict[str, Callable[[], str]] = {
     "regimes-xquad-r": lambda: regimes("xquad-r"),
     "regimes-mlqa-r": lambda: regimes("mlqa-r"),
     "sampler": sampler,
+    "corpus": corpus,
     "comparison-xquad-r": lambda: comparison("xquad-r"),
     "comparison-mlqa-r": lambda: comparison("mlqa-r"),
 }
 
 
-def filled(text: str) -> str:
-    """The README with every table made anew."""
-    return _SLOT.sub(lambda slot: f"{slot[1]}{TABLES[slot[2]]()}\n{slot[3]}", text)
+def filled(text: str, tables: Mapping[str, Callable[[], str]] = TABLES) -> str:
+    """A page with every table made anew."""
+    return _SLOT.sub(lambda slot: f"{slot[1]}{tables[slot[2]]()}\n{slot[3]}", text)
 
 
 def main(arguments: list[str]) -> None:
     if arguments == ["--write"]:
-        README.write_text(filled(README.read_text(encoding="utf-8")), encoding="utf-8")
+        for page in PAGES:
+            page.write_text(filled(page.read_text(encoding="utf-8")), encoding="utf-8")
         return
     for name, table in TABLES.items():
         print(f"{name}\n\n{table()}\n")

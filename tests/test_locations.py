@@ -68,6 +68,9 @@ def test_the_cache_can_be_moved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert cache_dir() == tmp_path
     monkeypatch.setenv(CACHE_VARIABLE, "~/elsewhere")
     assert cache_dir() == Path.home() / "elsewhere"
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv(CACHE_VARIABLE, "here")
+    assert cache_dir() == tmp_path / "here"
     monkeypatch.delenv(CACHE_VARIABLE)
     assert cache_dir().name == "beir-hybrid"
 

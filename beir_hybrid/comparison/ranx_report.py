@@ -37,7 +37,8 @@ def to_ranx_report(
 
     Args:
         setting: default: the first one.
-        query_language, corpus_language: default: the mean over all.
+        query_language: default: the mean over all.
+        corpus_language: likewise.
 
     Raises:
         ComparisonError: nothing of that name was compared, or no metric is defined for all systems.

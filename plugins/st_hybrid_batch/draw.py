@@ -69,7 +69,7 @@ class BatchDrawer:
         index: the groups.
         global_batch: rows of one step over all ranks.
         alpha: probability of a monolingual batch, or a schedule of it.
-        languages: see :func:`~st_hybrid_batch.weights.language_weights`.
+        languages: see `language_weights`.
         pairing: ``"row"`` or ``"batch"``.
         short_languages: what to do with a language that has fewer groups than a global batch and so cannot
             fill a monolingual batch: ``"error"``, or ``"cross-only"`` to use it in cross-lingual rows only.

@@ -37,20 +37,21 @@ class ParallelEvaluator(BaseEvaluator):  # type: ignore[misc]
         max_groups: score only so many groups, spread evenly over those given.
         name: prefix of the metrics.
         primary: which metric is ``primary_metric``.
-        query_prompt, passage_prompt: put before each text, e.g. ``"Query: "``.
+        query_prompt: put before each query, e.g. ``"Query: "``.
+        passage_prompt: put before each passage.
         batch_size: texts encoded at a time.
 
     Example:
-        ::
-
-            dev = ParallelEvaluator(read_jsonl("groups.jsonl.gz", split="dev"), max_groups=300, name="dev")
-            args = SentenceTransformerTrainingArguments(
-                eval_strategy="steps",
-                metric_for_best_model="eval_dev_multi_map",
-                load_best_model_at_end=True,
-                ...
-            )
-            trainer = SentenceTransformerTrainer(model, args, train, loss=loss, evaluator=dev)
+        ```python
+        dev = ParallelEvaluator(read_jsonl("groups.jsonl.gz", split="dev"), max_groups=300, name="dev")
+        args = SentenceTransformerTrainingArguments(
+            eval_strategy="steps",
+            metric_for_best_model="eval_dev_multi_map",
+            load_best_model_at_end=True,
+            ...
+        )
+        trainer = SentenceTransformerTrainer(model, args, train, loss=loss, evaluator=dev)
+        ```
     """
 
     def __init__(

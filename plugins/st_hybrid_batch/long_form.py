@@ -25,7 +25,7 @@ def tables_of_dataset(
     negatives: Sequence[str],
     passage_group: str | None,
 ) -> Tables:
-    """See :meth:`st_hybrid_batch.view.ParallelDataset.from_dataset`."""
+    """See `ParallelDataset.from_dataset`."""
     texts = [anchor, positive, *negatives]
     named = [group, language, *texts, *([] if passage_group is None else [passage_group])]
     _check_kind(dataset)

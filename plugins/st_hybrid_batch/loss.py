@@ -76,38 +76,34 @@ class MaskedRankingLoss(MultipleNegativesRankingLoss):  # type: ignore[misc]
                have parallel passages. Without labels only duplicates are left out.
 
         Inputs:
-            +-------------------------------------------------+-----------------------+
             | Inputs                                          | Labels                |
-            +=================================================+=======================+
+            |-------------------------------------------------|-----------------------|
             | (anchor, positive) pairs                        | passage group or none |
-            +-------------------------------------------------+-----------------------+
             | (anchor, positive, negative) triplets           | passage group or none |
-            +-------------------------------------------------+-----------------------+
             | (anchor, positive, negative_1, ..., negative_n) | passage group or none |
-            +-------------------------------------------------+-----------------------+
 
         Recommendations:
-            - Use it with :class:`HybridBatches`, which keeps a group from coming up twice in a batch; the
-              masks then catch what sampling cannot see, such as the same passage in two groups.
+            - Use it with `HybridBatches`, which keeps a group from coming up twice in a batch; the masks then
+              catch what sampling cannot see, such as the same passage in two groups.
 
         Relations:
             - ``MultipleNegativesRankingLoss`` is this loss without the masks.
-            - :class:`CachedMaskedRankingLoss` is this loss with gradient caching, for batches that do not fit
-              into memory.
+            - `CachedMaskedRankingLoss` is this loss with gradient caching, for batches that do not fit into
+              memory.
             - It can be wrapped in ``MatryoshkaLoss``.
 
         Example:
-            ::
+            ```python
+            from sentence_transformers import SentenceTransformer, SentenceTransformerTrainer
+            from st_hybrid_batch import MaskedRankingLoss, ParallelDataset, read_jsonl
 
-                from sentence_transformers import SentenceTransformer, SentenceTransformerTrainer
-                from st_hybrid_batch import MaskedRankingLoss, ParallelDataset, read_jsonl
+            model = SentenceTransformer("FacebookAI/xlm-roberta-base")
+            train_dataset = ParallelDataset.from_groups(read_jsonl("groups.jsonl.gz", split="train"))
+            loss = MaskedRankingLoss(model)
 
-                model = SentenceTransformer("FacebookAI/xlm-roberta-base")
-                train_dataset = ParallelDataset.from_groups(read_jsonl("groups.jsonl.gz", split="train"))
-                loss = MaskedRankingLoss(model)
-
-                trainer = SentenceTransformerTrainer(model=model, train_dataset=train_dataset, loss=loss)
-                trainer.train()
+            trainer = SentenceTransformerTrainer(model=model, train_dataset=train_dataset, loss=loss)
+            trainer.train()
+            ```
         """
         super().__init__(
             model,
@@ -166,7 +162,7 @@ class CachedMaskedRankingLoss(CachedMultipleNegativesRankingLoss):  # type: igno
         show_progress_bar: bool = False,
     ) -> None:
         """
-        :class:`MaskedRankingLoss` with gradient caching (https://huggingface.co/papers/2101.06983): batches
+        `MaskedRankingLoss` with gradient caching (https://huggingface.co/papers/2101.06983): batches
         much larger than fit into memory, at the price of a second forward pass.
 
         Args:
@@ -176,27 +172,24 @@ class CachedMaskedRankingLoss(CachedMultipleNegativesRankingLoss):  # type: igno
             mini_batch_size: rows embedded, and rows of the score matrix computed, at a time.
             mini_batch_num_tokens: If set, mini-batches are packed by tokens instead.
             gather_across_devices: If True, the passages of all devices are candidates.
-            directions: see :class:`MaskedRankingLoss`.
-            partition_mode: see :class:`MaskedRankingLoss`.
+            directions: see `MaskedRankingLoss`.
+            partition_mode: see `MaskedRankingLoss`.
             show_progress_bar: If True, show a progress bar over the mini-batches.
 
         Inputs:
-            +-------------------------------------------------+-----------------------+
             | Inputs                                          | Labels                |
-            +=================================================+=======================+
+            |-------------------------------------------------|-----------------------|
             | (anchor, positive) pairs                        | passage group or none |
-            +-------------------------------------------------+-----------------------+
             | (anchor, positive, negative_1, ..., negative_n) | passage group or none |
-            +-------------------------------------------------+-----------------------+
 
         Relations:
-            - Equal to :class:`MaskedRankingLoss` in value and gradient (up to rounding).
+            - Equal to `MaskedRankingLoss` in value and gradient (up to rounding).
             - ``CachedMultipleNegativesRankingLoss`` is this loss without the masks.
 
         Example:
-            ::
-
-                loss = CachedMaskedRankingLoss(model, mini_batch_size=64)
+            ```python
+            loss = CachedMaskedRankingLoss(model, mini_batch_size=64)
+            ```
         """
         super().__init__(
             model,

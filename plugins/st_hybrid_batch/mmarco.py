@@ -53,7 +53,8 @@ def read_mmarco(
             has fewer is left out.
         qrels: file of ``qid 0 pid relevance`` lines, in place of ``triples``; relevance 0 is passed over.
         negatives: hard negatives of each group (``triples`` only).
-        queries, collection: where a language's files are, ``{language}`` standing for its name.
+        queries: where a language's queries are below ``folder``, ``{language}`` standing for its name.
+        collection: likewise, its passages.
 
     Raises:
         ValueError: naming ``path:line``, for malformed lines and ids that the collection does not have.

@@ -47,7 +47,8 @@ def summarise(languages: I64, inside: I64, pooled: I64) -> dict[str, float]:
 
     Args:
         languages: ``(Q,)`` language number of each query.
-        inside, pooled: as :func:`parallel_ranks` gives them.
+        inside: as `parallel_ranks` gives them.
+        pooled: likewise.
 
     Returns:
         ``mono_map``, ``cross_map`` and ``multi_map`` (uncut mean average precision), and ``rank_distance``

@@ -28,25 +28,25 @@ class HybridBatchSampler(DefaultBatchSampler):  # type: ignore[misc]
     4. What is drawn at a step depends on (seed, epoch, step) alone: not on the number of workers, nor on
        whether the run was interrupted.
 
-    The exact distribution is in :class:`~st_hybrid_batch.draw.BatchDrawer`, the definition in section 2.2 of
-    `Elmahdy et al. 2024 <https://arxiv.org/abs/2408.10536>`_.
+    The exact distribution is in `BatchDrawer`, the definition in section 2.2 of Elmahdy et al. 2024
+    (https://arxiv.org/abs/2408.10536).
 
     Batches are yielded rank by rank: batch ``step * world_size + rank``, as accelerate hands them out. All
     have exactly ``batch_size`` pairs ``(query row, passage row)``; groups that do not fill a global batch
     wait for another epoch, whatever ``drop_last`` says. Evaluation batches are drawn the same way, always as
     of epoch 0.
 
-    Pass :class:`~st_hybrid_batch.settings.HybridBatches` as ``batch_sampler=`` to choose the settings, and
-    use :class:`~st_hybrid_batch.callbacks.EpochCallback` to resume exactly under several processes.
+    Pass `HybridBatches` as ``batch_sampler=`` to choose the settings, and use `EpochCallback` to resume
+    exactly under several processes.
 
     Args:
-        dataset: a :class:`~st_hybrid_batch.view.ParallelDataset`.
+        dataset: a `ParallelDataset`.
         batch_size: rows of a batch on one device.
         drop_last: ignored, see above.
         valid_label_columns: ignored; the label is the passage group.
         generator: ignored; numbers are drawn from the seed.
         seed: seed, unless ``settings`` has one.
-        settings: see :class:`~st_hybrid_batch.settings.HybridBatches`; or name its fields as keywords.
+        settings: see `HybridBatches`; or name its fields as keywords.
     """
 
     def __init__(

@@ -110,7 +110,7 @@ def alpha_to_dict(alpha: Alpha) -> float | dict[str, Any]:
 
 
 def alpha_from_dict(value: float | Mapping[str, Any]) -> Alpha:
-    """The inverse of :func:`alpha_to_dict`."""
+    """The inverse of `alpha_to_dict`."""
     if not isinstance(value, Mapping):
         return check_share("alpha", value)
     match value.get("schedule"):

@@ -26,12 +26,11 @@ Coverage = str | int
 
 @dataclass(frozen=True)
 class HybridBatches:
-    """Settings of a :class:`~st_hybrid_batch.sampler.HybridBatchSampler`, to pass as ``batch_sampler=``.
+    """Settings of a `HybridBatchSampler`, to pass as ``batch_sampler=``.
 
     Args:
         alpha: probability that a batch is monolingual: a number in [0, 1] (1 is X-X-mono, 0 is X-Y, between
-            them hybrid), or a :class:`~st_hybrid_batch.schedule.Linear`, ``Cosine`` or ``OfProgress``
-            schedule.
+            them hybrid), or a `Linear`, `Cosine` or `OfProgress` schedule.
         languages: how often each language is drawn: ``"uniform"``, ``"size"`` (by number of groups), a
             temperature T (size ** (1 / T)), or a mapping of language to weight.
         pairing: in cross-lingual batches, ``"row"`` draws a language pair for every row (the paper's X-Y),
@@ -46,12 +45,12 @@ class HybridBatches:
             ``split_batches`` give 1: it cuts one batch among the processes itself.
 
     Example:
-        ::
-
-            args = SentenceTransformerTrainingArguments(
-                output_dir="out",
-                batch_sampler=HybridBatches(alpha=0.5, languages="uniform"),
-            )
+        ```python
+        args = SentenceTransformerTrainingArguments(
+            output_dir="out",
+            batch_sampler=HybridBatches(alpha=0.5, languages="uniform"),
+        )
+        ```
     """
 
     alpha: Alpha = 0.5
@@ -102,7 +101,7 @@ class HybridBatches:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> HybridBatches:
-        """The inverse of :meth:`to_dict`; keys that are not settings are refused."""
+        """The inverse of `to_dict`; keys that are not settings are refused."""
         known = {field.name for field in fields(cls)}
         if unknown := sorted(values.keys() - known):
             raise ValueError(f"unknown settings {unknown}; expected some of {sorted(known)}")

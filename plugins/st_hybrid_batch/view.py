@@ -19,8 +19,8 @@ class ParallelDataset(datasets.Dataset):  # type: ignore[misc]
 
     One row per (group, language), with the columns ``anchor``, ``positive``, ``negative_1`` ...
     ``negative_n`` and ``label``. Indexed with integers it is an ordinary data set of monolingual pairs. Asked
-    by a :class:`~st_hybrid_batch.sampler.HybridBatchSampler` for pairs of rows, it takes the question from
-    the first and everything else from the second, so cross-lingual pairs exist only while they are used.
+    by a `HybridBatchSampler` for pairs of rows, it takes the question from the first and everything else from
+    the second, so cross-lingual pairs exist only while they are used.
 
     ``label`` is the passage group (the group itself where no passage group was given): an integer that two
     rows share if and only if their passages are translations of each other, or the same. The loss uses it.
@@ -29,17 +29,16 @@ class ParallelDataset(datasets.Dataset):  # type: ignore[misc]
     column but ``label`` as a text. ``select``, ``shuffle``, ``map`` and the like return an ordinary
     ``datasets.Dataset``.
 
-    Build it with :meth:`from_groups`, :meth:`from_dataset` or :meth:`load`.
+    Build it with `from_groups`, `from_dataset` or `load`.
 
     Example:
-        ::
+        ```python
+        from st_hybrid_batch import HybridBatches, MaskedRankingLoss, ParallelDataset, read_jsonl
 
-            from st_hybrid_batch import HybridBatches, MaskedRankingLoss, ParallelDataset, read_jsonl
-
-            train = ParallelDataset.from_groups(read_jsonl("groups.jsonl.gz", split="train"),
-            folder="cache/train") args =
-            SentenceTransformerTrainingArguments(batch_sampler=HybridBatches(alpha=0.5), ...) trainer =
-            SentenceTransformerTrainer(model, args, train, loss=MaskedRankingLoss(model))
+        train = ParallelDataset.from_groups(read_jsonl("groups.jsonl.gz", split="train"), folder="cache/train")
+        args = SentenceTransformerTrainingArguments(batch_sampler=HybridBatches(alpha=0.5), ...)
+        trainer = SentenceTransformerTrainer(model, args, train, loss=MaskedRankingLoss(model))
+        ```
     """
 
     def __init__(self, tables: Tables) -> None:
@@ -109,11 +108,11 @@ class ParallelDataset(datasets.Dataset):  # type: ignore[misc]
 
     @classmethod
     def load(cls, folder: str | Path) -> ParallelDataset:
-        """Memory-map what :meth:`save`, or ``from_groups(folder=...)``, wrote."""
+        """Memory-map what `save`, or ``from_groups(folder=...)``, wrote."""
         return cls(read_tables(folder))
 
     def save(self, folder: str | Path) -> None:
-        """Write to a folder that :meth:`load` reads."""
+        """Write to a folder that `load` reads."""
         write_tables(self._tables, folder)
 
     @property
