@@ -14,7 +14,7 @@ from beir_hybrid.comparison.correction import CORRECTIONS, correct
 from beir_hybrid.comparison.resample import bootstrap_quantiles, range_p
 from beir_hybrid.comparison.rows import MEAN, Comparison, Row
 from beir_hybrid.comparison.sample import Sample, mean_sample, task_sample
-from beir_hybrid.comparison.scores import TaskKey, load_per_query
+from beir_hybrid.comparison.scores import Scores, TaskKey, load_per_query
 from beir_hybrid.comparison.significance import TESTS, paired_p
 from beir_hybrid.errors import ComparisonError, MetricError, did_you_mean
 from beir_hybrid.metrics.bias import direction
@@ -69,11 +69,32 @@ def compare(
         ResultsError: the folders cannot be compared (see `align`), or one is damaged.
         MetricError, SettingError: an unknown name.
     """
-    _check_options(test, correction, alpha, seed, draws)
     if isinstance(folders, str | Path):
         folders = [folders]
+    _check_options(test, correction, alpha, seed, draws)
+    return compare_scores(
+        [load_per_query(folder) for folder in folders], baseline=baseline, settings=settings, metrics=metrics,
+        test=test, correction=correction, alpha=alpha, intersect=intersect, seed=seed, draws=draws,
+    )  # fmt: skip
+
+
+def compare_scores(
+    scores: Sequence[Scores],
+    *,
+    baseline: str | None = None,
+    settings: str | Iterable[str] | None = None,
+    metrics: str | Iterable[str] | None = None,
+    test: str = "permutation",
+    correction: str = "holm",
+    alpha: float = 0.05,
+    intersect: bool = False,
+    seed: int = 0,
+    draws: int = 10_000,
+) -> Comparison:
+    """`compare` for per-query scores that are loaded already, or made of several results (a mean over seeds)."""
+    _check_options(test, correction, alpha, seed, draws)
     chosen = None if settings is None else parse_settings(settings)
-    aligned = align([load_per_query(folder) for folder in folders], chosen, intersect=intersect)
+    aligned = align(scores, chosen, intersect=intersect)
     names = _chosen_metrics(aligned, metrics)
     base = _find_baseline(aligned, baseline)
     rows = _Rows(aligned, base, names, test, seed, draws).made()
