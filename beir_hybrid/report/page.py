@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections.abc import Sequence
-from importlib.resources import files
 from pathlib import Path
-from string import Template
 
 from beir_hybrid.comparison import Comparison
 from beir_hybrid.report.contents import Contents, read_contents
+from beir_hybrid.report.document import render_document
 from beir_hybrid.report.hardest import hardest_queries
-from beir_hybrid.report.markup import Html, embedded_json, h, join
+from beir_hybrid.report.markup import Html, h
 from beir_hybrid.report.sections import bars, distance, hardest, heat_maps, leaderboard, preference, provenance
 
 
@@ -44,18 +41,7 @@ def render_page(folders: Sequence[Path | str], comparison: Comparison, *, data_d
         provenance.section(contents),
     ]
     data = {"heat": heat_maps.data(contents), "hardest": hardest.data(hard)}
-    script = _template("script.js")
-    return Template(_template("page.html")).substitute(
-        title=join(contents.title),
-        # a script runs only if its digest is this: no text of the data can
-        digest=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
-        style=_template("style.css"),
-        summary=_summary(contents),
-        navigation=_navigation(sections),
-        sections=join(sections),
-        data=embedded_json(data),
-        script=script,
-    )
+    return render_document(contents.title, _summary(contents), sections, _TITLES, data)
 
 
 _TITLES = {
@@ -63,11 +49,6 @@ _TITLES = {
     "section-distance": "Rank distance", "section-bars": "Baseline", "section-hardest": "Hardest queries",
     "section-provenance": "Provenance",
 }  # fmt: skip
-
-
-def _navigation(sections: Sequence[Html | None]) -> Html:
-    there = [key for key in _TITLES if any(section and f'id="{key}"' in section for section in sections)]
-    return h("ul", [h("li", h("a", _TITLES[key], href=f"#{key}")) for key in there])
 
 
 def _summary(contents: Contents) -> Html:
@@ -88,7 +69,3 @@ def _summary(contents: Contents) -> Html:
 
 def _mean(contents: Contents, setting: str, metric: str) -> tuple[str, str, str, str, str]:
     return contents.names[0], setting, metric, "mean", "mean"
-
-
-def _template(name: str) -> str:
-    return (files("beir_hybrid.report") / "templates" / name).read_text(encoding="utf-8")

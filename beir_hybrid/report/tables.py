@@ -80,10 +80,15 @@ def latex_escape(text: str) -> str:
     return "".join(_LATEX.get(char, char) for char in text).replace("$>$=", r"$\geq$")
 
 
-def as_csv(records: Sequence[Mapping[str, Any]]) -> str:
-    """A line a record, the first names the columns; an unknown value is empty, numbers are not rounded."""
+def as_csv(records: Sequence[Mapping[str, Any]], columns: Sequence[str] = ()) -> str:
+    """A line a record, the first names the columns; an unknown value is empty, numbers are not rounded.
+
+    Args:
+        columns: in this order, also when there are no records; default: those of the first record.
+    """
     out = io.StringIO()
-    writer = csv.DictWriter(out, fieldnames=list(records[0]) if records else [], lineterminator="\n")
+    names = list(columns) or (list(records[0]) if records else [])
+    writer = csv.DictWriter(out, fieldnames=names, lineterminator="\n")
     writer.writeheader()
     writer.writerows(records)
     return out.getvalue()
