@@ -6,7 +6,7 @@ Labels are language codes, numbers and the names of the systems, so that no scri
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from beir_hybrid.errors import MissingExtraError
 from beir_hybrid.files import written_whole
 from beir_hybrid.metrics.bias import SHARE_CUTOFF, direction
 from beir_hybrid.published.scores import MEAN
+from beir_hybrid.report.charts import Chart
 from beir_hybrid.report.contents import Contents, read_contents
 from beir_hybrid.report.differences import against_baseline, settings_and_metrics
 from beir_hybrid.report.distances import Distances, labels, rank_distances
@@ -46,22 +47,34 @@ def write_figures(folders: Sequence[Path | str], comparison: Comparison, out: Pa
         MissingExtraError: matplotlib is not installed.
         ResultsError: as `render_page`.
     """
+    return _write(lambda: _figures(read_contents(folders, comparison)), Path(out))
+
+
+def write_charts(charts: Mapping[str, Sequence[Chart]], out: Path | str) -> list[Path]:
+    """Write figures of charts side by side into a folder, by file name, once for each of `FORMATS`.
+
+    Raises:
+        MissingExtraError: matplotlib is not installed.
+    """
+    return _write(lambda: ((_plain(name), _lines(own)) for name, own in charts.items()), Path(out))
+
+
+def _write(figures: Callable[[], Iterable[tuple[str, Callable[[Any], None]]]], out: Path) -> list[Path]:
     try:
         import matplotlib as mpl
         from matplotlib.figure import Figure
     except ImportError as error:
         raise MissingExtraError("drawing figures", "matplotlib", "report") from error
 
-    contents = read_contents(folders, comparison)
     written = []
     with mpl.rc_context(_SETTINGS):
-        for name, draw in _figures(contents):
+        for name, draw in figures():
             figure = Figure(layout="constrained")
             draw(figure)
             figure.draw_without_rendering()
             figure.set_layout_engine("none")  # laid out once, for all formats
             for form in FORMATS:
-                path = Path(out) / f"{name}.{form}"
+                path = out / f"{name}.{form}"
                 with written_whole(path) as part:
                     # without the date, so that the same results give the same file
                     metadata = {"Date": None} if form == "svg" else {}
@@ -209,5 +222,38 @@ def _differences(contents: Contents, setting: str, metric: str) -> Callable[[Any
         grid[0].set_yticks(range(len(languages)), languages)
         grid[0].invert_yaxis()
         figure.suptitle(f"{setting} {metric}: difference to {contents.comparison.baseline}", fontsize=8)
+
+    return draw
+
+
+def _lines(charts: Sequence[Chart]) -> Callable[[Any], None]:
+    """Charts side by side, with one legend."""
+
+    def draw(figure: Any) -> None:
+        columns = min(4, len(charts))
+        rows = -(-len(charts) // columns)
+        figure.set_size_inches(2.3 * columns + 0.3, 2.0 * rows + 0.4)
+        grid = figure.subplots(rows, columns, squeeze=False)
+        for axes, chart in zip(grid.flat, charts, strict=False):
+            for place, line in enumerate(chart.lines):
+                x, y = [point.x for point in line.points], [point.y for point in line.points]
+                ends = [
+                    (0.0, 0.0) if p.low is None or p.high is None else (p.y - p.low, p.high - p.y) for p in line.points
+                ]
+                axes.errorbar(
+                    x, y, yerr=np.array(ends).T if ends else None, label=line.name, color=_colour(place),
+                    marker="os^D"[place % 4], markersize=3, linewidth=1, capsize=2,
+                    linestyle="-" if chart.connected else "none",
+                )  # fmt: skip
+            axes.set_xticks([x for x, _ in chart.ticks], [label for _, label in chart.ticks], fontsize=6)
+            axes.tick_params(labelsize=6)
+            axes.set_xlabel(chart.x_label, fontsize=7)
+            axes.set_ylabel(chart.y_label, fontsize=7)
+            axes.set_title(chart.title, fontsize=7)
+        for axes in list(grid.flat)[len(charts) :]:
+            axes.set_visible(False)
+        handles, names = grid.flat[0].get_legend_handles_labels()
+        if len(names) > 1:
+            figure.legend(handles, names, loc="outside lower center", ncols=4, frameon=False, fontsize=6)
 
     return draw
