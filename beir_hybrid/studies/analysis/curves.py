@@ -16,6 +16,8 @@ from beir_hybrid.studies.analysis.spread import Spread
 from beir_hybrid.studies.analysis.words import shown
 
 _RANK = "rank_distance"
+_KINDS = ("joshi", "cc100", "seen")
+"""Groups that have curves; those of a script or family only where they are asked for."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,8 @@ def panels(
         found += _by_factors(measured, dataset, columns, factor, place, means)
         rests = list(dict.fromkeys(_rest(combination, place) for combination in measured.combinations))
         for kind, title in KINDS.items():
+            if kind not in (*_KINDS, *options.group_by):
+                continue
             for rest in rests[:COLOURS]:
                 held = _rest_label(measured, rest, place)
                 name = f"{title}; {held}" if held else title

@@ -54,9 +54,12 @@ class Findings:
         return [factor.name for factor in self.varying] or ["cells"]
 
     @cached_property
-    def sentences(self) -> tuple[str, ...]:
-        """What the fits say."""
-        return tuple(line for fit in self.fits for line in sentences(fit))
+    def sentences(self) -> dict[str, tuple[str, ...]]:
+        """What the fits say, by formula."""
+        found: dict[str, tuple[str, ...]] = {}
+        for fit in self.fits:
+            found[fit.formula.text] = (*found.get(fit.formula.text, ()), *sentences(fit))
+        return found
 
     @cached_property
     def cautions(self) -> tuple[str, ...]:

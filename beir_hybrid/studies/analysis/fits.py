@@ -21,7 +21,8 @@ from beir_hybrid.studies.analysis.means import settings_of
 from beir_hybrid.studies.analysis.measurements import Measurements
 from beir_hybrid.studies.analysis.mixed import Fitted, fit_mixed, fit_robust
 from beir_hybrid.studies.analysis.options import AnalysisOptions
-from beir_hybrid.types import IntArray, ScoreArray
+from beir_hybrid.studies.analysis.paired import LEVEL
+from beir_hybrid.types import POOL, IntArray, ScoreArray
 
 MIXED, ROBUST = "mixed model", "least squares"
 _MANY = 6000
@@ -58,6 +59,7 @@ class Fit:
         method: ``mixed model`` or ``least squares``; None: it could not be fitted, ``notes`` say why.
         random: standard deviation of each random effect, and the residual's.
         notes: what was left out, and where a straight line does not do.
+        bent: the variables whose effect is no straight line.
         values, models, languages: how many values of the metric, trained models and query languages there were.
     """
 
@@ -71,6 +73,7 @@ class Fit:
     values: int
     models: int
     languages: int
+    bent: tuple[str, ...] = ()
 
 
 def fits(measured: Measurements, options: AnalysisOptions) -> list[Fit]:
@@ -110,7 +113,7 @@ def _fit(
     y = np.array([each.value for each in observations])
     design = build_design(formula, observations, factors, options.baseline)
     notes += design.notes
-    if len(design.columns) == 1:
+    if all(column.added or not column.parts for column in design.columns):
         return without("no term of it varies in what was measured")
     if np.ptp(y) == 0 or len(y) <= len(design.columns):
         return without(f"{len(y)} values that {'do not differ' if np.ptp(y) == 0 else 'are too few for its terms'}")
@@ -128,9 +131,16 @@ def _fit(
         )
         clusters = [_codes([each.key[1] for each in observations]), np.array([each.model for each in observations])]
         fitted, method = fit_robust(y, design.matrix, clusters), ROBUST
-    notes += _bends(observations, y, design, fitted)
+    bends = _bends(observations, y, design, fitted)
+    notes += [
+        f"a straight line does not describe the effect of {variable} (p = {p:.2g}): see its curve, or fit C({variable})"
+        for variable, p in bends.items()
+    ]
     estimates = _estimates(design, fitted, len(y), models, languages)
-    return Fit(formula, dataset, name, method, estimates, fitted.deviations, tuple(notes), len(y), models, languages)
+    return Fit(
+        formula, dataset, name, method, estimates, fitted.deviations, tuple(notes), len(y), models, languages,
+        tuple(bends),
+    )  # fmt: skip
 
 
 def _observations(
@@ -169,7 +179,7 @@ def _over_passages(observations: Sequence[Observation]) -> list[Observation]:
     for each in observations:
         together.setdefault((each.model, each.key[0], each.key[1]), []).append(each)
     return [
-        Observation(model, own[0].run, (setting, query, query), sum(each.value for each in own) / len(own))
+        Observation(model, own[0].run, (setting, query, POOL), sum(each.value for each in own) / len(own))
         for (model, setting, query), own in together.items()
     ]
 
@@ -181,7 +191,7 @@ def _random_effects(observations: Sequence[Observation], design: Design) -> dict
     slopes that differ from language to language by chance, every value would count as a language of its own.
     """
     queries = [each.key[1] for each in observations]
-    passages = [each.key[2] if each.key[0] == "cross" else "" for each in observations]
+    passages = [each.key[2] if each.key[0] == "cross" else POOL for each in observations]
     settings = [each.key[0] for each in observations]
     found: dict[str, ScoreArray] = {}
 
@@ -245,8 +255,8 @@ def _estimates(design: Design, fitted: Fitted, values: int, models: int, languag
     return tuple(found)
 
 
-def _bends(observations: Sequence[Observation], y: ScoreArray, design: Design, fitted: Fitted) -> list[str]:
-    """A note for each number whose effect is no straight line: what is left differs between its values."""
+def _bends(observations: Sequence[Observation], y: ScoreArray, design: Design, fitted: Fitted) -> dict[str, float]:
+    """The numbers whose effect is no straight line, with p: what a fit leaves of the models differs by their value."""
     from scipy import stats
 
     models = np.array([each.model for each in observations])
@@ -254,7 +264,7 @@ def _bends(observations: Sequence[Observation], y: ScoreArray, design: Design, f
     kinds, place = np.unique(models, return_inverse=True)
     left = np.bincount(place, weights=rest) / np.bincount(place)
     fixed = sum(column.by_model and not column.by_language for column in design.columns[1:])
-    notes = []
+    found = {}
     numbers = {
         str(part.encoded.variable): part.encoded
         for column in design.columns
@@ -273,11 +283,9 @@ def _bends(observations: Sequence[Observation], y: ScoreArray, design: Design, f
         if remaining <= 0:
             continue
         p = float(stats.f.sf(explained / between / (remaining / within), between, within))
-        if p < 0.05:
-            notes.append(
-                f"a straight line does not describe the effect of {name} (p = {p:.2g}): see its curve, or fit C({name})"
-            )
-    return notes
+        if p < LEVEL:
+            found[name] = p
+    return found
 
 
 def _codes(labels: Sequence[object]) -> IntArray:

@@ -12,8 +12,8 @@ from beir_hybrid.errors import MissingExtraError
 from beir_hybrid.types import IntArray, ScoreArray
 
 _LOG_RANGE = (-7.0, 7.0)
-_NONE = 1e-4
-"""A standard deviation below this share of the residual's counts as none."""
+_SMALL, _NO_WORSE = 0.1, 0.01
+"""A deviation below this share of the residual's is none, if the deviance is then no worse by more than this."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,95 +46,124 @@ def fit_mixed(y: ScoreArray, design: ScoreArray, effects: Mapping[str, ScoreArra
     except ImportError as error:
         raise MissingExtraError("fitting a study", "statsmodels", "study") from error
     scale = float(y.std())
-    if scale == 0 or len(y) <= design.shape[1] or not effects:
+    if scale < 1e-12 * max(1.0, float(np.abs(y).max())) or len(y) <= design.shape[1] or not effects:
         return None
-    names = sorted(effects)
-    matrices = [effects[name] for name in names]
     scaled = (y - y.mean()) / scale
-    columns = [[[f"{name} {level}" for level in range(effects[name].shape[1])]] for name in names]
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")  # what they say is in the result: whether it converged
         try:
-            ratios = _begin(scaled, design, matrices)
-            model = MixedLM(
-                scaled, design, groups=np.zeros(len(y)), exog_vc=VCSpec(names, columns, [[m] for m in matrices])
-            )
-            least = np.linalg.lstsq(design, scaled, rcond=None)[0]
-            begin = MixedLMParams.from_components(fe_params=least, vcomp=ratios)
-            result = model.fit(reml=True, method=["lbfgs"], start_params=begin)
+            begun = _begin(scaled, design, effects)
+            names = [name for name, variance in begun.items() if variance > 0]
+            matrices = [effects[name] for name in names]
+            if names:
+                columns = [[[f"{name} {level}" for level in range(effects[name].shape[1])]] for name in names]
+                model = MixedLM(
+                    scaled, design, groups=np.zeros(len(y)), exog_vc=VCSpec(names, columns, [[m] for m in matrices])
+                )
+                begin = MixedLMParams.from_components(
+                    fe_params=np.linalg.lstsq(design, scaled, rcond=None)[0],
+                    vcomp=np.array([begun[name] for name in names]),
+                )
+                result = model.fit(reml=True, method=["lbfgs"], start_params=begin)
+                if not result.converged:
+                    return None
+                variances, residual = np.asarray(result.vcomp, dtype=np.float64), float(result.scale)
+            else:  # nothing random but the rest: what statsmodels has no optimum for
+                variances, residual = np.zeros(0), _residual(scaled, design)
+            estimates, errors = _effects(scaled, design, matrices, variances, residual)
         except (np.linalg.LinAlgError, ValueError):
             return None
-    found = np.asarray(result.vcomp, dtype=np.float64)
-    if not result.converged or not np.isfinite(found).all() or not result.scale > 0:
-        return None
-    estimates, errors = _effects(scaled, design, matrices, found, float(result.scale))
-    if not (np.isfinite(estimates).all() and np.isfinite(errors).all()):
+    if not (residual > 0 and np.isfinite(variances).all() and np.isfinite([estimates, errors]).all()):
         return None
     estimates = estimates.copy()
     estimates[0] += y.mean() / scale
-    residual = float(np.sqrt(result.scale))
-    deviations = {
-        name: 0.0 if each <= _NONE * residual else each * scale
-        for name, each in zip(names, np.sqrt(found).tolist(), strict=True)
-    }
-    return Fitted(estimates * scale, errors * scale, {**deviations, "residual": residual * scale})
+    found = dict(zip(names, np.sqrt(variances).tolist(), strict=True))
+    deviations = {name: found.get(name, 0.0) * scale for name in sorted(effects)}
+    return Fitted(estimates * scale, errors * scale, {**deviations, "residual": residual**0.5 * scale})
 
 
 def fit_robust(y: ScoreArray, design: ScoreArray, clusters: Sequence[IntArray]) -> Fitted:
-    """Least squares; of several clusterings the larger standard error counts, without any the usual one."""
-    try:
-        import statsmodels.api as sm
-    except ImportError as error:
-        raise MissingExtraError("fitting a study", "statsmodels", "study") from error
-    model = sm.OLS(y, design)
-    found = [model.fit(cov_type="cluster", cov_kwds={"groups": codes}) for codes in clusters if len(set(codes)) > 1]
-    plain = model.fit()
-    with np.errstate(all="ignore"):
-        errors = np.max([np.nan_to_num(each.bse) for each in found or [plain]], axis=0)
-    return Fitted(np.asarray(plain.params), errors, {"residual": float(np.sqrt(max(plain.scale, 0.0)))})
+    """Least squares; of several clusterings the larger standard error counts, without any the usual one.
+
+    The errors are those of the jackknife that leaves out one cluster at a time (CV3 of MacKinnon, Nielsen and Webb
+    2023): with few clusters the usual ones are too small.
+    """
+    estimates = np.asarray(np.linalg.lstsq(design, y, rcond=None)[0], dtype=np.float64)
+    rest = y - design @ estimates
+    residual = float(rest @ rest) / max(1, len(y) - design.shape[1])
+    found = [each for codes in clusters if (each := _jackknife(y, design, codes, estimates)) is not None]
+    found = found or [np.sqrt(residual * np.diag(np.linalg.pinv(design.T @ design)))]
+    return Fitted(estimates, np.max(found, axis=0), {"residual": residual**0.5})
 
 
-def _begin(y: ScoreArray, design: ScoreArray, matrices: Sequence[ScoreArray]) -> ScoreArray:
-    """Variances over the residual's to begin with, by REML over their logarithms.
+def _jackknife(y: ScoreArray, design: ScoreArray, codes: IntArray, estimates: ScoreArray) -> ScoreArray | None:
+    """Standard errors; None where an estimate does not exist without one of the clusters."""
+    kinds = np.unique(codes)
+    if len(kinds) < 2:
+        return None
+    sums = np.zeros(len(estimates))
+    for kind in kinds:
+        kept = codes != kind
+        without, _, rank, _ = np.linalg.lstsq(design[kept], y[kept], rcond=None)
+        if rank < design.shape[1]:
+            return None
+        sums += (without - estimates) ** 2
+    errors: ScoreArray = np.sqrt(sums * (len(kinds) - 1) / len(kinds))
+    return errors
+
+
+def _begin(y: ScoreArray, design: ScoreArray, effects: Mapping[str, ScoreArray]) -> dict[str, float]:
+    """Variances over the residual's to begin with, by REML over their logarithms; 0 where there is none.
 
     From its own beginning statsmodels stops far from the optimum when a variance is a hundred times the residual's,
-    as that of languages is. Products of the columns are taken once, so that a step costs nothing of n.
+    as that of languages is; and where one is zero it finds a singular matrix. Products of the columns are taken once,
+    so that a step costs nothing of n.
     """
     from scipy.optimize import minimize
 
-    sizes = [matrix.shape[1] for matrix in matrices]
-    effects = np.hstack(matrices)
+    names = sorted(effects)
+    sizes = [effects[name].shape[1] for name in names]
+    levels = np.hstack([effects[name] for name in names])
     fixed = np.column_stack([design, y])
-    inner, outer, rest = effects.T @ effects, effects.T @ fixed, fixed.T @ fixed
+    inner, outer, rest = levels.T @ levels, levels.T @ fixed, fixed.T @ fixed
     n, p = design.shape
 
-    def deviance(logs: ScoreArray) -> float:
-        ratios = np.repeat(np.exp(logs), sizes)
+    def deviance(deviations: ScoreArray) -> float:
+        ratios = np.repeat(deviations, sizes)
         factor = np.linalg.cholesky(np.eye(len(ratios)) + ratios[:, None] * inner * ratios)
         solved = np.linalg.solve(factor, ratios[:, None] * outer)
-        reduced = np.linalg.cholesky(rest - solved.T @ solved)
-        diagonal = np.diag(reduced)
-        return float(
-            2 * np.log(np.diag(factor)).sum() + 2 * np.log(diagonal[:-1]).sum() + 2 * (n - p) * np.log(diagonal[-1])
-        )
+        diagonal = np.diag(np.linalg.cholesky(rest - solved.T @ solved))
+        fixed_part = 2 * np.log(diagonal[:-1]).sum() + 2 * (n - p) * np.log(diagonal[-1])
+        return float(2 * np.log(np.diag(factor)).sum() + fixed_part)
 
-    found = minimize(deviance, np.zeros(len(sizes)), method="L-BFGS-B", bounds=[_LOG_RANGE] * len(sizes))
-    ratios: ScoreArray = np.exp(2 * found.x)
-    return ratios
+    bounds = [_LOG_RANGE] * len(sizes)
+    found = minimize(lambda logs: deviance(np.exp(logs)), np.zeros(len(sizes)), method="L-BFGS-B", bounds=bounds)
+    deviations: ScoreArray = np.exp(found.x)
+    for place in np.argsort(deviations):
+        without = deviations.copy()
+        without[place] = 0.0
+        if deviations[place] < _SMALL and deviance(without) <= deviance(deviations) + _NO_WORSE:
+            deviations = without
+    return dict(zip(names, (deviations**2).tolist(), strict=True))
 
 
 def _effects(
-    y: ScoreArray, design: ScoreArray, matrices: Sequence[ScoreArray], variances: ScoreArray, scale: float
+    y: ScoreArray, design: ScoreArray, matrices: Sequence[ScoreArray], variances: ScoreArray, residual: float
 ) -> tuple[ScoreArray, ScoreArray]:
     """Generalised least squares for given variances: estimates and standard errors.
 
     statsmodels takes the errors from a Hessian that has no inverse where a variance is zero.
     """
-    effects = np.hstack(matrices)
-    ratios = np.repeat(np.sqrt(variances / scale), [matrix.shape[1] for matrix in matrices])
-    inner = np.eye(len(ratios)) + ratios[:, None] * (effects.T @ effects) * ratios
+    levels = np.hstack([*matrices, np.zeros((len(y), 0))])
+    ratios = np.repeat(np.sqrt(variances / residual), [matrix.shape[1] for matrix in matrices])
+    inner = np.eye(len(ratios)) + ratios[:, None] * (levels.T @ levels) * ratios
     fixed = np.column_stack([design, y])
-    outer = ratios[:, None] * (effects.T @ fixed)
+    outer = ratios[:, None] * (levels.T @ fixed)
     moments = fixed.T @ fixed - outer.T @ np.linalg.solve(inner, outer)
     covariance = np.linalg.inv(moments[:-1, :-1])
-    return covariance @ moments[:-1, -1], np.sqrt(np.diag(covariance) * scale)
+    return covariance @ moments[:-1, -1], np.sqrt(np.diag(covariance) * residual)
+
+
+def _residual(y: ScoreArray, design: ScoreArray) -> float:
+    rest = y - design @ np.linalg.lstsq(design, y, rcond=None)[0]
+    return float(rest @ rest) / (len(y) - int(design.shape[1]))

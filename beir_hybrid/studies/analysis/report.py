@@ -74,8 +74,11 @@ def terminal(findings: Findings) -> str:
     blocks = [text]
     if findings.means:
         blocks += [as_text(mean_tables(findings, chosen)), MARKS, findings.compared]
-        blocks.append(as_text(difference_tables(findings, chosen)))
-    blocks += ["\n".join(findings.tests.notes), _lines("What was found", findings.sentences)]
+        differences = list(difference_tables(findings, chosen))
+        long = sum(len(table.rows) for table in differences) > _LONG
+        blocks.append("The differences and their tests are in report.md." if long else as_text(differences))
+    blocks.append("\n".join(findings.tests.notes))
+    blocks += [_lines(f"What was found ({formula})", lines) for formula, lines in findings.sentences.items()]
     blocks.append(_lines("What cannot be concluded", findings.cautions))
     blocks.append(findings.budget)
     return "\n\n".join(block for block in blocks if block) + "\n"
@@ -86,7 +89,9 @@ def markdown(findings: Findings) -> str:
     outcome = findings.outcome
     parts = [f"# {findings.title}", outcome.question, f"{findings.counts}. {findings.budget}".rstrip()]
     parts.append("\n".join(f"- {line}" for line in findings.measured.problems))
-    parts += ["## What was found", _bullets(findings.sentences) if findings.fits else _NO_FIT]
+    parts += ["## What was found", _NO_FIT if not findings.fits else ""]
+    for formula, lines in findings.sentences.items():
+        parts += [f"### {formula}", _bullets(lines)]
     if findings.means:
         parts += ["## Means", MARKS, as_markdown(mean_tables(findings))]
     if findings.tests.tests or findings.tests.notes:
@@ -103,6 +108,8 @@ def markdown(findings: Findings) -> str:
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
+_LONG = 40
+"""More differences than this are not for a terminal."""
 GROUPS_NOTE = (
     "In brackets after a group: how many languages (or pairs) it has; after a value: the difference to the baseline's "
     "of the same group, where it is of the same languages."

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from beir_hybrid.metrics.bias import LOWER_IS_BETTER
 from beir_hybrid.studies.analysis.design import Column, Part
 from beir_hybrid.studies.analysis.fits import MIXED, Estimate, Fit
+from beir_hybrid.studies.analysis.formula import Variable
 from beir_hybrid.studies.analysis.paired import LEVEL
 from beir_hybrid.studies.analysis.words import change, changes, p_words
 
@@ -20,17 +23,27 @@ _BETWEEN = {
 
 
 def sentences(fit: Fit) -> list[str]:
-    """What a fit says, effect by effect; the intercept and what was only held apart say nothing."""
-    where = f"{fit.dataset}, {fit.setting.replace('+', ' and ')}"
+    """What a fit says, the interactions first: they are what a formula with one asks about.
+
+    A term of several levels is one sentence. What was only held apart says nothing, nor does a property of languages
+    or settings by itself where the question is what it changes; the table has every effect.
+    """
+    where = f"{fit.dataset}, {'all settings' if '+' in fit.setting else fit.setting}"
     if fit.method is None:
         why = "; ".join(fit.notes) or "nothing was measured"
         return [f"{where}: {fit.formula.text} was not fitted: {why}."]
-    found = []
+    terms: dict[tuple[Variable, ...], list[Estimate]] = {}
     for estimate in fit.estimates:
-        column = estimate.column
-        if column.parts and not column.added:
-            said = _main(fit, estimate) if len(column.parts) == 1 else _interaction(fit, estimate)
-            found.append(f"{where}: {said}")
+        if estimate.column.parts and not estimate.column.added:
+            terms.setdefault(tuple(part.encoded.variable for part in estimate.column.parts), []).append(estimate)
+    changing = {variable for term in terms if len(term) > 1 for variable in term}
+    found = []
+    for term, estimates in sorted(terms.items(), key=lambda item: -len(item[0])):
+        first = estimates[0].column.parts[0].encoded
+        if len(term) > 1:
+            found.append(f"{where}: {_interaction(fit, estimates)}")
+        elif first.per_model or term[0] not in changing:
+            found.append(f"{where}: {_main(fit, estimates)}")
     return found
 
 
@@ -52,12 +65,23 @@ def interval(estimate: Estimate, metric: str, scale: float = 1.0) -> str:
     return " ".join(changes(estimate.value * scale, estimate.low * scale, estimate.high * scale, metric))
 
 
-def _main(fit: Fit, estimate: Estimate) -> str:
-    part = estimate.column.parts[0]
+def _main(fit: Fit, estimates: Sequence[Estimate]) -> str:
     metric = fit.formula.metric
+    first = estimates[0].column.parts[0]
     subject = f"{metric} (lower is better)" if metric in LOWER_IS_BETTER else metric
-    moves = _moves(fit, estimate, _span(part)) + _held(fit, estimate.column)
-    return f"{_contrast(part)}, {subject} {moves}.{_caution(part)}"
+    held = _held(fit, estimates[0].column)
+    if len(estimates) == 1:
+        said = f"{_contrast(first)}, {subject} {_moves(fit, estimates[0], _span(first))}{held}"
+    else:
+        levels = [
+            (estimate, estimate.column.parts[0].encoded.levels, estimate.column.parts[0].level)
+            for estimate in estimates
+        ]
+        items = [f"with {names[at or 0]} by {_sized(fit, estimate)}" for estimate, names, at in levels]
+        said = f"instead of {_name(first)} = {first.encoded.levels[0]}, {subject} differs {', '.join(items)}"
+        said += held + _unshown(estimates, "")
+    bent = " A straight line does not describe this: see the curve." if str(first.encoded.variable) in fit.bent else ""
+    return f"{said}.{bent}{_caution(first)}"
 
 
 def _moves(fit: Fit, estimate: Estimate, scale: float) -> str:
@@ -65,26 +89,41 @@ def _moves(fit: Fit, estimate: Estimate, scale: float) -> str:
     if estimate.p is None:
         return f"differs by {size}; how sure that is cannot be told from {_few(fit, estimate)}"
     if estimate.p >= LEVEL:
-        return f"differs by {size} (p = {p_words(estimate.p)}): no difference is shown at this size"
+        return f"differs by {size} ({_p(estimate.p)}): no difference is shown at this size"
     return f"is {'higher' if estimate.value * scale > 0 else 'lower'}: {size} ({_p(estimate.p)})"
 
 
-def _interaction(fit: Fit, estimate: Estimate) -> str:
-    first, *others = _ordered(estimate.column)
-    scale = _span(first)
-    for part in others:
-        scale *= _span(part)
-    size = interval(estimate, fit.formula.metric, scale)
-    by = " and ".join(_more(part) for part in others)
-    said = f"the effect of {_effect_of(first)} on {fit.formula.metric} changes by {size} {by}"
-    between = _BETWEEN.get(others[0].encoded.variable.name.removeprefix("passage_"), "in this effect")
-    if len(others) > 1:
-        between = "in this effect"
-    if estimate.p is None:
-        return f"{said}; how sure that is cannot be told from {_few(fit, estimate)}."
-    if estimate.p >= LEVEL:
-        return f"{said} (p = {p_words(estimate.p)}): no difference {between} is shown at this size."
-    return f"{said} ({_p(estimate.p)})."
+def _interaction(fit: Fit, estimates: Sequence[Estimate]) -> str:
+    items = []
+    for estimate in estimates:
+        first, *others = _ordered(estimate.column)
+        scale = _span(first)
+        for part in others:
+            scale *= _span(part)
+        by = " and ".join(_more(part) for part in others)
+        items.append((_effect_of(first), by, estimate, scale))
+    once = items[0][1] if len({by for _, by, _, _ in items}) == 1 else ""
+    said = [
+        f"of {effect} changes by {_sized(fit, estimate, scale)}{'' if once else f' {by}'}"
+        for effect, by, estimate, scale in items
+    ]
+    name = others[0].encoded.variable.name.removeprefix("passage_")
+    between = _BETWEEN.get(name, "") if len(others) == 1 else ""
+    text = f"the effect on {fit.formula.metric} {'; '.join(said)}{f' {once}' if once else ''}"
+    if len(estimates) == 1 and estimates[0].p is None:
+        return f"{text}; how sure that is cannot be told from {_few(fit, estimates[0])}."
+    return f"{text}{_unshown(estimates, between)}."
+
+
+def _sized(fit: Fit, estimate: Estimate, scale: float = 1.0) -> str:
+    p = "" if estimate.p is None else f" ({_p(estimate.p)})"
+    return interval(estimate, fit.formula.metric, scale) + p
+
+
+def _unshown(estimates: Sequence[Estimate], between: str) -> str:
+    if any(estimate.p is None or estimate.p < LEVEL for estimate in estimates):
+        return ""
+    return f": no difference{f' {between}' if between else ''} is shown at this size"
 
 
 def _p(p: float) -> str:
@@ -174,9 +213,17 @@ def _held(fit: Fit, column: Column) -> str:
         if len(variables) > 1 and own in variables and not other.column.added:
             for part in other.column.parts:
                 if part.encoded.variable != own:
-                    level = "" if part.encoded.numeric else f" = {part.encoded.levels[0]}"
-                    places.setdefault(f"mean {_name(part)}" if part.encoded.numeric else f"{_name(part)}{level}")
-    return f", at {' and '.join(places)}" if places else ""
+                    places.setdefault(_place(part))
+    return f", {' and '.join(places)}" if places else ""
+
+
+def _place(part: Part) -> str:
+    if part.encoded.numeric:
+        return f"at mean {_name(part)}"
+    name, level = part.encoded.variable.name, part.encoded.levels[0]
+    if name == "seen":
+        return f"in {level} languages"
+    return f"in {level}" if name == "setting" else f"with {_name(part)} = {level}"
 
 
 def _caution(part: Part) -> str:

@@ -13,7 +13,9 @@ def section(findings: Findings) -> Html:
         lines = h("ul", [h("li", problem) for problem in problems], class_="note")
         parts.append(h("div", h("p", "Missing from what follows:"), lines, class_="warning"))
     if findings.sentences:
-        parts.append(h("ul", [h("li", line) for line in findings.sentences], class_="found"))
+        for formula, said in findings.sentences.items():
+            parts.append(h("h3", formula))
+            parts.append(h("ul", [h("li", line) for line in said], class_="found"))
         parts.append(h("p", _NOTE, class_="note"))
     else:
         hint = ' Add a line such as fit = "map ~ alpha * joshi" to the table [analysis] of the study file.'

@@ -1,0 +1,215 @@
+"""Fits of a study: what was planted is found, what was not is not, and how sure that is is told honestly."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from beir_hybrid.published.languages import language
+from beir_hybrid.studies.analysis import fits as fits_module
+from beir_hybrid.studies.analysis.fits import MIXED, ROBUST, Estimate, Fit, fits
+from beir_hybrid.studies.analysis.measurements import read_measurements
+from beir_hybrid.studies.analysis.options import parse_options
+from beir_hybrid.studies.analysis.wording import method_words, sentences
+from beir_hybrid.studies.outcome import StudyOutcome
+from tests.studies.analysis.made import LANGUAGES, flat, make_study
+
+ALPHAS = {"alpha": (0.0, 0.25, 0.5, 0.75, 1.0)}
+
+
+def fitted(outcome: StudyOutcome, formula: str | list[str], **analysis: Any) -> list[Fit]:
+    outcome = replace(outcome, analysis={"fit": formula, **analysis})
+    return fits(read_measurements(outcome), parse_options(outcome.analysis, outcome.factors))
+
+
+def estimate(fit: Fit, term: str) -> Estimate:
+    return next(each for each in fit.estimates if each.term == term)
+
+
+def within(each: Estimate, value: float) -> bool:
+    assert each.low is not None and each.high is not None
+    return each.low <= value <= each.high
+
+
+def poor_lose(cell: Mapping[str, Any], setting: str, query: str, passage: str) -> float:
+    """Alpha costs .05, and .04 less for every Joshi class above 4."""
+    base = {"de": 0.5, "el": 0.3, "en": 0.6, "hi": 0.35, "ru": 0.55, "th": 0.45}[query]
+    return base - 0.05 * cell["alpha"] + 0.04 * cell["alpha"] * (language(query).joshi_class - 4)
+
+
+def test_a_planted_interaction_is_found(tmp_path: Path) -> None:
+    """Main effect at the mean class, and the interaction, in their intervals; intervals that exclude nothing at all."""
+    outcome = make_study(tmp_path, poor_lose, factors=ALPHAS)
+    fit = fitted(outcome, "map ~ alpha * joshi")[0]
+    assert (fit.method, fit.values, fit.models, fit.languages) == (MIXED, 90, 15, 6)
+    main, both = estimate(fit, "alpha"), estimate(fit, "alpha × joshi")
+    assert within(main, -0.05) and within(both, 0.04)
+    assert both.p is not None and both.p < 0.01
+    assert both.value == pytest.approx(0.04, abs=0.015)
+    # 6 languages, one property of them; 15 models, one factor
+    assert (both.freedom, estimate(fit, "joshi").freedom) == (4, 4)
+    assert {"query language", "trained model", "alpha by query language", "residual"} == set(fit.random)
+    said = sentences(fit)
+    assert len(said) == 2
+    assert said[0].startswith("toy, mono: the effect on map of alpha (0 to 1) changes by +0.0")
+    assert said[0].endswith(" for each Joshi class more.")
+    assert said[1].startswith("toy, mono: from alpha 0 to 1, map is lower: -0.0")
+    assert said[1].endswith(", at mean Joshi class.")
+
+
+def test_what_is_not_there_is_not_claimed(tmp_path: Path) -> None:
+    """No effect: the sentence says that no difference is shown, and at what size."""
+    outcome = make_study(tmp_path, flat, factors=ALPHAS)
+    fit = fitted(outcome, "map ~ alpha * resource")[0]
+    said = sentences(fit)
+    assert said[0].endswith("no difference between high- and low-resource languages is shown at this size.")
+    assert said[1].endswith("no difference is shown at this size, at mean Joshi class.")
+
+
+def test_languages_are_not_counted_as_often_as_they_are_asked(tmp_path: Path) -> None:
+    """Slopes that differ between languages by chance are no interaction, however many models repeat them."""
+    rng = np.random.default_rng(3)
+    found = 0
+    for trial in range(12):
+        slopes = dict(zip(LANGUAGES, rng.normal(0, 0.05, len(LANGUAGES)), strict=True))
+        outcome = make_study(
+            tmp_path / str(trial), lambda c, s, q, p, slopes=slopes: 0.5 + slopes[q] * c["alpha"],
+            factors={"alpha": (0.0, 1.0)}, questions=2, noise=0.01,
+        )  # fmt: skip
+        p = estimate(fitted(outcome, "map ~ alpha * joshi")[0], "alpha × joshi").p
+        found += p is not None and p < 0.05
+    assert found <= 2
+
+
+def test_the_luck_of_a_training_is_not_taken_for_an_effect(tmp_path: Path) -> None:
+    """Two models, one a value: whatever their difference, nothing is said of how sure it is."""
+    outcome = make_study(tmp_path, flat, factors={"alpha": (0.0, 1.0)}, seeds=(1,), luck=0.1)
+    fit = fitted(outcome, "map ~ alpha")[0]
+    assert estimate(fit, "alpha").p is None
+    assert "cannot be told from 2 trained models" in sentences(fit)[0]
+
+
+def test_every_setting_by_itself_or_all_at_once(tmp_path: Path) -> None:
+    """Without ``setting`` in it a formula is fitted three times; with it once, and the settings are compared."""
+
+    def value(cell: Mapping[str, Any], setting: str, query: str, passage: str) -> float:
+        return {"mono": 0.6, "cross": 0.3 - 0.2 * cell["alpha"], "multi": 0.4}[setting]
+
+    outcome = make_study(tmp_path, value, settings=("mono", "cross", "multi"), languages=("de", "en", "hi", "th"))
+    apart = fitted(outcome, "map ~ alpha")
+    assert [(fit.setting, fit.values) for fit in apart] == [("mono", 36), ("cross", 108), ("multi", 36)]
+    assert {"passage language", "language pair"} <= set(apart[1].random)
+    (one,) = fitted(outcome, "map ~ alpha * setting")
+    assert one.setting == "mono+cross+multi"
+    assert within(estimate(one, "alpha × setting = cross"), -0.2)
+    (cross,) = fitted(outcome, "cross:map ~ alpha * passage_joshi")
+    assert cross.setting == "cross"
+    assert "alpha by passage language" in cross.random
+
+
+def test_categories_against_the_baseline(tmp_path: Path) -> None:
+    """The baseline's value comes first; the others are told instead of it; a number can be taken as a category."""
+
+    def value(cell: Mapping[str, Any], *task: str) -> float:
+        return 0.5 + {"small": 0.0, "large": 0.1}[cell["encoder"]] + 0.05 * (cell["alpha"] == 0.5)
+
+    factors = {"encoder": ("large", "small"), "alpha": (0.0, 0.5, 1.0)}
+    outcome = make_study(tmp_path, value, factors=factors, luck=0.005)
+    fit = fitted(outcome, "map ~ encoder + C(alpha)", baseline={"encoder": "small", "alpha": 1.0})[0]
+    assert estimate(fit, "encoder = large").value == pytest.approx(0.1, abs=0.01)
+    assert estimate(fit, "C(alpha) = 0.5").value == pytest.approx(0.05, abs=0.01)
+    assert "with encoder = large instead of small, map is higher: +0." in sentences(fit)[0]
+    apart = fitted(outcome, "map ~ C(alpha)", baseline={"encoder": "small"})[0]
+    assert estimate(apart, "C(encoder) = large").column.added
+    assert all("encoder" not in line for line in sentences(apart))
+
+
+def test_a_bend_is_told(tmp_path: Path) -> None:
+    """A straight line through a hill finds nothing; that it is a hill is said."""
+    outcome = make_study(tmp_path, lambda c, *task: 0.5 - 0.4 * (c["alpha"] - 0.5) ** 2, factors=ALPHAS)
+    hill = fitted(outcome, "map ~ alpha")[0]
+    assert hill.notes[0].startswith("a straight line does not describe the effect of alpha (p = ")
+    assert sentences(hill)[0].endswith("is shown at this size. A straight line does not describe this: see the curve.")
+    straight = make_study(tmp_path / "straight", lambda c, *task: 0.5 - 0.1 * c["alpha"], factors=ALPHAS)
+    assert fitted(straight, "map ~ alpha")[0].notes == ()
+
+
+def test_seen_languages_that_change_from_model_to_model(tmp_path: Path) -> None:
+    """The gain of being trained on, apart from that of the number of languages."""
+    made = make_study(tmp_path, flat, factors={"count": (2, 4, 6)})
+    cells = []
+    for cell in made.cells:
+        trained = LANGUAGES[: cell.factors["count"]]
+        again = make_study(
+            tmp_path / f"{cell.factors['count']}-{cell.seed}",
+            lambda c, s, q, p, trained=trained: 0.4 + 0.1 * (q in trained), factors={"count": (1,)}, seeds=(cell.seed,),
+        )  # fmt: skip
+        cells.append(replace(cell, results=again.cells[0].results, trained_languages=trained))
+    fit = fitted(replace(made, cells=tuple(cells)), "map ~ training_languages + seen")[0]
+    assert within(estimate(fit, "seen = seen"), 0.1)
+    assert within(estimate(fit, "training_languages"), 0.0)
+    assert any("with the query language seen in training instead of unseen, map is higher" in s for s in sentences(fit))
+
+
+@pytest.mark.parametrize(
+    ("formula", "note"),
+    [
+        ("map ~ only", "only has one value only here"),
+        ("map ~ seen", "seen has one value only here"),
+        ("map ~ joshi + cc100 + script + family", "left out, because the data cannot tell the effect apart"),
+        ("recall@10 ~ alpha", "recall@10 was not measured"),
+        ("cross:map ~ alpha", "map was not measured in cross"),
+    ],
+)
+def test_what_cannot_be_fitted_is_a_note(tmp_path: Path, formula: str, note: str) -> None:
+    """A term that does not vary, terms that say the same, a metric nobody measured: told, not raised."""
+    outcome = make_study(tmp_path, flat, factors={"alpha": (0.0, 1.0), "only": (1,)})
+    (fit,) = fitted(outcome, formula)
+    assert any(note in each for each in fit.notes)
+    assert sentences(fit)
+
+
+def test_undefined_and_unknown_values_are_left_out(tmp_path: Path) -> None:
+    """A rank distance that is not defined; training languages that are not known."""
+    outcome = make_study(tmp_path, flat, settings=("multi",), ranks=False, trained=())
+    (fit,) = fitted(outcome, "rank_distance ~ alpha")
+    assert fit.method is None
+    assert fit.notes == ("54 values left out: rank_distance is not defined for them",)
+    (unknown,) = fitted(outcome, "map ~ seen")
+    assert unknown.notes == ("54 values left out, for which seen is not known",)
+
+
+def test_it_falls_back_to_least_squares_and_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where no mixed model converges the errors are clustered, and the words name what was used."""
+    monkeypatch.setattr(fits_module, "fit_mixed", lambda *arguments: None)
+    outcome = make_study(tmp_path, lambda c, *task: 0.5 - 0.1 * c["alpha"])
+    (fit,) = fitted(outcome, "map ~ alpha")
+    each = estimate(fit, "alpha")
+    assert fit.method == ROBUST
+    assert each.value == pytest.approx(-0.1, abs=0.02)
+    assert each.p is not None and each.p < 0.001
+    assert "clustered by query language and by trained model" in fit.notes[0]
+    assert method_words(fit).startswith("least squares with cluster-robust errors (54 values")
+
+
+def test_without_the_models_effect_it_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second attempt leaves out what did not converge."""
+    real = fits_module.fit_mixed
+    monkeypatch.setattr(fits_module, "fit_mixed", lambda y, d, e: None if "trained model" in e else real(y, d, e))
+    (fit,) = fitted(make_study(tmp_path, flat), "map ~ alpha")
+    assert fit.method == MIXED
+    assert fit.notes == ("with a random effect of the trained model it did not converge: fitted without",)
+
+
+def test_many_pairs_are_averaged_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Thirty-six languages have 1,260 pairs a model: their means by query language are fitted, and that is said."""
+    monkeypatch.setattr(fits_module, "_MANY", 100)
+    outcome = make_study(tmp_path, poor_lose, settings=("cross",))
+    (fit,) = fitted(outcome, "map ~ alpha * joshi")
+    assert (fit.values, fit.notes[0]) == (54, "the pairs of a query language were averaged first")
+    assert within(estimate(fit, "alpha"), -0.05)

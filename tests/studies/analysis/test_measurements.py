@@ -1,0 +1,87 @@
+"""Cells side by side: what is missing is named, and the rest goes on."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from beir_hybrid.studies.analysis.means import Mean, means
+from beir_hybrid.studies.analysis.measurements import Measurements, read_measurements
+from beir_hybrid.studies.analysis.options import parse_options
+from beir_hybrid.studies.analysis.spread import spread_of
+from beir_hybrid.studies.outcome import StudyOutcome
+from tests.studies.analysis.made import flat, make_results, make_study
+
+
+def means_of(outcome: StudyOutcome) -> tuple[Measurements, dict[tuple[str, str, str], Mean]]:
+    measured = read_measurements(outcome)
+    found = means(measured, parse_options(outcome.analysis, outcome.factors))
+    return measured, {(mean.setting, mean.metric, measured.label(mean.combination)): mean for mean in found}
+
+
+def test_what_is_missing_is_named(tmp_path: Path) -> None:
+    """A failed, a missing, a damaged and an empty cell: one line each; the others are analysed."""
+    outcome = make_study(tmp_path, flat, seeds=(1, 2), factors={"alpha": (0, 1, 2)})
+    first, damaged, failed, missing, empty, last = outcome.cells
+    (damaged.results["toy"] / "results.json").write_text("{", encoding="utf-8")
+    cells = (
+        first, damaged, replace(failed, status="failed", message="killed (out of memory?)", results={}),
+        replace(missing, status="missing", results={}), replace(empty, results={}), last,
+    )  # fmt: skip
+    measured, found = means_of(replace(outcome, cells=cells))
+    assert [problem.partition(" (")[0] for problem in measured.problems] == [
+        "alpha=0, seed 2: toy left out", "alpha=1, seed 1: failed", "alpha=1, seed 2: missing",
+        "alpha=2, seed 1: done, but nothing was measured",
+    ]  # fmt: skip
+    assert "killed (out of memory?)" in measured.problems[1]
+    assert {label: mean.spread.seeds for (_, metric, label), mean in found.items() if metric == "map"} == {
+        "alpha=0": 1, "alpha=2": 1,
+    }  # fmt: skip
+
+
+def test_means_are_over_what_all_cells_have(tmp_path: Path) -> None:
+    """A cell measured in one language more must not get another kind of mean; what was left out is said."""
+    outcome = make_study(tmp_path, lambda cell, s, q, p: {"de": 0.2, "en": 0.4, "th": 0.9}[q], seeds=(1,), luck=0,
+                         noise=0, languages=("de", "en"), factors={"alpha": (0, 1)})  # fmt: skip
+    wide = make_results(tmp_path / "wide", lambda s, q, p: {"de": 0.2, "en": 0.4, "th": 0.9}[q],
+                        np.random.default_rng(0), languages=("de", "en", "th"), noise=0)  # fmt: skip
+    one, two = outcome.cells
+    measured, found = means_of(replace(outcome, cells=(one, replace(two, results={"toy": wide}))))
+    assert found["mono", "map", "alpha=1"].spread.value == pytest.approx(0.3)
+    assert measured.problems == ("alpha=1, seed 1: toy mono:th:th left out, which other cells lack",)
+
+
+def test_other_contents_are_told(tmp_path: Path) -> None:
+    """Results on different files look comparable and are not."""
+    outcome = make_study(tmp_path, flat, seeds=(1,), factors={"alpha": (0, 1)})
+    other = make_results(tmp_path / "other", lambda *task: 0.5, np.random.default_rng(0), fingerprint="other")
+    cells = (outcome.cells[0], replace(outcome.cells[1], results={"toy": other}))
+    measured, _ = means_of(replace(outcome, cells=cells))
+    assert "different contents (fingerprints other, same)" in measured.problems[0]
+
+
+def test_a_mean_over_seeds_by_hand() -> None:
+    """1, 2, 3: mean 2, deviation 1, half the interval 4.303 / sqrt(3)."""
+    spread = spread_of({1: 1.0, 2: 2.0, 3: 3.0})
+    assert (spread.value, spread.deviation, spread.seeds) == (2.0, 1.0, 3)
+    assert spread.half == pytest.approx(4.302653 / 3**0.5, rel=1e-6)
+
+
+def test_one_seed_has_no_spread_and_a_gap_no_mean() -> None:
+    """Neither a deviation of nothing, nor a mean over the seeds that happen to have a value."""
+    assert spread_of({1: 0.5}).deviation is None
+    assert spread_of({1: 0.5}).half is None
+    assert spread_of({1: 0.5, 2: None}).value is None
+    assert spread_of({}).value is None
+
+
+def test_a_rank_distance_that_is_not_defined_is_its_bound(tmp_path: Path) -> None:
+    """A truncated ranking gives a lower bound, marked as one."""
+    outcome = make_study(tmp_path, flat, settings=("multi",), ranks=False, noise=0, luck=0, seeds=(1, 2))
+    _, found = means_of(outcome)
+    mean = found["multi", "rank_distance", "alpha=0"]
+    assert mean.at_least
+    assert mean.spread.value == pytest.approx(50)
