@@ -52,7 +52,7 @@ class TrainingError(BeirHybridError):
 
 
 class StudyError(BeirHybridError):
-    """A study cannot be read, run or analysed: its file, its grid or its folder."""
+    """A study file, its grid or the folder of its results is unusable."""
 
 
 class MissingExtraError(BeirHybridError):

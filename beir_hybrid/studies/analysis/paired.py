@@ -10,11 +10,13 @@ from pathlib import Path
 from beir_hybrid.comparison import Row, compare_scores
 from beir_hybrid.comparison.correction import correct
 from beir_hybrid.errors import BeirHybridError
+from beir_hybrid.results import mean_or_none
 from beir_hybrid.studies.analysis.factors import Combination, combination_of
 from beir_hybrid.studies.analysis.means import BIAS_COLUMNS, settings_of, tabled_metrics
 from beir_hybrid.studies.analysis.measurements import Measurements
 from beir_hybrid.studies.analysis.options import AnalysisOptions
 from beir_hybrid.studies.analysis.seed_means import mean_scores
+from beir_hybrid.studies.analysis.spread import Spread, spread_of
 
 LEVEL = 0.05
 
@@ -28,20 +30,29 @@ class PairedTest:
     Attributes:
         row: the comparison's row, a macro mean or one query language; ``p_corrected`` is by Holm over the family:
             the macro means of one data set and metric in all settings, or the languages of one setting.
-        seeds: how many both have.
-        agreeing: how many of them have the difference's sign in their own macro means; None in rows of a language.
+        over_seeds: the difference of each seed both have, and its spread: what another training may change.
     """
 
     dataset: str
     combination: Combination
     baseline: Combination
     row: Row
-    seeds: int
-    agreeing: int | None = None
+    over_seeds: Spread
+
+    @property
+    def seeds(self) -> int:
+        return self.over_seeds.seeds
+
+    @property
+    def agreeing(self) -> int:
+        """How many seeds have a difference of the same sign."""
+        delta = self.row.delta or 0.0
+        return sum(value is not None and value * delta > 0 for value in self.over_seeds.by_seed.values())
 
     @property
     def significant(self) -> bool:
-        return self.row.p_corrected is not None and self.row.p_corrected <= LEVEL
+        """Whether these models differ beyond chance, and in every seed alike."""
+        return self.row.p_corrected is not None and self.row.p_corrected <= LEVEL and self.agreeing == self.seeds
 
 
 @dataclass(frozen=True)
@@ -122,25 +133,27 @@ def _against(
         for row in comparison.rows:
             if row.name in by_label and row.delta is not None and (row.is_mean or row.setting != "cross"):
                 rival = by_label[row.name]
-                agreeing = _agreeing(measured, dataset, row, base, rival, seeds) if row.is_mean else None
-                found.append(PairedTest(dataset, rival, base, row, len(seeds), agreeing))
+                over_seeds = _over_seeds(measured, dataset, row, base, rival, seeds)
+                found.append(PairedTest(dataset, rival, base, row, over_seeds))
     return found, notes
 
 
-def _agreeing(
+def _over_seeds(
     measured: Measurements, dataset: str, row: Row, base: Combination, rival: Combination, seeds: Sequence[int]
-) -> int:
-    """How many seeds have a difference of the same sign."""
+) -> Spread:
+    """The difference of every seed, of the macro mean or of one language."""
+    languages = (row.query_language, row.corpus_language)
+    keys = [key for key in measured.tasks(dataset, row.setting) if row.is_mean or key[1:] == languages]
 
-    def totals(combination: Combination) -> dict[int, float]:
-        keys = measured.tasks(dataset, row.setting)
+    def values(combination: Combination) -> dict[int, float | None]:
         return {
-            run.seed: sum(run.values[dataset].get((key, row.metric)) or 0.0 for key in keys)
+            run.seed: mean_or_none(run.values[dataset].get((key, row.metric)) for key in keys)
             for run in measured.runs_of(combination, dataset)
         }
 
-    ours, theirs = totals(base), totals(rival)
-    return sum((theirs[seed] - ours[seed]) * (row.delta or 0.0) > 0 for seed in seeds)
+    ours, theirs = values(base), values(rival)
+    pairs = {seed: (ours[seed], theirs[seed]) for seed in seeds}
+    return spread_of({seed: None if one is None or two is None else two - one for seed, (one, two) in pairs.items()})
 
 
 def _corrected(tests: Sequence[PairedTest]) -> Iterator[PairedTest]:

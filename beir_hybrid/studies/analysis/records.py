@@ -24,6 +24,7 @@ _MEANS = (
 _TESTS = (
     "dataset", "setting", "query_language", "corpus_language", "metric", "baseline", "value", "delta", "ci_low",
     "ci_high", "p", "p_corrected", "effect", "wins", "ties", "losses", "queries", "seeds", "seeds_agreeing",
+    "seeds_deviation", "seeds_low", "seeds_high",
 )  # fmt: skip
 _GROUPS = (
     "dataset", "setting", "metric", "kind", "role", "group", "languages", "value", "deviation", "ci_low", "ci_high",
@@ -101,7 +102,8 @@ def _tests(findings: Findings) -> Iterator[tuple[Combination, dict[str, Any]]]:
             test.combination,
             {
                 **own, "dataset": test.dataset, "baseline": findings.measured.label(test.baseline),
-                "seeds": test.seeds, "seeds_agreeing": test.agreeing,
+                "seeds": test.seeds, "seeds_agreeing": test.agreeing, "seeds_deviation": test.over_seeds.deviation,
+                **_ends(test.over_seeds, "seeds_low", "seeds_high"),
             },
         )  # fmt: skip
 

@@ -17,7 +17,8 @@ from beir_hybrid.studies.analysis.words import change, changes, p_words, with_sp
 
 MARKS = (
     "Mean ± standard deviation over the seeds. + better, * worse, ! different (where neither is better) than the "
-    "baseline beyond chance (corrected p at most 0.05); ≥: a lower bound; -: not measured, or not defined."
+    "baseline: beyond chance for these models (corrected p at most 0.05), and in every seed; ≥: a lower bound; -: not "
+    "measured, or not defined."
 )
 
 
@@ -43,7 +44,7 @@ def mean_tables(findings: Findings, metrics: Sequence[str] | None = None) -> Ite
 
 
 def difference_tables(findings: Findings, metrics: Sequence[str] | None = None) -> Iterable[Table]:
-    """Against the baseline: difference, its interval, corrected p, and how many seeds have the same sign."""
+    """Against the baseline: difference, corrected p, and intervals over queries and over seeds."""
     for dataset in findings.measured.datasets:
         for metric in tabled_metrics(findings.measured, findings.options, dataset):
             if metrics is not None and metric not in metrics:
@@ -56,7 +57,15 @@ def difference_tables(findings: Findings, metrics: Sequence[str] | None = None) 
                     if test is not None:
                         rows.append([*findings.labels(combination), _head(setting, name, metric), *_difference(test)])
             if rows:
-                heads = [*findings.heads, "", "difference", "95 % interval", "corrected p", "same sign"]
+                heads = [
+                    *findings.heads,
+                    "",
+                    "difference",
+                    "95 % over queries",
+                    "corrected p",
+                    "95 % over seeds",
+                    "sign",
+                ]
                 yield Table(f"{dataset}: {metric}, difference to the baseline", heads, rows, len(findings.heads) + 1)
 
 
@@ -122,7 +131,12 @@ def _cell(findings: Findings, mean: Mean | None) -> str:
 def _difference(test: PairedTest) -> list[str]:
     row = test.row
     size, interval = changes(row.delta or 0.0, row.ci_low, row.ci_high, row.metric)
-    return [size, interval, f"{p_words(row.p_corrected)} {mark(test)}".rstrip(), f"{test.agreeing} of {test.seeds}"]
+    half = test.over_seeds.half
+    seeds = "-"
+    if half is not None and row.delta is not None:
+        _, seeds = changes(row.delta, row.delta - half, row.delta + half, row.metric)
+    sign = f"{test.agreeing} of {test.seeds}"
+    return [size, interval, f"{p_words(row.p_corrected)} {mark(test)}".rstrip(), seeds, sign]
 
 
 def _group_table(findings: Findings, groups: Sequence[GroupMean], kind: str, setting: str, role: str) -> Table:

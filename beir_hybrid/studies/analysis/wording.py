@@ -71,7 +71,7 @@ def _main(fit: Fit, estimates: Sequence[Estimate]) -> str:
     subject = f"{metric} (lower is better)" if metric in LOWER_IS_BETTER else metric
     held = _held(fit, estimates[0].column)
     if len(estimates) == 1:
-        said = f"{_contrast(first)}, {subject} {_moves(fit, estimates[0], _span(first))}{held}"
+        said = f"{_contrast(first)}, {subject} {_moves(fit, estimates[0], _span(first), held)}"
     else:
         levels = [
             (estimate, estimate.column.parts[0].encoded.levels, estimate.column.parts[0].level)
@@ -84,13 +84,13 @@ def _main(fit: Fit, estimates: Sequence[Estimate]) -> str:
     return f"{said}.{bent}{_caution(first)}"
 
 
-def _moves(fit: Fit, estimate: Estimate, scale: float) -> str:
+def _moves(fit: Fit, estimate: Estimate, scale: float, held: str) -> str:
     size = interval(estimate, fit.formula.metric, scale)
     if estimate.p is None:
-        return f"differs by {size}; how sure that is cannot be told from {_few(fit, estimate)}"
+        return f"differs by {size}{held}; how sure that is cannot be told from {_few(fit, estimate)}"
     if estimate.p >= LEVEL:
-        return f"differs by {size} ({_p(estimate.p)}): no difference is shown at this size"
-    return f"is {'higher' if estimate.value * scale > 0 else 'lower'}: {size} ({_p(estimate.p)})"
+        return f"differs by {size} ({_p(estimate.p)}){held}: no difference is shown at this size"
+    return f"is {'higher' if estimate.value * scale > 0 else 'lower'}: {size} ({_p(estimate.p)}){held}"
 
 
 def _interaction(fit: Fit, estimates: Sequence[Estimate]) -> str:

@@ -47,5 +47,5 @@ def counted(count: int, thing: str) -> str:
 
 def _digits(metric: str, value: float) -> int:
     if metric.startswith(_RANKS):
-        return 1
+        return 2 if abs(value) < 0.995 else 1
     return 4 if abs(value) < 0.00995 else 3

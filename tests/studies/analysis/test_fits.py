@@ -68,7 +68,7 @@ def test_what_is_not_there_is_not_claimed(tmp_path: Path) -> None:
     fit = fitted(outcome, "map ~ alpha * resource")[0]
     said = sentences(fit)
     assert said[0].endswith("no difference between high- and low-resource languages is shown at this size.")
-    assert said[1].endswith("no difference is shown at this size, at mean Joshi class.")
+    assert said[1].endswith("at mean Joshi class: no difference is shown at this size.")
 
 
 def test_languages_are_not_counted_as_often_as_they_are_asked(tmp_path: Path) -> None:

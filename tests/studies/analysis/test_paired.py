@@ -106,3 +106,21 @@ def test_a_folder_shared_by_cells_is_no_obstacle(tmp_path: Path) -> None:
     test = against_baseline(replace(outcome, cells=cells)).of("toy", "mono", "map", (1,))
     assert test is not None
     assert (test.row.delta, test.row.p) == (0.0, 1.0)
+
+
+def test_the_luck_of_a_training_has_no_mark(tmp_path: Path) -> None:
+    """Two seeds that differ in sign: beyond chance for these models, and no difference to be marked."""
+    outcome = make_study(tmp_path, flat, factors={"alpha": (0, 1)}, seeds=(2, 3), luck=0.1, noise=0.002, questions=14)
+    test = against_baseline(outcome).of("toy", "mono", "map", (1,))
+    assert test is not None and test.row.p_corrected is not None
+    assert test.row.p_corrected < 0.05
+    assert (test.agreeing, test.significant) == (1, False)
+    assert test.over_seeds.half is not None
+    assert test.over_seeds.half > abs(test.row.delta or 0)
+
+
+def test_seeds_differ_as_their_means_do(tmp_path: Path) -> None:
+    """The mean of the seeds' differences is the difference of the averaged queries, in every row."""
+    outcome = make_study(tmp_path, lambda c, s, q, p: 0.4 + 0.1 * c["alpha"], settings=("mono", "multi"))
+    for test in against_baseline(outcome).tests:
+        assert test.over_seeds.value == pytest.approx(test.row.delta, abs=1e-12)

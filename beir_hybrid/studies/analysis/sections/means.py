@@ -41,6 +41,6 @@ def section(findings: Findings) -> Html | None:
 
 
 _HOW = (
-    "A difference has its 95 % bootstrap interval over question groups, its corrected p, and how many seeds have a "
-    "difference of the same sign."
+    "A difference has two 95 % intervals: a bootstrap over question groups (these models, other questions) and "
+    "Student's t over the seeds (these questions, other trainings); sign: how many seeds have one of the same sign."
 )
