@@ -14,7 +14,8 @@ COLOURS = 8
 """Lines that can be told apart in one chart."""
 _WIDTH, _HEIGHT = 360, 250
 _LEFT, _RIGHT, _TOP, _BOTTOM = 52, 12, 12, 44
-_LONG = 12
+_LONG = 18
+_TURN = 30
 
 
 @dataclass(frozen=True)
@@ -83,8 +84,10 @@ def draw(chart: Chart) -> Html:
     for place, line in enumerate(chart.lines):
         aside = (place - (len(chart.lines) - 1) / 2) * shift
         parts.append([_line(line, place, chart.connected, partial(_aside, across, aside), down)])
+    longest = max(min(_LONG, len(label)) for _, label in chart.ticks)
+    below = max(0, round(longest * 6.2 * math.sin(math.radians(_TURN))) - 16) if _turned(chart) else 0
     words = f"{chart.title}: {chart.y_label} by {chart.x_label}"
-    svg = h("svg", parts, viewBox=f"0 0 {_WIDTH} {_HEIGHT}", role="img", aria_label=words, class_="chart")
+    svg = h("svg", parts, viewBox=f"0 0 {_WIDTH} {_HEIGHT + below}", role="img", aria_label=words, class_="chart")
     return h("figure", h("figcaption", h("strong", chart.title)), svg)
 
 
@@ -169,15 +172,20 @@ def _line(
     return h("g", parts, class_=f"series{place % COLOURS}")
 
 
+def _turned(chart: Chart) -> bool:
+    """Whether the labels of x have no room side by side."""
+    total = sum(min(_LONG, len(label)) + 2 for _, label in chart.ticks)
+    return total * 6.2 > _WIDTH - _LEFT - _RIGHT
+
+
 def _x_axis(chart: Chart, across: Callable[[float], float]) -> list[Html]:
     base = _HEIGHT - _BOTTOM
-    total = sum(min(_LONG, len(label)) + 2 for _, label in chart.ticks)
-    turned = total * 6.2 > _WIDTH - _LEFT - _RIGHT
+    turned = _turned(chart)
     found = [h("line", x1=_LEFT, x2=_WIDTH - _RIGHT, y1=base, y2=base, class_="axis")]
     for x, label in chart.ticks:
         text = label if len(label) <= _LONG else label[: _LONG - 1] + "…"
         at, below = _n(across(x)), base + 16
-        turn = f"rotate(-25 {at} {below})" if turned else None
+        turn = f"rotate(-{_TURN} {at} {below})" if turned else None
         anchor = "end" if turned else "middle"
         found.append(h("text", h("title", label), text, x=at, y=below, text_anchor=anchor, transform=turn))
     if not turned:

@@ -245,15 +245,16 @@ def _lines(charts: Sequence[Chart]) -> Callable[[Any], None]:
                     marker="os^D"[place % 4], markersize=3, linewidth=1, capsize=2,
                     linestyle="-" if chart.connected else "none",
                 )  # fmt: skip
-            axes.set_xticks([x for x, _ in chart.ticks], [label for _, label in chart.ticks], fontsize=6)
+            names = [label for _, label in chart.ticks]
+            axes.set_xticks([x for x, _ in chart.ticks], names, rotation=0 if chart.connected else 25)
             axes.tick_params(labelsize=6)
             axes.set_xlabel(chart.x_label, fontsize=7)
             axes.set_ylabel(chart.y_label, fontsize=7)
             axes.set_title(chart.title, fontsize=7)
         for axes in list(grid.flat)[len(charts) :]:
             axes.set_visible(False)
-        handles, names = grid.flat[0].get_legend_handles_labels()
-        if len(names) > 1:
-            figure.legend(handles, names, loc="outside lower center", ncols=4, frameon=False, fontsize=6)
+        handles, labels_shown = grid.flat[0].get_legend_handles_labels()
+        if len(labels_shown) > 1:
+            figure.legend(handles, labels_shown, loc="outside lower center", ncols=4, frameon=False, fontsize=6)
 
     return draw

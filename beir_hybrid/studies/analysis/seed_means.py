@@ -10,6 +10,7 @@ import numpy as np
 
 from beir_hybrid.comparison import Scores, TaskScoresTable, load_per_query
 from beir_hybrid.comparison.align import align
+from beir_hybrid.files import fingerprint
 
 
 def mean_scores(folders: Sequence[Path], name: str, metrics: Collection[str]) -> Scores:
@@ -42,4 +43,4 @@ def mean_scores(folders: Sequence[Path], name: str, metrics: Collection[str]) ->
         )
         for task in aligned.tasks
     }
-    return Scores(replace(loaded[0].results, name=name, folder=folders[0] / name, scores=[]), tables)
+    return Scores(replace(loaded[0].results, name=name, folder=folders[0] / fingerprint(name), scores=[]), tables)

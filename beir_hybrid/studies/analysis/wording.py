@@ -103,10 +103,14 @@ def _interaction(fit: Fit, estimates: Sequence[Estimate]) -> str:
         by = " and ".join(_more(part) for part in others)
         items.append((_effect_of(first), by, estimate, scale))
     once = items[0][1] if len({by for _, by, _, _ in items}) == 1 else ""
-    said = [
-        f"of {effect} changes by {_sized(fit, estimate, scale)}{'' if once else f' {by}'}"
-        for effect, by, estimate, scale in items
-    ]
+    if not once and len({effect for effect, _, _, _ in items}) == 1:
+        sizes = [f"by {_sized(fit, estimate, scale)} {by}" for _, by, estimate, scale in items]
+        said = [f"of {items[0][0]} changes {', '.join(sizes)}"]
+    else:
+        said = [
+            f"of {effect} changes by {_sized(fit, estimate, scale)}{'' if once else f' {by}'}"
+            for effect, by, estimate, scale in items
+        ]
     name = others[0].encoded.variable.name.removeprefix("passage_")
     between = _BETWEEN.get(name, "") if len(others) == 1 else ""
     text = f"the effect on {fit.formula.metric} {'; '.join(said)}{f' {once}' if once else ''}"
