@@ -90,15 +90,19 @@ def _sizes(measured: Measurements) -> list[str]:
         if counts:
             low, high = min(counts.values()), max(counts.values())
             each = f"{low:,}" if low == high else f"{low:,} to {high:,}"
-            lines.append(f"{dataset}: {each} questions in each of {len(counts)} languages")
+            lines.append(f"{dataset}: {each} questions in {_each(len(counts))}")
     sizes = "; ".join(lines)
     return [f"What was asked: {sizes}. Parallel questions are translations of each other, not questions of their own."]
+
+
+def _each(languages: int) -> str:
+    return "one language" if languages == 1 else f"each of {languages} languages"
 
 
 def _languages(measured: Measurements, groups: Sequence[GroupMean]) -> list[str]:
     found = []
     most = max((len(measured.languages(dataset)) for dataset in measured.datasets), default=0)
-    if most:
+    if most > 1:
         found.append(
             f"Comparisons of languages rest on {most} of them at most, which differ in script, family and resources "
             "at the same time: no one of these can be named as the cause."

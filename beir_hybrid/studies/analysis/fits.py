@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -58,8 +58,8 @@ class Fit:
     Attributes:
         method: ``mixed model`` or ``least squares``; None: it could not be fitted, ``notes`` say why.
         random: standard deviation of each random effect, and the residual's.
-        notes: what was left out, and where a straight line does not do.
-        bent: the variables whose effect is no straight line.
+        notes: what was left out, and how it was fitted where that is not as usual.
+        bent: the variables whose effect is no straight line, with the p value of that.
         values, models, languages: how many values of the metric, trained models and query languages there were.
     """
 
@@ -73,7 +73,7 @@ class Fit:
     values: int
     models: int
     languages: int
-    bent: tuple[str, ...] = ()
+    bent: Mapping[str, float] = field(default_factory=dict)
 
 
 def fits(measured: Measurements, options: AnalysisOptions) -> list[Fit]:
@@ -126,20 +126,16 @@ def _fit(
     method = MIXED
     if fitted is None:
         notes.append(
-            "no mixed model converged: least squares, with the larger of the standard errors clustered by query "
+            "no mixed model could be fitted: least squares, with the larger of the standard errors clustered by query "
             "language and by trained model"
         )
         clusters = [_codes([each.key[1] for each in observations]), np.array([each.model for each in observations])]
         fitted, method = fit_robust(y, design.matrix, clusters), ROBUST
     bends = _bends(observations, y, design, fitted)
-    notes += [
-        f"a straight line does not describe the effect of {variable} (p = {p:.2g}): see its curve, or fit C({variable})"
-        for variable, p in bends.items()
-    ]
     estimates = _estimates(design, fitted, len(y), models, languages)
     return Fit(
         formula, dataset, name, method, estimates, fitted.deviations, tuple(notes), len(y), models, languages,
-        tuple(bends),
+        bends,
     )  # fmt: skip
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from beir_hybrid.studies.analysis.tables import (
     group_tables,
     mean_tables,
 )
-from beir_hybrid.studies.analysis.wording import method_words
+from beir_hybrid.studies.analysis.wording import method_words, notes
 from beir_hybrid.studies.outcome import StudyOutcome
 
 
@@ -123,7 +123,7 @@ def _fits(findings: Findings) -> Iterator[str]:
     for fit in findings.fits:
         yield as_markdown([fit_table(fit)])
         yield f"{method_words(fit)[0].upper()}{method_words(fit)[1:]}."
-        yield _bullets(fit.notes)
+        yield _bullets(notes(fit))
 
 
 def _first_metrics(findings: Findings) -> list[str]:
@@ -135,11 +135,11 @@ def _first_metrics(findings: Findings) -> list[str]:
     return list(dict.fromkeys([*first, *(fit.formula.metric for fit in findings.fits)]))
 
 
-def _lines(title: str, lines: tuple[str, ...]) -> str:
+def _lines(title: str, lines: Sequence[str]) -> str:
     return "\n".join([title, *(f"- {line}" for line in lines)]) if lines else ""
 
 
-def _bullets(lines: tuple[str, ...]) -> str:
+def _bullets(lines: Sequence[str]) -> str:
     return "\n".join(f"- {line}" for line in lines)
 
 

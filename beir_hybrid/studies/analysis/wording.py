@@ -44,7 +44,16 @@ def sentences(fit: Fit) -> list[str]:
             found.append(f"{where}: {_interaction(fit, estimates)}")
         elif first.per_model or term[0] not in changing:
             found.append(f"{where}: {_main(fit, estimates)}")
-    return found
+    return [*found, *(f"{where}: {note}." for note in fit.notes)]
+
+
+def notes(fit: Fit) -> list[str]:
+    """What belongs below the table of a fit: its notes, and where a straight line does not do."""
+    bent = [
+        f"a straight line does not describe the effect of {variable} (p = {p:.2g}): see its curve, or fit C({variable})"
+        for variable, p in fit.bent.items()
+    ]
+    return [*fit.notes, *bent]
 
 
 def method_words(fit: Fit) -> str:

@@ -7,7 +7,7 @@ from beir_hybrid.report.sections.table import table_element
 from beir_hybrid.studies.analysis.findings import Findings
 from beir_hybrid.studies.analysis.fits import Fit
 from beir_hybrid.studies.analysis.tables import fit_table
-from beir_hybrid.studies.analysis.wording import method_words
+from beir_hybrid.studies.analysis.wording import method_words, notes
 
 _NOTE = (
     "Response: the metric of each trained model and query language (each ordered pair in cross). Numbers are centred: "
@@ -32,6 +32,7 @@ def section(findings: Findings) -> Html | None:
 
 
 def _fit(fit: Fit) -> list[Html | None]:
-    notes = h("ul", [h("li", note) for note in fit.notes], class_="note") if fit.notes else None
+    lines = notes(fit)
+    below = h("ul", [h("li", line) for line in lines], class_="note") if lines else None
     table = table_element(fit_table(fit)) if fit.estimates else h("p", h("strong", fit_table(fit).title))
-    return [table, h("p", method_words(fit), class_="note"), notes]
+    return [table, h("p", method_words(fit), class_="note"), below]
