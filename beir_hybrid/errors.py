@@ -51,6 +51,10 @@ class TrainingError(BeirHybridError):
     """A training cannot begin or go on: its settings, its data or its output folder."""
 
 
+class StudyError(BeirHybridError):
+    """A study file, its grid or the folder of its results is unusable."""
+
+
 class MissingExtraError(BeirHybridError):
     """A part that needs an extra of this package was used without it."""
 
