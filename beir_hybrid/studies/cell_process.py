@@ -20,6 +20,11 @@ def main() -> int:
     """Work on the cell of stdin; the exit status."""
     job: Job = pickle.load(sys.stdin.buffer)
     threading.Thread(target=_end_with_the_asker, daemon=True).start()
+    return 0 if work_on(job) else 1
+
+
+def work_on(job: Job) -> bool:
+    """Whether the cell was worked on without a failure; why not is then in its folder."""
     from beir_hybrid.studies.perform import perform
 
     try:
@@ -27,8 +32,8 @@ def main() -> int:
     except BeirHybridError as error:
         job.folder.fail(str(error))
     except MemoryError as error:
-        job.folder.fail(f"out of memory{f': {error}' if str(error) else ''}")
         traceback.print_exc()
+        job.folder.fail(f"out of memory{f': {error}' if str(error) else ''}")
     except Exception as error:  # noqa: BLE001  # whatever a cell dies of, the others go on
         traceback.print_exc()
         said = str(error).strip().splitlines()
@@ -37,8 +42,8 @@ def main() -> int:
             message = f"out of memory: {message}"
         job.folder.fail(f"{message}; see {job.folder.log}")
     else:
-        return 0
-    return 1
+        return True
+    return False
 
 
 def _end_with_the_asker() -> None:

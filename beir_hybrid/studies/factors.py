@@ -42,13 +42,13 @@ def training_factors() -> tuple[str, ...]:
     return tuple(dict.fromkeys((*_STUDY_ONLY, *(name for name, *_ in option_fields() if name not in _ENGINES))))
 
 
-def check_value(name: str, given: Any, where: str, tables: Mapping[str, Mapping[str, Any]]) -> Value:
+def check_value(name: str, given: Any, place: str, tables: Mapping[str, Mapping[str, Any]]) -> Value:
     """A value of a factor, or of a key of ``[train]``.
 
     Args:
         name: of the factor; known.
         given: as the file has it.
-        where: the place in the file.
+        place: in the file.
         tables: the named ``language_sets`` and ``texts`` of the study.
 
     Raises:
@@ -56,8 +56,8 @@ def check_value(name: str, given: Any, where: str, tables: Mapping[str, Mapping[
     """
     try:
         if name in _STUDY_ONLY:
-            return _STUDY_ONLY[name](given, where, tables)
-        found = typed({name: given}, where)[name]
+            return _STUDY_ONLY[name](given, f"{place}: {name}", tables)
+        found = typed({name: given}, place)[name]
     except TrainingError as error:
         raise StudyError(str(error)) from error
     return Value("+".join(map(str, found)) if isinstance(found, tuple) else given, found)

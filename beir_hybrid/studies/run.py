@@ -59,7 +59,7 @@ def run_study(
         say(told + (f"; {earlier} cells of an earlier version of the file are kept, not shown" if earlier else ""))
         if missing:
             jobs = [job_of(cell, study, folder.store) for cell in missing]
-            _work(jobs, _engine(engine, address, workers, study), folder.store, say)
+            _work(jobs, make_engine(engine, address, workers, study), folder.store, say)
     return outcome_of(study, grid, folder.store)
 
 
@@ -78,7 +78,8 @@ def _missing(cells: Sequence[Cell], store: Store) -> list[Cell]:
     return list({cell.digest: cell for cell in cells if not store.is_done(cell)}.values())
 
 
-def _engine(name: str, address: str | None, workers: int | None, study: Study) -> Engine:
+def make_engine(name: str, address: str | None, workers: int | None, study: Study) -> Engine:
+    """The engine of a name."""
     if name == "ray":
         from beir_hybrid.studies.engines.ray import RayEngine
 

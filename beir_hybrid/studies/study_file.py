@@ -51,7 +51,9 @@ class _Reader:
 
     def study(self) -> Study:
         for key in self.values:
-            self._known(key, _KEYS, "", "key")
+            if key not in _KEYS:
+                table, named = (key, "") if isinstance(self.values[key], dict) else ("", key)
+                raise self._error(table, named, f"unknown key {key!r}; {did_you_mean(key, _KEYS)}")
         name = self._text("name", "")
         if not _NAME.fullmatch(name):
             raise self._error("", "name", f"name is {name!r}; expected letters, digits, dots, dashes, like alpha-ratio")
@@ -95,7 +97,7 @@ class _Reader:
             if name in ("out", "tokenizer"):
                 raise self._error("train", key, f"{key} is chosen by the study itself; leave it out")
             self._known(name, known, "train", "key", key)
-            given[name] = check_value(name, value, f"{self._at('train', key)}: {key}", tables).given
+            given[name] = check_value(name, value, self._at("train", key), tables).given
         if "groups" not in given and "groups" not in self._table("factors"):
             raise self._error("train", "", '[train] names no groups; expected groups = "FILE.jsonl.gz" or "sample"')
         return given
@@ -118,7 +120,7 @@ class _Reader:
                 if not trains:
                     checked.append(check_model(value, where) if name == "model" else Value(value, value))
                 else:
-                    checked.append(check_value(name, value, where, tables))
+                    checked.append(check_value(name, value, self._at("factors", key), tables))
             labels = [value.label for value in checked]
             for label in labels:
                 if labels.count(label) > 1:
