@@ -45,6 +45,10 @@ class Child:
                 self._process.stdin.flush()
 
     @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
     def seconds(self) -> float:
         return time.monotonic() - self._started
 
