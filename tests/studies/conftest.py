@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -53,21 +52,26 @@ def small(write_study: WriteStudy) -> Callable[..., Study]:
     return lambda *args, **kwargs: load_study(write_study(*args, **kwargs))
 
 
+class InProcess:
+    """An engine that works on cells in this process, one after the other, and remembers them."""
+
+    def __init__(self) -> None:
+        self.worked: list[Job] = []
+
+    def __call__(self, jobs: Sequence[Job]) -> Iterator[Job]:
+        from beir_hybrid.studies.cell_process import work_on
+
+        for job in jobs:
+            self.worked.append(job)
+            work_on(job)
+            yield job
+
+
 @pytest.fixture
-def in_process(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Job]]:
-    """Cells are worked on in this process, one after the other; the jobs that were."""
-    from beir_hybrid.studies import cell_process, run
+def in_process(monkeypatch: pytest.MonkeyPatch) -> list[Job]:
+    """Cells are worked on in this process; the jobs that were."""
+    from beir_hybrid.studies import run
 
-    worked: list[Job] = []
-
-    def engine(*_: Any) -> Callable[[Sequence[Job]], Iterator[Job]]:
-        def work(jobs: Sequence[Job]) -> Iterator[Job]:
-            for job in jobs:
-                worked.append(job)
-                cell_process.work_on(job)
-                yield job
-
-        return work
-
-    monkeypatch.setattr(run, "make_engine", engine)
-    yield worked
+    engine = InProcess()
+    monkeypatch.setattr(run, "make_engine", lambda *_: engine)
+    return engine.worked

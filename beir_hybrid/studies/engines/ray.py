@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
+import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from beir_hybrid.errors import MissingExtraError, StudyError
@@ -11,6 +13,7 @@ from beir_hybrid.studies.child import Child
 from beir_hybrid.studies.job import Job
 
 _RETRIES = 2
+_VARIABLES = ("BEIR_HYBRID_", "HF_")
 _PAUSE = 0.2
 
 
@@ -37,7 +40,7 @@ class RayEngine:
         self._ours = not ray.is_initialized()
         if self._ours:
             try:
-                ray.init(address=address, log_to_driver=False, configure_logging=False, include_dashboard=False)
+                ray.init(address=address, log_to_driver=False, include_dashboard=False, logging_level=logging.ERROR)
             except (ConnectionError, ValueError, RuntimeError, TimeoutError) as error:
                 reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
                 raise StudyError(f"no Ray cluster answers at {address!r}: {reason}") from error
@@ -51,12 +54,15 @@ class RayEngine:
         task = ray.remote(_work).options(
             num_cpus=self._threads, num_gpus=self._share, max_retries=_RETRIES, name="study cell"
         )
+        # where data and models are is asked of the same variables on every machine
+        variables = {name: value for name, value in os.environ.items() if name.startswith(_VARIABLES)}
         waiting, running = list(jobs), dict[Any, Job]()
         try:
             while waiting or running:
                 while waiting and len(running) < self.workers:
                     job = waiting.pop(0)
-                    running[task.remote(job)] = job
+                    job.folder.path.mkdir(parents=True, exist_ok=True)
+                    running[task.remote(job, variables)] = job
                 over, _ = ray.wait(list(running), num_returns=1)
                 for one in over:
                     job = running.pop(one)
@@ -80,10 +86,11 @@ class RayEngine:
             job.folder.fail(f"the machine that got it does not see {job.folder.path}; use a folder all machines share")
 
 
-def _work(job: Job) -> bool:
-    """The task: a process as on one machine, with its limits; False where the folder of the cells is not here."""
-    if not job.folder.path.parent.is_dir():
+def _work(job: Job, variables: Mapping[str, str]) -> bool:
+    """The task: a process as on one machine, with its limits; False where the folder of the cell is not here."""
+    if not job.folder.path.is_dir():
         return False
+    os.environ.update(variables)
     child = Child(job)
     try:
         while not child.is_over():
