@@ -61,20 +61,30 @@ def run(args: argparse.Namespace) -> int:
         outcome = run_study(
             study, out, cells=args.cells, engine=args.engine, address=args.address, workers=args.workers, say=_say
         )
-    _report(outcome, out)
     failed = [cell for cell in outcome.cells if cell.status == "failed"]
     for cell in failed:
         named = " ".join([*(f"{name}={value}" for name, value in cell.factors.items()), f"seed={cell.seed}"])
         _say(f"failed: {named}: {cell.message}")
-    if failed and not args.report_only:
-        _say(f"beir-hybrid: {len(failed)} of {len(outcome.cells)} cells failed; the same command retries them")
+    if any(cell.results for cell in outcome.cells):
+        _report(outcome, out / "report")
+    else:
+        _say(f"nothing to report: no cell of {study.name} is done in {out}")
+    if failed:
+        _say(f"beir-hybrid: {len(failed)} of {len(outcome.cells)} cells failed; run the study again to retry them")
     return 1 if failed else 0
 
 
-def _report(outcome: Any, out: Path) -> None:
-    from beir_hybrid.studies.overview import render_means
+def _report(outcome: Any, folder: Path) -> None:
+    import importlib.util
 
-    sys.stdout.write(f"{outcome.title}\n{outcome.budget}\n\n{render_means(outcome)}\n")
+    if importlib.util.find_spec("beir_hybrid.studies.analysis") is None:
+        from beir_hybrid.studies.overview import render_means
+
+        sys.stdout.write(f"{outcome.title}\n{outcome.budget}\n\n{render_means(outcome)}\n")
+        return
+    analysis: Any = importlib.import_module("beir_hybrid.studies.analysis")
+    sys.stdout.write(analysis.write_report(outcome, folder).text.rstrip() + "\n")
+    _say(f"\nreport: {folder}/report.md, page.html and tables as CSV")
 
 
 def _say(line: str) -> None:

@@ -27,17 +27,17 @@ def test_the_same_answer_though_a_worker_dies(small: Any, tmp_path: Path, monkey
     pytest.importorskip("ray")
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(ROOT), str(ROOT / "plugins")]))
     monkeypatch.delenv("RAY_ADDRESS", raising=False)
-    study = small("[factors]\nalpha = [0.0, 1.0]")
+    study = small("[factors]\nalpha = [0.5]")
     with monkeypatch.context() as patch:
         patch.setattr(run, "make_engine", lambda *_: InProcess())
         alone = run_study(study, tmp_path / "alone")
     killed: list[int] = []
     killer = threading.Thread(target=_kill_a_worker, args=(killed,))
     killer.start()
-    outcome = run_study(study, tmp_path / "ray", engine="ray", workers=2)
+    outcome = run_study(study, tmp_path / "ray", engine="ray", workers=1)
     killer.join()
     assert len(killed) == 1
-    assert [cell.status for cell in outcome.cells] == ["done", "done"]
+    assert [cell.status for cell in outcome.cells] == ["done"]
     for one, other in zip(alone.cells, outcome.cells, strict=True):
         ours, theirs = (cell.results["sample"] / "per_query.parquet" for cell in (one, other))
         assert ours.read_bytes() == theirs.read_bytes()
