@@ -56,7 +56,7 @@ def run(args: argparse.Namespace) -> int:
         sys.stdout.write(render_estimate(study, out, args.cells, args.workers) + "\n")
         return 0
     if args.report_only:
-        outcome = read_outcome(study, out)
+        outcome = read_outcome(study, out, cells=args.cells)
     else:
         outcome = run_study(
             study, out, cells=args.cells, engine=args.engine, address=args.address, workers=args.workers, say=_say

@@ -10,6 +10,7 @@ import sys
 import time
 from pathlib import Path
 
+from beir_hybrid.errors import StudyError
 from beir_hybrid.studies.job import Job
 
 _GRACE = 10.0
@@ -27,18 +28,24 @@ class Child:
         self.job = job
         self.gpu = gpu
         self._started = time.monotonic()
-        job.folder.path.mkdir(parents=True, exist_ok=True)
-        job.folder.forget_failure()
-        with job.folder.log.open("wb") as log:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "beir_hybrid.studies.cell_process"],
-                stdin=subprocess.PIPE,
-                stdout=log,
-                stderr=log,
-                env=_environment(job.limits.threads, gpu),
-                # Ctrl-C is for the process that watches; this one is ended by it
-                start_new_session=True,
-            )
+        try:
+            job.folder.path.mkdir(parents=True, exist_ok=True)
+            job.folder.forget_failure()
+            with job.folder.log.open("wb") as log:
+                self._process = subprocess.Popen(
+                    [sys.executable, "-m", "beir_hybrid.studies.cell_process"],
+                    stdin=subprocess.PIPE,
+                    stdout=log,
+                    stderr=log,
+                    env=_environment(job.limits.threads, gpu),
+                    # Ctrl-C is for the process that watches; this one is ended by it
+                    start_new_session=True,
+                )
+        except OSError as error:
+            raise StudyError(
+                f"could not start a cell in {job.folder.path}: {error.strerror or error}; free space or memory, then "
+                "run the study again"
+            ) from error
         if self._process.stdin is not None:
             with contextlib.suppress(BrokenPipeError):
                 pickle.dump(job, self._process.stdin)

@@ -80,17 +80,17 @@ def records_of(name: str) -> Iterator[dict[str, Any]]:
 def _registered(name: str) -> Iterator[dict[str, Any]]:
     from beir_hybrid.datasets import get_source, list_datasets
 
-    last = Path(name).name
-    found = next((given for given in (name, last) if given in list_datasets()), None)
-    records = getattr(get_source(found), "training_groups", None) if found else None
+    records = getattr(get_source(name), "training_groups", None) if name in list_datasets() else None
     if records is None:
         raise StudyError(f'{name} does not exist; expected groups as JSON Lines, plain or gzipped, or "sample"')
     yield from records()
 
 
 def groups_name(given: str, path: str) -> str:
-    """What `TrainConfig.groups` should say: the path, or the name of a registered data set as it is."""
-    return path if Path(path).exists() else given
+    """What `TrainConfig.groups` should say: the name of a registered data set as it is, else the path."""
+    from beir_hybrid.datasets import list_datasets
+
+    return given if given in list_datasets() and not Path(path).is_file() else path
 
 
 def languages_of(record: Mapping[str, Any]) -> frozenset[str]:

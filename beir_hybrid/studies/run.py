@@ -63,13 +63,13 @@ def run_study(
     return outcome_of(study, grid, folder.store)
 
 
-def read_outcome(study: Study, out: Path | str) -> StudyOutcome:
-    """What is known of a study's cells; nothing is run.
+def read_outcome(study: Study, out: Path | str, *, cells: Path | str | None = None) -> StudyOutcome:
+    """What is known of a study's cells; nothing is run. ``out`` and ``cells`` are those of `run_study`.
 
     Raises:
         StudyError: as `run_study`.
     """
-    folder = StudyFolder(Path(out), study)
+    folder = StudyFolder(Path(out), study, None if cells is None else Path(cells))
     return outcome_of(study, plan_cells(study).cells, folder.store)
 
 

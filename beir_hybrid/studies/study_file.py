@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -79,7 +80,7 @@ class _Reader:
             limits=self._limits(),
             texts=texts,
             language_sets=sets,
-            analysis=self._table("analysis"),
+            analysis=self._analysis(factors),
             keep_models=self._flag("keep_models"),
             keep_runs=self._flag("keep_runs"),
         )
@@ -229,6 +230,20 @@ class _Reader:
                 f"{what}, so budgets are not equal; give steps in [train], or say so: [budget] equal = \"none\"",
             )  # fmt: skip
         return mode
+
+    def _analysis(self, factors: Mapping[str, tuple[Value, ...]]) -> dict[str, Any]:
+        """What the analysis will be told, checked before anything is trained."""
+        table = self._table("analysis")
+        try:
+            options: Any = importlib.import_module("beir_hybrid.studies.analysis.options")
+        except ModuleNotFoundError:
+            return table
+        try:
+            options.parse_options(table, {name: [value.label for value in each] for name, each in factors.items()})
+        except BeirHybridError as error:
+            key = next((key for key in table if f" {key} " in str(error) or f" {key}:" in str(error)), "")
+            raise self._error("analysis", key, str(error)) from error
+        return table
 
     def _limits(self) -> Limits:
         table = self._table("limits")
