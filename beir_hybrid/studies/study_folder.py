@@ -44,11 +44,13 @@ class StudyFolder:
             raise StudyError(f"{self.path} is a file; choose a folder as --out")
         try:
             record = json.loads(file.read_text(encoding="utf-8"))
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             others = [each.name for each in self.path.iterdir()] if self.path.exists() else []
             if set(others) - _OURS:
                 raise StudyError(f"{self.path} exists and holds no study; choose another --out") from None
             return {}
+        except OSError as error:
+            raise StudyError(f"{file} cannot be read: {error.strerror or error}; choose another --out") from error
         except ValueError as error:
             raise StudyError(f"{file} is damaged ({error}); delete it, the cells beside it are kept") from error
         if not isinstance(record, dict) or record.get("name") != study.name:
