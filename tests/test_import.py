@@ -140,7 +140,9 @@ def test_importing_the_package_loads_nothing_heavy() -> None:
     assert not loaded_by("import beir_hybrid") & {*HEAVY, "numpy", "beir", "tqdm"}
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["evaluate", "--help"], ["datasets"], ["leaderboard", "miracl"]])
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["evaluate", "--help"], ["datasets"], ["leaderboard", "miracl"], ["study", "--list"]]
+)
 def test_help_and_listings_load_nothing_heavy(arguments: list[str]) -> None:
     """Help and the list of data sets come at once: nothing heavier than numpy is imported for them."""
     assert not loaded_by(f"from beir_hybrid.cli import main; main({arguments!r})") & {*HEAVY, "beir"}

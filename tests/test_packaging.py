@@ -53,6 +53,7 @@ def test_the_wheel_holds_both_packages_and_their_data(wheel: Path) -> None:
         "beir_hybrid/report/templates/page.html",
         "beir_hybrid/report/templates/script.js",
         "beir_hybrid/report/templates/style.css",
+        "beir_hybrid/studies/shipped/alpha.toml",
         "st_hybrid_batch/__init__.py",
         "st_hybrid_batch/py.typed",
     } <= names

@@ -7,6 +7,7 @@ import json
 import shutil
 import sys
 import zlib
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -127,7 +128,7 @@ def read_facts(out: Path) -> dict[str, Any]:
 
 def _prepare(config: TrainConfig, work: Path, out: Path, processes: int) -> None:
     work.mkdir(parents=True)
-    train_groups, dev_groups = _read_groups(config)
+    train_groups, dev_groups = read_groups(config)
     dropped = 0
     if config.leak_check:
         kept = _without_leaks(config, train_groups, out)
@@ -212,7 +213,7 @@ def _check_lexicon(config: TrainConfig, known: set[str], languages: tuple[str, .
         )
 
 
-def _read_groups(config: TrainConfig) -> tuple[list[Any], list[Any]]:
+def read_groups(config: TrainConfig) -> tuple[list[Any], list[Any]]:
     """The groups to train on and to validate on."""
     path = Path(config.groups or "")
     if not path.exists():
@@ -303,6 +304,14 @@ def _without_leaks(config: TrainConfig, groups: list[Any], out: Path) -> list[An
     return kept
 
 
+def texts_of(groups: Iterable[Any], languages: Sequence[str] | None = None) -> Iterator[str]:
+    """Every query and passage of groups, in some languages or all: what a tokenizer is trained on."""
+    wanted = set(languages) if languages else None
+    for group in groups:
+        for side in (group.query, group.passage):
+            yield from (text for language, text in side.items() if wanted is None or language in wanted)
+
+
 def _make_base(config: TrainConfig, groups: list[Any], work: Path) -> None:
     """A model with random weights in ``work/base``, if the training begins from scratch."""
     if config.from_scratch is None:
@@ -312,16 +321,8 @@ def _make_base(config: TrainConfig, groups: list[Any], work: Path) -> None:
     if config.tokenizer:
         tokenizer = load_tokenizer(Path(config.tokenizer))
     else:
-        languages = set(config.languages) if config.languages else None
-        texts = (
-            text
-            for group in groups
-            for side in (group.query, group.passage)
-            for language, text in side.items()
-            if languages is None or language in languages
-        )
         sys.stderr.write("training the tokenizer\n")
-        tokenizer = train_tokenizer(texts, config.vocabulary)
+        tokenizer = train_tokenizer(texts_of(groups, config.languages), config.vocabulary)
     base = work / "base"
     if config.from_scratch == "static":
         static_model(tokenizer, config.width, config.seed).save(str(base))

@@ -1,0 +1,44 @@
+"""How the training budget is held equal, in one sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from beir_hybrid.studies.cells import Cell
+from beir_hybrid.studies.study import Study
+
+
+def budget_sentence(study: Study, cells: Sequence[Cell]) -> str:
+    """What every cell of a study is given, and what is not equal."""
+    plans = [cell.training for cell in cells if cell.training is not None]
+    if not plans:
+        return "nothing is trained"
+    amounts = sorted({plan.pairs for plan in plans})
+    settings = [own for plan in plans for own in plan.trainings.values()]
+    if study.budget == "none":
+        told = "budgets are not equal: every cell trains for as long as its own settings say"
+    elif study.budget == "steps":
+        steps = sorted({sum(int(own["steps"]) for own in plan.trainings.values()) for plan in plans})
+        told = f"every cell takes the same number of optimizer steps ({_range(steps)})"
+    elif study.budget == "each":
+        alone = sorted({plan.pairs // len(plan.trainings) for plan in plans})
+        told = f"every model sees the same number of training pairs ({_range(alone)})"
+    else:
+        told = f"every cell sees the same number of training pairs ({_range(amounts)})"
+    if any(plan.specific for plan in plans):
+        shared = study.budget in ("pairs", "steps")
+        told += (
+            "; with one model per language they are divided over the languages"
+            if shared
+            else "; with one model per language each model has all of its own"
+        )
+    if any(int(own.get("patience") or 0) for own in settings):
+        told += "; fewer where validation stops a training early"
+    if any(plan.text for plan in plans):
+        told += "; masked-language modelling comes on top, where it is on"
+    return told
+
+
+def _range(amounts: Sequence[int]) -> str:
+    # rounding to whole steps can leave them a step apart
+    return f"{amounts[0]:,}" if amounts[0] == amounts[-1] else f"{amounts[0]:,} to {amounts[-1]:,}, rounded to steps"

@@ -1,0 +1,175 @@
+"""What the inputs of a study hold: facts and digests of groups files, data sets, models and other files."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+import zlib
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from beir_hybrid.errors import StudyError
+from beir_hybrid.files import fingerprint, sha256_of
+from beir_hybrid.studies.study import Evaluation
+
+
+@dataclass(frozen=True)
+class GroupsContent:
+    """What a study needs to know of training groups without reading them again.
+
+    Attributes:
+        name: the file, or a registered data set.
+        digest: of every record, whatever the file is compressed with.
+        counts: how many groups there are of each (split, source, languages they can be trained in).
+    """
+
+    name: str
+    digest: str
+    counts: Mapping[tuple[str | None, str | None, frozenset[str]], int]
+
+    @property
+    def languages(self) -> tuple[str, ...]:
+        return tuple(sorted({code for _, _, codes in self.counts for code in codes}))
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        return tuple(sorted({source for _, source, _ in self.counts if source is not None}))
+
+    def training_groups(self, languages: frozenset[str], sources: tuple[str, ...]) -> int:
+        """How many groups of the training part have one of the languages and are of one of the sources."""
+        return sum(
+            count
+            for (split, source, codes), count in self.counts.items()
+            if split in (None, "train") and (not sources or source in sources) and codes & languages
+        )
+
+
+def records_of(name: str) -> Iterator[dict[str, Any]]:
+    """The groups of a JSON Lines file, or of a registered data set that has training groups, as they are written.
+
+    Raises:
+        StudyError: neither, or a line that is no group (``path:line``).
+    """
+    path = Path(name)
+    if not path.is_file():
+        yield from _registered(name)
+        return
+    opener: Any = gzip.open if path.suffix == ".gz" else open
+    try:
+        with opener(path, "rt", encoding="utf-8") as lines:
+            for number, line in enumerate(lines, 1):
+                if not line.strip():
+                    continue
+                try:
+                    record = json.loads(line)
+                except json.JSONDecodeError as error:
+                    raise StudyError(f"{path}:{number}: not a JSON object ({error}); expected a group a line") from None
+                sides = [record.get(side) for side in ("query", "passage")] if isinstance(record, dict) else []
+                if "id" not in record or not sides or not all(isinstance(side, dict) for side in sides):
+                    raise StudyError(f'{path}:{number}: expected an object with "id", "query" and "passage"')
+                yield record
+    except (EOFError, gzip.BadGzipFile, zlib.error, UnicodeDecodeError) as error:
+        raise StudyError(f"{path}: not a whole file of UTF-8 text: {error}") from error
+
+
+def _registered(name: str) -> Iterator[dict[str, Any]]:
+    from beir_hybrid.datasets import get_source, list_datasets
+
+    records = getattr(get_source(name), "training_groups", None) if name in list_datasets() else None
+    if records is None:
+        raise StudyError(f'{name} does not exist; expected groups as JSON Lines, plain or gzipped, or "sample"')
+    yield from records()
+
+
+def groups_name(given: str, path: str) -> str:
+    """What `TrainConfig.groups` should say: the name of a registered data set as it is, else the path."""
+    from beir_hybrid.datasets import list_datasets
+
+    return given if given in list_datasets() and not Path(path).is_file() else path
+
+
+def languages_of(record: Mapping[str, Any]) -> frozenset[str]:
+    """The languages a group can be trained in: those with both a query and a passage."""
+    query, passage = record["query"], record["passage"]
+    return frozenset(code for code in query if query[code] is not None and passage.get(code) is not None)
+
+
+@cache
+def groups_content(name: str) -> GroupsContent:
+    """The facts of training groups; read once.
+
+    Raises:
+        StudyError: as `records_of`.
+    """
+    digest = hashlib.blake2b(digest_size=16)
+    counts: Counter[tuple[str | None, str | None, frozenset[str]]] = Counter()
+    for record in records_of(name):
+        digest.update(json.dumps(record, sort_keys=True, ensure_ascii=False).encode("utf-8", "surrogatepass") + b"\n")
+        counts[record.get("split"), record.get("source"), languages_of(record)] += 1
+    return GroupsContent(name, digest.hexdigest(), dict(counts))
+
+
+@cache
+def path_digest(path: str) -> str:
+    """A digest of a file, or of every file of a folder."""
+    if Path(path).is_file():
+        return sha256_of(Path(path))[:32]
+    parts: list[str] = []
+    for file in sorted(Path(path).rglob("*")):
+        if file.is_file() and file.suffix != ".md":  # a model card says when a model was made
+            parts += [str(file.relative_to(path)), sha256_of(file)]
+    return fingerprint(*parts)
+
+
+@dataclass(frozen=True)
+class DatasetContent:
+    """A data set as a cell is measured on it: its digest and its tasks."""
+
+    fingerprint: str
+    languages: tuple[str, ...]
+    tasks: tuple[str, ...]
+
+
+_loaded: dict[str, DatasetContent] = {}
+
+
+def dataset_content(evaluation: Evaluation) -> DatasetContent:
+    """The content of an evaluation's data set; loaded once.
+
+    Raises:
+        DatasetError, SettingError: it cannot be loaded, or has no such setting.
+    """
+    key = repr((evaluation.dataset, evaluation.data_dir, evaluation.languages, evaluation.split, evaluation.settings,
+                sorted(evaluation.options.items())))  # fmt: skip
+    if key not in _loaded:
+        dataset = load_evaluated(evaluation)
+        tasks = tuple(task.name for task in dataset.tasks(evaluation.settings))
+        _loaded[key] = DatasetContent(dataset.fingerprint, dataset.languages, tasks)
+    return _loaded[key]
+
+
+def load_evaluated(evaluation: Evaluation) -> Any:
+    """The data set of an evaluation."""
+    from beir_hybrid.datasets import load_dataset
+
+    return load_dataset(
+        evaluation.dataset, evaluation.data_dir, evaluation.languages, evaluation.split, **evaluation.options
+    )
+
+
+def is_here(evaluation: Evaluation) -> bool:
+    """Whether a data set can be loaded without a download."""
+    from beir_hybrid.datasets import get_source
+    from beir_hybrid.datasets.source import FileSource, check_selection
+
+    source = get_source(evaluation.dataset)
+    languages, split = check_selection(source, evaluation.languages, evaluation.split)
+    if not isinstance(source, FileSource):
+        return True
+    root = source.root(evaluation.data_dir)
+    return root.kind != "cache" or not source.missing(root.path, languages, split)

@@ -1,0 +1,121 @@
+"""Running a study: what is missing of its grid, on an engine, into its folder."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from beir_hybrid.errors import StudyError, did_you_mean
+from beir_hybrid.studies.budget import budget_sentence
+from beir_hybrid.studies.cells import Cell, plan_cells
+from beir_hybrid.studies.engines import ENGINES, Engine
+from beir_hybrid.studies.job import Job, job_of
+from beir_hybrid.studies.outcome import StudyOutcome
+from beir_hybrid.studies.store import Store
+from beir_hybrid.studies.study import Study
+from beir_hybrid.studies.study_folder import StudyFolder
+
+Say = Callable[[str], object]
+
+
+def run_study(
+    study: Study,
+    out: Path | str,
+    *,
+    cells: Path | str | None = None,
+    engine: str = "local",
+    address: str | None = None,
+    workers: int | None = None,
+    say: Say = lambda line: None,
+) -> StudyOutcome:
+    """Run the cells of a study that are missing or failed, each in a process of its own.
+
+    Args:
+        study: of `load_study`.
+        out: the folder of the study. Cells that are done there stay as they are.
+        cells: a folder of cells that several studies share; default: ``out``, or where they were the last time.
+        engine: ``local`` or ``ray``.
+        address: of a Ray cluster.
+        workers: cells at a time (default: one a GPU, else as many as there are cores).
+        say: is told a line for every cell that is over.
+
+    Returns:
+        What is known of all cells; one that fails does not stop the others.
+
+    Raises:
+        StudyError: a cell that cannot be, a folder of another study, or one in use.
+    """
+    if engine not in ENGINES:
+        raise StudyError(f"unknown engine {engine!r}; {did_you_mean(engine, ENGINES)}")
+    folder = StudyFolder(Path(out), study, None if cells is None else Path(cells))
+    with folder.held():
+        grid = plan_cells(study).cells
+        folder.remember(study, grid)
+        missing = _missing(grid, folder.store)
+        told = f"{study.name}: {len(grid)} cells, {sum(folder.store.is_done(cell) for cell in grid)} done"
+        earlier = folder.earlier(grid)
+        say(told + (f"; {earlier} cells of an earlier version of the file are kept, not shown" if earlier else ""))
+        if missing:
+            jobs = [job_of(cell, study, folder.store) for cell in missing]
+            _work(jobs, make_engine(engine, address, workers, study), folder.store, say)
+    return outcome_of(study, grid, folder.store)
+
+
+def read_outcome(study: Study, out: Path | str, *, cells: Path | str | None = None) -> StudyOutcome:
+    """What is known of a study's cells; nothing is run. ``out`` and ``cells`` are those of `run_study`.
+
+    Raises:
+        StudyError: as `run_study`.
+    """
+    folder = StudyFolder(Path(out), study, None if cells is None else Path(cells))
+    return outcome_of(study, plan_cells(study).cells, folder.store)
+
+
+def _missing(cells: Sequence[Cell], store: Store) -> list[Cell]:
+    """The cells to work on, each content once."""
+    return list({cell.digest: cell for cell in cells if not store.is_done(cell)}.values())
+
+
+def make_engine(name: str, address: str | None, workers: int | None, study: Study) -> Engine:
+    """The engine of a name."""
+    if name == "ray":
+        from beir_hybrid.studies.engines.ray import RayEngine
+
+        return RayEngine(address, workers, study.limits.threads)
+    from beir_hybrid.studies.engines.local import LocalEngine
+
+    return LocalEngine(workers, study.limits.threads)
+
+
+def _work(jobs: Sequence[Job], engine: Engine, store: Store, say: Say) -> None:
+    started = time.monotonic()
+    over = engine(jobs)
+    with contextlib.closing(over):  # type: ignore[type-var]  # engines are generators
+        for number, job in enumerate(over, 1):
+            found = store.outcome(job.cell)
+            told = f"done in {duration(found.seconds)}" if found.status == "done" else f"failed: {found.message}"
+            left = (time.monotonic() - started) / number * (len(jobs) - number)
+            rest = f"; about {duration(left)} left" if number < len(jobs) else ""
+            say(f"[{number}/{len(jobs)}] {job.cell.name or 'the only cell'}: {told}{rest}")
+
+
+def outcome_of(study: Study, cells: Sequence[Cell], store: Store) -> StudyOutcome:
+    """What is known of some cells of a study."""
+    return StudyOutcome(
+        name=study.name,
+        title=study.title,
+        question=study.question,
+        factors={name: tuple(value.label for value in values) for name, values in study.factors.items()},
+        cells=tuple(store.outcome(cell) for cell in cells),
+        analysis=study.analysis,
+        budget=budget_sentence(study, cells),
+    )
+
+
+def duration(seconds: float) -> str:
+    """Seconds as a person says them."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

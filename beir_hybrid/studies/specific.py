@@ -1,0 +1,43 @@
+"""One model per language, asked as one retriever."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+from beir_hybrid.retrieval.base import Ranking, Retriever
+from beir_hybrid.settings import Task
+
+
+class SpecificRetriever:
+    """Queries in a language are answered by that language's model, which encodes the whole corpus.
+
+    Args:
+        models: language -> what makes its retriever; one is open at a time.
+        fallback: the language whose model answers queries in languages without a model.
+        name: how results call it.
+    """
+
+    full_depth = True
+
+    def __init__(self, models: Mapping[str, Callable[[], Retriever]], fallback: str, name: str) -> None:
+        self.name = name
+        self._models = models
+        self._fallback = fallback
+        self._descriptions: dict[str, dict[str, Any]] = {}
+
+    def describe(self) -> dict[str, Any]:
+        for language, make in self._models.items():
+            if language not in self._descriptions:
+                self._descriptions[language] = make().describe()
+        return {"type": "one model per language", "fallback": self._fallback, "models": dict(self._descriptions)}
+
+    def retrieve(self, tasks: Sequence[Task], top_k: int | None = None) -> Iterator[Ranking]:
+        """One ranking for each task."""
+        asked: dict[str, list[Task]] = {}
+        for task in tasks:
+            asked.setdefault(task.query_language if task.query_language in self._models else self._fallback, []).append(
+                task
+            )
+        for language, own in asked.items():
+            yield from self._models[language]().retrieve(own, top_k)

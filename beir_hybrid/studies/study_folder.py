@@ -1,0 +1,99 @@
+"""The folder of a study: one study, one process at a time, and every cell it ever had."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from beir_hybrid.errors import StudyError
+from beir_hybrid.files import write_json, written_whole
+from beir_hybrid.studies.cells import Cell
+from beir_hybrid.studies.store import Store
+from beir_hybrid.studies.study import Study
+
+_RECORD = "study.json"
+_FILE = "study.toml"
+_LOCK = ".study.lock"
+_OURS = {_RECORD, _FILE, _LOCK, "cells", "shared", "report"}
+
+
+class StudyFolder:
+    """Where a study keeps its cells (unless they are shared elsewhere), its file and its report.
+
+    Raises:
+        StudyError: the folder holds another study, or something else.
+    """
+
+    def __init__(self, path: Path, study: Study, cells: Path | None = None) -> None:
+        self.path = path
+        self._record = self._claim(study)
+        given = str(cells.absolute()) if cells is not None else self._record.get("cells_folder")
+        self._elsewhere = given
+        self.store = Store(Path(given) if given else path)
+
+    @property
+    def report(self) -> Path:
+        return self.path / "report"
+
+    def _claim(self, study: Study) -> dict[str, Any]:
+        file = self.path / _RECORD
+        if self.path.exists() and not self.path.is_dir():
+            raise StudyError(f"{self.path} is a file; choose a folder as --out")
+        try:
+            record = json.loads(file.read_text(encoding="utf-8"))
+        except (FileNotFoundError, NotADirectoryError):
+            others = [each.name for each in self.path.iterdir()] if self.path.exists() else []
+            if set(others) - _OURS:
+                raise StudyError(f"{self.path} exists and holds no study; choose another --out") from None
+            return {}
+        except OSError as error:
+            raise StudyError(f"{file} cannot be read: {error.strerror or error}; choose another --out") from error
+        except ValueError as error:
+            raise StudyError(f"{file} is damaged ({error}); delete it, the cells beside it are kept") from error
+        if not isinstance(record, dict) or record.get("name") != study.name:
+            name = record.get("name") if isinstance(record, dict) else None
+            raise StudyError(
+                f"{self.path} holds the study {name!r}, not {study.name!r}; choose another --out (studies share cells "
+                "through --cells)"
+            )
+        return record
+
+    @contextlib.contextmanager
+    def held(self) -> Iterator[None]:
+        """Hold the folder while the study runs; the system lets it go with the process.
+
+        Raises:
+            StudyError: another process holds it.
+        """
+        from filelock import FileLock, Timeout
+
+        lock = FileLock(self.path / _LOCK)
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            lock.acquire(timeout=0)
+        except Timeout:
+            raise StudyError(
+                f"another process is running the study in {self.path}; wait for it, or choose another --out"
+            ) from None
+        except OSError as error:
+            raise StudyError(f"could not write {self.path}: {error.strerror or error}; choose another --out") from error
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def remember(self, study: Study, cells: Sequence[Cell]) -> None:
+        """Write down whose folder this is, and the cells it has and had."""
+        known = dict.fromkeys([*self._record.get("cells", []), *(cell.digest for cell in cells)])
+        self._record = {"name": study.name, "cells_folder": self._elsewhere, "cells": list(known)}
+        write_json(self.path / _RECORD, self._record)
+        with written_whole(self.path / _FILE) as part:
+            part.write_text(study.content, encoding="utf-8")
+
+    def earlier(self, cells: Sequence[Cell]) -> int:
+        """How many cells of earlier versions of the file are kept here and no longer in the grid."""
+        now = {cell.digest for cell in cells}
+        return sum(self.store.cell(old).path.exists() for old in self._record.get("cells", []) if old not in now)

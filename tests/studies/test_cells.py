@@ -1,0 +1,274 @@
+"""Cells: how factors become settings, and what makes two cells the same."""
+
+from __future__ import annotations
+
+import dataclasses
+import gzip
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from beir_hybrid.datasets.sample import sample_groups
+from beir_hybrid.errors import StudyError
+from beir_hybrid.studies.budget import budget_sentence
+from beir_hybrid.studies.cells import SCHEMA, Cell, plan_cells
+from beir_hybrid.training.config import TrainConfig
+from tests.studies.conftest import TRAIN
+
+
+def settings(cell: Cell) -> dict[str, Any]:
+    assert cell.training is not None
+    (only,) = cell.training.trainings.values()
+    return dict(only)
+
+
+def by_label(study: Any) -> dict[Any, Cell]:
+    return {tuple(cell.factors.values()) if len(cell.factors) > 1 else next(iter(cell.factors.values())): cell
+            for cell in plan_cells(study).cells}  # fmt: skip
+
+
+def test_a_regime_is_an_alpha(small: Any) -> None:
+    """mono, hybrid and cross are alpha 1, 0.5 and 0: the same cells whichever way the file says it."""
+    regimes = by_label(small('[factors]\nregime = ["mono", "hybrid", "cross"]'))
+    alphas = by_label(small("[factors]\nalpha = [1, 0.5, 0.0]"))
+    samplings = by_label(small('[factors]\nsampling = ["mono", "hybrid", "cross"]'))
+    assert [cell.digest for cell in regimes.values()] == [cell.digest for cell in alphas.values()]
+    assert [cell.digest for cell in samplings.values()] == [cell.digest for cell in alphas.values()]
+    assert settings(regimes["cross"])["alpha"] == 0.0
+    own = by_label(small('[factors]\nregime = ["hybrid", "mono"]', train=TRAIN + "alpha = 0.3"))
+    assert [settings(cell)["alpha"] for cell in own.values()] == [0.3, 1.0]
+
+
+def test_schedules(small: Any) -> None:
+    """constant leaves alpha where it is; others move it to alpha_end, or say both ends themselves."""
+    found = by_label(
+        small(
+            '[factors]\nschedule = ["constant", "linear", {alpha = 1.0, alpha_end = 0.5, alpha_schedule = "cosine"}]',
+            train=TRAIN + "alpha = 0.8\nalpha_end = 0.2",
+        )
+    )
+    ends = {name: [settings(cell).get(key) for key in ("alpha", "alpha_end")] for name, cell in found.items()}
+    assert ends == {"constant": [0.8, None], "linear": [0.8, 0.2], "1.0 to 0.5 (cosine)": [1.0, 0.5]}
+    with pytest.raises(StudyError, match="needs the alpha it ends at"):
+        plan_cells(small('[factors]\nschedule = ["linear"]'))
+
+
+def test_encoders(small: Any) -> None:
+    """Sizes from scratch, with the common settings an encoder has; a table says the rest itself."""
+    train = TRAIN.replace('from_scratch = "static"\n', "").replace("width = 16\n", "") + "max_seq_length = 16"
+    found = by_label(
+        small(
+            '[factors]\nencoder = ["static-8", "transformer-1x64", {name = "t", from_scratch = "transformer", '
+            "layers = 2, width = 64, learning_rate = 0.001}, 'some/model']",
+            train=train,
+        )
+    )
+    assert [cell.kind for cell in found.values()] == ["static-8", "transformer-1x64", "transformer-2x64", "some/model"]
+    assert "max_seq_length" not in settings(found["static-8"])
+    assert settings(found["t"])["learning_rate"] == 0.001
+    assert found["some/model"].training is not None
+    assert found["some/model"].training.vocabulary is None
+
+
+def test_losses(small: Any) -> None:
+    """cached is the masked loss, a part of the batch at a time."""
+    train = TRAIN.replace('from_scratch = "static"\nlanguages', 'from_scratch = "transformer"\nlanguages')
+    train = train.replace("width = 16", "width = 64")
+    found = by_label(small('[factors]\nloss = ["masked", "plain", "cached"]', train=train))
+    told = {name: (settings(cell)["loss"], settings(cell).get("mini_batch_size")) for name, cell in found.items()}
+    assert told == {"masked": ("masked", None), "plain": ("plain", None), "cached": ("masked", 32)}
+
+
+def test_language_sets_and_counts(small: Any) -> None:
+    """Named sets, and nested subsets of the languages of [train]."""
+    sets = '[language_sets]\neast = ["ru", "zh"]\n[factors]\nlanguage_set = ["east"]'
+    assert settings(by_label(small(sets))["east"])["languages"] == ("ru", "zh")
+    counts = by_label(small("[factors]\nlanguage_count = [2, 3]"))
+    assert [cell.training.languages for cell in counts.values() if cell.training] == [("de", "en"), ("de", "en", "zh")]
+    with pytest.raises(StudyError, match="language_count=4 cannot be: language_count is 4, but there are 3"):
+        plan_cells(small("[factors]\nlanguage_count = [4]"))
+    with pytest.raises(StudyError, match="no training group is in 'xx'"):
+        plan_cells(small('[language_sets]\nx = ["xx", "de"]\n[factors]\nlanguage_set = ["x"]'))
+    with pytest.raises(StudyError, match="it trains on en alone, and cross-lingual batches need two"):
+        plan_cells(small("[factors]\nlanguage_count = [1]"))
+
+
+def test_one_model_per_language(small: Any) -> None:
+    """Specific cells have a monolingual model for each language, which share the budget of the agnostic one."""
+    train = TRAIN.replace("steps = 4", "steps = 30")
+    study = small('[factors]\nspecialisation = ["agnostic", "specific"]', train=train)
+    found = by_label(study)
+    plan = found["specific"].training
+    assert plan is not None
+    assert {name: (own["alpha"], own["steps"]) for name, own in plan.trainings.items()} == {
+        "de": (1.0, 10), "en": (1.0, 10), "zh": (1.0, 10),
+    }  # fmt: skip
+    assert {cell.training.pairs for cell in found.values() if cell.training} == {240}
+    told = budget_sentence(study, list(found.values()))
+    assert told == (
+        "every cell sees the same number of training pairs (240); with one model per language they are divided over "
+        "the languages"
+    )
+    each = by_label(small('[factors]\nspecialisation = ["specific"]\n[budget]\nequal = "each"', train=train))
+    assert [cell.training.pairs for cell in each.values() if cell.training] == [720]
+
+
+def test_equal_budgets(small: Any) -> None:
+    """A larger batch takes fewer steps, so that every cell sees as many pairs; other rules are said aloud."""
+    factors = "[factors]\nbatch_size = [4, 8, 16]\n"
+    pairs = small(factors)
+    assert [settings(cell)["steps"] for cell in plan_cells(pairs).cells] == [8, 4, 2]
+    assert budget_sentence(pairs, plan_cells(pairs).cells).endswith("training pairs (32)")
+    steps = small(factors + '[budget]\nequal = "steps"')
+    assert [settings(cell)["steps"] for cell in plan_cells(steps).cells] == [4, 4, 4]
+    assert budget_sentence(steps, plan_cells(steps).cells) == "every cell takes the same number of optimizer steps (4)"
+    free = small('[factors]\nsteps = [4, 8]\n[budget]\nequal = "none"')
+    assert [settings(cell)["steps"] for cell in plan_cells(free).cells] == [4, 8]
+    assert "budgets are not equal" in budget_sentence(free, plan_cells(free).cells)
+    early = small("[factors]\nalpha = [0.5]", train=TRAIN + "patience = 3")
+    assert "fewer where validation stops" in budget_sentence(early, plan_cells(early).cells)
+
+
+def test_only_its_own_cells_change(small: Any) -> None:
+    """Another value of a factor, another title or seed leaves the other cells what they were."""
+    before = plan_cells(small("[factors]\nalpha = [0.0, 0.5]")).cells
+    top = 'name = "other"\ntitle = "T"\nseeds = [2, 1]'
+    after = plan_cells(small("[factors]\nalpha = [0.5, 0.7]", top=top)).cells
+    assert [(cell.factors["alpha"], cell.seed) for cell in after] == [(0.5, 2), (0.7, 2), (0.5, 1), (0.7, 1)]
+    assert before[1].digest == after[2].digest
+    assert len({cell.digest for cell in (*before, *after)}) == 5
+
+
+def test_what_is_measured_is_not_what_is_trained(small: Any) -> None:
+    """Other metrics or languages of the evaluation need the model of a cell, not another model."""
+    one = plan_cells(small("[factors]\nalpha = [0.5]")).cells[0]
+    other = plan_cells(
+        small("[factors]\nalpha = [0.5]", evaluate='[evaluate]\ndatasets = ["sample"]\nlanguages = ["de", "zh"]')
+    ).cells[0]
+    assert one.digest == other.digest
+    assert one.evaluations[0].folder != other.evaluations[0].folder
+
+
+def write_groups(path: Path, change: str = "") -> Path:
+    lines = "".join(json.dumps({**group, "id": group["id"] + change}) + "\n" for group in sample_groups())
+    data = lines.encode()
+    path.write_bytes(gzip.compress(data) if path.suffix == ".gz" else data)
+    return path
+
+
+def test_groups_are_known_by_their_content(small: Any, tmp_path: Path) -> None:
+    """Moving or compressing the groups changes nothing; changing them changes every cell."""
+    digests = {}
+    for name, change in (("a.jsonl", ""), ("b.jsonl.gz", ""), ("c.jsonl", "!")):
+        write_groups(tmp_path / name, change)
+        train = TRAIN.replace('"sample"', f'"{name}"')
+        digests[name] = plan_cells(small("[factors]\nalpha = [0.5]", train=train)).cells[0].digest
+    assert digests["a.jsonl"] == digests["b.jsonl.gz"] == plan_cells(small("[factors]\nalpha = [0.5]")).cells[0].digest
+    assert digests["a.jsonl"] != digests["c.jsonl"]
+
+
+def test_parts_of_the_groups(small: Any) -> None:
+    """More groups, or another source, than there are is refused before anything runs."""
+    with pytest.raises(StudyError, match="pair_count=67 cannot be: pair_count is 67, but there are 66 training groups"):
+        plan_cells(small("[factors]\npair_count = [67]"))
+    with pytest.raises(StudyError, match="no training group is of the source 'web'; known: none"):
+        plan_cells(small('[factors]\nsource = ["web"]'))
+    some = plan_cells(small('[factors]\npair_count = [10, "all"]'))
+    assert some.cells[1].digest == plan_cells(small("[factors]\nalpha = [0.5]")).cells[0].digest
+    assert some.cells[0].digest != some.cells[1].digest
+
+
+def test_code_switching_needs_a_lexicon_only_where_it_is_on(small: Any, tmp_path: Path) -> None:
+    """The lexicon is named once in [train]; without switching it is no part of a cell."""
+    (tmp_path / "de-en.txt").write_text("Haus house\n")
+    train = TRAIN + 'lexicon = "de-en.txt"'
+    found = plan_cells(small("[factors]\ncode_switch = [0.0, 0.3]", train=train)).cells
+    assert found[0].digest == plan_cells(small("[factors]\nalpha = [0.5]")).cells[0].digest
+    assert settings(found[1])["lexicon"] == str(tmp_path / "de-en.txt")
+    (tmp_path / "de-en.txt").write_text("Haus home\n")
+    from beir_hybrid.studies.contents import path_digest
+
+    path_digest.cache_clear()
+    assert plan_cells(small("[factors]\ncode_switch = [0.3]", train=train)).cells[0].digest != found[1].digest
+
+
+def test_pretraining(small: Any) -> None:
+    """The text is that of the cell's languages, and part of what identifies it; a static model has no use for it."""
+    train = TRAIN.replace('"static"', '"transformer"').replace("width = 16", "width = 64")
+    factors = (
+        '[texts]\ntarget = ["evaluation:sample", "train"]\n[factors]\ndapt = ["none", "target", "train"]\n'
+        "language_count = [2, 3]"
+    )
+    found = by_label(small(factors, train=train))
+    assert len({cell.digest for cell in found.values()}) == 6
+    plan = found["target", 2].training
+    assert plan is not None
+    assert [(part.kind, part.languages) for part in plan.text["model"]] == [
+        ("evaluation", ("de", "en")), ("train", ("de", "en")),
+    ]  # fmt: skip
+    assert found["none", 2].training.text == {}  # type: ignore[union-attr]
+    with pytest.raises(StudyError, match="dapt=train cannot be: --pretrain-text needs a transformer"):
+        plan_cells(small('[factors]\ndapt = ["train"]'))
+    with pytest.raises(StudyError, match=r"the text .*nowhere\.txt does not exist"):
+        plan_cells(small('[texts]\nt = ["nowhere.txt"]\n[factors]\ndapt = ["t"]', train=train))
+
+
+@pytest.mark.parametrize(
+    ("factors", "train", "part"),
+    [
+        (
+            "[factors]\nalpha = [1.5]",
+            TRAIN,
+            "alpha=1.5 cannot be: --alpha is 1.5; expected a number in [0, 1]",
+        ),
+        (
+            '[factors]\nloss = ["cached"]',
+            TRAIN,
+            "loss=cached cannot be: --mini-batch-size needs a transformer",
+        ),
+        (
+            "[factors]\nalpha = [0.5]",
+            TRAIN.replace('"sample"', '"no.jsonl"'),
+            "no.jsonl does not exist",
+        ),
+        ("[factors]\nalpha = [0.5]", TRAIN.replace('"sample"', '"$NO_SUCH/x"'), "$NO_SUCH is not set; run: export"),
+    ],
+)
+def test_cells_that_cannot_be(small: Any, factors: str, train: str, part: str) -> None:
+    """A value that is out of range, or does not go with another one, is refused before anything runs."""
+    with pytest.raises(StudyError) as caught:
+        plan_cells(small(factors, train=train))
+    assert part in str(caught.value)
+
+
+def test_groups_that_are_none(small: Any, tmp_path: Path) -> None:
+    """A line that is no group is named with its place, without blaming a cell."""
+    (tmp_path / "g.jsonl").write_text('{"id": 1, "query": {}, "passage": {}}\n{"id": 2}\n')
+    with pytest.raises(StudyError, match=r'g.jsonl:2: expected an object with "id", "query" and "passage"'):
+        plan_cells(small("[factors]\nalpha = [0.5]", train=TRAIN.replace('"sample"', '"g.jsonl"')))
+
+
+def test_data_sets_that_are_not_here(small: Any, no_data: Path) -> None:
+    """A dry run fetches nothing: it names what would be fetched; an unknown name is refused."""
+    evaluate = '[evaluate]\ndatasets = ["sample", "mlqa-r"]'
+    grid = plan_cells(small("[factors]\nalpha = [0.5]", evaluate=evaluate), load=False)
+    assert grid.absent == ("mlqa-r",)
+    with pytest.raises(StudyError, match="unknown dataset 'mlqa'; did you mean 'mlqa-r'"):
+        plan_cells(small("[factors]\nalpha = [0.5]", evaluate='[evaluate]\ndatasets = ["mlqa"]'), load=False)
+
+
+def test_defaults_are_part_of_the_schema() -> None:
+    """Settings at their defaults are not in a cell's identity: when a default changes, so must `SCHEMA`."""
+    neutral = {
+        "alpha_schedule": "constant", "language_weights": "uniform", "pairing": "row", "batch_size": 100,
+        "gradient_accumulation": 1, "weight_decay": 0.01, "warmup": 0.1, "scale": 20.0, "loss": "masked",
+        "gather": False, "query_prompt": "Query: ", "passage_prompt": "Passage: ", "precision": "fp32", "seed": 42,
+        "patience": 5, "best": "loss", "dev_limit": 300, "workers": 0, "vocabulary": 64_000, "width": 512,
+        "layers": 4, "pretrain_steps": 1000, "pretrain_learning_rate": 1e-4, "code_switch": 0.0,
+        "on_leak": "refuse",
+    }  # fmt: skip
+    assert SCHEMA == 1
+    now = {field.name: field.default for field in dataclasses.fields(TrainConfig) if field.default is not None}
+    assert {name: now[name] for name in neutral} == neutral

@@ -1,0 +1,136 @@
+"""Cells in processes of their own: limits, deaths and interrupts."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from filelock import FileLock, Timeout
+
+from beir_hybrid.studies import run_study
+from beir_hybrid.studies.cells import plan_cells
+from beir_hybrid.studies.child import Child, resident_bytes
+from beir_hybrid.studies.engines.local import LocalEngine, visible_gpus
+from beir_hybrid.studies.job import job_of
+from beir_hybrid.studies.store import Store
+from tests.studies.conftest import TRAIN
+
+pytestmark = [pytest.mark.train, pytest.mark.slow]
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(autouse=True)
+def from_the_checkout(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Processes import the package these tests import."""
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(ROOT), str(ROOT / "plugins")]))
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+
+
+def wait_for(condition: Callable[[], bool], seconds: float = 120) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.05)
+
+
+def test_cells_side_by_side(small: Any, tmp_path: Path) -> None:
+    """Two processes share a tokenizer; one cell fails with the message of its training, and the other is done."""
+    factors = "[factors]\nbatch_size = [8, 128]"
+    said: list[str] = []
+    outcome = run_study(small(factors), tmp_path / "out", workers=2, say=said.append)
+    assert [cell.status for cell in outcome.cells] == ["done", "failed"]
+    assert "128" in outcome.cells[1].message and "see" not in outcome.cells[1].message
+    assert len(list((tmp_path / "out" / "shared" / "tokenizers").glob("*.json"))) == 1
+    assert len(said) == 3
+
+
+@pytest.mark.parametrize(
+    ("limit", "message"),
+    [
+        ("memory_gb = 0.05", r"used 0\.\d GB of memory, more than 0.05 \(\[limits\] memory_gb\)"),
+        ("minutes_per_cell = 0.001", r"took longer than 0.001 minutes \(\[limits\] minutes_per_cell\)"),
+    ],
+)
+def test_limits(small: Any, tmp_path: Path, limit: str, message: str) -> None:
+    """A cell beyond its memory or time is ended, and says which limit it was."""
+    outcome = run_study(small(f"[factors]\nalpha = [0.5]\n[limits]\n{limit}"), tmp_path / "out")
+    (cell,) = outcome.cells
+    assert cell.status == "failed"
+    assert re.fullmatch(message, cell.message)
+    _assert_free(tmp_path / "out")
+
+
+def _assert_free(out: Path) -> None:
+    for lock in out.glob("cells/*/.lock"):
+        with FileLock(lock, timeout=0):
+            pass
+
+
+def test_a_killed_process(small: Any, tmp_path: Path) -> None:
+    """What the system kills, as it does when memory runs out, is a failure of its cell in one line."""
+    study = small("[factors]\nalpha = [0.5]")
+    job = job_of(plan_cells(study).cells[0], study, Store(tmp_path))
+    child = Child(job)
+    assert not child.is_over()
+    wait_for(lambda: resident_bytes(child.pid) > 1_000_000)
+    os.kill(child.pid, signal.SIGKILL)
+    wait_for(child.is_over)
+    assert job.folder.failure() == f"killed (out of memory?); see {job.folder.log}"
+    assert resident_bytes(child.pid) == 0
+
+
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGKILL])
+def test_an_interrupted_command(write_study: Any, tmp_path: Path, sent: signal.Signals) -> None:
+    """Ctrl-C, and even a kill, ends the cells under way; nobody is left working, and the next run completes."""
+    path = write_study("[factors]\nalpha = [0.5]", train=TRAIN.replace("steps = 4", "steps = 100000"))
+    command = [sys.executable, "-m", "beir_hybrid", "study", str(path), "--out", str(tmp_path / "out")]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    wait_for(lambda: any((tmp_path / "out").glob("cells/*/models/*/work/train")))
+    process.send_signal(sent)
+    out, err = process.communicate(timeout=60)
+    assert out == ""
+    if sent == signal.SIGINT:
+        assert process.returncode == 130
+        assert err.endswith("interrupted; what was finished is kept, the same command goes on from there\n")
+    (lock,) = (tmp_path / "out").glob("cells/*/.lock")
+
+    def is_free() -> bool:
+        try:
+            with FileLock(lock, timeout=0):
+                return True
+        except Timeout:
+            return False
+
+    wait_for(is_free, 30)
+    if sent == signal.SIGINT:
+        return
+    path.write_text(path.read_text().replace("steps = 100000", "steps = 4"))
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "1 cells of an earlier version of the file are kept" in done.stderr
+
+
+def test_gpus_are_shared_in_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One cell a GPU unless more are asked for; each goes to the GPU with the fewest."""
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "2,5")
+    assert visible_gpus() == ["2", "5"]
+    assert LocalEngine(None, 1).workers == 2
+
+    class Running:
+        def __init__(self, gpu: str) -> None:
+            self.gpu = gpu
+
+    engine: Any = LocalEngine(4, 1)
+    assert engine._free_gpu([]) == "2"
+    assert engine._free_gpu([Running("2")]) == "5"
+    assert engine._free_gpu([Running("2"), Running("5"), Running("2")]) == "5"
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    assert visible_gpus() == []

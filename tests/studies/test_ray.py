@@ -1,0 +1,90 @@
+"""Cells on Ray: the same stored answers, also when a worker dies."""
+
+from __future__ import annotations
+
+import builtins
+import contextlib
+import os
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from beir_hybrid.errors import MissingExtraError, StudyError
+from beir_hybrid.studies import run, run_study
+from beir_hybrid.studies.engines.ray import RayEngine
+from tests.studies.conftest import InProcess
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.mark.train
+@pytest.mark.slow
+def test_the_same_answer_though_a_worker_dies(small: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A Ray worker killed at its work costs a retry and nothing else; scores are equal to those of one process."""
+    pytest.importorskip("ray")
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(ROOT), str(ROOT / "plugins")]))
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    study = small("[factors]\nalpha = [0.5]")
+    with monkeypatch.context() as patch:
+        patch.setattr(run, "make_engine", lambda *_: InProcess())
+        alone = run_study(study, tmp_path / "alone")
+    killed: list[int] = []
+    killer = threading.Thread(target=_kill_a_worker, args=(killed,))
+    killer.start()
+    outcome = run_study(study, tmp_path / "ray", engine="ray", workers=1)
+    killer.join()
+    assert len(killed) == 1
+    assert [cell.status for cell in outcome.cells] == ["done"]
+    for one, other in zip(alone.cells, outcome.cells, strict=True):
+        ours, theirs = (cell.results["sample"] / "per_query.parquet" for cell in (one, other))
+        assert ours.read_bytes() == theirs.read_bytes()
+
+
+def _kill_a_worker(killed: list[int]) -> None:
+    """Kill the first Ray worker that has started a cell of ours."""
+    import psutil
+
+    end = time.monotonic() + 60
+    while not killed and time.monotonic() < end:
+        for process in psutil.process_iter():
+            with contextlib.suppress(psutil.Error):
+                if "beir_hybrid.studies.cell_process" in process.cmdline() and _is_ours(process):
+                    worker = process.parent()
+                    worker.kill()
+                    killed.append(worker.pid)
+                    return
+        time.sleep(0.1)
+
+
+def _is_ours(process: Any) -> bool:
+    return any(parent.pid == os.getpid() for parent in process.parents())
+
+
+def test_no_cluster(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An address where nothing answers is one line."""
+    pytest.importorskip("ray")
+    import ray
+
+    def refuse(**_: Any) -> None:
+        raise ConnectionError("Could not find any running Ray instance.\nmore")
+
+    monkeypatch.setattr(ray, "init", refuse)
+    with pytest.raises(StudyError, match="no Ray cluster answers at 'auto': Could not find any running Ray instance"):
+        RayEngine("auto", None, 1)
+
+
+def test_without_ray(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without the extra there is the pip command."""
+    whole = builtins.__import__
+
+    def without(name: str, *args: Any, **kwargs: Any) -> Any:
+        if name.partition(".")[0] == "ray":
+            raise ModuleNotFoundError("No module named 'ray'", name="ray")
+        return whole(name, *args, **kwargs)
+
+    monkeypatch.setattr(builtins, "__import__", without)
+    with pytest.raises(MissingExtraError, match=r'pip install "beir-hybrid\[ray\]"'):
+        RayEngine(None, None, 1)
