@@ -75,15 +75,9 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _report(outcome: Any, folder: Path) -> None:
-    import importlib.util
+    from beir_hybrid.studies.analysis import write_report
 
-    if importlib.util.find_spec("beir_hybrid.studies.analysis") is None:
-        from beir_hybrid.studies.overview import render_means
-
-        sys.stdout.write(f"{outcome.title}\n{outcome.budget}\n\n{render_means(outcome)}\n")
-        return
-    analysis: Any = importlib.import_module("beir_hybrid.studies.analysis")
-    sys.stdout.write(analysis.write_report(outcome, folder).text.rstrip() + "\n")
+    sys.stdout.write(write_report(outcome, folder).text.rstrip() + "\n")
     _say(f"\nreport: {folder}/report.md, page.html and tables as CSV")
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 from beir_hybrid.errors import BeirHybridError, StudyError, TrainingError, at, did_you_mean
 from beir_hybrid.metrics.measures import parse_metrics
 from beir_hybrid.settings import parse_settings
+from beir_hybrid.studies.analysis.options import parse_options
 from beir_hybrid.studies.factors import (
     RETRIEVER_FACTORS,
     check_model,
@@ -235,11 +235,7 @@ class _Reader:
         """What the analysis will be told, checked before anything is trained."""
         table = self._table("analysis")
         try:
-            options: Any = importlib.import_module("beir_hybrid.studies.analysis.options")
-        except ModuleNotFoundError:
-            return table
-        try:
-            options.parse_options(table, {name: [value.label for value in each] for name, each in factors.items()})
+            parse_options(table, {name: [value.label for value in each] for name, each in factors.items()})
         except BeirHybridError as error:
             key = next((key for key in table if f" {key} " in str(error) or f" {key}:" in str(error)), "")
             raise self._error("analysis", key, str(error)) from error

@@ -316,7 +316,13 @@ def _make_base(config: TrainConfig, groups: list[Any], work: Path) -> None:
     """A model with random weights in ``work/base``, if the training begins from scratch."""
     if config.from_scratch is None:
         return
-    from beir_hybrid.training.scratch import load_tokenizer, static_model, train_tokenizer, transformer_folder
+    from beir_hybrid.training.scratch import (
+        load_tokenizer,
+        static_model,
+        token_weights,
+        train_tokenizer,
+        transformer_folder,
+    )
 
     if config.tokenizer:
         tokenizer = load_tokenizer(Path(config.tokenizer))
@@ -325,7 +331,8 @@ def _make_base(config: TrainConfig, groups: list[Any], work: Path) -> None:
         tokenizer = train_tokenizer(texts_of(groups, config.languages), config.vocabulary)
     base = work / "base"
     if config.from_scratch == "static":
-        static_model(tokenizer, config.width, config.seed).save(str(base))
+        weights = token_weights(tokenizer, texts_of(groups, config.languages))
+        static_model(tokenizer, config.width, config.seed, weights).save(str(base))
     else:
         transformer_folder(
             tokenizer,

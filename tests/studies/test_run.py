@@ -11,7 +11,7 @@ import pytest
 from beir_hybrid.errors import StudyError
 from beir_hybrid.results import read_results
 from beir_hybrid.studies import StudyOutcome, load_study, read_outcome, run_study
-from beir_hybrid.studies.overview import render_grid, render_means
+from beir_hybrid.studies.overview import render_grid
 from tests.studies.conftest import TRAIN
 
 pytestmark = pytest.mark.train
@@ -48,7 +48,6 @@ def test_a_study_and_what_changes_of_it(small: Any, tmp_path: Path, in_process: 
     assert again.cells[0].results == outcome.cells[1].results
     assert (out / "study.toml").read_text(encoding="utf-8") == changed.content
     assert "0.5    done" in render_grid(again)
-    assert render_means(again).splitlines()[0].startswith("alpha  seeds  sample mono map")
 
 
 def test_another_data_set_keeps_what_was_measured(small: Any, tmp_path: Path, in_process: list[Any]) -> None:
