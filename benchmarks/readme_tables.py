@@ -5,9 +5,9 @@ A table stands between ``<!-- table NAME -->`` and ``<!-- end -->``. A test comp
 
 from __future__ import annotations
 
+import csv
 import json
 import re
-import statistics
 import sys
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
@@ -100,29 +100,48 @@ def speed() -> str:
     return markdown(["what", "here", "beside it"], rows) + "\n\n" + note
 
 
-_REGIMES = {1.0: "X-X-mono", 0.5: "Hybrid", 0.0: "X-Y"}
+_COLUMNS = {
+    ("mono", "map"): "mono mAP",
+    ("cross", "map"): "cross mAP",
+    ("multi", "map"): "multi mAP",
+    ("multi", "rank_distance"): "rank distance",
+    ("multi", "same_language_share@10"): "same language@10",
+}
+_REGIMES = {"mono": "X-X-mono", "cross": "X-Y", "hybrid": "Hybrid"}
+_OF_MEANS = ("dataset", "setting", "metric", "value", "deviation", "ci_low", "ci_high", "seeds", "tasks", "at_least")
 
 
-def regimes(dataset: str) -> str:
-    """Mean and standard deviation over the seeds for every alpha."""
-    columns = [
-        ("mono", "map"), ("cross", "map"), ("multi", "map"), ("multi", "rank_distance"),
-        ("multi", "same_language_share@10"),
-    ]  # fmt: skip
-    runs = _load("regimes")["runs"]
+def study(name: str, dataset: str, values: Mapping[str, str] | None = None) -> str:
+    """Mean and standard deviation over the seeds for every combination of a study's factors.
+
+    Args:
+        name: of the study.
+        dataset: one of those it was measured on.
+        values: what to call a value of the first factor; the rows are in this order.
+    """
+    with (RESULTS / "studies" / name / "means.csv").open(encoding="utf-8", newline="") as lines:
+        measured = [row for row in csv.DictReader(lines) if row["dataset"] == dataset]
+    factors = [key for key in measured[0] if key not in _OF_MEANS]
+    cells: dict[tuple[str, ...], dict[tuple[str, str], dict[str, str]]] = {}
+    for row in measured:
+        key = tuple(row[factor] for factor in factors)
+        cells.setdefault(key, {})[row["setting"], row["metric"]] = row
+    if values:
+        cells = {key: cells[key] for wanted in values for key in cells if key[0] == wanted}
     rows = []
-    for alpha in sorted({run["alpha"] for run in runs}, reverse=True):
-        chosen = [run for run in runs if run["alpha"] == alpha]
-        name = f"{alpha:g}" + (f" ({_REGIMES[alpha]})" if alpha in _REGIMES else "")
-        cells = []
-        for setting, metric in columns:
-            values = [run["scores"][dataset][setting][metric] for run in chosen]
-            spread = statistics.stdev(values) if len(values) > 1 else 0.0
-            digits = ".0f" if metric == "rank_distance" else ".3f"
-            cells.append(f"{statistics.mean(values):{digits}} ± {spread:{digits}}")
-        rows.append([name, *cells, str(len(chosen))])
-    heads = ["alpha", "mono mAP", "cross mAP", "multi mAP", "rank distance", "same language@10", "seeds"]
-    return markdown(heads, rows)
+    for key, found in cells.items():
+        seeds = next(iter(found.values()))["seeds"]
+        first = values[key[0]] if values else key[0]
+        rows.append([first, *key[1:], *(_mean(found.get(column)) for column in _COLUMNS), seeds])
+    return markdown([*factors, *_COLUMNS.values(), "seeds"], rows, range(len(factors)))
+
+
+def _mean(row: Mapping[str, str] | None) -> str:
+    if row is None or not row["value"]:
+        return "-"
+    digits = ".0f" if row["metric"] == "rank_distance" else ".3f"
+    spread = f" ± {float(row['deviation']):{digits}}" if row["deviation"] else ""
+    return f"{float(row['value']):{digits}}{spread}"
 
 
 def comparison(dataset: str) -> str:
@@ -181,8 +200,10 @@ TABLES: dict[str, Callable[[], str]] = {
     "bm25-mlqa-r": lambda: bm25("mlqa-r"),
     "bm25-languages": bm25_languages,
     "speed": speed,
-    "regimes-xquad-r": lambda: regimes("xquad-r"),
-    "regimes-mlqa-r": lambda: regimes("mlqa-r"),
+    "regimes-xquad-r": lambda: study("regimes", "xquad-r", _REGIMES),
+    "regimes-mlqa-r": lambda: study("regimes", "mlqa-r", _REGIMES),
+    "alpha-xquad-r": lambda: study("alpha", "xquad-r"),
+    "alpha-mlqa-r": lambda: study("alpha", "mlqa-r"),
     "sampler": sampler,
     "corpus": corpus,
     "comparison-xquad-r": lambda: comparison("xquad-r"),

@@ -2,7 +2,7 @@
 
     BEIR_HYBRID_DATA=... python benchmarks/results_comparison.py WORK_DIR
 
-Trains what WORK_DIR does not hold yet (`results_regimes.SETTINGS`, seed 1), evaluates it there, and writes the macro
+Trains what WORK_DIR does not hold yet (as the shipped study regimes does, seed 1), evaluates it there, and writes the macro
 rows of ``beir-hybrid compare`` to ``benchmarks/results/comparison.DATASET.json``. A second call goes on where the first
 one stopped.
 """
@@ -15,14 +15,16 @@ from pathlib import Path
 from typing import Any
 
 import machine
-import results_regimes
 
 from beir_hybrid import BM25Retriever, DenseRetriever, evaluate
 from beir_hybrid.comparison import compare
 from beir_hybrid.fusion import fuse
 from beir_hybrid.retrieval.bm25.retriever import VARIANTS
+from beir_hybrid.studies import load_study
+from beir_hybrid.studies.shipped import study_path
 
 REGIMES = {"mono": 1.0, "cross": 0.0, "hybrid": 0.5}
+DATASETS = ("xquad-r", "mlqa-r")
 METRICS = "map,recall@1,recall@10"
 SHOWN = ("map", "rank_distance", "same_language_share@10")
 
@@ -32,20 +34,21 @@ def models(work: Path) -> dict[str, Path]:
     from beir_hybrid.training.config import config_from
     from beir_hybrid.training.train import train
 
-    groups = Path(os.environ["BEIR_HYBRID_DATA"]) / "parallel-train" / "groups.jsonl.gz"
+    settings = dict(load_study(study_path("regimes")).train or {})
+    groups = os.path.expandvars(settings.pop("groups"))
     found = {}
     for name, alpha in REGIMES.items():
         out = work / "models" / name
         if not (out / "modules.json").exists():
-            given: dict[str, Any] = {"groups": str(groups), "alpha": alpha, "seed": 1, "out": str(out)}
-            train(config_from({**results_regimes.SETTINGS, **given}))
+            given: dict[str, Any] = {"groups": groups, "alpha": alpha, "seed": 1, "out": str(out)}
+            train(config_from({**settings, **given}))
         found[name] = out
     return found
 
 
 def main(work: Path) -> None:
     trained = models(work)
-    for dataset in results_regimes.DATASETS:
+    for dataset in DATASETS:
         out = work / dataset
         for variant in VARIANTS:
             evaluate(dataset, BM25Retriever(variant), metrics=METRICS, out=out / f"bm25-{variant}")
