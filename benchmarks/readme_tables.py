@@ -6,6 +6,7 @@ A table stands between ``<!-- table NAME -->`` and ``<!-- end -->``. A test comp
 from __future__ import annotations
 
 import csv
+import functools
 import json
 import re
 import sys
@@ -15,7 +16,12 @@ from typing import Any
 
 RESULTS = Path(__file__).parent / "results"
 _ROOT = Path(__file__).parents[1]
-PAGES = [_ROOT / "README.md", _ROOT / "docs" / "limits.md", _ROOT / "docs" / "how-to" / "large-corpora.md"]
+PAGES = [
+    _ROOT / "README.md",
+    _ROOT / "docs" / "limits.md",
+    _ROOT / "docs" / "how-to" / "large-corpora.md",
+    *sorted((_ROOT / "docs" / "studies").glob("*.md")),
+]
 _SLOT = re.compile(r"(<!-- table ([a-z0-9-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
@@ -144,6 +150,28 @@ def _mean(row: Mapping[str, str] | None) -> str:
     return f"{float(row['value']):{digits}}{spread}"
 
 
+def report(name: str, section: str) -> str:
+    """A section of a study's report, its headings a level lower; of the means the tables of mAP."""
+    text = (RESULTS / "studies" / name / "report.md").read_text(encoding="utf-8")
+    body = re.split(r"^## ", text, flags=re.MULTILINE)
+    found = next(part for part in body if part.startswith(f"{section}\n")).removeprefix(section).strip()
+    parts = re.split(r"^### ", found, flags=re.MULTILINE)
+    if section == "Means":
+        parts = [part for part in parts if part.split("\n")[0].endswith(": map") or part == parts[0]]
+    return "\n\n".join([parts[0].strip(), *(f"#### {part.strip()}" for part in parts[1:])]).strip()
+
+
+_SECTIONS = {"found": "What was found", "means": "Means", "cautions": "What cannot be concluded"}
+
+
+def _reports() -> dict[str, Callable[[], str]]:
+    return {
+        f"{folder.name}-{short}": functools.partial(report, folder.name, section)
+        for folder in sorted((RESULTS / "studies").glob("*"))
+        for short, section in _SECTIONS.items()
+    }
+
+
 def comparison(dataset: str) -> str:
     """Macro means of every system, marked where they differ from the baseline."""
     columns = [("mono", "map"), ("cross", "map"), ("multi", "map"), ("multi", "rank_distance"),
@@ -208,6 +236,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "corpus": corpus,
     "comparison-xquad-r": lambda: comparison("xquad-r"),
     "comparison-mlqa-r": lambda: comparison("mlqa-r"),
+    **_reports(),
 }
 
 

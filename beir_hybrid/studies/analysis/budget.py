@@ -11,7 +11,7 @@ from beir_hybrid.studies.outcome import CellOutcome, StudyOutcome
 
 def budget_words(outcome: StudyOutcome) -> str:
     """How the budget is held equal, and whether it was."""
-    parts = [outcome.budget.rstrip(".") + "."] if outcome.budget else []
+    parts = [f"{outcome.budget[0].upper()}{outcome.budget[1:].rstrip('.')}."] if outcome.budget else []
     pairs = sorted({int(cell.training["pairs"]) for cell in _done(outcome) if _number(cell.training, "pairs")})
     if len(pairs) == 1:
         parts.append(f"Every trained cell saw {pairs[0]:,} pairs.")
