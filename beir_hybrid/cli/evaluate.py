@@ -16,7 +16,10 @@ def add_command(commands: Any) -> None:
         help="measure a retriever in every language setting",
         description="Measure a retriever in the monolingual, cross-lingual and multilingual settings of a data set.",
     )
-    parser.add_argument("dataset", metavar="DATASET", help="a registered data set, see: beir-hybrid datasets")
+    parser.add_argument(
+        "dataset", metavar="DATASET",
+        help="a registered data set (see: beir-hybrid datasets), or the path of a BEIR folder, with --language",
+    )  # fmt: skip
     retriever = parser.add_mutually_exclusive_group(required=True)
     retriever.add_argument("--model", metavar="NAME_OR_PATH", help="a sentence-transformers model")
     retriever.add_argument(

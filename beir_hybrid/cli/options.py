@@ -11,7 +11,9 @@ def add_dataset_options(parser: argparse.ArgumentParser, *, split: bool = True) 
         "--data-dir", type=Path, metavar="DIR",
         help="where the data set's files are (default: $BEIR_HYBRID_DATA, then the cache, which is filled when needed)",
     )  # fmt: skip
-    parser.add_argument("--languages", metavar="L,L", help="ISO 639-1 codes; the pool then holds only these")
+    parser.add_argument(
+        "--languages", "--language", metavar="L,L", help="ISO 639-1 codes; the pool then holds only these"
+    )
     if split:
         parser.add_argument("--split", metavar="NAME", help="default: the data set's first")
 
