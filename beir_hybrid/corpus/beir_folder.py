@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from beir_hybrid.corpus.beir_shaped import read_part
-from beir_hybrid.corpus.parts import Parts, find_parts, local_paths, splits_of
+from beir_hybrid.corpus.parts import Parts, local_parts, local_paths, splits_of
 from beir_hybrid.datasets.dataset import Dataset
 from beir_hybrid.errors import DatasetError, did_you_mean
 from beir_hybrid.files import sha256_of
@@ -27,9 +27,10 @@ def load_beir_folder(folder: Path | str, language: str, split: str | None = None
         DatasetError: a file is missing, damaged or malformed (``path:line``), or the qrels name an unknown id.
     """
     folder = Path(folder).expanduser()
-    paths = local_paths(folder) if folder.is_dir() else []
-    split = split or next(iter(splits_of(paths)), "test")
-    parts = _complete(folder, paths, split)
+    if not folder.is_dir():
+        raise DatasetError(f"{folder} is not a folder")
+    split = split or folder_splits(folder)[0]
+    parts = _complete(folder, split)
     read = read_part(folder, parts, language, strict=True)
     small = [*parts.queries, *parts.judgments]
     return Dataset(
@@ -42,17 +43,21 @@ def load_beir_folder(folder: Path | str, language: str, split: str | None = None
     )
 
 
-def _complete(folder: Path, paths: list[str], split: str) -> Parts:
-    if not folder.is_dir():
-        raise DatasetError(f"{folder} is not a folder")
-    parts = find_parts(paths, split)
+def folder_splits(folder: Path) -> list[str]:
+    """The splits a folder (or the one beside it that holds its judgments) has; ``test`` if it has none."""
+    beside = folder.parent / f"{folder.name}-qrels"
+    return splits_of(local_paths(folder)) or splits_of(local_paths(beside)) or ["test"]
+
+
+def _complete(folder: Path, split: str) -> Parts:
+    parts = local_parts(folder, split)
     for name, found in (("corpus", parts.corpus), ("queries", parts.queries)):
         if not found:
             endings = (".jsonl", ".jsonl.gz", ".parquet")
             raise DatasetError(f"{folder} holds no {' or '.join(name + ending for ending in endings)}")
     if not parts.judgments:
-        splits = splits_of(paths)
-        others = f"; it has no split {split!r}; {did_you_mean(split, splits)}" if splits else ""
+        splits = folder_splits(folder)
+        others = f"; it has no split {split!r}; {did_you_mean(split, splits)}" if split not in splits else ""
         raise DatasetError(f"{folder / 'qrels' / split}.tsv is missing: judgments of the queries{others}")
     for path in parts.all:
         if not (folder / path).exists():

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 _ENDINGS = r"\.(?:jsonl|jsonl\.gz|parquet)"
@@ -70,6 +70,16 @@ def local_paths(folder: Path) -> list[str]:
     """Every file below a folder that could be a part."""
     endings = (".jsonl", ".jsonl.gz", ".parquet", ".tsv")
     return sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.name.endswith(endings))
+
+
+def local_parts(folder: Path, split: str, part: str = "") -> Parts:
+    """The parts in a folder; judgments also from a folder ``{name}-qrels`` beside it, as BEIR's hub repositories."""
+    found = find_parts(local_paths(folder), split, part)
+    beside = folder.parent / f"{folder.name}-qrels"
+    if found.judgments or not beside.is_dir():
+        return found
+    judged = find_parts(local_paths(beside), split, part).judgments
+    return replace(found, judgments=tuple(f"../{beside.name}/{path}" for path in judged))
 
 
 def _texts(name: str, part: str) -> list[str]:

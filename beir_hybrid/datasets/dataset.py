@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from beir_hybrid.errors import DatasetError, SettingError
-from beir_hybrid.files import fingerprint
+from beir_hybrid.files import fingerprint_of
 from beir_hybrid.settings import Task, check_language, corpus_language_of, parse_settings, parse_task_name
 from beir_hybrid.types import (
     SETTINGS,
@@ -111,18 +111,21 @@ class Dataset:
 
         A corpus on disk enters it with the digest taken when it was converted, not with its texts.
         """
-        parts: list[str] = [self.name, self.split]
+        return fingerprint_of(self._content())
+
+    def _content(self) -> Iterator[str]:
+        """Everything the fingerprint is taken of."""
+        yield from (self.name, self.split)
         for language in self.languages:
             passages, queries = self.passages[language], self.queries[language]
             columns: list[Sequence[str]] = [queries.ids, queries.texts, queries.groups]
             columns[:0] = [[passages.content]] if passages.on_disk else [passages.ids, passages.lazy_full_texts()]
             for column in columns:
-                parts += column
-                parts.append("|")
+                yield from column
+                yield "|"
         for query in sorted(self.qrels):
-            parts.append(query)
-            parts += [f"{passage} {grade}" for passage, grade in sorted(self.qrels[query].items())]
-        return fingerprint(*parts)
+            yield query
+            yield from (f"{passage} {grade}" for passage, grade in sorted(self.qrels[query].items()))
 
     @cached_property
     def _judged(self) -> dict[str, tuple[IntArray, IntArray, IntArray, IntArray]]:
@@ -172,13 +175,17 @@ class Dataset:
 
     @cached_property
     def settings(self) -> tuple[Setting, ...]:
-        """The settings there are: cross needs an answer in another language, multi needs two languages."""
+        """The settings there are.
+
+        Mono needs a query judged in its own language, cross an answer in another, multi two languages.
+        """
         crossing = any(
             bool(np.any((languages != index) & (grades > 0)))
             for index, (_, languages, _, grades) in enumerate(self._judged.values())
         )
+        own = any(self._is_asked("mono", language) for language in self.languages)
         several = len(self.languages) > 1
-        exists = {"mono": True, "cross": crossing, "multi": several}
+        exists = {"mono": own, "cross": crossing, "multi": several}
         return tuple(setting for setting in SETTINGS if exists[setting])
 
     def task(self, setting: str, query_language: str | None = None, passage_language: str | None = None) -> Task:
@@ -234,7 +241,7 @@ class Dataset:
     def tasks(self, settings: str | Iterable[str] | None = None) -> list[Task]:
         """The tasks of the named settings (the data set's default settings if None): mono, then cross, then multi.
 
-        Pairs of languages no question has an answer for are left out.
+        Languages and pairs of languages no question has an answer for are left out.
 
         Raises:
             SettingError: a named setting does not exist for this data set.
@@ -244,7 +251,11 @@ class Dataset:
         made: list[Task] = []
         for setting in chosen:
             if setting not in self.settings:
-                why = "has one language only" if setting == "multi" else "judges no passage in another language"
+                why = {
+                    "mono": "judges no passage in a query's own language",
+                    "cross": "judges no passage in another language",
+                    "multi": "has one language only",
+                }[setting]
                 raise SettingError(
                     f"{self.name} {why}, so {setting!r} does not exist; it has: {', '.join(self.settings)}"
                 )
@@ -256,8 +267,13 @@ class Dataset:
                     if self.languages[passage] != query
                 ]
             else:
-                made += [self.task(setting, language) for language in self.languages]
+                made += [self.task(setting, each) for each in self.languages if self._is_asked(setting, each)]
         return made
+
+    def _is_asked(self, setting: Setting, language: str) -> bool:
+        """Whether a query of the language is judged: in its own corpus (mono), or anywhere (multi)."""
+        languages = self._judged[language][1]
+        return bool(np.any(languages == self.languages.index(language))) if setting == "mono" else len(languages) > 0
 
     def _answered_languages(self, query_language: str) -> list[int]:
         _, languages, _, grades = self._judged[query_language]

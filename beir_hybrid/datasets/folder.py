@@ -33,11 +33,11 @@ class FolderSource:
 
     @property
     def splits(self) -> tuple[str, ...]:
-        from beir_hybrid.corpus.parts import local_paths, splits_of
+        from beir_hybrid.corpus.beir_folder import folder_splits
 
         if not self.path.is_dir():
             raise DatasetError(f"{self.path} is not a folder; expected one with corpus, queries and qrels")
-        return tuple(splits_of(local_paths(self.path))) or ("test",)
+        return tuple(folder_splits(self.path))
 
     def load(self, data_dir: Path | str | None, languages: Sequence[str], split: str, **options: Any) -> Dataset:
         from beir_hybrid.corpus.beir_folder import load_beir_folder
