@@ -147,7 +147,7 @@ def test_unpacking_goes_on_where_it_stopped(tmp_path: Path, no_data: Path, monke
 
 def test_archives_that_are_wrong(tmp_path: Path, no_data: Path) -> None:
     """Another checksum, no zip at all, a cut one, and one without the judgments."""
-    with pytest.raises(DownloadError, match="md5 is .*, expected 0000"):
+    with pytest.raises(DownloadError, match=r"md5 is .*, expected 0000"):
         source_of(tmp_path, zipped(), "0" * 32).load(None, ["en"], "test")
     with pytest.raises(DatasetError, match=r"scifact\.zip is no whole zip archive .*; delete it and fetch it again"):
         source_of(tmp_path, b"<html>").load(None, ["en"], "test")
