@@ -250,7 +250,7 @@ def test_a_malformed_run_is_named_by_line(command: Any, run_file: Path, tmp_path
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["sample", "--out", "o"], "one of the arguments --model --bm25 --run is required"),
+        (["sample", "--out", "o"], "one of the arguments --model --bm25 --run --retriever is required"),
         (["sample", "--bm25"], "the following arguments are required: --out"),
         (["sample", "--bm25", "--model", "m", "--out", "o"], "not allowed with argument"),
         (["sample", "--bm25", "fast", "--out", "o"], "invalid choice: 'fast'"),
