@@ -108,6 +108,8 @@ class Task:
 
     ``queries`` are all queries of the query language; those asked in this task are at ``rows`` (ascending).
     In a cross-lingual task only the questions with an answer in the passage language are asked.
+    ``own`` is the passage of each row that is the query itself (-1: none), which is no candidate: see
+    `Dataset.own_passages`.
     ``blocks`` are the corpus, one block per language in id order; `judged` counts queries from the start of
     ``rows`` and passages from the start of the first block.
     """
@@ -121,6 +123,7 @@ class Task:
     rows: IntArray
     blocks: tuple[Passages, ...]
     judged: Judged
+    own: IntArray | None = None
 
     @property
     def name(self) -> str:

@@ -29,6 +29,12 @@ class LanguagePart:
     qrels: Qrels
     left_out: int = 0
 
+    def own_passages(self) -> dict[str, str]:
+        """``{query id: passage id}`` of the queries whose upstream id a passage has."""
+        pairs = zip(self.queries.ids, self.queries.source_ids, strict=True)
+        same = {query: f"{self.queries.language}-p-{key}" for query, key in pairs}
+        return {query: passage for query, passage in same.items() if self.passages.position(passage) is not None}
+
 
 class Placed(NamedTuple):
     """A judgment and the place it was read at."""

@@ -15,6 +15,10 @@ from beir_hybrid.datasets.hub_source import HubSource
 from beir_hybrid.datasets.parts_source import PartsSource
 from beir_hybrid.types import Licence
 
+# each argument of ArguAna is asked for its counterargument and is a passage itself, under the same id. BEIR drops every
+# passage with the id of its query, also where ids agree by accident (numbers, as in FiQA); such passages are kept here
+_ASKS_WITH_PASSAGES = ("arguana",)
+
 
 def beir_sets(family: str, language: str, *, folder: str = "{}") -> dict[str, PartsSource]:
     """The sets of one family by name.
@@ -32,11 +36,13 @@ def beir_sets(family: str, language: str, *, folder: str = "{}") -> dict[str, Pa
         terms = Licence(licence, _page(origin), "(as mteb and the repository state it; the texts' own sources decide)")
         common = (f"{family}/{name}", about, tuple(splits.split(",")), terms, {language: part})
         names = tuple(dict.fromkeys((name, folder.format(name))))
+        itself = name in _ASKS_WITH_PASSAGES
         if origin.endswith(".zip"):
             archive = RemoteFile(origin.rpartition("/")[2], origin, pin, int(size))
-            found[name] = ArchiveSource(*common, names, archive=archive)
+            found[name] = ArchiveSource(*common, names, archive=archive, asks_with_passages=itself)
         else:
-            found[name] = HubSource(*common, names, repository=HubRepository(origin, pin))
+            repository = HubRepository(origin, pin)
+            found[name] = HubSource(*common, names, repository=repository, asks_with_passages=itself)
     return found
 
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from beir_hybrid.errors import DatasetError, SettingError
 from beir_hybrid.files import fingerprint_of
+from beir_hybrid.pool import PooledCorpus
 from beir_hybrid.settings import Task, check_language, corpus_language_of, parse_settings, parse_task_name
 from beir_hybrid.types import (
     SETTINGS,
@@ -38,6 +39,8 @@ class Dataset:
         qrels: ``{query id: {passage id: grade}}`` over the pool; grade 0 is a judged negative.
         default_settings: the settings `evaluate` runs when none are named (all that exist, if None).
         options: the loading options that shaped the texts, recorded with every result.
+        own_passages: ``{query id: passage id}`` where a query stands in the corpus too (an argument that asks for its
+            counterargument, say). Such a passage is no candidate for its query: rankings are measured without it.
 
     Raises:
         DatasetError: an id is used twice, a query id equals a passage id (BEIR's dense search drops such
@@ -53,6 +56,7 @@ class Dataset:
     files: Sequence[LoadedFile] = ()
     default_settings: tuple[Setting, ...] | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
+    own_passages: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not self.languages:
@@ -126,6 +130,8 @@ class Dataset:
         for query in sorted(self.qrels):
             yield query
             yield from (f"{passage} {grade}" for passage, grade in sorted(self.qrels[query].items()))
+        for query, passage in sorted(self.own_passages.items()):
+            yield f"{query} is {passage}"
 
     @cached_property
     def _judged(self) -> dict[str, tuple[IntArray, IntArray, IntArray, IntArray]]:
@@ -140,7 +146,7 @@ class Dataset:
                 if judged is None:
                     continue
                 known.add(query)
-                for passage, grade in judged.items():
+                for passage, grade in self._with_own(query, judged).items():
                     if passage not in where:
                         where[passage] = self._find(passage)
                     place = where[passage]
@@ -159,6 +165,11 @@ class Dataset:
                 f"{self.name}: the qrels name {len(unknown)} unknown queries, the first is {unknown[0]!r}"
             )
         return found
+
+    def _with_own(self, query: str, judged: Mapping[str, int]) -> Mapping[str, int]:
+        """The judgments of a query and, as a negative one, its own passage, so that its rank is known."""
+        own = self.own_passages.get(query)
+        return judged if own is None else {own: 0, **judged}
 
     def _find(self, passage: str) -> tuple[int, int] | None:
         """Language index and row of a passage."""
@@ -236,7 +247,16 @@ class Dataset:
             rows=asked,
             blocks=blocks,
             judged=Judged(np.searchsorted(asked, judged.query), judged.passage, judged.grade),
+            own=self._own(query_language, asked, blocks) if self.own_passages else None,
         )
+
+    def _own(self, language: str, rows: IntArray, blocks: Sequence[Passages]) -> IntArray:
+        """The position of each query's own passage in the corpus, -1 where there is none."""
+        corpus = PooledCorpus(blocks)
+        ids = self.queries[language].ids
+        own = [self.own_passages.get(ids[row]) for row in rows]
+        places = [None if passage is None else corpus.position(passage) for passage in own]
+        return np.array([-1 if place is None else place for place in places], dtype=np.int64)
 
     def tasks(self, settings: str | Iterable[str] | None = None) -> list[Task]:
         """The tasks of the named settings (the data set's default settings if None): mono, then cross, then multi.

@@ -28,6 +28,7 @@ class PartsSource(FileSource):
         parts: what its files call each language; an empty name where there is one language only.
         also_called: further names its folder may have below a data folder.
         settings: those `evaluate` runs by default; judgments are in the query's own language.
+        asks_with_passages: a query that has a passage's id is that passage, and no candidate for itself.
 
     A subclass fetches what is missing.
     """
@@ -39,6 +40,7 @@ class PartsSource(FileSource):
     parts: Mapping[str, str]
     also_called: tuple[str, ...] = ()
     settings: tuple[Setting, ...] = field(default=("mono",), kw_only=True)
+    asks_with_passages: bool = field(default=False, kw_only=True)
 
     @property
     def languages(self) -> tuple[str, ...]:  # type: ignore[override]  # a field elsewhere, derived here
@@ -101,6 +103,9 @@ class PartsSource(FileSource):
             licence=self.licence,
             files=self.loaded(root, [path for language in languages for path in found[language].all]),
             default_settings=self.settings,
+            own_passages={q: p for part in read.values() for q, p in part.own_passages().items()}
+            if self.asks_with_passages
+            else {},
         )
 
     def loaded(self, root: Path, paths: Sequence[str]) -> list[LoadedFile]:
