@@ -112,7 +112,8 @@ def evaluate(
         unkept = SHARE_CUTOFF if out is None and getattr(found, "full_depth", False) else None
         if remaining:
             for ranking in found.retrieve(remaining, top_k or unkept):
-                folder.add(ranking, score_task(ranking, chosen))
+                measured = ranking.without_own()
+                folder.add(measured, score_task(measured, chosen))
         unanswered = [task.name for task in tasks if not folder.has(task)]
         if unanswered:
             raise RetrieverError(f"{found.name} returned no ranking of {', '.join(unanswered)}")

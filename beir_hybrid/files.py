@@ -82,6 +82,11 @@ def sha256_of(path: Path, algorithm: str = "sha256") -> str:
 
 def fingerprint(*parts: str | bytes) -> str:
     """Hex digest (32 characters) of strings; their boundaries count."""
+    return fingerprint_of(parts)
+
+
+def fingerprint_of(parts: Iterable[str | bytes]) -> str:
+    """The same of strings that come one after the other and are too many to be held at once."""
     digest = hashlib.blake2b(digest_size=16)
     for part in parts:
         data = part.encode("utf-8", "surrogatepass") if isinstance(part, str) else part

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from beir_hybrid.datasets import get_source, list_datasets
+from beir_hybrid.datasets import get_source, is_registered, list_datasets
 from beir_hybrid.errors import DatasetError, ResultsError, did_you_mean
 from beir_hybrid.published.scores import MEAN, PublishedScore, published_datasets, published_scores, sources
 from beir_hybrid.results import Results, mean_or_none
@@ -155,7 +155,7 @@ def build_leaderboard(
 
 def _check_dataset(dataset: str) -> None:
     known = {*list_datasets(), *published_datasets()}
-    if dataset not in known:
+    if dataset not in known and not is_registered(dataset):
         raise DatasetError(f"unknown data set {dataset!r}; {did_you_mean(dataset, known)}")
 
 
@@ -171,7 +171,7 @@ def _split_of(dataset: str, results: Sequence[Results], split: str | None) -> st
         raise ResultsError(f"the results are of several splits of {dataset}: {parts}; give those of one")
     if split or splits:
         return split or next(iter(splits))
-    if dataset in list_datasets():
+    if is_registered(dataset):
         return get_source(dataset).splits[0]
     return "test"
 

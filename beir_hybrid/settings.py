@@ -5,10 +5,12 @@ Definitions are those of arXiv 2408.10536, section 3.2.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import overload
 
 from beir_hybrid.errors import DatasetError, SettingError, did_you_mean
 from beir_hybrid.files import folder_written_whole, write_json_lines
@@ -69,9 +71,33 @@ def parse_task_name(name: str, languages: Sequence[str]) -> tuple[Setting, str, 
     raise SettingError(f"{name!r} must name two languages, query language first, like cross:de-en")
 
 
+class AnyLanguage(Sequence[str]):
+    """The languages of a data set that does not say its own: every code is in it, and none is listed."""
+
+    def __contains__(self, code: object) -> bool:
+        return isinstance(code, str) and _CODE.fullmatch(code) is not None
+
+    def __len__(self) -> int:
+        return 0
+
+    @overload
+    def __getitem__(self, index: int) -> str: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[str]: ...
+
+    def __getitem__(self, index: int | slice) -> str | Sequence[str]:
+        return ()[index]
+
+
+_CODE = re.compile(r"[a-z]{2,3}(_[A-Z][a-z]{3})?")
+
+
 def check_language(language: str, languages: Sequence[str]) -> str:
     """The language itself, or a SettingError that says which there are."""
     if language not in languages:
+        if isinstance(languages, AnyLanguage):
+            raise SettingError(f"{language!r} is no language code; expected ISO 639-1, such as de")
         raise SettingError(f"unknown language {language!r}; {did_you_mean(language, languages)}")
     return language
 
@@ -82,6 +108,8 @@ class Task:
 
     ``queries`` are all queries of the query language; those asked in this task are at ``rows`` (ascending).
     In a cross-lingual task only the questions with an answer in the passage language are asked.
+    ``own`` is the passage of each row that is the query itself (-1: none), which is no candidate: see
+    `Dataset.own_passages`.
     ``blocks`` are the corpus, one block per language in id order; `judged` counts queries from the start of
     ``rows`` and passages from the start of the first block.
     """
@@ -95,6 +123,7 @@ class Task:
     rows: IntArray
     blocks: tuple[Passages, ...]
     judged: Judged
+    own: IntArray | None = None
 
     @property
     def name(self) -> str:

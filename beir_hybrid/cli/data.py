@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from beir_hybrid.cli.options import add_dataset_options
+
+if TYPE_CHECKING:
+    from beir_hybrid.datasets.family import Family
 
 
 def add_commands(commands: Any) -> None:
     listing = commands.add_parser("datasets", help="the data sets there are, and where their files are")
+    listing.add_argument("name", nargs="?", metavar="NAME", help="only this one; of a family, each of its sets")
     listing.add_argument("--json", action="store_true", help="as JSON")
     listing.add_argument("--data-dir", type=Path, metavar="DIR", help="look for files here")
     listing.set_defaults(run=run_datasets)
@@ -45,6 +50,7 @@ def dataset_records(data_dir: Path | None) -> list[dict[str, Any]]:
 
 def _record(name: str, data_dir: Path | None) -> dict[str, Any]:
     from beir_hybrid.datasets import get_source
+    from beir_hybrid.datasets.family import Family
     from beir_hybrid.datasets.source import FileSource
     from beir_hybrid.errors import DatasetError
 
@@ -64,6 +70,8 @@ def _record(name: str, data_dir: Path | None) -> dict[str, Any]:
         "splits": list(source.splits),
         "licence": {"name": source.licence.name, "url": source.licence.url, "note": source.licence.note},
     }
+    if isinstance(source, Family):
+        return {**record, **_family_files(source, data_dir)}
     if not isinstance(source, FileSource):
         return {**record, "files": "in the package", "path": None, "missing_languages": []}
     try:
@@ -75,8 +83,44 @@ def _record(name: str, data_dir: Path | None) -> dict[str, Any]:
     return {**record, "files": state, "path": str(root.path), "missing_languages": lacking}
 
 
+def _family_files(family: Family, data_dir: Path | None) -> dict[str, Any]:
+    """Which sets of a family there are, and which of them are here."""
+    from beir_hybrid.errors import DatasetError
+
+    here = {}
+    for name, source in family.sets.items():
+        with contextlib.suppress(DatasetError):  # --data-dir holds no such set
+            root = source.root(data_dir)
+            if not source.missing(root.path, source.languages, source.splits[0]):
+                here[name] = str(root.path)
+    return {
+        "files": f"{len(here)} of {len(family.sets)} sets there",
+        "path": None,
+        "missing_languages": [],
+        "sets": [f"{family.name}/{name}" for name in family.sets],
+        "sets_there": {f"{family.name}/{name}": path for name, path in here.items()},
+    }
+
+
+def _named_records(name: str, data_dir: Path | None) -> list[dict[str, Any]]:
+    """Of one data set, or of every set of a family."""
+    from beir_hybrid.datasets import get_source
+    from beir_hybrid.datasets.family import Family
+
+    source = get_source(name)
+    if not isinstance(source, Family):
+        return [_record(name, data_dir)]
+    return [_record(f"{name}/{each}", data_dir) for each in source.sets]
+
+
+def _short(record: dict[str, Any]) -> str:
+    """The sets of a family without its name, and how they are asked for."""
+    names = [name.removeprefix(f"{record['name']}/") for name in record["sets"]]
+    return f"{' '.join(names)} (as {record['sets'][0]})"
+
+
 def run_datasets(args: argparse.Namespace) -> int:
-    records = dataset_records(args.data_dir)
+    records = dataset_records(args.data_dir) if args.name is None else _named_records(args.name, args.data_dir)
     if args.json:
         sys.stdout.write(json.dumps(records, ensure_ascii=False, indent=1) + "\n")
         return 0
@@ -86,7 +130,8 @@ def run_datasets(args: argparse.Namespace) -> int:
         sys.stdout.write(
             f"{record['name']}\n"
             f"  {record['summary']}\n"
-            f"  languages  {' '.join(record['languages'])}\n"
+            + (f"  sets       {_short(record)}\n" if "sets" in record else "")
+            + f"  languages  {' '.join(record['languages'])}\n"
             f"  splits     {' '.join(record['splits'])}\n"
             f"  licence    {record['licence']['name']}{note}\n"
             f"  files      {record['files']}{where}\n"
@@ -96,9 +141,12 @@ def run_datasets(args: argparse.Namespace) -> int:
 
 def run_fetch(args: argparse.Namespace) -> int:
     from beir_hybrid.datasets import get_source
+    from beir_hybrid.datasets.family import Family
     from beir_hybrid.datasets.source import FileSource, check_selection
 
     source = get_source(args.dataset)
+    if isinstance(source, Family):
+        source.refuse()
     languages, split = check_selection(source, args.languages, args.split)
     if not isinstance(source, FileSource):
         sys.stderr.write(f"{source.name} needs no download\n")

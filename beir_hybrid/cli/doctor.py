@@ -65,6 +65,8 @@ def _data() -> list[str]:
     for record in dataset_records(None):
         name = record["name"]
         lines.append(f"        {name:<8} {record['files']}" + (f" ({record['path']})" if record["path"] else ""))
+        if "sets" in record:
+            lines.append(f"                 run: beir-hybrid fetch {record['sets'][0]} (or another of its sets)")
         if record["missing_languages"]:
             some = "" if record["files"] == "not there" else f" --languages {','.join(record['missing_languages'])}"
             lines.append(f"                 run: beir-hybrid fetch {name}{some}")

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from beir_hybrid.cli.options import add_dataset_options, positive
+from beir_hybrid.cli.options import add_dataset_options, key_value, positive
 
 
 def add_command(commands: Any) -> None:
@@ -16,7 +16,10 @@ def add_command(commands: Any) -> None:
         help="measure a retriever in every language setting",
         description="Measure a retriever in the monolingual, cross-lingual and multilingual settings of a data set.",
     )
-    parser.add_argument("dataset", metavar="DATASET", help="a registered data set, see: beir-hybrid datasets")
+    parser.add_argument(
+        "dataset", metavar="DATASET",
+        help="a registered data set (see: beir-hybrid datasets), or the path of a BEIR folder, with --language",
+    )  # fmt: skip
     retriever = parser.add_mutually_exclusive_group(required=True)
     retriever.add_argument("--model", metavar="NAME_OR_PATH", help="a sentence-transformers model")
     retriever.add_argument(
@@ -25,6 +28,11 @@ def add_command(commands: Any) -> None:
         "translated (each corpus is asked the parallel query in its own language: an upper bound)",
     )  # fmt: skip
     retriever.add_argument("--run", type=Path, metavar="FILE", dest="run_file", help="a TREC, ranx JSON or parquet run")
+    retriever.add_argument("--retriever", metavar="NAME", help="one that another package registers")
+    parser.add_argument(
+        "--retriever-option", type=key_value, action="append", metavar="KEY=VALUE",
+        help="for --retriever; the value as JSON, or as text if it is none; may be given several times",
+    )  # fmt: skip
     parser.add_argument("--settings", metavar="S,S", help="mono, cross, multi (default: all the data set has)")
     add_dataset_options(parser)
     parser.add_argument(
@@ -60,6 +68,10 @@ def add_command(commands: Any) -> None:
         action="store_true",
         help="XQuAD-R, MLQA-R: a passage is its sentence and the paragraph around it",
     )
+    parser.add_argument(
+        "--dataset-option", type=key_value, action="append", metavar="KEY=VALUE",
+        help="a loading option of the data set; may be given several times",
+    )  # fmt: skip
     parser.add_argument("--name", metavar="NAME", help="what the results call the retriever")
     parser.add_argument("--trec", action="store_true", help="also write the runs as TREC files")
     parser.add_argument(
@@ -82,7 +94,7 @@ def run(args: argparse.Namespace) -> int:
     # what is quickly found wrong is said before anything is loaded
     parse_metrics(args.metrics)
     parse_settings(args.settings)
-    loading = {"with_paragraph": True} if args.with_paragraph else {}
+    loading = dict(args.dataset_option or ()) | ({"with_paragraph": True} if args.with_paragraph else {})
     dataset = load_dataset(args.dataset, args.data_dir, args.languages, args.split, **loading)
     retriever = _retriever(args)
     results = evaluate(
@@ -97,6 +109,7 @@ def run(args: argparse.Namespace) -> int:
 _OPTIONS = {
     "model": ("query_prompt", "passage_prompt", "batch_size", "device", "memory", "truncate_dim", "precision"),
     "bm25": ("k1", "b"),
+    "retriever": ("retriever_option",),
 }
 
 
@@ -110,4 +123,6 @@ def _retriever(args: argparse.Namespace) -> Any:
         return build_retriever("dense", args.model, **given("model"))
     if args.run_file is not None:
         return build_retriever("run", args.run_file)
+    if args.retriever is not None:
+        return build_retriever(args.retriever, **dict(args.retriever_option or ()))
     return build_retriever("bm25", variant=args.bm25, **given("bm25"))

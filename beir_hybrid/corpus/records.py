@@ -26,7 +26,7 @@ def read_records(path: Path, id_field: str | None = None) -> Iterator[Record]:
     """The passages of a ``.jsonl``, ``.jsonl.gz`` or ``.parquet`` file, in its order.
 
     Only ids, titles and texts are read: other columns (images, say) are never touched. A missing or null title is
-    empty.
+    empty. In parquet an id may be a number (it is read as its digits), and the text beside a title may be null.
 
     Args:
         id_field: the field that holds the id; None: the first there is of ``_id``, ``docid``, ``id``, ``corpus-id``.
@@ -81,7 +81,17 @@ def _from_parquet(path: Path, id_field: str | None) -> Iterator[Record]:
 
 
 def _of_row(path: Path, row: int, record: dict[str, Any], key: str) -> Record:
-    for name in (key, "text"):
-        if not isinstance(record[name], str):
-            raise DatasetError(f"{at(path, row)}: {name!r} is {record[name]!r}; expected a string")
-    return Record(row, record[key], record.get("title") or "", record["text"])
+    found, title, text = as_id(record[key]), record.get("title") or "", record["text"]
+    if text is None and title:
+        text = ""  # a page of nothing but its title
+    if found is None or not isinstance(text, str):
+        wrong = key if found is None else "text"
+        raise DatasetError(f"{at(path, row)}: {wrong!r} is {record[wrong]!r}; expected a string")
+    return Record(row, found, title, text)
+
+
+def as_id(value: Any) -> str | None:
+    """An id as a string; None if it is neither a string nor a whole number."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    return value if isinstance(value, str) else None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from beir_hybrid.errors import DatasetError, SettingError
-from beir_hybrid.files import fingerprint
+from beir_hybrid.files import fingerprint_of
+from beir_hybrid.pool import PooledCorpus
 from beir_hybrid.settings import Task, check_language, corpus_language_of, parse_settings, parse_task_name
 from beir_hybrid.types import (
     SETTINGS,
@@ -38,6 +39,8 @@ class Dataset:
         qrels: ``{query id: {passage id: grade}}`` over the pool; grade 0 is a judged negative.
         default_settings: the settings `evaluate` runs when none are named (all that exist, if None).
         options: the loading options that shaped the texts, recorded with every result.
+        own_passages: ``{query id: passage id}`` where a query stands in the corpus too (an argument that asks for its
+            counterargument, say). Such a passage is no candidate for its query: rankings are measured without it.
 
     Raises:
         DatasetError: an id is used twice, a query id equals a passage id (BEIR's dense search drops such
@@ -53,6 +56,7 @@ class Dataset:
     files: Sequence[LoadedFile] = ()
     default_settings: tuple[Setting, ...] | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
+    own_passages: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not self.languages:
@@ -111,18 +115,23 @@ class Dataset:
 
         A corpus on disk enters it with the digest taken when it was converted, not with its texts.
         """
-        parts: list[str] = [self.name, self.split]
+        return fingerprint_of(self._content())
+
+    def _content(self) -> Iterator[str]:
+        """Everything the fingerprint is taken of."""
+        yield from (self.name, self.split)
         for language in self.languages:
             passages, queries = self.passages[language], self.queries[language]
             columns: list[Sequence[str]] = [queries.ids, queries.texts, queries.groups]
             columns[:0] = [[passages.content]] if passages.on_disk else [passages.ids, passages.lazy_full_texts()]
             for column in columns:
-                parts += column
-                parts.append("|")
+                yield from column
+                yield "|"
         for query in sorted(self.qrels):
-            parts.append(query)
-            parts += [f"{passage} {grade}" for passage, grade in sorted(self.qrels[query].items())]
-        return fingerprint(*parts)
+            yield query
+            yield from (f"{passage} {grade}" for passage, grade in sorted(self.qrels[query].items()))
+        for query, passage in sorted(self.own_passages.items()):
+            yield f"{query} is {passage}"
 
     @cached_property
     def _judged(self) -> dict[str, tuple[IntArray, IntArray, IntArray, IntArray]]:
@@ -137,7 +146,7 @@ class Dataset:
                 if judged is None:
                     continue
                 known.add(query)
-                for passage, grade in judged.items():
+                for passage, grade in self._with_own(query, judged).items():
                     if passage not in where:
                         where[passage] = self._find(passage)
                     place = where[passage]
@@ -157,6 +166,11 @@ class Dataset:
             )
         return found
 
+    def _with_own(self, query: str, judged: Mapping[str, int]) -> Mapping[str, int]:
+        """The judgments of a query and, as a negative one, its own passage, so that its rank is known."""
+        own = self.own_passages.get(query)
+        return judged if own is None else {own: 0, **judged}
+
     def _find(self, passage: str) -> tuple[int, int] | None:
         """Language index and row of a passage."""
         for index, language in enumerate(self.languages):
@@ -172,13 +186,17 @@ class Dataset:
 
     @cached_property
     def settings(self) -> tuple[Setting, ...]:
-        """The settings there are: cross needs an answer in another language, multi needs two languages."""
+        """The settings there are.
+
+        Mono needs a query judged in its own language, cross an answer in another, multi two languages.
+        """
         crossing = any(
             bool(np.any((languages != index) & (grades > 0)))
             for index, (_, languages, _, grades) in enumerate(self._judged.values())
         )
+        own = any(self._is_asked("mono", language) for language in self.languages)
         several = len(self.languages) > 1
-        exists = {"mono": True, "cross": crossing, "multi": several}
+        exists = {"mono": own, "cross": crossing, "multi": several}
         return tuple(setting for setting in SETTINGS if exists[setting])
 
     def task(self, setting: str, query_language: str | None = None, passage_language: str | None = None) -> Task:
@@ -229,12 +247,21 @@ class Dataset:
             rows=asked,
             blocks=blocks,
             judged=Judged(np.searchsorted(asked, judged.query), judged.passage, judged.grade),
+            own=self._own(query_language, asked, blocks) if self.own_passages else None,
         )
+
+    def _own(self, language: str, rows: IntArray, blocks: Sequence[Passages]) -> IntArray:
+        """The position of each query's own passage in the corpus, -1 where there is none."""
+        corpus = PooledCorpus(blocks)
+        ids = self.queries[language].ids
+        own = [self.own_passages.get(ids[row]) for row in rows]
+        places = [None if passage is None else corpus.position(passage) for passage in own]
+        return np.array([-1 if place is None else place for place in places], dtype=np.int64)
 
     def tasks(self, settings: str | Iterable[str] | None = None) -> list[Task]:
         """The tasks of the named settings (the data set's default settings if None): mono, then cross, then multi.
 
-        Pairs of languages no question has an answer for are left out.
+        Languages and pairs of languages no question has an answer for are left out.
 
         Raises:
             SettingError: a named setting does not exist for this data set.
@@ -244,7 +271,11 @@ class Dataset:
         made: list[Task] = []
         for setting in chosen:
             if setting not in self.settings:
-                why = "has one language only" if setting == "multi" else "judges no passage in another language"
+                why = {
+                    "mono": "judges no passage in a query's own language",
+                    "cross": "judges no passage in another language",
+                    "multi": "has one language only",
+                }[setting]
                 raise SettingError(
                     f"{self.name} {why}, so {setting!r} does not exist; it has: {', '.join(self.settings)}"
                 )
@@ -256,8 +287,13 @@ class Dataset:
                     if self.languages[passage] != query
                 ]
             else:
-                made += [self.task(setting, language) for language in self.languages]
+                made += [self.task(setting, each) for each in self.languages if self._is_asked(setting, each)]
         return made
+
+    def _is_asked(self, setting: Setting, language: str) -> bool:
+        """Whether a query of the language is judged: in its own corpus (mono), or anywhere (multi)."""
+        languages = self._judged[language][1]
+        return bool(np.any(languages == self.languages.index(language))) if setting == "mono" else len(languages) > 0
 
     def _answered_languages(self, query_language: str) -> list[int]:
         _, languages, _, grades = self._judged[query_language]

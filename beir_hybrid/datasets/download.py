@@ -44,10 +44,14 @@ class RemoteFile:
         return self.checksum.partition(":")[2]
 
 
+def hub_endpoint() -> str:
+    """Where the Hugging Face hub is; ``HF_ENDPOINT`` names a mirror, as in its own tools."""
+    return os.environ.get("HF_ENDPOINT", "https://huggingface.co").rstrip("/")
+
+
 def hub_url(repository: str, path: str, revision: str = "main") -> str:
-    """A raw file of a Hugging Face data set repository; ``HF_ENDPOINT`` names a mirror, as in its own tools."""
-    endpoint = os.environ.get("HF_ENDPOINT", "https://huggingface.co").rstrip("/")
-    return f"{endpoint}/datasets/{repository}/resolve/{revision}/{path}"
+    """A raw file of a Hugging Face data set repository."""
+    return f"{hub_endpoint()}/datasets/{repository}/resolve/{revision}/{path}"
 
 
 def download(file: RemoteFile, target: Path) -> None:

@@ -74,6 +74,10 @@ class FileSource(abc.ABC):
     def missing(self, root: Path, languages: Sequence[str], split: str) -> list[RemoteFile]:
         return [f for f in self.remote_files(languages, split) if not self.local(root, f).exists()]
 
+    def files(self, root: Path, languages: Sequence[str], split: str) -> list[Path]:
+        """The files below ``root`` that `read` reads, where none is missing."""
+        return [self.local(root, file) for file in self.remote_files(languages, split)]
+
     def fetch(self, root: Path, languages: Sequence[str], split: str) -> list[Path]:
         """Download what is missing below ``root``.
 
@@ -85,14 +89,19 @@ class FileSource(abc.ABC):
         for file in wanted:
             if not file.url:
                 raise self._not_published(root, file)
+        self.download_all(root, wanted)
+        return self.files(root, languages, split)
+
+    def download_all(self, root: Path, wanted: Sequence[RemoteFile]) -> None:
+        """Say what will be fetched and under which licence, and fetch it."""
         if wanted:
             size = sum(file.about_bytes for file in wanted)
             about = f", {size / 1e6:,.0f} MB" if size else ""
+            files = "1 file" if len(wanted) == 1 else f"{len(wanted)} files"
             terms = " ".join(part for part in (self.licence.name, self.licence.url, self.licence.note) if part)
-            sys.stderr.write(f"fetching {self.name}: {len(wanted)} files{about}. Licence: {terms}\n")
+            sys.stderr.write(f"fetching {self.name}: {files}{about}. Licence: {terms}\n")
         for file in wanted:
             download(file, root / file.path)
-        return [self.local(root, file) for file in self.remote_files(languages, split)]
 
     def fetch_root(self, data_dir: Path | None) -> Path:
         """Where files are fetched to, which is where `load` looks for them: see `find_root`."""

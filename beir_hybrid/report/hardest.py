@@ -144,8 +144,8 @@ def _absent(source: FileSource, results: Results, data_dir: Path | str | None) -
     root = source.root(data_dir).path
     if source.missing(root, results.languages, results.split):
         return f"the files of {source.name} are not in {root}; name their folder with --data-dir or BEIR_HYBRID_DATA"
-    files = source.remote_files(results.languages, results.split)
-    if sum(source.local(root, file).stat().st_size for file in files) > _LARGEST:
+    files = source.files(root, results.languages, results.split)
+    if sum(file.stat().st_size for file in files) > _LARGEST:
         return f"{source.name} is too large to be loaded for a page"
     return ""
 

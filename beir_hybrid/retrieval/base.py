@@ -58,6 +58,25 @@ class Ranking:
         ranks = np.where(found, hits.rank[order][place], 0) if len(keys) else np.zeros(len(wanted), dtype=np.int64)
         return cls(task, hits, ranks, bool(np.all(hits.counts == n)))
 
+    def without_own(self) -> Ranking:
+        """The ranking as if no query's own passage had been in the corpus (`Task.own`).
+
+        What ranks below it moves up by one; a run that was cut has one hit less there.
+        """
+        own, judged = self.task.own, self.task.judged
+        if own is None:
+            return self
+        is_own = own[judged.query] == judged.passage
+        rank_of_own = np.zeros(len(own), dtype=np.int64)
+        rank_of_own[judged.query[is_own]] = self.ranks[is_own]
+        above = rank_of_own[judged.query]
+        ranks = np.where(is_own, 0, self.ranks - ((above > 0) & (self.ranks > above)))
+        keep = self.hits.passages != own[self.hits.query]
+        counts = np.bincount(self.hits.query[keep], minlength=len(self.hits))
+        indptr = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+        hits = Hits(indptr, self.hits.passages[keep], self.hits.scores[keep])
+        return Ranking(self.task, hits, ranks, self.complete)
+
 
 @runtime_checkable
 class Retriever(Protocol):

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from beir_hybrid.datasets import get_source, list_datasets
+from beir_hybrid.datasets import get_source, is_registered
 from beir_hybrid.datasets.dataset import Dataset
 from beir_hybrid.errors import RunError
 from beir_hybrid.files import fingerprint, sha256_of
@@ -166,7 +166,7 @@ class RunFileRetriever:
 
 def _of_loaded_languages(table: RunTable, dataset: Dataset) -> RunTable:
     """The rows without a query or passage in a language that the data set has but that was not loaded."""
-    if dataset.name not in list_datasets():
+    if not is_registered(dataset.name):
         return table
     absent = tuple(f"{lang}-" for lang in get_source(dataset.name).languages if lang not in dataset.languages)
     if not absent:

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from beir_hybrid import list_datasets
 from beir_hybrid.errors import DownloadError
 from beir_hybrid.registry import DATASETS
 
@@ -55,7 +56,9 @@ def test_datasets_as_text(command: Any, no_data: Path) -> None:
     assert done.status == 0
     assert done.err == ""
     blocks = done.out.splitlines()
-    assert [line for line in blocks if not line.startswith(" ")] == ["miracl", "mlqa-r", "sample", "xquad-r"]
+    assert [line for line in blocks if not line.startswith(" ")] == list_datasets()
+    assert "  sets       arguana climate-fever cqadupstack/android" in done.out
+    assert "webis-touche2020 (as beir/arguana)" in done.out
     assert "  languages  ar de el en es hi ru th tr vi zh" in blocks
     assert "  files      in the package" in blocks
     assert f"  files      not there ({no_data / 'data' / 'xquad-r'})" in blocks
@@ -69,7 +72,7 @@ def test_datasets_as_json(command: Any, tmp_path: Path, no_data: Path) -> None:
     done = command("datasets", "--json", "--data-dir", tmp_path)
     records = {record["name"]: record for record in json.loads(done.out)}
     assert (done.status, done.err) == (0, "")
-    assert set(records) == {"miracl", "mlqa-r", "sample", "xquad-r"}
+    assert set(records) == set(list_datasets())
     assert records["sample"] == {
         "name": "sample",
         "summary": records["sample"]["summary"],
@@ -90,8 +93,10 @@ def test_datasets_as_json(command: Any, tmp_path: Path, no_data: Path) -> None:
 def test_datasets_finds_the_real_files(command: Any, data_dir: Path) -> None:
     """Real folders are seen as complete; MIRACL without a corpus is not there."""
     done = command("datasets", "--json", "--data-dir", data_dir)
-    assert {record["name"]: record["files"] for record in json.loads(done.out)} == {
+    files = {record["name"]: record["files"] for record in json.loads(done.out)}
+    assert {name: files[name] for name in ("miracl", "mlqa-r", "sample", "xquad-r", "beir")} == {
         "miracl": "not there", "mlqa-r": "complete", "sample": "in the package", "xquad-r": "complete",
+        "beir": "0 of 26 sets there",
     }  # fmt: skip
 
 

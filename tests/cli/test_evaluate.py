@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from beir_hybrid import load_dataset, read_results
+from beir_hybrid.cli.options import key_value
 from beir_hybrid.retrieval.base import Ranking
 from beir_hybrid.settings import Task
 from beir_hybrid.types import Hits
@@ -249,7 +250,7 @@ def test_a_malformed_run_is_named_by_line(command: Any, run_file: Path, tmp_path
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["sample", "--out", "o"], "one of the arguments --model --bm25 --run is required"),
+        (["sample", "--out", "o"], "one of the arguments --model --bm25 --run --retriever is required"),
         (["sample", "--bm25"], "the following arguments are required: --out"),
         (["sample", "--bm25", "--model", "m", "--out", "o"], "not allowed with argument"),
         (["sample", "--bm25", "fast", "--out", "o"], "invalid choice: 'fast'"),
@@ -290,3 +291,29 @@ def test_options_reach_the_retriever(command: Any, tmp_path: Path, monkeypatch: 
         (("dense", "folder"), {"query_prompt": "", "device": "cpu"}),
         (("run", Path("mine.trec")), {}),
     ]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("n=4", ("n", 4)),
+        ("loud=true", ("loud", True)),
+        ("path=a=b.txt", ("path", "a=b.txt")),
+        ("name=", ("name", "")),
+        ("names=[1, 2]", ("names", [1, 2])),
+    ],
+)
+def test_options_by_name(text: str, expected: tuple[str, Any]) -> None:
+    """Values are JSON where they can be, and else the text as it stands."""
+    assert key_value(text) == expected
+
+
+def test_options_of_another_form_are_a_usage_error(command: Any, tmp_path: Path) -> None:
+    """No equals sign, no name before it, or options for a retriever that was not named."""
+    for option in ("loud", "=1", "a b=1"):
+        done = command("evaluate", "sample", "--bm25", "--dataset-option", option, "--out", tmp_path / "x")
+        assert (done.status, done.out) == (2, "")
+        assert "is not of the form KEY=VALUE" in done.err
+    done = command("evaluate", "sample", "--bm25", "--retriever-option", "n=4", "--out", tmp_path / "x")
+    assert done.status == 2
+    assert "--retriever-option needs --retriever" in done.err

@@ -1,0 +1,95 @@
+"""Mr. TyDi v1.1: questions and Wikipedia passages in 11 languages (arXiv 2108.08787), from its raw files.
+
+Topics and qrels are ``mrtydi-v1.1-{language}/ir-format-data/{topics,qrels}.{split}.txt`` in ``castorini/mr-tydi``,
+the corpus ``mrtydi-v1.1-{language}/corpus.jsonl.gz`` (``{docid, title, text}``) in ``castorini/mr-tydi-corpus``, seen
+in public code that reads them at the revisions pinned here; two of the corpora's checksums are known. Questions are
+not parallel, and only relevant passages are judged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from beir_hybrid.corpus.arrow_corpus import ArrowCorpus
+from beir_hybrid.corpus.beir_shaped import Placed, join
+from beir_hybrid.corpus.convert import source_key
+from beir_hybrid.datasets.dataset import Dataset
+from beir_hybrid.datasets.download import RemoteFile, hub_url
+from beir_hybrid.datasets.source import FileSource
+from beir_hybrid.datasets.trec import read_qrels, read_topics
+from beir_hybrid.errors import at
+from beir_hybrid.locations import cache_dir
+from beir_hybrid.types import Licence
+
+_NAMES = {
+    "ar": "arabic", "bn": "bengali", "en": "english", "fi": "finnish", "id": "indonesian", "ja": "japanese",
+    "ko": "korean", "ru": "russian", "sw": "swahili", "te": "telugu", "th": "thai",
+}  # fmt: skip
+_QUESTIONS = "1d43c80218d06d0ef80f5b172ccabd848b948bc1"
+_CORPUS = "3a3aa212bbe94a8cc0dc858710a3dad49d532054"
+_SHA256 = {
+    "sw": "be45a839aa4445fb77ae8e43974a5310abc5665e1750bcedf7e7d5134e292fe1",
+    "te": "6142ecfdfba4c77e60296bf3f62a48661db237057aa7c7facb4f92c213065726",
+}
+_PASSAGE_WIDTH, _QUERY_WIDTH = 16, 8
+
+
+class MrTydiSource(FileSource):
+    name = "mr-tydi"
+    summary = "8,661 test questions over 58 million Wikipedia passages in 11 languages; not parallel"
+    languages = tuple(sorted(_NAMES))
+    splits = ("test", "dev", "train")
+    licence = Licence("Apache-2.0", "https://github.com/castorini/mr.tydi", "(text: Wikipedia, CC BY-SA)")
+
+    def remote_files(self, languages: Sequence[str], split: str) -> list[RemoteFile]:
+        return [file for language in languages for file in self._of(language, split)]
+
+    def _of(self, language: str, split: str) -> tuple[RemoteFile, RemoteFile, RemoteFile]:
+        """Topics, qrels and corpus."""
+        base = f"mrtydi-v1.1-{_NAMES[language]}"
+        topics, qrels = (f"{base}/ir-format-data/{kind}.{split}.txt" for kind in ("topics", "qrels"))
+        corpus, sha256 = f"{base}/corpus.jsonl.gz", _SHA256.get(language)
+        return (
+            RemoteFile(topics, hub_url("castorini/mr-tydi", topics, _QUESTIONS)),
+            RemoteFile(qrels, hub_url("castorini/mr-tydi", qrels, _QUESTIONS)),
+            RemoteFile(
+                corpus, hub_url("castorini/mr-tydi-corpus", corpus, _CORPUS), f"sha256:{sha256}" if sha256 else ""
+            ),
+        )
+
+    def local(self, root: Path, file: RemoteFile) -> Path:
+        beside = root.parent / "mr-tydi-corpus" / file.path
+        return beside if file.path.endswith("corpus.jsonl.gz") and beside.exists() else root / file.path
+
+    def read(self, root: Path, languages: Sequence[str], split: str, **_: Any) -> Dataset:
+        read = {}
+        for language in languages:
+            topics, qrels, shard = (self.local(root, file) for file in self._of(language, split))
+            folder = cache_dir() / "corpora" / self.name / f"{language}-{source_key([shard])[:24]}"
+            corpus = ArrowCorpus.build(
+                [shard], folder, id_prefix=f"{language}-p-", id_width=_PASSAGE_WIDTH, id_field="docid"
+            )
+            read[language] = join(
+                corpus.passages(language), read_topics(topics), _placed(qrels), (topics.name, str(shard.name)),
+                strict=True, width=_PASSAGE_WIDTH, query_width=_QUERY_WIDTH,
+            )  # fmt: skip
+        return Dataset(
+            self.name,
+            split,
+            {language: part.passages for language, part in read.items()},
+            {language: part.queries for language, part in read.items()},
+            {query: judged for part in read.values() for query, judged in part.qrels.items()},
+            self.licence,
+            self.loaded_files(root, self.remote_files(languages, split)),
+            default_settings=("mono",),
+        )
+
+
+def _placed(path: Path) -> Iterator[Placed]:
+    for line, query, passage, grade in read_qrels(path):
+        yield Placed(at(path, line), query, passage, grade)
+
+
+source = MrTydiSource()
