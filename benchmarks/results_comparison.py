@@ -2,9 +2,9 @@
 
     BEIR_HYBRID_DATA=... python benchmarks/results_comparison.py WORK_DIR
 
-Trains what WORK_DIR does not hold yet (as the shipped study regimes does, seed 1), evaluates it there, and writes the macro
-rows of ``beir-hybrid compare`` to ``benchmarks/results/comparison.DATASET.json``. A second call goes on where the first
-one stopped.
+Trains what WORK_DIR does not hold yet (as the shipped study regimes does, seed 1), evaluates it there, and writes the
+macro rows of ``beir-hybrid compare`` to ``benchmarks/results/comparison.DATASET.json``. A second call goes on where the
+first one stopped.
 """
 
 from __future__ import annotations
