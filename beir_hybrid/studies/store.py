@@ -68,7 +68,8 @@ class CellFolder:
 
     def seconds(self) -> float:
         """What training and evaluations took."""
-        measured = [path.name for path in self.path.glob("results/*")]
+        # beside the folders stand the locks of evaluations under way
+        measured = [path.name for path in self.path.glob("results/*") if self.is_measured(path.name)]
         return float(self.training().get("seconds", 0.0)) + sum(map(self.evaluation_seconds, measured))
 
     def evaluation_seconds(self, name: str) -> float:

@@ -41,6 +41,10 @@ def test_a_study_and_what_changes_of_it(small: Any, tmp_path: Path, in_process: 
     assert (len(in_process), said[-1]) == (2, "small: 2 cells, 2 done")
     assert read_outcome(study, out) == outcome
 
+    # while another process measures, its lock stands beside the results
+    (first.results["sample"].parent / "other.lock").touch()
+    assert read_outcome(study, out) == outcome
+
     changed = small("[factors]\nalpha = [1.0, 0.5]")
     again = run_study(changed, out, say=said.append)
     assert [job.cell.factors for job in in_process[2:]] == [{"alpha": 0.5}]
