@@ -8,6 +8,7 @@ import math
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,14 +19,15 @@ from beir_hybrid.errors import RetrieverError
 from beir_hybrid.files import fingerprint
 from beir_hybrid.locations import cache_dir
 from beir_hybrid.processors import processors
-from beir_hybrid.retrieval.agreement import judged_correlation, mean_agreement, top_k_overlap
+from beir_hybrid.retrieval.agreement import CANDIDATES, PrecisionLoss, judged_correlation, mean_agreement, top_k_overlap
 from beir_hybrid.retrieval.base import Ranking, unidentified
 from beir_hybrid.retrieval.beir_search import BeirSearchable, CorpusTexts, corpus_texts, hits_to_results
 from beir_hybrid.retrieval.block_search import Asked, Plan, block_rankings, search_blocks
-from beir_hybrid.retrieval.blocks import Precision, VectorBlocks
+from beir_hybrid.retrieval.blocks import PRECISIONS, Precision, VectorBlocks
 from beir_hybrid.retrieval.embeddings import EmbeddingStore
 from beir_hybrid.retrieval.exact import ROWS, best_of, exact_rankings
 from beir_hybrid.retrieval.models import load_model, model_fingerprint, name_of
+from beir_hybrid.retrieval.scored import ScoredForm
 from beir_hybrid.settings import Task
 from beir_hybrid.types import BeirQueries, BeirResults, Corpus, FloatArray, Hits, Passages
 
@@ -65,7 +67,9 @@ class DenseRetriever(BeirSearchable):
         memory: megabytes for embeddings and scores.
         truncate_dim: score only the first so many values of each vector, as Matryoshka models allow. The whole vectors
             are searched as well, and `describe` then says how far the two agree.
-        precision: what vectors are kept as on disk where they do not fit into memory; ``float16`` halves the files.
+        precision: what passages' vectors are kept as on disk and scored as (queries stay float32). ``float16`` halves
+            the files, ``int8`` quarters them (a scale for each dimension, from a sample of the corpus); both always
+            work from disk, and `describe` then says how far the rankings agree with those of float32.
 
     Raises:
         RetrieverError: the model cannot be loaded, or an option is unknown.
@@ -92,12 +96,13 @@ class DenseRetriever(BeirSearchable):
     ) -> None:
         if memory < 1 or (truncate_dim is not None and truncate_dim < 1):
             raise RetrieverError(f"memory is {memory} MB and truncate_dim {truncate_dim}; expected 1 or more")
-        if precision not in ("float32", "float16"):
-            raise RetrieverError(f"unknown precision {precision!r}; known: float32, float16")
+        if precision not in PRECISIONS:
+            raise RetrieverError(f"unknown precision {precision!r}; known: {', '.join(PRECISIONS)}")
         self._memory = memory << 20
         self._truncate_dim = truncate_dim
         self._agreement: list[tuple[float, float]] = []
         self._precision: Precision = precision
+        self._loss: PrecisionLoss | None = None
         self._source = str(model) if isinstance(model, str | Path) else None
         self._model = load_model(self._source, device) if self._source else model
         # others than sentence-transformers models know no prompts: they get texts with the prompt before them
@@ -146,6 +151,7 @@ class DenseRetriever(BeirSearchable):
             **({"truncate_dim": self._truncate_dim} if self._truncate_dim else {}),
             **({"agreement_with_whole_vectors": mean_agreement(self._agreement)} if self._agreement else {}),
             **({"precision": self._precision} if self._precision != "float32" else {}),
+            **({"agreement_with_float32": self._loss.record()} if self._loss and self._loss.measured else {}),
         }
 
     def embed(self, role: Role, texts: Sequence[str], progress: Callable[[int], object] | None = None) -> FloatArray:
@@ -157,20 +163,9 @@ class DenseRetriever(BeirSearchable):
         vectors = self._stores[role].embed(texts, lambda block: self._encode(role, block), progress=progress, what=role)
         return self._as_scored(vectors)
 
-    def _as_scored(self, vectors: FloatArray) -> FloatArray:
-        """Vectors as the model gave them, cut and of the length that the similarity wants; row by row the same."""
-        if self._truncate_dim is not None and len(vectors):
-            if self._truncate_dim > vectors.shape[1]:
-                raise RetrieverError(
-                    f"{self.name} gives vectors of {vectors.shape[1]} dimensions; "
-                    f"truncate_dim {self._truncate_dim} is more than there are"
-                )
-            vectors = np.ascontiguousarray(vectors[:, : self._truncate_dim])
-        if self.similarity == "cosine":
-            norms = np.linalg.norm(vectors, axis=1, keepdims=True)
-            norms[norms == 0] = 1  # a text without a known token keeps the zero vector
-            vectors /= norms
-        return vectors
+    @property
+    def _as_scored(self) -> ScoredForm:
+        return ScoredForm(self.name, self.similarity, self._truncate_dim)
 
     def _fits(self, n_passages: int, dimension: int) -> bool:
         """Whether the search in memory fits: vectors in three copies, what tells them apart, blocks of scores."""
@@ -227,11 +222,13 @@ class DenseRetriever(BeirSearchable):
         passages = {block.language: block for task in tasks for block in task.blocks}
         depth = DEFAULT_TOP_K if top_k is None else top_k
         n_passages = sum(map(len, passages.values()))
+        loss = None if self._precision == "float32" else PrecisionLoss(tasks)
+        found_depth = depth if loss is None else max(depth, CANDIDATES)
         with contextlib.ExitStack() as stack:
             with _progress(sum(map(len, queries.values())) + n_passages) as bar:
                 query_vectors = {lang: self.embed("query", block.texts, bar.update) for lang, block in queries.items()}
                 dimension = max((vectors.shape[1] for vectors in query_vectors.values()), default=0)
-                small = self._fits(n_passages, dimension)
+                small = self._precision == "float32" and self._fits(n_passages, dimension)
                 passage_vectors: dict[str, FloatArray] = {}
                 corpora: dict[str, VectorBlocks] = {}
                 if small:
@@ -239,7 +236,7 @@ class DenseRetriever(BeirSearchable):
                         lang: self.embed("passage", block.full_texts(), bar.update) for lang, block in passages.items()
                     }
                 else:
-                    asked = [Asked.of_task(task, depth) for task in tasks]
+                    asked = [Asked.of_task(task, found_depth) for task in tasks]
                     sizes = {lang: len(block) for lang, block in passages.items()}
                     Plan(asked, query_vectors, sizes, self._memory, processors())  # refuses before anything is encoded
                     contents = {lang: (_content_of(block), block.lazy_full_texts()) for lang, block in passages.items()}
@@ -249,7 +246,14 @@ class DenseRetriever(BeirSearchable):
             if small:
                 yield from exact_rankings(tasks, query_vectors, passage_vectors, depth)
             else:
-                yield from block_rankings(tasks, query_vectors, corpora, depth, self._memory)
+                self._loss = loss
+                for ranking in block_rankings(tasks, query_vectors, corpora, found_depth, self._memory):
+                    if loss is not None:
+                        loss.add(ranking, query_vectors[ranking.task.query_language], self._embed_passages)
+                    yield replace(ranking, hits=ranking.hits.cut(depth))
+
+    def _embed_passages(self, texts: Sequence[str]) -> FloatArray:
+        return self.embed("passage", texts)
 
     def _check_dimensions(self, dimensions: set[int]) -> None:
         if len(dimensions) > 1:
@@ -279,7 +283,7 @@ class DenseRetriever(BeirSearchable):
         vectors = self.embed("query", [queries[query] for query in query_ids])
         # one more than asked for, in case a passage has the query's own id and is dropped
         depth = min(top_k + 1, len(passage_ids))
-        if not self._fits(len(passage_ids), vectors.shape[1]):
+        if self._precision != "float32" or not self._fits(len(passage_ids), vectors.shape[1]):
             hits = self._search_blocks(vectors, CorpusTexts(corpus, passage_ids), depth)
             found = hits_to_results(hits, query_ids, passage_ids)
             return {query: dict(list(ranked.items())[:top_k]) for query, ranked in found.items()}
