@@ -9,7 +9,7 @@ the threads and the library that multiplies; equal vectors tie.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Protocol
@@ -120,26 +120,54 @@ class Answer:
     ranks: IntArray
 
 
-class _Count:
-    """The state of one ranking while blocks go by."""
+def judged_scores(
+    asked: Asked, queries: FloatArray, name: str, corpus: Vectors, begin: int, end: int
+) -> tuple[IntArray, FloatArray]:
+    """The exact scores of the judged pairs whose passage stands at [begin, end) of a corpus, and which pairs they are.
 
-    def __init__(self, asked: Asked, queries: FloatArray, corpora: Mapping[str, Vectors]) -> None:
+    Args:
+        queries: the vectors ``asked.queries`` names.
+        name: the corpus's.
+    """
+    start = asked.starts[name]
+    inside = (asked.judged_place >= start + begin) & (asked.judged_place < start + end)
+    pairs = np.flatnonzero(inside)
+    scores = np.empty(len(pairs), dtype=np.float32)
+    step = max(1, 8 * _CHUNK // max(1, queries.shape[1]))
+    for first in range(0, len(pairs), step):
+        some = pairs[first : first + step]
+        places, back = np.unique(asked.judged_place[some] - start, return_inverse=True)
+        vectors = corpus.take(places)
+        scores[first : first + step] = exact_scores(queries[asked.judged_row[some]], vectors[back])
+    return pairs, scores
+
+
+class Count:
+    """The state of one ranking while blocks go by.
+
+    Args:
+        asked: what is wanted.
+        n_queries: how many vectors ``asked.queries`` names.
+        scores: the exact scores of the judged pairs.
+    """
+
+    def __init__(self, asked: Asked, n_queries: int, scores: FloatArray) -> None:
         self.asked = asked
-        self.row_of = np.full(len(queries), -1, dtype=np.int64)
+        self.scores = scores
+        self.row_of = np.full(n_queries, -1, dtype=np.int64)
         self.row_of[asked.rows] = np.arange(len(asked.rows))
         self.above = np.zeros(len(asked.judged_row), dtype=np.int64)
         # score and position as one number; the worst one kept stands first, 0 is a place still free
         self.best: KeyArray = np.zeros((len(asked.rows), asked.depth), dtype=np.uint64)
-        self.scores = np.empty(len(asked.judged_row), dtype=np.float32)
-        for name, start in asked.starts.items():
-            inside = (asked.judged_place >= start) & (asked.judged_place < start + len(corpora[name]))
-            pairs = np.flatnonzero(inside)
-            step = max(1, 8 * _CHUNK // max(1, queries.shape[1]))
-            for begin in range(0, len(pairs), step):
-                some = pairs[begin : begin + step]
-                places, back = np.unique(asked.judged_place[some] - start, return_inverse=True)
-                vectors = corpora[name].take(places)
-                self.scores[some] = exact_scores(queries[asked.judged_row[some]], vectors[back])
+
+    def merge(self, above: IntArray, best: KeyArray) -> None:
+        """Take in what another count of the same ranking found in other passages."""
+        self.above += above
+        depth = self.asked.depth
+        if depth:
+            together = np.concatenate([self.best, best], axis=1)
+            together.partition(depth, axis=1)
+            self.best = together[:, depth:]
 
     def add(
         self, product: FloatArray, first_row: int, first_place: int, queries: FloatArray, passages: FloatArray,
@@ -262,6 +290,7 @@ def search_blocks(
     corpora: Mapping[str, Vectors],
     memory: int,
     threads: int | None = None,
+    progress: Callable[[int], object] | None = None,
 ) -> Iterator[tuple[int, Answer]]:
     """The answer to each of ``asked``, with its number.
 
@@ -271,49 +300,64 @@ def search_blocks(
         corpora: vectors of each corpus by name; scores are dot products.
         memory: bytes to work in.
         threads: default: one for each processor.
+        progress: called with the number of passages done; `Plan.work` is the sum.
 
     Raises:
         RetrieverError: ``memory`` does not even hold the queries, their hits and a small block of passages.
     """
-    from threadpoolctl import threadpool_limits
-
     workers = threads or processors()
     plan = Plan(asked, queries, {name: len(corpus) for name, corpus in corpora.items()}, memory, workers)
-    with threadpool_limits(limits=1, user_api="blas"), ThreadPoolExecutor(workers) as executor:
-        for batch in plan.batches:
-            counts = {number: _Count(asked[number], queries[asked[number].queries], corpora) for number in batch}
-            for name in dict.fromkeys(name for count in counts.values() for name in count.asked.starts):
-                inside = [count for count in counts.values() if name in count.asked.starts]
-                _search_corpus(name, corpora[name], inside, queries, plan, executor)
-            for number, count in counts.items():
-                yield number, count.answer()
+    for batch in plan.batches:
+        scores = {number: np.empty(len(asked[number].judged_row), dtype=np.float32) for number in batch}
+        for number in batch:
+            for name in asked[number].starts:
+                pairs, found = judged_scores(
+                    asked[number], queries[asked[number].queries], name, corpora[name], 0, len(corpora[name])
+                )
+                scores[number][pairs] = found
+        counts = {number: Count(asked[number], len(queries[asked[number].queries]), scores[number]) for number in batch}
+        for name in plan.searched(batch):
+            inside = [count for count in counts.values() if name in count.asked.starts]
+            search_span(name, corpora[name], 0, len(corpora[name]), inside, queries, plan, workers, progress)
+        for number, count in counts.items():
+            yield number, count.answer()
 
 
-def _search_corpus(
-    name: str, corpus: Vectors, counts: Sequence[_Count], queries: Mapping[str, FloatArray], plan: Plan,
-    executor: ThreadPoolExecutor,
+def search_span(
+    name: str, corpus: Vectors, first: int, last: int, counts: Sequence[Count], queries: Mapping[str, FloatArray],
+    plan: Plan, workers: int, progress: Callable[[int], object] | None = None,
 ) -> None:  # fmt: skip
-    by_queries: dict[str, list[_Count]] = {}
+    """Count the passages at [first, last) of a corpus into ``counts``; see `search_blocks`."""
+    from threadpoolctl import threadpool_limits
+
+    by_queries: dict[str, list[Count]] = {}
     for count in counts:
         by_queries.setdefault(count.asked.queries, []).append(count)
     jobs = [(key, row) for key in by_queries for row in range(0, len(queries[key]), plan.queries)]
-    for begin in range(0, len(corpus), plan.passages):
-        passages = corpus.read(begin, min(begin + plan.passages, len(corpus)))
-        longest = longest_of(passages)
 
-        def score(
-            job: tuple[str, int], passages: FloatArray = passages, begin: int = begin, longest: float = longest
-        ) -> None:
-            key, row = job
-            block = queries[key][row : row + plan.queries]
-            product = block @ passages.T  # (queries, passages)
-            bounds = error_bounds(block, longest)
-            highest = product.max(axis=1)
-            for count in by_queries[key]:
-                place = count.asked.starts[name] + begin
-                count.add(product, row, place, block, passages, bounds, highest)
+    def read(begin: int) -> tuple[FloatArray, float]:
+        passages = corpus.read(begin, min(begin + plan.passages, last))
+        return passages, longest_of(passages)
 
-        list(executor.map(score, jobs))  # each job has rows of its own, so they share no state
+    def score(job: tuple[str, int], begin: int, passages: FloatArray, longest: float) -> None:
+        key, row = job
+        block = queries[key][row : row + plan.queries]
+        product = block @ passages.T  # (queries, passages)
+        bounds = error_bounds(block, longest)
+        highest = product.max(axis=1)
+        for count in by_queries[key]:
+            count.add(product, row, count.asked.starts[name] + begin, block, passages, bounds, highest)
+
+    with threadpool_limits(limits=1, user_api="blas"), ThreadPoolExecutor(workers) as executor:
+        ahead = executor.submit(read, first)
+        for begin in range(first, last, plan.passages):
+            passages, longest = ahead.result()
+            if begin + plan.passages < last:
+                ahead = executor.submit(read, begin + plan.passages)
+            # each job has rows of its own, so they share no state
+            list(executor.map(lambda job, args=(begin, passages, longest): score(job, *args), jobs))
+            if progress:
+                progress(len(passages))
 
 
 class Plan:
@@ -326,6 +370,8 @@ class Plan:
 
     Raises:
         RetrieverError: ``memory`` is too little; no passage needs to have been encoded to know that.
+
+    ``work`` is how many passages go by over all batches.
     """
 
     def __init__(
@@ -336,7 +382,8 @@ class Plan:
         self.queries = min(_QUERIES, max(32, -(-rows // workers)))
         dimension = max((vectors.shape[1] for vectors in queries.values()), default=1)
         longest = max((sizes[name] for each in asked for name in each.starts), default=1)
-        # vectors as they are read and as they are scored; scores, a copy of some of their rows, a mask
+        # vectors as they are scored, the next ones as they are read and turned into what is scored; scores, a copy of
+        # some of their rows, a mask
         each_passage = 12 * dimension + workers * self.queries * 9
         fixed = sum(vectors.nbytes for vectors in queries.values()) + workers * 10 * 8 * _CHUNK
         states = [len(each.rows) * each.depth * 8 + len(each.judged_row) * 12 for each in asked]
@@ -359,6 +406,12 @@ class Plan:
             filled += 2 * state
         largest = max((2 * sum(states[number] for number in batch) for batch in self.batches), default=0)
         self.passages = int(min(_PASSAGES, max(fewest, (free - largest) // each_passage)))
+        self._starts = [each.starts for each in asked]
+        self.work = sum(sizes[name] for batch in self.batches for name in self.searched(batch))
+
+    def searched(self, batch: Sequence[int]) -> list[str]:
+        """The corpora of a batch."""
+        return list(dict.fromkeys(name for number in batch for name in self._starts[number]))
 
 
 def block_rankings(
@@ -368,6 +421,7 @@ def block_rankings(
     top_k: int,
     memory: int,
     threads: int | None = None,
+    progress: Callable[[int], object] | None = None,
 ) -> Iterator[Ranking]:
     """The full-depth ranking of every task, as `exact_rankings` makes them from matrices in memory.
 
@@ -381,7 +435,8 @@ def block_rankings(
         top_k: hits kept for each query.
         memory: bytes to work in.
         threads: default: one for each processor.
+        progress: see `search_blocks`.
     """
     asked = [Asked.of_task(task, top_k) for task in tasks]
-    for number, answer in search_blocks(asked, queries, corpora, memory, threads):
+    for number, answer in search_blocks(asked, queries, corpora, memory, threads, progress):
         yield Ranking(tasks[number], answer.hits, answer.ranks, complete=True)
