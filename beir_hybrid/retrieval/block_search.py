@@ -9,7 +9,7 @@ the threads and the library that multiplies; equal vectors tie.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Protocol
@@ -438,5 +438,10 @@ def block_rankings(
         progress: see `search_blocks`.
     """
     asked = [Asked.of_task(task, top_k) for task in tasks]
-    for number, answer in search_blocks(asked, queries, corpora, memory, threads, progress):
+    yield from rankings_of(tasks, search_blocks(asked, queries, corpora, memory, threads, progress))
+
+
+def rankings_of(tasks: Sequence[Task], answers: Iterable[tuple[int, Answer]]) -> Iterator[Ranking]:
+    """Answers to what was asked of each task (`Asked.of_task`) as rankings."""
+    for number, answer in answers:
         yield Ranking(tasks[number], answer.hits, answer.ranks, complete=True)
