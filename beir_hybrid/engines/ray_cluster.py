@@ -75,7 +75,7 @@ def ray_cluster(address: str | None = None, store: int = STORE) -> Iterator[Any]
                     ray.init(address=address, **common)
         except (ConnectionError, OSError, ValueError, RuntimeError) as error:
             where = "a local Ray cluster could not be started" if address is None else f"no Ray cluster at {address!r}"
-            raise EngineError(f"{where}: {reason_of(error)}") from error
+            raise EngineError(f"{where}: {_refusal(error)}") from error
         yield ray
 
 
@@ -83,6 +83,16 @@ def reason_of(error: BaseException) -> str:
     """What an error of Ray says in the end: the last line of its text, which may be a whole traceback."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return lines[-1] if lines else type(error).__name__
+
+
+def _refusal(error: BaseException) -> str:
+    """Why a cluster was not joined; Ray says it in the cause of a cause."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if "AuthenticationError" in f"{type(cause).__name__} {cause}":
+            return "it wants its token; set RAY_AUTH_MODE=token, and see Ray's documentation on token authentication"
+        cause = cause.__cause__
+    return reason_of(error)
 
 
 def _check_answer(address: str | None) -> None:
@@ -103,14 +113,15 @@ def _check_answer(address: str | None) -> None:
 
 @contextlib.contextmanager
 def _environment(values: dict[str, str]) -> Iterator[None]:
-    """Environment variables that are not set already, for a while."""
-    added = {name: value for name, value in values.items() if name not in os.environ}
-    os.environ.update(added)
+    """Environment variables that are not set already, for a while; what Ray sets itself goes with them."""
+    before = set(os.environ)
+    os.environ.update({name: value for name, value in values.items() if name not in before})
     try:
         yield
     finally:
-        for name in added:
-            os.environ.pop(name, None)
+        for name in set(os.environ) - before:
+            if name.startswith("RAY_"):
+                os.environ.pop(name, None)
 
 
 @contextlib.contextmanager
