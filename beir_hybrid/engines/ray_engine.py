@@ -13,7 +13,7 @@ from beir_hybrid.engines.ray_encode import Block, encode_lists_on_ray, resource_
 from beir_hybrid.engines.ray_search import search_blocks_on_ray
 from beir_hybrid.engines.ray_storage import check_storage
 from beir_hybrid.errors import MissingExtraError
-from beir_hybrid.retrieval.block_search import Answer, Asked
+from beir_hybrid.retrieval.asked import Answer, Asked
 from beir_hybrid.retrieval.blocks import VectorBlocks
 from beir_hybrid.retrieval.embeddings import EmbeddingStore, Encode
 from beir_hybrid.retrieval.encoder import Encoder

@@ -12,7 +12,10 @@ from typing import Any
 import numpy as np
 
 from beir_hybrid.engines.ray_pool import RayPool
-from beir_hybrid.retrieval.block_search import Answer, Asked, Count, KeyArray, Plan, judged_scores, search_span
+from beir_hybrid.retrieval.asked import Answer, Asked
+from beir_hybrid.retrieval.block_count import Count, KeyArray
+from beir_hybrid.retrieval.block_plan import Plan
+from beir_hybrid.retrieval.block_search import judged_scores, search_span
 from beir_hybrid.retrieval.blocks import VectorBlocks
 from beir_hybrid.types import FloatArray, IntArray
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from beir_hybrid.retrieval.base import Ranking
-from beir_hybrid.retrieval.block_search import exact_scores
+from beir_hybrid.retrieval.pair_scores import exact_scores
 from beir_hybrid.settings import Task
 from beir_hybrid.types import FloatArray, IntArray, ScoreArray, passage_text
 

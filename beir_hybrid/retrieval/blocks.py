@@ -171,7 +171,7 @@ class VectorBlocks:
         return int(self.read(0, 1).shape[1]) if self.size else 0
 
     def read(self, begin: int, end: int) -> FloatArray:
-        """Vectors [end - begin, d] in their order, float32, C-contiguous."""
+        """Vectors [end - begin, d] in their order, float32, C-contiguous; where they are stored so, read-only views."""
         parts = []
         for number in range(begin // self.rows, -(-end // self.rows)):
             first = number * self.rows
@@ -189,7 +189,7 @@ class VectorBlocks:
         return self._finished(out)
 
     def _finished(self, stored: npt.NDArray[Any]) -> FloatArray:
-        vectors = self._int8.unpacked(stored) if self.precision == "int8" else stored.astype(np.float32)
+        vectors = self._int8.unpacked(stored) if self.precision == "int8" else stored.astype(np.float32, copy=False)
         return np.ascontiguousarray(self._transform(vectors)) if self._transform else vectors
 
     def _block(self, number: int) -> npt.NDArray[Any]:

@@ -21,9 +21,11 @@ from beir_hybrid.files import fingerprint
 from beir_hybrid.locations import cache_dir
 from beir_hybrid.processors import processors
 from beir_hybrid.retrieval.agreement import CANDIDATES, PrecisionLoss, judged_correlation, mean_agreement, top_k_overlap
+from beir_hybrid.retrieval.asked import Asked
 from beir_hybrid.retrieval.base import Ranking, unidentified
 from beir_hybrid.retrieval.beir_search import BeirSearchable, CorpusTexts, corpus_texts, hits_to_results
-from beir_hybrid.retrieval.block_search import Asked, Plan, rankings_of
+from beir_hybrid.retrieval.block_plan import Plan
+from beir_hybrid.retrieval.block_search import rankings_of
 from beir_hybrid.retrieval.blocks import PRECISIONS, Precision, VectorBlocks
 from beir_hybrid.retrieval.embeddings import EmbeddingStore
 from beir_hybrid.retrieval.encoder import Encoder, Role, plain_function

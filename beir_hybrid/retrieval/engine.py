@@ -10,7 +10,8 @@ from typing import Literal, Protocol
 
 from beir_hybrid.errors import MissingExtraError, RetrieverError, did_you_mean
 from beir_hybrid.processors import processors
-from beir_hybrid.retrieval.block_search import Answer, Asked, search_blocks
+from beir_hybrid.retrieval.asked import Answer, Asked
+from beir_hybrid.retrieval.block_search import search_blocks
 from beir_hybrid.retrieval.blocks import VectorBlocks
 from beir_hybrid.retrieval.embeddings import EmbeddingStore, Encode
 from beir_hybrid.retrieval.encoder import Encoder

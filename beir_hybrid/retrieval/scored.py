@@ -25,7 +25,7 @@ class ScoredForm:
     truncate_dim: int | None = None
 
     def __call__(self, vectors: FloatArray) -> FloatArray:
-        """Vectors [n, d], changed in place where nothing is cut.
+        """Vectors [n, d], the same ones where nothing is to be changed.
 
         Raises:
             RetrieverError: there are fewer values than ``truncate_dim``.
@@ -40,5 +40,5 @@ class ScoredForm:
         if self.similarity == "cosine":
             norms = np.linalg.norm(vectors, axis=1, keepdims=True)
             norms[norms == 0] = 1  # a text without a known token keeps the zero vector
-            vectors /= norms
+            vectors = vectors / norms
         return vectors

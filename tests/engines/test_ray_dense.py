@@ -17,8 +17,9 @@ from beir_hybrid.engines import ray_encode, ray_search
 from beir_hybrid.engines.ray_search import SearchWorker, search_blocks_on_ray
 from beir_hybrid.errors import RetrieverError
 from beir_hybrid.retrieval import blocks, dense, embeddings
+from beir_hybrid.retrieval.asked import Asked
 from beir_hybrid.retrieval.base import Ranking
-from beir_hybrid.retrieval.block_search import Asked, search_blocks
+from beir_hybrid.retrieval.block_search import search_blocks
 from beir_hybrid.retrieval.blocks import VectorBlocks
 from beir_hybrid.retrieval.dense import DenseRetriever
 from beir_hybrid.types import FloatArray
