@@ -6,7 +6,6 @@ import contextlib
 import copy
 import math
 import sys
-import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -32,6 +31,7 @@ from beir_hybrid.retrieval.encoder import Encoder, Role, plain_function
 from beir_hybrid.retrieval.engine import EngineName, Filling, RunningEngine, build_engine
 from beir_hybrid.retrieval.exact import ROWS, best_of, exact_rankings
 from beir_hybrid.retrieval.models import load_model, model_fingerprint, name_of
+from beir_hybrid.retrieval.passing_folder import passing_folder
 from beir_hybrid.retrieval.scored import ScoredForm
 from beir_hybrid.settings import Task
 from beir_hybrid.types import BeirQueries, BeirResults, Corpus, FloatArray, Hits, Passages
@@ -189,8 +189,7 @@ class DenseRetriever(BeirSearchable):
         with contextlib.ExitStack() as stack:
             if base is None:
                 try:
-                    cache_dir().mkdir(parents=True, exist_ok=True)
-                    base = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="vectors-", dir=cache_dir())))
+                    base = stack.enter_context(passing_folder(cache_dir(), "vectors"))
                 except OSError as error:
                     raise RetrieverError(f"could not write {cache_dir()}: {error.strerror or error}") from error
             made = {
