@@ -10,7 +10,8 @@ from typing import Any
 
 from beir_hybrid.engines.ray_cluster import STORE, ray_cluster
 from beir_hybrid.engines.ray_encode import Block, encode_lists_on_ray, resource_of, write_blocks_on_ray
-from beir_hybrid.engines.ray_search import search_blocks_on_ray
+from beir_hybrid.engines.ray_pool import RayPool
+from beir_hybrid.engines.ray_search import search_blocks_on_ray, search_pool
 from beir_hybrid.engines.ray_storage import check_storage
 from beir_hybrid.errors import MissingExtraError
 from beir_hybrid.retrieval.asked import Answer, Asked
@@ -46,7 +47,11 @@ class RayEngine:
         portable = encoder.portable(cloudpickle.dumps)  # refused before anything is started
         size = len(portable.model) if isinstance(portable.model, bytes) else 0
         with ray_cluster(self.address, STORE + 4 * size) as ray:
-            yield RunningOnRay(ray, portable)
+            pool = search_pool(ray)
+            try:
+                yield RunningOnRay(ray, portable, pool)
+            finally:
+                pool.close()
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,11 +61,13 @@ class RunningOnRay:
     Args:
         ray: the module, connected.
         encoder: in its portable form.
+        pool: the workers that search.
         seen: storage that was found to be shared, with the kind of nodes.
     """
 
     ray: Any
     encoder: Encoder
+    pool: RayPool
     threads: int = 1
     seen: set[tuple[Path, str]] = field(default_factory=set)
 
@@ -90,7 +97,7 @@ class RunningOnRay:
         for corpus in corpora.values():
             if len(corpus):
                 self._check_storage(corpus.folder, "CPU")
-        return search_blocks_on_ray(self.ray, asked, queries, corpora, memory, progress)
+        return search_blocks_on_ray(self.ray, self.pool, asked, queries, corpora, memory, progress)
 
     def _check_storage(self, folder: Path, resource: str) -> None:
         if (folder.parent, resource) not in self.seen:

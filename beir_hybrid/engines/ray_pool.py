@@ -24,16 +24,18 @@ class RayPool:
     Args:
         ray: the module, connected.
         make: starts an actor, which must have a method ``ready()``.
-        size: how many.
     """
 
-    def __init__(self, ray: Any, make: Callable[[], Any], size: int) -> None:
+    def __init__(self, ray: Any, make: Callable[[], Any]) -> None:
         self._ray = ray
         self._make = make
         self._idle: list[Any] = []
         self._starting: dict[Any, Any] = {}
         self._failed_starts = 0
-        for _ in range(size):
+
+    def grow(self, size: int) -> None:
+        """See to it that there are as many actors, at least."""
+        for _ in range(size - len(self._idle) - len(self._starting)):
             self._start()
 
     def _start(self) -> None:

@@ -73,8 +73,16 @@ class SearchWorker:
         return {number: (count.above, count.best) for number, count in counts.items()}
 
 
+def search_pool(ray: Any) -> RayPool:
+    """A pool of workers for `search_blocks_on_ray`; none is started yet."""
+    # a worker that dies is replaced by the pool: only it knows which piece was lost
+    worker = ray.remote(SearchWorker).options(num_cpus=1, max_restarts=0, scheduling_strategy="SPREAD")
+    return RayPool(ray, worker.remote)
+
+
 def search_blocks_on_ray(
     ray: Any,
+    pool: RayPool,
     asked: Sequence[Asked],
     queries: Mapping[str, FloatArray],
     corpora: Mapping[str, VectorBlocks],
@@ -85,6 +93,7 @@ def search_blocks_on_ray(
 
     Args:
         ray: the module, connected.
+        pool: see `search_pool`; its workers stay for the next search.
         corpora: their files are on storage that all nodes see.
         memory: bytes for each worker.
 
@@ -96,31 +105,23 @@ def search_blocks_on_ray(
     plan = Plan(asked, queries, {name: len(corpus) for name, corpus in corpora.items()}, memory, 1)
     n_workers = max(1, int(ray.cluster_resources().get("CPU", 1)))
     spans = _spans(corpora, n_workers)
-    n_workers = min(n_workers, max(1, len(spans)))
+    pool.grow(min(n_workers, len(spans)))
     search = ray.put(Search(asked, queries, corpora, plan))
-    # a worker that dies is replaced by the pool: only it knows which piece was lost
-    worker = ray.remote(SearchWorker).options(num_cpus=1, max_restarts=0, scheduling_strategy="SPREAD")
-    pool = RayPool(ray, worker.remote, n_workers)
-    try:
-        for batch in plan.batches:
-            inside = [span for span in spans if span.name in plan.searched(batch)]
-            scores = {number: np.empty(len(asked[number].judged_row), dtype=np.float32) for number in batch}
-            for _, found in pool.run("judged", (search, batch), inside):
-                for number, (pairs, values) in found.items():
-                    scores[number][pairs] = values
-            counts = {
-                number: Count(asked[number], len(queries[asked[number].queries]), scores[number]) for number in batch
-            }
-            known = ray.put(scores)
-            for span, parts in pool.run("count", (search, known), inside):
-                for number, (above, best) in parts.items():
-                    counts[number].merge(above, best)
-                if progress:
-                    progress(span.end - span.begin)
-            for number, count in counts.items():
-                yield number, count.answer()
-    finally:
-        pool.close()
+    for batch in plan.batches:
+        inside = [span for span in spans if span.name in plan.searched(batch)]
+        scores = {number: np.empty(len(asked[number].judged_row), dtype=np.float32) for number in batch}
+        for _, found in pool.run("judged", (search, batch), inside):
+            for number, (pairs, values) in found.items():
+                scores[number][pairs] = values
+        counts = {number: Count(asked[number], len(queries[asked[number].queries]), scores[number]) for number in batch}
+        known = ray.put(scores)
+        for span, parts in pool.run("count", (search, known), inside):
+            for number, (above, best) in parts.items():
+                counts[number].merge(above, best)
+            if progress:
+                progress(span.end - span.begin)
+        for number, count in counts.items():
+            yield number, count.answer()
 
 
 def _spans(corpora: Mapping[str, VectorBlocks], n_workers: int) -> list[Span]:

@@ -12,9 +12,10 @@ import numpy as np
 import pytest
 
 from beir_hybrid import load_dataset
+from beir_hybrid.cli import main
 from beir_hybrid.datasets.dataset import Dataset
 from beir_hybrid.engines import ray_encode, ray_search
-from beir_hybrid.engines.ray_search import SearchWorker, search_blocks_on_ray
+from beir_hybrid.engines.ray_search import SearchWorker, search_blocks_on_ray, search_pool
 from beir_hybrid.errors import RetrieverError
 from beir_hybrid.retrieval import blocks, dense, embeddings
 from beir_hybrid.retrieval.asked import Asked
@@ -113,17 +114,15 @@ def test_the_answer_and_the_files_are_those_of_one_process(
     same(ranked(DenseRetriever(refuse, cache=tmp_path / "local", engine="ray", **options), sample), expected)
 
 
-def test_a_worker_killed_while_encoding_costs_its_block(
-    sample: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """SIGKILL in the middle of a block: the block is encoded by another worker, and nothing half-written is left."""
-    monkeypatch.setattr(dense.DenseRetriever, "_fits", lambda *_: False)
-    expected = ranked(DenseRetriever(make_encode(), identity="v1", cache=tmp_path / "local"), sample)
+def test_a_worker_killed_while_encoding_costs_its_block(small_files: Path, tmp_path: Path) -> None:
+    """SIGKILL in the middle of a block, by BEIR's door: another worker encodes it, and no file is left in the end."""
+    corpus = {f"p{n:02d}": {"title": "", "text": f"text {n % 30}"} for n in range(50)}
+    queries = {"q1": "one", "p07": "seven"}
+    expected = DenseRetriever(make_encode(), precision="float16").search(corpus, queries, 5)
     encode = make_encode(tmp_path / "killed")
-    found = ranked(DenseRetriever(encode, identity="v1", cache=tmp_path / "ray", engine="ray"), sample)
+    assert DenseRetriever(encode, precision="float16", engine="ray").search(corpus, queries, 5) == expected
     assert (tmp_path / "killed").exists()
-    same(found, expected)
-    assert files(tmp_path / "ray") == files(tmp_path / "local")
+    assert list(small_files.iterdir()) == []
 
 
 class Deadly:
@@ -159,7 +158,9 @@ def test_a_worker_killed_while_searching_costs_its_span(tmp_path: Path) -> None:
     asked = [asked_of(9, 200, 12)]
     ((_, expected),) = search_blocks(asked, queries, {"p": stored}, 1 << 28)
     told: list[int] = []
-    ((_, found),) = search_blocks_on_ray(ray, asked, queries, {"p": stored}, 1 << 28, told.append)
+    pool = search_pool(ray)
+    ((_, found),) = search_blocks_on_ray(ray, pool, asked, queries, {"p": stored}, 1 << 28, told.append)
+    pool.close()
     assert (tmp_path / "killed").exists()
     assert np.array_equal(found.ranks, expected.ranks)
     assert np.array_equal(found.hits.passages, expected.hits.passages)
@@ -178,19 +179,53 @@ def test_what_a_worker_says_is_one_line(sample: Dataset, tmp_path: Path, monkeyp
     assert "\n" not in str(error.value)
     assert not list((tmp_path / "ray").rglob("*.part"))
     same(
-        ranked(DenseRetriever(make_encode(), identity="v1", cache=tmp_path / "ray", engine="ray"), sample),
+        ranked(DenseRetriever(make_encode(), identity="v1", cache=tmp_path / "ray"), sample),
         ranked(DenseRetriever(make_encode(), identity="v1", cache=tmp_path / "local"), sample),
     )
 
 
-def test_beir_s_door_leads_to_ray(small_files: Path) -> None:
-    """`search` on disk gives the same results by both engines; without an identity no file is left."""
-    corpus = {f"p{n:02d}": {"title": "", "text": f"text {n % 30}"} for n in range(50)}
-    queries = {"q1": "one", "p07": "seven"}
-    encode = make_encode()
-    expected = DenseRetriever(encode, precision="float16").search(corpus, queries, 5)
-    assert DenseRetriever(encode, precision="float16", engine="ray").search(corpus, queries, 5) == expected
-    assert not list(small_files.glob("vectors-*"))
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    """The folder of a bag-of-words model of random vectors."""
+    import torch
+    from sentence_transformers import SentenceTransformer
+    from sentence_transformers.models import StaticEmbedding
+    from tokenizers import Tokenizer, models, pre_tokenizers
+
+    texts = load_dataset("sample", languages=LANGUAGES).passages["de"].texts
+    words = sorted({word for text in texts for word in text.split()})
+    vocabulary = {word: number for number, word in enumerate(["[UNK]", *words])}
+    tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token="[UNK]"))
+    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+    torch.manual_seed(0)
+    made = SentenceTransformer(modules=[StaticEmbedding(tokenizer, embedding_dim=16)], device="cpu")
+    made.save(str(tmp_path / "model"))
+    return tmp_path / "model"
+
+
+def test_the_command_gives_the_same_by_both_engines(
+    model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A saved model, int8 from disk: the same table and the same run, byte by byte, and no other word on stderr."""
+    printed = []
+    for engine in ("local", "ray"):
+        monkeypatch.setenv("BEIR_HYBRID_CACHE", str(tmp_path / engine))
+        out_dir = str(tmp_path / f"out-{engine}")
+        given = ["--model", str(model), "--languages", "de", "--precision", "int8", "--engine", engine]
+        assert main(["evaluate", "sample", *given, "--out", out_dir]) == 0
+        out, err = capsys.readouterr()
+        printed.append(out)
+        assert err == f"\nresults: {out_dir}/results.json, per_query.parquet, runs.parquet\n"
+    assert printed[0] == printed[1]
+    assert "int8 against float32, on 30 queries: top-10 overlap" in printed[0]
+    runs = [(tmp_path / f"out-{engine}" / "runs.parquet").read_bytes() for engine in ("local", "ray")]
+    assert runs[0] == runs[1]
+    small = ["--model", str(model), "--languages", "de", "--precision", "int8", "--memory", "1"]
+    assert main(["evaluate", "sample", *small, "--out", str(tmp_path / "small")]) == 1
+    err = capsys.readouterr().err
+    assert err.startswith("beir-hybrid: 1 MB of memory are too little for this search: its queries, their hits and ")
+    assert err.count("\n") == 1
+    assert "; give at least --memory " in err
 
 
 def test_workers_do_their_part_alone() -> None:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import errno
+import io
 import pickle
+import re
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -253,6 +256,27 @@ def test_memory_decides_the_way(
     for wrong in ({"memory": 0}, {"truncate_dim": 0}, {"precision": "int3"}):
         with pytest.raises(RetrieverError, match=r"expected 1 or more|unknown precision 'int3'"):
             DenseRetriever(encode, **wrong)  # type: ignore[arg-type]
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_progress_says_the_rate_and_the_time_left(
+    partly_parallel: Dataset, encode: Encode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a terminal, for encoding and for searching; nothing where stderr is a file."""
+    large(monkeypatch)
+    monkeypatch.setattr("tqdm.tqdm.monitor_interval", 0)
+    monkeypatch.setattr(sys, "stderr", terminal := Terminal())
+    list(DenseRetriever(encode, precision="float16").retrieve(partly_parallel.tasks("mono")))
+    said = terminal.getvalue()
+    for what, unit in (("encoding", "text"), ("searching", "passage")):
+        assert re.search(rf"{what}: .*\d+/\d+ \[\d\d:\d\d<[\d:?]+, .*{unit}(/s)?", said), said
+    monkeypatch.setattr(sys, "stderr", plain := io.StringIO())
+    list(DenseRetriever(encode, precision="float16").retrieve(partly_parallel.tasks("mono")))
+    assert plain.getvalue() == ""
 
 
 @pytest.mark.parametrize("on_disk", [False, True])
