@@ -48,7 +48,8 @@ def add_command(commands: Any) -> None:
     )
     parser.add_argument(
         "--memory", type=positive, metavar="MB",
-        help="for embeddings and scores; a corpus that needs more is searched from disk (default 4096)",
+        help="for embeddings and scores (with --engine ray: of each worker); a corpus that needs more is searched from "
+        "disk (default 4096)",
     )  # fmt: skip
     parser.add_argument(
         "--truncate-dim", type=positive, metavar="N", help="score the first N values of each vector (Matryoshka models)"

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import inspect
 import pickle
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +21,9 @@ from beir_hybrid.types import FloatArray
 
 _PATIENCE = 300
 """Seconds that a first worker has to start."""
+_DEATHS = 4
+"""Workers that one block may cost."""
+_ERRORS: dict[str, type[BeirHybridError]] = {"RetrieverError": RetrieverError, "EngineError": EngineError}
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,11 +79,24 @@ def encode_lists_on_ray(ray: Any, encoder: Encoder, lists: Sequence[Sequence[str
         yield answer["at"], np.frombuffer(answer["vectors"], dtype=np.float32).reshape(-1, answer["dimension"])
 
 
+class Attempts:
+    """An actor that counts how often each row was begun: Ray Data itself tries again without end."""
+
+    def __init__(self) -> None:
+        self._begun: Counter[int] = Counter()
+
+    def begin(self, row: int) -> int:
+        """How often it was begun before."""
+        self._begun[row] += 1
+        return self._begun[row] - 1
+
+
 class _Worker:
     """An actor of the job; the encoder is loaded with the first block, so that its errors are answers as well."""
 
-    def __init__(self, encoder: Any, corpora: Sequence[VectorBlocks] = ()) -> None:
+    def __init__(self, encoder: Any, attempts: Any, corpora: Sequence[VectorBlocks] = ()) -> None:
         self._reference = encoder
+        self._attempts = attempts
         self._encoder: Encoder | None = None
         self._corpora = corpora
 
@@ -90,9 +109,23 @@ class _Worker:
 
     def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
         try:
+            self._check_attempts(row["row"])
             return {**self.answer(row), "error": "", "kind": ""}
         except BeirHybridError as error:
             return {**self.nothing, "error": str(error), "kind": type(error).__name__}
+
+    def _check_attempts(self, row: int) -> None:
+        import ray
+
+        try:
+            before = ray.get(self._attempts.begin.remote(row))
+        except ray.exceptions.RayError:  # the counter's node is gone
+            return
+        if before >= _DEATHS:
+            raise EngineError(
+                f"{before} Ray workers died of the same block of texts; is there enough memory for the model and "
+                f"--batch-size on the nodes?"
+            )
 
     nothing: dict[str, Any]
 
@@ -128,29 +161,48 @@ def _job(
     """Every row's answer, in the order they are ready."""
     if not rows:
         return
-    from ray.data import ActorPoolStrategy, DataContext, from_items
+    from ray.data import ActorPoolStrategy, from_items
 
     resource = resource_of(ray, encoder)
     n_workers = min(len(rows), max(1, int(ray.cluster_resources().get(resource, 1))))
     reference = ray.put(encoder)
-    context = DataContext.get_current().copy()
-    context.enable_progress_bars = False
-    context.print_on_execution_start = False
-    context.wait_for_min_actors_s = _PATIENCE
-    with DataContext.current(context):
-        data = from_items(list(rows), override_num_blocks=len(rows)).map(
+    attempts = ray.remote(Attempts).options(num_cpus=0).remote()
+    pool = {"min_size": 1, "max_size": n_workers}
+    if "initial_size" in inspect.signature(ActorPoolStrategy.__init__).parameters:
+        pool["initial_size"] = n_workers  # earlier versions add the others once the first is busy
+    with _settings():
+        data = from_items([{**row, "row": at} for at, row in enumerate(rows)], override_num_blocks=len(rows)).map(
             worker,
-            fn_constructor_args=(reference, *arguments),
-            compute=ActorPoolStrategy(min_size=1, max_size=n_workers, initial_size=n_workers),
+            fn_constructor_args=(reference, attempts, *arguments),
+            compute=ActorPoolStrategy(**pool),
             **({"num_gpus": 1} if resource == "GPU" else {"num_cpus": 1}),
         )
         try:
             for answer in data.iter_rows():
                 if answer["error"]:
-                    raise (RetrieverError if answer["kind"] == "RetrieverError" else BeirHybridError)(answer["error"])
+                    raise _ERRORS.get(answer["kind"], BeirHybridError)(answer["error"])
                 yield answer
         except ray.exceptions.RayError as error:
             raise EngineError(f"encoding on Ray failed: {reason_of(error)}") from error
+        finally:
+            ray.kill(attempts)
+
+
+@contextlib.contextmanager
+def _settings() -> Iterator[None]:
+    """How Ray Data works on a job: quietly, and not waiting for ever."""
+    from ray.data import DataContext
+
+    context = DataContext.get_current()
+    values = {"enable_progress_bars": False, "print_on_execution_start": False, "wait_for_min_actors_s": _PATIENCE}
+    before = {name: getattr(context, name) for name in values if hasattr(context, name)}
+    for name in before:
+        setattr(context, name, values[name])
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            setattr(context, name, value)
 
 
 def resource_of(ray: Any, encoder: Encoder) -> str:

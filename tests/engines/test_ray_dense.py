@@ -16,7 +16,7 @@ from beir_hybrid.cli import main
 from beir_hybrid.datasets.dataset import Dataset
 from beir_hybrid.engines import ray_encode, ray_search
 from beir_hybrid.engines.ray_search import SearchWorker, search_blocks_on_ray, search_pool
-from beir_hybrid.errors import RetrieverError
+from beir_hybrid.errors import EngineError, RetrieverError
 from beir_hybrid.retrieval import blocks, dense, embeddings
 from beir_hybrid.retrieval.asked import Asked
 from beir_hybrid.retrieval.base import Ranking
@@ -182,6 +182,22 @@ def test_what_a_worker_says_is_one_line(sample: Dataset, tmp_path: Path, monkeyp
         ranked(DenseRetriever(make_encode(), identity="v1", cache=tmp_path / "ray"), sample),
         ranked(DenseRetriever(make_encode(), identity="v1", cache=tmp_path / "local"), sample),
     )
+
+
+def test_a_block_that_kills_every_worker_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As where the model does not fit into memory: one line, not workers started for ever."""
+    monkeypatch.setattr(ray_encode, "_DEATHS", 1)
+    home = os.getpid()
+
+    def deadly(texts: list[str]) -> FloatArray:
+        if os.getpid() != home:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return np.ones((len(texts), 2), dtype=np.float32)
+
+    retriever = DenseRetriever(deadly, precision="float16", engine="ray")
+    with pytest.raises(EngineError, match=r"[14] Ray workers died of the same block of texts; is there") as error:
+        retriever.search({"p": {"title": "", "text": "x"}}, {"q": "y"}, 1)
+    assert "\n" not in str(error.value)
 
 
 @pytest.fixture
