@@ -55,6 +55,10 @@ class StudyError(BeirHybridError):
     """A study file, its grid or the folder of its results is unusable."""
 
 
+class EngineError(BeirHybridError):
+    """A cluster cannot be reached, or its workers cannot do the work."""
+
+
 class MissingExtraError(BeirHybridError):
     """A part that needs an extra of this package was used without it."""
 

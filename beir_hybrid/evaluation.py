@@ -166,7 +166,11 @@ def _scores(task: Task, part: TaskScores) -> Iterable[Score]:
 
 
 def _identity(record: dict[str, Any]) -> dict[str, Any]:
-    """What tells retrievers apart: a model with a fingerprint is the same wherever its folder stands."""
+    """What tells retrievers apart: a model with a fingerprint is the same wherever its folder stands.
+
+    What a retriever measured when it was used before is no part of what it is.
+    """
+    record = {key: value for key, value in record.items() if not key.startswith("agreement_")}
     return {key: value for key, value in record.items() if key != "model" or not record.get("fingerprint")}
 
 

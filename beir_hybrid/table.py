@@ -95,4 +95,25 @@ def _notes(results: Results) -> list[str]:
     counted = [f"{setting} {count:,}" for setting, count in missing.items() if count]
     if counted:
         notes.append(f"queries for which nothing was retrieved (they score 0): {', '.join(counted)}")
+    notes += _agreements(results)
     return notes if len(notes) > 1 else []
+
+
+def _agreements(results: Results) -> list[str]:
+    """What was lost by making vectors smaller."""
+    retriever = results.retriever
+    whole, float32 = (retriever.get(f"agreement_with_{what}") for what in ("whole_vectors", "float32"))
+    notes = []
+    if whole:
+        notes.append(
+            f"first {retriever.get('truncate_dim')} dimensions against whole vectors: "
+            f"top-10 overlap {_number(whole['top_10_overlap'], '')}, "
+            f"correlation of judged ranks {_number(whole['judged_rank_correlation'], '')}"
+        )
+    if float32:
+        notes.append(
+            f"{retriever.get('precision')} against float32, on {float32['queries']} queries: "
+            f"top-10 overlap {_number(float32['top_10_overlap'], '')}, "
+            f"rank correlation of the first {float32['candidates']} {_number(float32['rank_correlation'], '')}"
+        )
+    return notes

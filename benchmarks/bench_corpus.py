@@ -28,7 +28,8 @@ from machine import keep
 
 from beir_hybrid.corpus.arrow_corpus import ArrowCorpus
 from beir_hybrid.processors import processors
-from beir_hybrid.retrieval.block_search import Asked, search_blocks
+from beir_hybrid.retrieval.asked import Asked
+from beir_hybrid.retrieval.block_search import search_blocks
 from beir_hybrid.retrieval.blocks import ROWS, VectorBlocks
 
 LOOK_UPS = 20_000

@@ -24,7 +24,7 @@ FLOORS = (
     ("pool", "registry"),
     ("settings",),
     ("corpus", "corpus.*", "datasets", "datasets.*"),
-    ("metrics", "metrics.*", "retrieval", "retrieval.*"),
+    ("metrics", "metrics.*", "retrieval", "retrieval.*", "engines", "engines.*"),
     ("results", "result_folder"),
     ("*",),
 )
@@ -38,7 +38,7 @@ HEAVY = {
 EXTENDED = {"training.progress": {"transformers"}, "training.switched_view": {"datasets"}}
 HOMES = {
     "jnius": "retrieval.bm25.*", "jnius_config": "retrieval.bm25.*", "pyserini": "retrieval.bm25.*",
-    "matplotlib": "report.figures", "statsmodels": "studies.analysis.mixed",
+    "matplotlib": "report.figures", "ray": "*engines.*", "statsmodels": "studies.analysis.mixed",
 }  # fmt: skip
 
 

@@ -48,14 +48,25 @@ def add_command(commands: Any) -> None:
     )
     parser.add_argument(
         "--memory", type=positive, metavar="MB",
-        help="for embeddings and scores; a corpus that needs more is searched from disk (default 4096)",
+        help="for embeddings and scores (with --engine ray: of each worker); a corpus that needs more is searched from "
+        "disk (default 4096)",
     )  # fmt: skip
     parser.add_argument(
         "--truncate-dim", type=positive, metavar="N", help="score the first N values of each vector (Matryoshka models)"
     )
     parser.add_argument(
-        "--precision", choices=("float32", "float16"),
-        help="of vectors on disk, where they do not fit into memory (default float32)",
+        "--precision", choices=("float32", "float16", "int8"),
+        help="what passages' vectors are kept as on disk and scored as: float16 halves the files, int8 quarters them, "
+        "and the agreement with float32 is reported (default float32)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--engine", choices=("local", "ray"),
+        help="where a model's passages are encoded and searched: local (this process; the default) or ray (the workers "
+        "of a Ray cluster, with the same answer; the cache must be on storage they share)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--address", metavar="A",
+        help="of a running Ray cluster: host:port, ray://host:port or auto (default: $RAY_ADDRESS, else a local one)",
     )  # fmt: skip
     parser.add_argument("--k1", type=float, metavar="X", help="BM25's k1 (default 0.9)")
     parser.add_argument("--b", type=float, metavar="X", help="BM25's b (default 0.4)")
@@ -91,6 +102,8 @@ def run(args: argparse.Namespace) -> int:
         for option in options:
             if getattr(args, option) is not None and getattr(args, retriever) is None:
                 args.parser.error(f"--{option.replace('_', '-')} needs --{retriever}")
+    if args.address is not None and args.engine != "ray":
+        args.parser.error("--address needs --engine ray")
     # what is quickly found wrong is said before anything is loaded
     parse_metrics(args.metrics)
     parse_settings(args.settings)
@@ -107,7 +120,17 @@ def run(args: argparse.Namespace) -> int:
 
 
 _OPTIONS = {
-    "model": ("query_prompt", "passage_prompt", "batch_size", "device", "memory", "truncate_dim", "precision"),
+    "model": (
+        "query_prompt",
+        "passage_prompt",
+        "batch_size",
+        "device",
+        "memory",
+        "truncate_dim",
+        "precision",
+        "engine",
+        "address",
+    ),
     "bm25": ("k1", "b"),
     "retriever": ("retriever_option",),
 }

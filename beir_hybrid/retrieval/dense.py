@@ -6,31 +6,37 @@ import contextlib
 import copy
 import math
 import sys
-import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
+from beir_hybrid.corpus.arrow_corpus import ArrowCorpus
 from beir_hybrid.errors import RetrieverError
 from beir_hybrid.files import fingerprint
 from beir_hybrid.locations import cache_dir
 from beir_hybrid.processors import processors
-from beir_hybrid.retrieval.agreement import judged_correlation, mean_agreement, top_k_overlap
+from beir_hybrid.retrieval.agreement import CANDIDATES, PrecisionLoss, judged_correlation, mean_agreement, top_k_overlap
+from beir_hybrid.retrieval.asked import Asked
 from beir_hybrid.retrieval.base import Ranking, unidentified
 from beir_hybrid.retrieval.beir_search import BeirSearchable, CorpusTexts, corpus_texts, hits_to_results
-from beir_hybrid.retrieval.block_search import Asked, Plan, block_rankings, search_blocks
-from beir_hybrid.retrieval.blocks import Precision, VectorBlocks
+from beir_hybrid.retrieval.block_plan import Plan
+from beir_hybrid.retrieval.block_search import rankings_of
+from beir_hybrid.retrieval.blocks import PRECISIONS, Precision, VectorBlocks
 from beir_hybrid.retrieval.embeddings import EmbeddingStore
+from beir_hybrid.retrieval.encoder import Encoder, Role, plain_function
+from beir_hybrid.retrieval.engine import EngineName, Filling, RunningEngine, build_engine
 from beir_hybrid.retrieval.exact import ROWS, best_of, exact_rankings
 from beir_hybrid.retrieval.models import load_model, model_fingerprint, name_of
+from beir_hybrid.retrieval.passing_folder import passing_folder
+from beir_hybrid.retrieval.scored import ScoredForm
 from beir_hybrid.settings import Task
 from beir_hybrid.types import BeirQueries, BeirResults, Corpus, FloatArray, Hits, Passages
 
 Similarity = Literal["cosine", "dot"]
-Role = Literal["query", "passage"]
 _PROMPT_NAMES: dict[Role, tuple[str, ...]] = {
     "query": ("query",),
     "passage": ("document", "passage", "corpus"),  # the order in which sentence-transformers looks
@@ -65,7 +71,14 @@ class DenseRetriever(BeirSearchable):
         memory: megabytes for embeddings and scores.
         truncate_dim: score only the first so many values of each vector, as Matryoshka models allow. The whole vectors
             are searched as well, and `describe` then says how far the two agree.
-        precision: what vectors are kept as on disk where they do not fit into memory; ``float16`` halves the files.
+        engine: ``local``, or ``ray``: passages are encoded, and corpora on disk searched, by the workers of a Ray
+            cluster, with the same answer, bit for bit; the cache must be on storage that all its nodes share. What
+            either engine has encoded the other goes on from.
+        address: of the Ray cluster, see `ray_cluster`; None: the one this process is connected to, else a local one
+            that is started and stopped again.
+        precision: what passages' vectors are kept as on disk and scored as (queries stay float32). ``float16`` halves
+            the files, ``int8`` quarters them (a scale for each dimension, from a sample of the corpus); both always
+            work from disk, and `describe` then says how far the rankings agree with those of float32.
 
     Raises:
         RetrieverError: the model cannot be loaded, or an option is unknown.
@@ -89,23 +102,23 @@ class DenseRetriever(BeirSearchable):
         memory: int = DEFAULT_MEMORY,
         truncate_dim: int | None = None,
         precision: Precision = "float32",
+        engine: EngineName = "local",
+        address: str | None = None,
     ) -> None:
         if memory < 1 or (truncate_dim is not None and truncate_dim < 1):
             raise RetrieverError(f"memory is {memory} MB and truncate_dim {truncate_dim}; expected 1 or more")
-        if precision not in ("float32", "float16"):
-            raise RetrieverError(f"unknown precision {precision!r}; known: float32, float16")
+        if precision not in PRECISIONS:
+            raise RetrieverError(f"unknown precision {precision!r}; known: {', '.join(PRECISIONS)}")
         self._memory = memory << 20
         self._truncate_dim = truncate_dim
         self._agreement: list[tuple[float, float]] = []
         self._precision: Precision = precision
+        self._loss: PrecisionLoss | None = None
+        self._engine = build_engine(engine, address)
         self._source = str(model) if isinstance(model, str | Path) else None
         self._model = load_model(self._source, device) if self._source else model
-        # others than sentence-transformers models know no prompts: they get texts with the prompt before them
-        self._plain_encode = None if hasattr(self._model, "prompts") else getattr(self._model, "encode", self._model)
-        if self._plain_encode is not None and not callable(self._plain_encode):
-            raise RetrieverError(
-                f"{type(model).__name__} is neither a sentence-transformers model nor a function from texts to vectors"
-            )
+        plain_function(self._model)  # refuses what is no encoder
+        self._device = device
         self._batch_size = batch_size
         self.prompts: dict[Role, str] = {
             "query": self._prompt("query", query_prompt),
@@ -146,6 +159,7 @@ class DenseRetriever(BeirSearchable):
             **({"truncate_dim": self._truncate_dim} if self._truncate_dim else {}),
             **({"agreement_with_whole_vectors": mean_agreement(self._agreement)} if self._agreement else {}),
             **({"precision": self._precision} if self._precision != "float32" else {}),
+            **({"agreement_with_float32": self._loss.record()} if self._loss and self._loss.measured else {}),
         }
 
     def embed(self, role: Role, texts: Sequence[str], progress: Callable[[int], object] | None = None) -> FloatArray:
@@ -157,20 +171,9 @@ class DenseRetriever(BeirSearchable):
         vectors = self._stores[role].embed(texts, lambda block: self._encode(role, block), progress=progress, what=role)
         return self._as_scored(vectors)
 
-    def _as_scored(self, vectors: FloatArray) -> FloatArray:
-        """Vectors as the model gave them, cut and of the length that the similarity wants; row by row the same."""
-        if self._truncate_dim is not None and len(vectors):
-            if self._truncate_dim > vectors.shape[1]:
-                raise RetrieverError(
-                    f"{self.name} gives vectors of {vectors.shape[1]} dimensions; "
-                    f"truncate_dim {self._truncate_dim} is more than there are"
-                )
-            vectors = np.ascontiguousarray(vectors[:, : self._truncate_dim])
-        if self.similarity == "cosine":
-            norms = np.linalg.norm(vectors, axis=1, keepdims=True)
-            norms[norms == 0] = 1  # a text without a known token keeps the zero vector
-            vectors /= norms
-        return vectors
+    @property
+    def _as_scored(self) -> ScoredForm:
+        return ScoredForm(self.name, self.similarity, self._truncate_dim)
 
     def _fits(self, n_passages: int, dimension: int) -> bool:
         """Whether the search in memory fits: vectors in three copies, what tells them apart, blocks of scores."""
@@ -179,77 +182,91 @@ class DenseRetriever(BeirSearchable):
 
     @contextlib.contextmanager
     def _blocks(
-        self, contents: Mapping[str, tuple[str, Sequence[str]]], progress: Callable[[int], object]
+        self, contents: Mapping[str, CorpusContent], engine: RunningEngine, progress: Callable[[int], object]
     ) -> Iterator[dict[str, VectorBlocks]]:
-        """The vectors of corpora, given as (digest, texts), in files: kept in the cache where the encoder is known."""
+        """The vectors of corpora in files: kept in the cache where the encoder is known."""
         base = self._stores["passage"].folder
         with contextlib.ExitStack() as stack:
             if base is None:
                 try:
-                    cache_dir().mkdir(parents=True, exist_ok=True)
-                    base = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="vectors-", dir=cache_dir())))
+                    base = stack.enter_context(passing_folder(cache_dir(), "vectors"))
                 except OSError as error:
                     raise RetrieverError(f"could not write {cache_dir()}: {error.strerror or error}") from error
-            made = {}
-            for language, (content, texts) in contents.items():
-                folder = base / f"corpus-{content}-{self._precision}"
-                made[language] = VectorBlocks(folder, len(texts), self._precision, self._as_scored)
-                made[language].encode(texts, lambda block: self._encode("passage", block), progress, "passage")
+            made = {
+                language: VectorBlocks(
+                    base / f"corpus-{content.digest}-{self._precision}", len(content.texts), self._precision,
+                    self._as_scored,
+                )
+                for language, content in contents.items()
+            }  # fmt: skip
+            fillings = [Filling(made[name], content.texts, content.on_disk) for name, content in contents.items()]
+            engine.fill(fillings, lambda block: self._encode("passage", block), progress)
             yield made
 
     def _encode(self, role: Role, texts: Sequence[str]) -> npt.ArrayLike:
-        prompt = self.prompts[role]
-        if self._plain_encode is not None:
-            answer: npt.ArrayLike = self._plain_encode([prompt + text for text in texts])
-            return answer
-        method = getattr(self._model, "encode_query" if role == "query" else "encode_document", self._model.encode)
-        encoded: npt.ArrayLike = method(
-            list(texts), prompt=prompt, batch_size=self._batch_size, show_progress_bar=False, convert_to_numpy=True
-        )
-        return encoded
+        return self._encoder.encode(role, texts)
+
+    @property
+    def _encoder(self) -> Encoder:
+        return Encoder(self._model, self._source, self._device, self.prompts, self._batch_size, self.identity)
 
     def retrieve(self, tasks: Sequence[Task], top_k: int | None = None) -> Iterator[Ranking]:
         """Full-depth rankings; ``top_k`` (default 100) is only how many passages of each are kept."""
-        if self._truncate_dim is None:
-            yield from self._rankings(tasks, top_k)
-            return
-        whole = copy.copy(self)  # shares the vectors that have been encoded
-        whole._truncate_dim = None
-        reference = {ranking.task.name: ranking for ranking in whole.retrieve(tasks, top_k)}
-        for ranking in self._rankings(tasks, top_k):
-            other = reference.pop(ranking.task.name)
-            overlap = top_k_overlap(other, ranking)
-            self._agreement.append((float(overlap.mean()), judged_correlation(other, ranking)))
-            yield ranking
+        with self._engine.running(self._encoder) as engine:
+            if self._truncate_dim is None:
+                yield from self._rankings(tasks, top_k, engine)
+                return
+            whole = copy.copy(self)  # shares the vectors that have been encoded
+            whole._truncate_dim = None
+            reference = {ranking.task.name: ranking for ranking in whole._rankings(tasks, top_k, engine)}
+            for ranking in self._rankings(tasks, top_k, engine):
+                other = reference.pop(ranking.task.name)
+                overlap = top_k_overlap(other, ranking)
+                self._agreement.append((float(overlap.mean()), judged_correlation(other, ranking)))
+                yield ranking
 
-    def _rankings(self, tasks: Sequence[Task], top_k: int | None) -> Iterator[Ranking]:
+    def _rankings(self, tasks: Sequence[Task], top_k: int | None, engine: RunningEngine) -> Iterator[Ranking]:
         queries = {task.query_language: task.queries for task in tasks}
         passages = {block.language: block for task in tasks for block in task.blocks}
         depth = DEFAULT_TOP_K if top_k is None else top_k
         n_passages = sum(map(len, passages.values()))
+        loss = None if self._precision == "float32" else PrecisionLoss(tasks)
+        found_depth = depth if loss is None else max(depth, CANDIDATES)
         with contextlib.ExitStack() as stack:
-            with _progress(sum(map(len, queries.values())) + n_passages) as bar:
+            with _progress("encoding", "text", sum(map(len, queries.values())) + n_passages) as bar:
                 query_vectors = {lang: self.embed("query", block.texts, bar.update) for lang, block in queries.items()}
                 dimension = max((vectors.shape[1] for vectors in query_vectors.values()), default=0)
-                small = self._fits(n_passages, dimension)
+                small = self._precision == "float32" and self._fits(n_passages, dimension)
                 passage_vectors: dict[str, FloatArray] = {}
                 corpora: dict[str, VectorBlocks] = {}
+                asked: list[Asked] = []
+                work = 0
                 if small:
-                    passage_vectors = {
-                        lang: self.embed("passage", block.full_texts(), bar.update) for lang, block in passages.items()
-                    }
+                    texts = {lang: block.full_texts() for lang, block in passages.items()}
+                    engine.embed_ahead(self._stores["passage"], list(texts.values()), bar.update)
+                    passage_vectors = {lang: self.embed("passage", some, bar.update) for lang, some in texts.items()}
                 else:
-                    asked = [Asked.of_task(task, depth) for task in tasks]
+                    asked = [Asked.of_task(task, found_depth) for task in tasks]
                     sizes = {lang: len(block) for lang, block in passages.items()}
-                    Plan(asked, query_vectors, sizes, self._memory, processors())  # refuses before anything is encoded
-                    contents = {lang: (_content_of(block), block.lazy_full_texts()) for lang, block in passages.items()}
-                    corpora = stack.enter_context(self._blocks(contents, bar.update))
+                    # refuses before anything is encoded
+                    work = Plan(asked, query_vectors, sizes, self._memory, engine.threads).work
+                    contents = {lang: CorpusContent.of(block) for lang, block in passages.items()}
+                    corpora = stack.enter_context(self._blocks(contents, engine, bar.update))
             found = {each.shape[1] for each in (*query_vectors.values(), *passage_vectors.values()) if len(each)}
             self._check_dimensions(found | {each.dimension for each in corpora.values() if len(each)})
             if small:
                 yield from exact_rankings(tasks, query_vectors, passage_vectors, depth)
-            else:
-                yield from block_rankings(tasks, query_vectors, corpora, depth, self._memory)
+                return
+            self._loss = loss
+            with _progress("searching", "passage", work) as bar:
+                answers = engine.search(asked, query_vectors, corpora, self._memory, bar.update)
+                for ranking in rankings_of(tasks, answers):
+                    if loss is not None:
+                        loss.add(ranking, query_vectors[ranking.task.query_language], self._embed_passages)
+                    yield replace(ranking, hits=ranking.hits.cut(depth))
+
+    def _embed_passages(self, texts: Sequence[str]) -> FloatArray:
+        return self.embed("passage", texts)
 
     def _check_dimensions(self, dimensions: set[int]) -> None:
         if len(dimensions) > 1:
@@ -258,15 +275,18 @@ class DenseRetriever(BeirSearchable):
                 f"queries and passages must have the same"
             )
 
-    def _search_blocks(self, vectors: FloatArray, texts: Sequence[str], depth: int) -> Hits:
+    def _search_blocks(self, vectors: FloatArray, content: CorpusContent, depth: int) -> Hits:
         none = np.empty(0, dtype=np.int64)
         asked = Asked("", np.arange(len(vectors)), {"": 0}, none, none, depth)
-        Plan([asked], {"": vectors}, {"": len(texts)}, self._memory, processors())
         with contextlib.ExitStack() as stack:
-            with _progress(len(texts)) as bar:
-                corpora = stack.enter_context(self._blocks({"": (fingerprint(*texts), texts)}, bar.update))
+            engine = stack.enter_context(self._engine.running(self._encoder))
+            size = len(content.texts)
+            work = Plan([asked], {"": vectors}, {"": size}, self._memory, engine.threads).work
+            with _progress("encoding", "text", size) as bar:
+                corpora = stack.enter_context(self._blocks({"": content}, engine, bar.update))
             self._check_dimensions({vectors.shape[1], corpora[""].dimension})
-            ((_, answer),) = search_blocks([asked], {"": vectors}, corpora, self._memory)
+            with _progress("searching", "passage", work) as bar:
+                ((_, answer),) = engine.search([asked], {"": vectors}, corpora, self._memory, bar.update)
         return answer.hits
 
     def search(
@@ -279,8 +299,10 @@ class DenseRetriever(BeirSearchable):
         vectors = self.embed("query", [queries[query] for query in query_ids])
         # one more than asked for, in case a passage has the query's own id and is dropped
         depth = min(top_k + 1, len(passage_ids))
-        if not self._fits(len(passage_ids), vectors.shape[1]):
-            hits = self._search_blocks(vectors, CorpusTexts(corpus, passage_ids), depth)
+        if self._precision != "float32" or not self._fits(len(passage_ids), vectors.shape[1]):
+            texts = CorpusTexts(corpus, passage_ids)
+            content = CorpusContent(fingerprint(*texts), texts, isinstance(corpus, ArrowCorpus))
+            hits = self._search_blocks(vectors, content, depth)
             found = hits_to_results(hits, query_ids, passage_ids)
             return {query: dict(list(ranked.items())[:top_k]) for query, ranked in found.items()}
         passages = self.embed("passage", corpus_texts(corpus, passage_ids))
@@ -297,12 +319,27 @@ class DenseRetriever(BeirSearchable):
         return {query: dict(list(ranked.items())[:top_k]) for query, ranked in found.items()}
 
 
-def _content_of(passages: Passages) -> str:
-    """What names the files of a corpus's vectors."""
-    return passages.content or fingerprint(*passages.lazy_full_texts())
+@dataclass(frozen=True, eq=False)
+class CorpusContent:
+    """The texts of a corpus, with what names the files of its vectors.
+
+    Args:
+        digest: of the texts.
+        texts: title and text of every passage as one string, in its order.
+        on_disk: a slice of ``texts`` is a view of files.
+    """
+
+    digest: str
+    texts: Sequence[str]
+    on_disk: bool
+
+    @classmethod
+    def of(cls, passages: Passages) -> CorpusContent:
+        texts = passages.lazy_full_texts()
+        return cls(passages.content or fingerprint(*texts), texts, passages.on_disk)
 
 
-def _progress(total: int) -> Any:
+def _progress(what: str, unit: str, total: int) -> Any:
     from tqdm import tqdm
 
-    return tqdm(total=total, desc="encoding", unit="text", file=sys.stderr, disable=None, leave=False)
+    return tqdm(total=total, desc=what, unit=unit, unit_scale=total > 10**6, file=sys.stderr, disable=None, leave=False)

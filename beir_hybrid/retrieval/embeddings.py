@@ -8,7 +8,7 @@ at most the block under way, and two processes can fill one store.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -60,19 +60,30 @@ class EmbeddingStore:
             RetrieverError: ``encode`` returned another shape, NaN or infinity (naming the text), or vectors of
                 another dimension than before.
         """
-        self._refresh()
-        keys = [_key(text) for text in texts]
-        missing = {key: text for key, text in zip(keys, texts, strict=True) if key not in self._where}
+        todo = self.missing([texts])
         if progress:
-            progress(sum(key not in missing for key in keys))
-        todo = list(missing.items())
-        for begin in range(0, len(todo), BLOCK):
-            block = todo[begin : begin + BLOCK]
-            vectors = check_vectors(encode([text for _, text in block]), [text for _, text in block], what)
-            self._append([key for key, _ in block], vectors)
+            progress(len(texts) - sum(map(len, todo)))
+        for block in todo:
+            self.keep(block, check_vectors(encode(block), block, what))
             if progress:
                 progress(len(block))
-        return self._gather(keys)
+        return self._gather([_key(text) for text in texts])
+
+    def missing(self, lists: Iterable[Sequence[str]]) -> list[list[str]]:
+        """The blocks of texts that `embed` would encode, were it called with each of the lists in turn."""
+        self._refresh()
+        blocks = []
+        known: set[bytes] = set()
+        for texts in lists:
+            found = {key: text for text in texts if (key := _key(text)) not in self._where and key not in known}
+            known.update(found)
+            todo = list(found.values())
+            blocks += [todo[begin : begin + BLOCK] for begin in range(0, len(todo), BLOCK)]
+        return blocks
+
+    def keep(self, texts: Sequence[str], vectors: FloatArray) -> None:
+        """Keep the embeddings of a block of `missing`, written whole or not at all."""
+        self._append([_key(text) for text in texts], vectors)
 
     def _gather(self, keys: Sequence[bytes]) -> FloatArray:
         places = np.array([self._where[key] for key in keys], dtype=np.int64).reshape(-1, 2)

@@ -260,6 +260,11 @@ def test_a_malformed_run_is_named_by_line(command: Any, run_file: Path, tmp_path
         (["sample", "--run", "r", "--batch-size", "8", "--out", "o"], "--batch-size needs --model"),
         (["sample", "--model", "m", "--k1", "1.2", "--out", "o"], "--k1 needs --bm25"),
         (["sample", "--bm25", "--b", "low", "--out", "o"], "invalid float value: 'low'"),
+        (["sample", "--bm25", "--engine", "ray", "--out", "o"], "--engine needs --model"),
+        (["sample", "--model", "m", "--engine", "rai", "--out", "o"], "invalid choice: 'rai'"),
+        (["sample", "--model", "m", "--address", "h:1", "--out", "o"], "--address needs --engine ray"),
+        (["sample", "--model", "m", "--precision", "int4", "--out", "o"], "invalid choice: 'int4'"),
+        (["sample", "--model", "m", "--memory", "0", "--out", "o"], "'0' is not a whole number of at least 1"),
     ],
 )
 def test_usage_errors(command: Any, arguments: list[str], message: str) -> None:
@@ -282,6 +287,7 @@ def test_options_reach_the_retriever(command: Any, tmp_path: Path, monkeypatch: 
         ["--bm25", "standard", "--k1", "1.2"],
         ["--bm25"],
         ["--model", "folder", "--query-prompt", "", "--device", "cpu"],
+        ["--model", "folder", "--precision", "int8", "--engine", "ray", "--address", "auto"],
         ["--run", "mine.trec"],
     ):
         assert command("evaluate", "sample", *arguments, "--out", tmp_path / "out").status == 130
@@ -289,6 +295,7 @@ def test_options_reach_the_retriever(command: Any, tmp_path: Path, monkeypatch: 
         (("bm25",), {"variant": "standard", "k1": 1.2}),
         (("bm25",), {"variant": "language"}),
         (("dense", "folder"), {"query_prompt": "", "device": "cpu"}),
+        (("dense", "folder"), {"precision": "int8", "engine": "ray", "address": "auto"}),
         (("run", Path("mine.trec")), {}),
     ]
 

@@ -14,16 +14,11 @@ from hypothesis import strategies as st
 
 from beir_hybrid.datasets.dataset import Dataset
 from beir_hybrid.errors import RetrieverError
-from beir_hybrid.retrieval import block_search
-from beir_hybrid.retrieval.block_search import (
-    Asked,
-    block_rankings,
-    error_bounds,
-    exact_scores,
-    longest_of,
-    search_blocks,
-)
+from beir_hybrid.retrieval import block_count, block_plan, block_search, pair_scores
+from beir_hybrid.retrieval.asked import Asked
+from beir_hybrid.retrieval.block_search import block_rankings, search_blocks
 from beir_hybrid.retrieval.exact import exact_rankings
+from beir_hybrid.retrieval.pair_scores import error_bounds, exact_scores, longest_of
 from beir_hybrid.types import FloatArray, IntArray
 
 Encode = Callable[[list[str]], FloatArray]
@@ -53,11 +48,14 @@ class InMemory:
 
 
 def small_blocks(monkeypatch: pytest.MonkeyPatch, passages: int = 13, queries: int = 7) -> None:
-    monkeypatch.setattr(block_search, "_PASSAGES", passages)
-    monkeypatch.setattr(block_search, "_FEWEST", passages)
-    monkeypatch.setattr(block_search, "_QUERIES", queries)
-    monkeypatch.setattr(block_search, "_CHUNK", 256)
-    monkeypatch.setattr(block_search, "_MERGED", 200)
+    monkeypatch.setattr(block_plan, "PASSAGES", passages)
+    monkeypatch.setattr(block_plan, "FEWEST", min(passages, 5))
+    monkeypatch.setattr(block_plan, "TILE", min(passages, 8))
+    monkeypatch.setattr(block_plan, "QUERIES", queries)
+    monkeypatch.setattr(block_search, "CHUNK", 256)
+    monkeypatch.setattr(pair_scores, "CHUNK", 256)
+    monkeypatch.setattr(block_count, "MERGED", 200)
+    monkeypatch.setattr(block_count, "CELL", 2)
 
 
 def full_sort(queries: FloatArray, passages: FloatArray) -> list[list[int]]:
@@ -183,8 +181,8 @@ def test_rankings_are_made_in_batches_that_fit(partly_parallel: Dataset) -> None
     tasks = partly_parallel.tasks()
     asked = [Asked.of_task(task, 400) for task in tasks]
     sizes = {language: len(vectors) for language, vectors in passages.items()}
-    plan = block_search.Plan(asked, queries, sizes, 45 << 20, 1)
-    tight = block_search.Plan(asked, queries, sizes, 24 << 20, 1)
+    plan = block_plan.Plan(asked, queries, sizes, 45 << 20, 1)
+    tight = block_plan.Plan(asked, queries, sizes, 24 << 20, 1)
     assert [number for batch in tight.batches for number in batch] == list(range(len(tasks)))
     assert len(tight.batches) >= len(plan.batches)
     few = list(block_rankings(tasks, queries, corpora, 400, 24 << 20, 1))

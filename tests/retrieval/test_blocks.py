@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import errno
+import io
+import pickle
+import re
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,9 +16,11 @@ import pytest
 
 from beir_hybrid.datasets.dataset import Dataset
 from beir_hybrid.errors import BeirHybridError, RetrieverError
-from beir_hybrid.retrieval import blocks, dense, embeddings
+from beir_hybrid.retrieval import blocks, dense, embeddings, int8
 from beir_hybrid.retrieval.blocks import VectorBlocks
 from beir_hybrid.retrieval.dense import DenseRetriever
+from beir_hybrid.retrieval.int8 import Scale, sampled
+from beir_hybrid.retrieval.scored import ScoredForm
 from beir_hybrid.types import FloatArray
 
 Encode = Callable[[list[str]], FloatArray]
@@ -42,6 +48,89 @@ def test_what_is_read_is_what_was_encoded(tmp_path: Path, encode: Encode, precis
     assert np.array_equal(stored.take(positions), expected[positions])
     assert stored.dimension == 6
     assert sorted(path.name for path in tmp_path.iterdir()) == [f"{n:06d}.npy" for n in range(5)]
+
+
+def test_int8_keeps_a_byte_a_value_and_its_scale(tmp_path: Path) -> None:
+    """Values are off by half a step at most; the scale is the corpus's, not the call's; a lost one is named."""
+    rng = np.random.default_rng(0)
+    vectors = {text: rng.normal(size=6).astype(np.float32) for text in TEXTS}
+    stored = VectorBlocks(tmp_path / "a", len(TEXTS), "int8")
+    stored.encode(TEXTS, lambda texts: np.stack([vectors[text] for text in texts]))
+    assert (tmp_path / "a" / "000000.npy").stat().st_size == 128 + 16 * 6
+    expected = np.stack([vectors[text] for text in TEXTS])
+    step = (expected.max(axis=0) - expected.min(axis=0)) / 255
+    assert np.all(np.abs(stored.read(0, 70) - expected) <= step / 2 * 1.001)
+    again = VectorBlocks(tmp_path / "a", len(TEXTS), "int8")
+    again.encode(TEXTS, lambda _: pytest.fail("encoded again"))
+    assert np.array_equal(again.read(16, 20), stored.read(0, 70)[16:20])
+    assert np.array_equal(again.take(np.array([3, 69])), stored.read(0, 70)[[3, 69]])
+    (tmp_path / "a" / "000004.npy").unlink()
+    scale = (tmp_path / "a" / "scale.npy").read_bytes()
+    (tmp_path / "a" / "scale.npy").unlink()
+    with pytest.raises(RetrieverError, match=r"scale\.npy is missing, .*; delete .*/a"):
+        VectorBlocks(tmp_path / "a", len(TEXTS), "int8").encode(TEXTS, lambda texts: np.ones((len(texts), 6)))
+    (tmp_path / "a" / "scale.npy").write_bytes(scale[:-8])
+    with pytest.raises(RetrieverError, match=r"scale\.npy is damaged .*; delete the folder .*/a"):
+        VectorBlocks(tmp_path / "a", len(TEXTS), "int8").read(0, 1)
+
+
+def test_the_scale_cuts_what_is_beyond_its_sample(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Worked out by hand: a range of 0 to 255 has steps of 1; a dimension that never changes stays as it is."""
+    scale = Scale.of_sample(np.array([[0, 7], [255, 7]], dtype=np.float32))
+    packed = scale.packed(np.array([[0, 7], [254.6, 7], [300, 7], [-1, 7]], dtype=np.float32))
+    assert packed.tolist() == [[-128, -128], [127, -128], [127, -128], [-128, -128]]
+    assert scale.unpacked(packed).tolist() == [[0, 7], [255, 7], [255, 7], [0, 7]]
+    assert sampled(3).tolist() == [0, 1, 2]
+    monkeypatch.setattr(int8, "SAMPLE", 4)
+    assert sampled(10).tolist() == [0, 2, 5, 7]
+    with pytest.raises(RetrieverError, match="too far apart for int8"):
+        Scale.of_sample(np.array([[3e38], [-3e38]], dtype=np.float32))
+
+
+def test_what_a_killed_process_left_is_removed(tmp_path: Path, encode: Encode) -> None:
+    """A half-written file of a process that was killed goes with the next run, which holds the folder alone."""
+    (tmp_path / ".000003.npy.12345678.part").write_bytes(b"half")
+    VectorBlocks(tmp_path, len(TEXTS)).encode(TEXTS, lambda texts: encode(list(texts)))
+    assert sorted(path.name for path in tmp_path.iterdir()) == [f"{n:06d}.npy" for n in range(5)]
+
+
+def test_a_pickle_is_the_path(tmp_path: Path, encode: Encode) -> None:
+    """Workers read the same files: no vector travels with a pickle."""
+    stored = VectorBlocks(tmp_path, len(TEXTS), "int8", ScoredForm("x", "cosine"))
+    stored.encode(TEXTS, lambda texts: encode(list(texts)))
+    whole = stored.read(0, 70)
+    pickled = pickle.dumps(stored)
+    assert len(pickled) < 1000
+    assert np.array_equal(pickle.loads(pickled).read(0, 70), whole)
+
+
+@pytest.mark.parametrize("precision", ["float16", "int8"])
+def test_the_loss_of_precision_is_reported(partly_parallel: Dataset, encode: Encode, precision: Any) -> None:
+    """Fewer bits always work from disk; the record says how far the order agrees with float32."""
+
+    def real(texts: list[str]) -> FloatArray:
+        rows = [np.random.default_rng(list(text.encode())).normal(size=24) for text in texts]
+        return np.array(rows, dtype=np.float32)
+
+    tasks = partly_parallel.tasks()
+    exact = {r.task.name: r for r in DenseRetriever(real).retrieve(tasks, 7)}
+    retriever = DenseRetriever(real, identity="v1", precision=precision)
+    assert "agreement_with_float32" not in retriever.describe()
+    equal = []
+    for ranking in retriever.retrieve(tasks, 7):
+        assert ranking.hits.counts.max() == 7
+        equal.append(float(np.mean(ranking.ranks == exact[ranking.task.name].ranks)))
+    assert 0.3 < np.mean(equal) < 1
+    record = retriever.describe()
+    assert record["precision"] == precision
+    agreement = record["agreement_with_float32"]
+    assert (agreement["queries"], agreement["candidates"]) == (40, 100)
+    assert 0.9 < agreement["top_10_overlap"] <= 1
+    assert 0.95 < agreement["rank_correlation"] <= 1
+    whole = DenseRetriever(encode, precision="float16")  # small whole numbers lose nothing
+    list(whole.retrieve(tasks[:1]))
+    agreement = {"queries": 40, "candidates": 100, "top_10_overlap": 1.0, "rank_correlation": 1.0}
+    assert whole.describe()["agreement_with_float32"] == agreement
 
 
 @pytest.mark.parametrize("problem", [KeyboardInterrupt(), OSError(errno.ENOSPC, "No space left on device")])
@@ -167,6 +256,27 @@ def test_memory_decides_the_way(
     for wrong in ({"memory": 0}, {"truncate_dim": 0}, {"precision": "int3"}):
         with pytest.raises(RetrieverError, match=r"expected 1 or more|unknown precision 'int3'"):
             DenseRetriever(encode, **wrong)  # type: ignore[arg-type]
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_progress_says_the_rate_and_the_time_left(
+    partly_parallel: Dataset, encode: Encode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a terminal, for encoding and for searching; nothing where stderr is a file."""
+    large(monkeypatch)
+    monkeypatch.setattr("tqdm.tqdm.monitor_interval", 0)
+    monkeypatch.setattr(sys, "stderr", terminal := Terminal())
+    list(DenseRetriever(encode, precision="float16").retrieve(partly_parallel.tasks("mono")))
+    said = terminal.getvalue()
+    for what, unit in (("encoding", "text"), ("searching", "passage")):
+        assert re.search(rf"{what}: .*\d+/\d+ \[\d\d:\d\d<[\d:?]+, .*{unit}(/s)?", said), said
+    monkeypatch.setattr(sys, "stderr", plain := io.StringIO())
+    list(DenseRetriever(encode, precision="float16").retrieve(partly_parallel.tasks("mono")))
+    assert plain.getvalue() == ""
 
 
 @pytest.mark.parametrize("on_disk", [False, True])

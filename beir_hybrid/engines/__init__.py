@@ -1,0 +1,1 @@
+"""Where work runs besides this process. Ray is known here and nowhere else."""

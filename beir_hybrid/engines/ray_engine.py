@@ -1,0 +1,105 @@
+"""Dense retrieval with the workers of a Ray cluster."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from beir_hybrid.engines.ray_cluster import STORE, ray_cluster
+from beir_hybrid.engines.ray_encode import Block, encode_lists_on_ray, resource_of, write_blocks_on_ray
+from beir_hybrid.engines.ray_pool import RayPool
+from beir_hybrid.engines.ray_search import search_blocks_on_ray, search_pool
+from beir_hybrid.engines.ray_storage import check_storage
+from beir_hybrid.errors import MissingExtraError
+from beir_hybrid.retrieval.asked import Answer, Asked
+from beir_hybrid.retrieval.blocks import VectorBlocks
+from beir_hybrid.retrieval.embeddings import EmbeddingStore, Encode
+from beir_hybrid.retrieval.encoder import Encoder
+from beir_hybrid.retrieval.engine import Filling, Progress
+from beir_hybrid.types import FloatArray
+
+
+@dataclass(frozen=True)
+class RayEngine:
+    """A Ray cluster.
+
+    Args:
+        address: see `ray_cluster`.
+    """
+
+    address: str | None = None
+
+    @contextlib.contextmanager
+    def running(self, encoder: Encoder) -> Iterator[RunningOnRay]:
+        """Connected for as long as the context lasts.
+
+        Raises:
+            RetrieverError: the encoder cannot be sent to workers.
+            EngineError: there is no cluster.
+        """
+        try:
+            from ray import cloudpickle
+        except ImportError as error:
+            raise MissingExtraError("the engine 'ray'", "ray", "ray") from error
+        portable = encoder.portable(cloudpickle.dumps)  # refused before anything is started
+        size = len(portable.model) if isinstance(portable.model, bytes) else 0
+        with ray_cluster(self.address, STORE + 4 * size) as ray:
+            pool = search_pool(ray)
+            try:
+                yield RunningOnRay(ray, portable, pool)
+            finally:
+                pool.close()
+
+
+@dataclass(frozen=True, eq=False)
+class RunningOnRay:
+    """See `RunningEngine`.
+
+    Args:
+        ray: the module, connected.
+        encoder: in its portable form.
+        pool: the workers that search.
+        seen: storage that was found to be shared, with the kind of nodes.
+    """
+
+    ray: Any
+    encoder: Encoder
+    pool: RayPool
+    threads: int = 1
+    seen: set[tuple[Path, str]] = field(default_factory=set)
+
+    def fill(self, fillings: Sequence[Filling], encode: Encode, progress: Progress) -> None:
+        blocks = []
+        with contextlib.ExitStack() as stack:
+            # in one order, whatever the order they are asked for: processes that wait for each other's files would hang
+            for filling in sorted(fillings, key=lambda each: each.blocks.folder):
+                numbers = stack.enter_context(filling.blocks.filling(filling.texts, encode, progress, "passage"))
+                blocks += [Block(filling.blocks, number, filling.texts, filling.on_disk) for number in numbers]
+            if blocks:
+                self._check_storage(blocks[0].blocks.folder, resource_of(self.ray, self.encoder))
+            write_blocks_on_ray(self.ray, self.encoder, blocks, progress)
+
+    def embed_ahead(self, store: EmbeddingStore, lists: Sequence[Sequence[str]], progress: Progress) -> None:
+        blocks = store.missing(lists)
+        if len(blocks) < 2:
+            return  # done here before a worker has loaded the model
+        for number, vectors in encode_lists_on_ray(self.ray, self.encoder, blocks):
+            store.keep(blocks[number], vectors)
+            progress(len(blocks[number]))
+
+    def search(
+        self, asked: Sequence[Asked], queries: Mapping[str, FloatArray], corpora: Mapping[str, VectorBlocks],
+        memory: int, progress: Progress,
+    ) -> Iterator[tuple[int, Answer]]:  # fmt: skip
+        for corpus in corpora.values():
+            if len(corpus):
+                self._check_storage(corpus.folder, "CPU")
+        return search_blocks_on_ray(self.ray, self.pool, asked, queries, corpora, memory, progress)
+
+    def _check_storage(self, folder: Path, resource: str) -> None:
+        if (folder.parent, resource) not in self.seen:
+            check_storage(self.ray, folder.parent, resource)
+            self.seen.add((folder.parent, resource))

@@ -1,0 +1,112 @@
+"""Where a dense retriever encodes and searches: in this process, or with the workers of a cluster."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from beir_hybrid.errors import MissingExtraError, RetrieverError, did_you_mean
+from beir_hybrid.processors import processors
+from beir_hybrid.retrieval.asked import Answer, Asked
+from beir_hybrid.retrieval.block_search import search_blocks
+from beir_hybrid.retrieval.blocks import VectorBlocks
+from beir_hybrid.retrieval.embeddings import EmbeddingStore, Encode
+from beir_hybrid.retrieval.encoder import Encoder
+from beir_hybrid.types import FloatArray
+
+EngineName = Literal["local", "ray"]
+ENGINES: tuple[EngineName, ...] = ("local", "ray")
+Progress = Callable[[int], object]
+
+
+@dataclass(frozen=True, eq=False)
+class Filling:
+    """A corpus whose vectors are to be in files.
+
+    Args:
+        blocks: the files.
+        texts: of the whole corpus, in its order.
+        on_disk: texts are read from the corpus's files by whoever encodes them.
+    """
+
+    blocks: VectorBlocks
+    texts: Sequence[str]
+    on_disk: bool
+
+
+class RunningEngine(Protocol):
+    """An engine at work."""
+
+    @property
+    def threads(self) -> int:
+        """How many score at a time in one of its processes, each of which has the memory that is given."""
+        ...
+
+    def fill(self, fillings: Sequence[Filling], encode: Encode, progress: Progress) -> None:
+        """Encode what is missing in the files of corpora; `encode` is the encoder in this process."""
+        ...
+
+    def embed_ahead(self, store: EmbeddingStore, lists: Sequence[Sequence[str]], progress: Progress) -> None:
+        """Encode what `EmbeddingStore.embed` would have to, called with each list in turn."""
+        ...
+
+    def search(
+        self, asked: Sequence[Asked], queries: Mapping[str, FloatArray], corpora: Mapping[str, VectorBlocks],
+        memory: int, progress: Progress,
+    ) -> Iterator[tuple[int, Answer]]:  # fmt: skip
+        """See `search_blocks`; the same answer in every engine."""
+        ...
+
+
+class Engine(Protocol):
+    """What starts and stops the work."""
+
+    def running(self, encoder: Encoder) -> contextlib.AbstractContextManager[RunningEngine]: ...
+
+
+class LocalEngine:
+    """This process, on all its processors."""
+
+    @contextlib.contextmanager
+    def running(self, encoder: Encoder) -> Iterator[LocalEngine]:
+        yield self
+
+    @property
+    def threads(self) -> int:
+        return processors()
+
+    def fill(self, fillings: Sequence[Filling], encode: Encode, progress: Progress) -> None:
+        for filling in fillings:
+            filling.blocks.encode(filling.texts, encode, progress)
+
+    def embed_ahead(self, store: EmbeddingStore, lists: Sequence[Sequence[str]], progress: Progress) -> None:
+        """Nothing: `EmbeddingStore.embed` does it as well."""
+
+    def search(
+        self, asked: Sequence[Asked], queries: Mapping[str, FloatArray], corpora: Mapping[str, VectorBlocks],
+        memory: int, progress: Progress,
+    ) -> Iterator[tuple[int, Answer]]:  # fmt: skip
+        return search_blocks(asked, queries, corpora, memory, progress=progress)
+
+
+def build_engine(name: str, address: str | None = None) -> Engine:
+    """An engine by name.
+
+    Raises:
+        RetrieverError: it is unknown, or has no address.
+        MissingExtraError: Ray is not installed.
+    """
+    if name not in ENGINES:
+        raise RetrieverError(f"unknown engine {name!r}; {did_you_mean(name, ENGINES)}")
+    if name == "local":
+        if address is not None:
+            raise RetrieverError(f"the engine 'local' has no address, got {address!r}; use engine='ray'")
+        return LocalEngine()
+    if importlib.util.find_spec("ray") is None:
+        raise MissingExtraError("the engine 'ray'", "ray", "ray")
+    from beir_hybrid.engines.ray_engine import RayEngine
+
+    return RayEngine(address)
