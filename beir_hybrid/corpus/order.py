@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
 
 from beir_hybrid.corpus.shards import Shards
 from beir_hybrid.files import written_whole
+from beir_hybrid.types import IntArray
 
 IDS_FILE, ROWS_FILE = "ids.npy", "rows.npy"
+STRETCH = 1 << 22
+"""Ids sorted at a time, more or less."""
+_SAMPLES = 1000
+"""Ids looked at for each bound between two stretches."""
 
 
 class RepeatedIdError(Exception):
@@ -25,7 +32,8 @@ class RepeatedIdError(Exception):
 def write_order(folder: Path, shards: Shards, id_width: int) -> None:
     """Write ``ids.npy`` (bytes of fixed width, ascending) and ``rows.npy`` (the row each id stands in).
 
-    Bytes of UTF-8 order as code points do. While sorting, about 4 times the bytes of the ids are held in memory.
+    Bytes of UTF-8 order as code points do. The ids are put into a file first and then sorted a stretch of the
+    alphabet at a time, so that those of `STRETCH` passages or so are in memory, however many there are.
 
     Args:
         id_width: ids shorter than that are filled with zeros on the left.
@@ -33,20 +41,66 @@ def write_order(folder: Path, shards: Shards, id_width: int) -> None:
     Raises:
         RepeatedIdError: an id stands in two rows.
     """
-    ids = _read_ids(shards, id_width)
-    words = ids.view(">u8").reshape(len(ids), ids.dtype.itemsize // 8)
-    order = np.lexsort(tuple(words.T[::-1].astype(np.uint64)))  # stable: equal ids stay in row order
-    sorted_ids = ids[order]
-    repeated = np.flatnonzero(sorted_ids[1:] == sorted_ids[:-1])
-    if len(repeated):
-        raise RepeatedIdError(int(order[repeated[0]]), int(order[repeated[0] + 1]))
-    rows = order.astype(np.int32 if len(order) < 2**31 else np.int64)
-    for name, values in ((ROWS_FILE, rows), (IDS_FILE, sorted_ids)):
-        with written_whole(folder / name) as part, part.open("wb") as out:
-            np.save(out, values)
+    unsorted = folder / f".{IDS_FILE}.unsorted.part"
+    try:
+        with (
+            written_whole(folder / ROWS_FILE) as rows_part,
+            written_whole(folder / IDS_FILE) as ids_part,
+        ):
+            ids = _gathered(shards, id_width, unsorted)
+            with rows_part.open("wb") as rows_out, ids_part.open("wb") as ids_out:
+                row_type = np.dtype(np.int32 if len(ids) < 2**31 else np.int64)
+                _write_header(ids_out, ids.dtype, len(ids))
+                _write_header(rows_out, row_type, len(ids))
+                for rows, sorted_ids in _sorted_stretches(ids):
+                    ids_out.write(sorted_ids.data)
+                    rows_out.write(rows.astype(row_type).data)
+    finally:
+        unsorted.unlink(missing_ok=True)
 
 
-def _read_ids(shards: Shards, id_width: int) -> npt.NDArray[np.bytes_]:
+def _sorted_stretches(ids: npt.NDArray[np.bytes_]) -> Iterator[tuple[IntArray, npt.NDArray[np.bytes_]]]:
+    """Rows and ids in ascending order, a stretch after the other; equal ids cannot be in two."""
+    pieces = -(-len(ids) // STRETCH)
+    step = max(1, len(ids) // max(1, pieces * _SAMPLES))
+    sample = np.sort(ids[::step])
+    bounds = [sample[len(sample) * piece // pieces] for piece in range(1, pieces)]
+    for low, high in itertools.pairwise([None, *bounds, None]):
+        rows = _rows_between(ids, low, high)
+        found = np.asarray(ids[rows]) if pieces > 1 else np.asarray(ids)
+        words = found.view(">u8").reshape(len(found), ids.dtype.itemsize // 8)
+        order = np.lexsort(tuple(words.T[::-1].astype(np.uint64)))  # stable: equal ids stay in row order
+        found, rows = found[order], rows[order]
+        repeated = np.flatnonzero(found[1:] == found[:-1])
+        if len(repeated):
+            raise RepeatedIdError(int(rows[repeated[0]]), int(rows[repeated[0] + 1]))
+        yield rows, found
+
+
+def _rows_between(ids: npt.NDArray[np.bytes_], low: Any, high: Any) -> IntArray:
+    """Where the ids from ``low`` (included) to ``high`` stand; None is no bound."""
+    if low is None and high is None:
+        return np.arange(len(ids))
+    rows = []
+    for begin in range(0, len(ids), STRETCH):
+        block = ids[begin : begin + STRETCH]
+        inside = np.ones(len(block), dtype=bool)
+        if low is not None:
+            inside &= block >= low
+        if high is not None:
+            inside &= block < high
+        rows.append(np.flatnonzero(inside) + begin)
+    return np.concatenate(rows)
+
+
+def _write_header(out: BinaryIO, dtype: np.dtype[Any], length: int) -> None:
+    """What `numpy.save` writes before the items of a column."""
+    description = {"descr": np.lib.format.dtype_to_descr(dtype), "fortran_order": False, "shape": (length,)}
+    np.lib.format.write_array_header_1_0(out, description)
+
+
+def _gathered(shards: Shards, id_width: int, path: Path) -> npt.NDArray[np.bytes_]:
+    """The ids of all rows as one column of bytes in a file, mapped."""
     import pyarrow.compute as pc
 
     def padded(batch: Any) -> Any:
@@ -55,12 +109,16 @@ def _read_ids(shards: Shards, id_width: int) -> npt.NDArray[np.bytes_]:
 
     longest = max((pc.max(pc.binary_length(padded(batch))).as_py() for batch in shards.batches()), default=1)
     width = -(-max(longest, 1) // 8) * 8  # whole words, which sort faster than bytes
-    ids = np.zeros(len(shards), dtype=f"S{width}")
-    begin = 0
-    for batch in shards.batches():
-        ids[begin : begin + len(batch)] = padded(batch).cast("binary").to_numpy(zero_copy_only=False)
-        begin += len(batch)
-    return ids
+    dtype = np.dtype(f"S{width}")
+    with path.open("wb") as out:
+        for batch in shards.batches():
+            ids = np.zeros(len(batch), dtype=dtype)
+            ids[:] = padded(batch).cast("binary").to_numpy(zero_copy_only=False)
+            out.write(ids.data)
+    if not len(shards):
+        return np.empty(0, dtype=dtype)
+    # a plain array: slices of numpy's own class for maps are slow to make
+    return np.asarray(np.memmap(path, dtype=dtype, mode="r"))
 
 
 class Order:
