@@ -48,26 +48,28 @@ class ArrowCorpus(Mapping[str, dict[str, str]]):
     @classmethod
     def build(
         cls, sources: Sequence[Path], folder: Path | str, *, id_prefix: str = "", id_width: int = 0,
-        id_field: str | None = None,
+        id_field: str | None = None, workers: int | None = None,
     ) -> ArrowCorpus:  # fmt: skip
         """Convert files into ``folder``, or open it where they have been.
 
-        Streaming, in the memory of a few thousand passages (and, at the end, of all ids while they are sorted). A
-        source that was converted before an interrupt is not converted again. Processes that build the same folder
-        wait for the first one.
+        Streaming, in the memory of a few thousand passages a worker (and, at the end, of a few million ids while they
+        are sorted). A source that was converted before an interrupt is not converted again. Processes that build the
+        same folder wait for the first one. The files are the same whatever the number of workers.
 
         Args:
             sources: ``.jsonl``, ``.jsonl.gz`` or ``.parquet`` files; their names must differ.
             id_prefix: put before every id, as ``"de-p-"``.
             id_width: ids shorter than that are filled with zeros on the left, so that all have one width.
             id_field: see `read_records`.
+            workers: processes that convert sources side by side; default: one a processor, and none of their own for
+                a few megabytes.
 
         Raises:
             DatasetError: a file is missing, damaged or malformed (``path:line``), an id stands twice (both places), or
                 the folder holds the corpus of other files (or another revision of these).
             BeirHybridError: the disk fails. What was finished stays; the same call goes on from there.
         """
-        convert(sources, Path(folder), id_prefix=id_prefix, id_width=id_width, id_field=id_field)
+        convert(sources, Path(folder), id_prefix=id_prefix, id_width=id_width, id_field=id_field, workers=workers)
         return cls(folder)
 
     @cached_property

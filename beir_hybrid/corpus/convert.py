@@ -1,31 +1,45 @@
-"""Converting source files into the folder of an `ArrowCorpus`: resumable, checked, one process at a time."""
+"""Converting source files into the folder of an `ArrowCorpus`: resumable, checked, one process to a folder."""
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 from beir_hybrid.corpus.digests import digests_of
 from beir_hybrid.corpus.order import RepeatedIdError, write_order
 from beir_hybrid.corpus.records import read_records
-from beir_hybrid.corpus.shards import FORMAT, Shards, write_shard
+from beir_hybrid.corpus.shards import FORMAT, Shards, Written, write_shard
+from beir_hybrid.corpus.workers import Job, write_shards
 from beir_hybrid.errors import DatasetError, at
 from beir_hybrid.files import fingerprint, write_json
+from beir_hybrid.processors import processors
 
 MANIFEST = "manifest.json"
 _DOCID = 0
+_WORTH_PROCESSES = 32 << 20
+"""Bytes of sources from which starting processes costs less than it saves."""
 
 
 def convert(
-    sources: Sequence[Path], folder: Path, *, id_prefix: str = "", id_width: int = 0, id_field: str | None = None
+    sources: Sequence[Path],
+    folder: Path,
+    *,
+    id_prefix: str = "",
+    id_width: int = 0,
+    id_field: str | None = None,
+    workers: int | None = None,
 ) -> None:
     """See `ArrowCorpus.build`."""
     from filelock import FileLock
 
-    described = _described(sources)
+    if workers is not None and workers < 1:
+        raise DatasetError(f"workers is {workers}; expected 1 or more, or None for one a processor")
+    described = _described(sources, workers or processors())
     settings = {"format": FORMAT, "id_prefix": id_prefix, "id_width": id_width}
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -37,11 +51,19 @@ def convert(
         if (folder / MANIFEST).exists():
             _refuse_other_sources(folder, described, settings)
         else:
-            for left in folder.glob(".*.part"):  # of a process that was killed: the lock says that none is at work
-                left.unlink()
-            _convert(sources, folder, described, settings, id_field)
+            _clear(folder)
+            try:
+                _convert(sources, folder, described, settings, id_field, workers)
+            finally:
+                _clear(folder)
     finally:
         lock.release()
+
+
+def _clear(folder: Path) -> None:
+    """Remove temporary files of processes that were killed: the lock says that none is at work."""
+    for left in folder.glob(".*.part"):
+        left.unlink(missing_ok=True)
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:
@@ -64,7 +86,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     return found
 
 
-def _described(sources: Sequence[Path]) -> list[dict[str, Any]]:
+def _described(sources: Sequence[Path], threads: int) -> list[dict[str, Any]]:
     """Name and checksums of each source."""
     missing = [path for path in sources if not path.exists()]
     if missing:
@@ -74,11 +96,11 @@ def _described(sources: Sequence[Path]) -> list[dict[str, Any]]:
     if len(set(names)) < len(names):
         twice = next(name for name in names if names.count(name) > 1)
         raise DatasetError(f"two sources are called {twice!r}; names must differ")
-    return [
-        {"name": path.name, "bytes": path.stat().st_size, "sha256": (found := digests_of(path)).sha256,
-         "md5": found.md5}
-        for path in sources
-    ]  # fmt: skip
+    with ThreadPoolExecutor(threads) as pool:  # hashing leaves the interpreter to the others
+        return [
+            {"name": path.name, "bytes": path.stat().st_size, "sha256": found.sha256, "md5": found.md5}
+            for path, found in zip(sources, pool.map(digests_of, sources), strict=True)
+        ]
 
 
 def source_key(sources: Sequence[Path]) -> str:
@@ -111,24 +133,55 @@ def _convert(
     described: list[dict[str, Any]],
     settings: Mapping[str, Any],
     id_field: str | None,
+    workers: int | None,
 ) -> None:
     from tqdm import tqdm
 
-    records = []
-    with tqdm(desc="converting", unit="passage", file=sys.stderr, disable=None, leave=False) as bar:
-        for path, source in zip(sources, described, strict=True):
-            arrow = folder / f"{path.name}-{source['sha256'][:8]}.arrow"
-            record = folder / f"{arrow.name}.json"
-            done = _finished(record, arrow, source)
-            if done is None:
-                written = write_shard(path, arrow, id_field, bar.update)
-                done = {
-                    **source, "arrow": arrow.name, "arrow_bytes": arrow.stat().st_size,
-                    "passages": written.passages, "content": written.content,
-                }  # fmt: skip
-                # after its file: a shard counts as converted from here on
-                write_json(record, done)
-            records.append(done)
+    arrows = [folder / f"{source['name']}-{source['sha256'][:8]}.arrow" for source in described]
+    records = [_finished(arrow, source) for arrow, source in zip(arrows, described, strict=True)]
+    lacking = [at for at, record in enumerate(records) if record is None]
+    jobs = [Job(sources[at], arrows[at], id_field) for at in lacking]
+    with (
+        tqdm(desc="converting", unit="passage", file=sys.stderr, disable=None, leave=False) as bar,
+        contextlib.closing(_written(jobs, workers, bar.update)) as finished,
+    ):
+        for number, written in finished:
+            at = lacking[number]
+            records[at] = _done(described[at], arrows[at], written)
+            # after its file: a shard counts as converted from here on
+            write_json(_record_of(arrows[at]), records[at])
+    _finish(sources, folder, [record for record in records if record], settings, id_field)
+
+
+def _written(
+    jobs: Sequence[Job], workers: int | None, progress: Callable[[int], object]
+) -> Generator[tuple[int, Written]]:
+    """Each job's number and what was written, in this process or in several."""
+    if workers is None:
+        size = sum(job.source.stat().st_size for job in jobs)
+        workers = processors() if size >= _WORTH_PROCESSES else 1
+    if workers > 1 and len(jobs) > 1:
+        yield from write_shards(jobs, workers, progress)
+    else:
+        for number, job in enumerate(jobs):
+            yield number, write_shard(job.source, job.target, job.id_field, progress)
+
+
+def _done(source: Mapping[str, Any], arrow: Path, written: Written) -> dict[str, Any]:
+    return {
+        **source, "arrow": arrow.name, "arrow_bytes": arrow.stat().st_size,
+        "passages": written.passages, "content": written.content,
+    }  # fmt: skip
+
+
+def _finish(
+    sources: Sequence[Path],
+    folder: Path,
+    records: Sequence[dict[str, Any]],
+    settings: Mapping[str, Any],
+    id_field: str | None,
+) -> None:
+    """Put the ids of all shards in order, and make them a corpus."""
     shards = Shards([folder / done["arrow"] for done in records], [done["passages"] for done in records])
     try:
         write_order(folder, shards, settings["id_width"])
@@ -139,13 +192,17 @@ def _convert(
     content = fingerprint(settings["id_prefix"], str(settings["id_width"]), *(done["content"] for done in records))
     write_json(folder / MANIFEST, {**settings, "content": content, "sources": records})
     for done in records:
-        (folder / f"{done['arrow']}.json").unlink(missing_ok=True)
+        _record_of(folder / done["arrow"]).unlink(missing_ok=True)
 
 
-def _finished(record: Path, arrow: Path, source: Mapping[str, Any]) -> dict[str, Any] | None:
+def _record_of(arrow: Path) -> Path:
+    return arrow.with_name(f"{arrow.name}.json")
+
+
+def _finished(arrow: Path, source: Mapping[str, Any]) -> dict[str, Any] | None:
     """The record of a source that was converted before an interrupt."""
     try:
-        found: dict[str, Any] = json.loads(record.read_text(encoding="utf-8"))
+        found: dict[str, Any] = json.loads(_record_of(arrow).read_text(encoding="utf-8"))
         same = {**found, **source} == found and arrow.stat().st_size == found["arrow_bytes"]
     except (OSError, ValueError, KeyError):
         return None
