@@ -13,7 +13,7 @@ from beir_hybrid.errors import BeirHybridError
 def build_parser() -> argparse.ArgumentParser:
     """The whole command line; commands import what they need when they run."""
     from beir_hybrid import __version__
-    from beir_hybrid.cli import compare, data, doctor, evaluate, fuse, leaderboard, study, train
+    from beir_hybrid.cli import compare, convert, data, doctor, evaluate, fuse, leaderboard, study, train
 
     parser = argparse.ArgumentParser(
         prog="beir-hybrid",
@@ -25,6 +25,7 @@ def build_parser() -> argparse.ArgumentParser:
     compare.add_command(commands)
     fuse.add_command(commands)
     data.add_commands(commands)
+    convert.add_command(commands)
     leaderboard.add_command(commands)
     train.add_command(commands)
     study.add_command(commands)

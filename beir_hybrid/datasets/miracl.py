@@ -93,8 +93,11 @@ class MiraclSource(FileSource):
             RemoteFile(f"miracl-corpus-v1.0-{language}/docs-{number}.jsonl.gz", "") for number in range(max(here) + 1)
         ]
 
-    def corpus(self, root: Path, language: str) -> ArrowCorpus:
+    def corpus(self, root: Path, language: str, workers: int | None = None) -> ArrowCorpus:
         """The passages of a language, converted into the cache folder at the first call.
+
+        Args:
+            workers: see `ArrowCorpus.build`.
 
         Raises:
             DatasetError: a shard is missing, damaged, malformed, or of another revision than the one before it.
@@ -110,7 +113,9 @@ class MiraclSource(FileSource):
                     f"expected {shard.expected}; delete it and run: beir-hybrid fetch miracl --languages {language}"
                 )
         folder = cache_dir() / "corpora" / self.name / f"{language}-{source_key(paths)[:24]}"
-        return ArrowCorpus.build(paths, folder, id_prefix=f"{language}-p-", id_width=_PASSAGE_WIDTH, id_field="docid")
+        return ArrowCorpus.build(
+            paths, folder, id_prefix=f"{language}-p-", id_width=_PASSAGE_WIDTH, id_field="docid", workers=workers
+        )
 
     def missing(self, root: Path, languages: Sequence[str], split: str) -> list[RemoteFile]:
         wanted = [f for f in self.remote_files(languages, split) if not f.path.startswith("miracl-corpus")]

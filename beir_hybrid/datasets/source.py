@@ -111,6 +111,15 @@ class FileSource(abc.ABC):
             return Path(data_dir or "").expanduser() / self.name
 
     def load(self, data_dir: Path | str | None, languages: Sequence[str], split: str, **options: Any) -> Dataset:
+        return self.read(self.filled_root(data_dir, languages, split).path, languages, split, **options)
+
+    def filled_root(self, data_dir: Path | str | None, languages: Sequence[str], split: str) -> Root:
+        """The folder to read from, after what is missing was downloaded into the cache, if it is that.
+
+        Raises:
+            DatasetError: a file is missing from another folder, or damaged in the cache.
+            DownloadError: a file cannot be had.
+        """
         root = self.root(data_dir)
         if root.kind == "cache":
             self.fetch(root.path, languages, split)
@@ -125,7 +134,7 @@ class FileSource(abc.ABC):
                 f"or choose other languages"
             )
         self._check(root, languages, split)
-        return self.read(root.path, languages, split, **options)
+        return root
 
     def _not_published(self, root: Path, file: RemoteFile) -> DatasetError:
         local = self.local(root, file)
