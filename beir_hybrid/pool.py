@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import accumulate, chain
+from itertools import accumulate, chain, pairwise
 from typing import overload
 
 from beir_hybrid.types import Passages
@@ -16,6 +16,13 @@ class Joined(Sequence[str]):
     def __init__(self, parts: Sequence[Sequence[str]]) -> None:
         self._parts = parts
         self._starts = [0, *accumulate(len(part) for part in parts)]
+
+    @property
+    def distinct_ascending(self) -> bool:
+        """Of ids: whether all parts are known to be so, and each begins after the one before ends."""
+        filled = [part for part in self._parts if len(part)]
+        known = all(getattr(part, "distinct_ascending", False) for part in filled)
+        return known and all(before[-1] < after[0] for before, after in pairwise(filled))
 
     def __len__(self) -> int:
         return self._starts[-1]

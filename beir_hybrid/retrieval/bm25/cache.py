@@ -1,22 +1,17 @@
-"""Folders that are either whole or not there: built under a temporary name, renamed when complete."""
+"""Folders that are either whole or not there: built beside their place, renamed when complete."""
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
 import json
-import os
-import shutil
-import socket
-import sys
-import time
-import uuid
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from beir_hybrid.errors import RetrieverError
+
 META = "meta.json"
-_STALE_AFTER = 7 * 24 * 3600.0  # seconds; a build elsewhere (another host, a shared disk) is left alone that long
 
 
 def content_key(ids: Sequence[str], texts: Sequence[str], settings: Mapping[str, Any]) -> str:
@@ -33,60 +28,55 @@ def content_key(ids: Sequence[str], texts: Sequence[str], settings: Mapping[str,
 def open_or_build(folder: Path, build: Callable[[Path], Mapping[str, Any]]) -> dict[str, Any]:
     """The contents of ``meta.json`` in ``folder``, which is built first if it is not there.
 
-    ``build`` fills the temporary folder it is given and returns what to put into ``meta.json``. Whatever
-    ends it (an error, Ctrl-C, a full disk), nothing of it stays. Of two processes that build the same
-    folder the first to finish wins and the other takes its result.
+    ``build`` fills the folder it is given and returns what to put into ``meta.json``. When it ends early (an error,
+    Ctrl-C, a full disk, a kill) ``folder`` is not there, and the next call gives ``build`` what the last one left: it
+    removes what is of no use. Of processes that build the same folder the others wait for the first one.
+
+    Raises:
+        RetrieverError: the folder cannot be written, or its ``meta.json`` is damaged.
     """
-    meta = folder / META
-    if not meta.exists():
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        _remove_stale(folder)
-        temporary = folder.with_name(f".{folder.name}.{_host()}.{os.getpid()}.{uuid.uuid4().hex[:8]}.tmp")
-        temporary.mkdir()
+    from filelock import FileLock
+
+    if not (folder / META).exists():
         try:
-            record = build(temporary)
-            (temporary / META).write_text(json.dumps(record, indent=2, ensure_ascii=False), encoding="utf-8")
-            _install(temporary, folder)
-        finally:
-            shutil.rmtree(temporary, ignore_errors=True)
-    loaded: dict[str, Any] = json.loads(meta.read_text(encoding="utf-8"))
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            with FileLock(folder.with_name(f".{folder.name}.lock")):
+                if not (folder / META).exists():
+                    _build(folder, build)
+        except OSError as error:
+            raise RetrieverError(
+                f"could not write {folder}: {error.strerror or error}; free space or choose another cache folder, "
+                f"then run again (it goes on)"
+            ) from error
+    return read_meta(folder)
+
+
+def read_meta(folder: Path) -> dict[str, Any]:
+    """The record of a finished folder.
+
+    Raises:
+        RetrieverError: there is none, or it is damaged.
+    """
+    try:
+        loaded = json.loads((folder / META).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise RetrieverError(
+            f"{folder / META} cannot be read ({error}); delete that folder to build it anew"
+        ) from error
+    if not isinstance(loaded, dict):
+        raise RetrieverError(f"{folder / META} is no record of an index; delete that folder to build it anew")
     return loaded
 
 
-def _install(temporary: Path, folder: Path) -> None:
+def _build(folder: Path, build: Callable[[Path], Mapping[str, Any]]) -> None:
+    if folder.exists():
+        raise RetrieverError(f"{folder} exists and is no whole index; delete that folder to build it anew")
+    temporary = folder.with_name(f".{folder.name}.part")
+    temporary.mkdir(exist_ok=True)
     try:
+        record = build(temporary)
+        (temporary / META).write_text(json.dumps(record, indent=2, ensure_ascii=False), encoding="utf-8")
         temporary.rename(folder)
-    except OSError:
-        if not (folder / META).exists():  # not another process's complete build
-            raise
-
-
-def _remove_stale(folder: Path) -> None:
-    """Delete what builds of this folder left behind when they were killed outright."""
-    for left in folder.parent.glob(f".{folder.name}.*.tmp"):
-        host, pid = left.name.split(".")[-4:-2]
-        ours = host == _host() and pid.isdigit()
-        if (ours and not _alive(int(pid))) or _age(left) > _STALE_AFTER:
-            shutil.rmtree(left, ignore_errors=True)
-
-
-def _host() -> str:
-    return socket.gethostname().replace(".", "-") or "host"
-
-
-def _alive(pid: int) -> bool:
-    if sys.platform == "win32":  # os.kill would end the process there
-        return True
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
-        return True
-    return True
-
-
-def _age(folder: Path) -> float:
-    with contextlib.suppress(OSError):
-        return time.time() - folder.stat().st_mtime
-    return 0.0
+    finally:
+        with contextlib.suppress(OSError):  # not empty: the next call goes on from what is finished
+            temporary.rmdir()

@@ -2,16 +2,15 @@
 
 Passages are indexed in descending order of their ids and Lucene breaks ties by its own document number, so
 its order *is* trec_eval's (score descending, then id descending) and a cut at ``top_k`` keeps the right
-ones of equal passages, without fetching more than asked for.
+ones of equal passages, without fetching more than asked for and without comparing ids.
 """
 
 from __future__ import annotations
 
+import contextlib
 import itertools
-import json
 import re
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -19,21 +18,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from beir_hybrid.errors import RetrieverError
+from beir_hybrid.files import fingerprint
 from beir_hybrid.retrieval.bm25 import cache
 from beir_hybrid.retrieval.bm25.analyzers import AnalyzerSpec
-from beir_hybrid.retrieval.bm25.bridge import cast, detach_thread, java_class, java_errors, java_text
+from beir_hybrid.retrieval.bm25.bridge import java_errors
 from beir_hybrid.retrieval.bm25.java import start_jvm, versions
-from beir_hybrid.retrieval.bm25.writer import FIELD, lucene_directory, write_index
+from beir_hybrid.retrieval.bm25.searcher import K1, Ask, B, Found, Searcher
+from beir_hybrid.retrieval.bm25.writer import open_pieces, write_index
 from beir_hybrid.types import Hits
 
-FORMAT = 1  # raise it when what is on disk changes
-K1 = 0.9
-B = 0.4
-_INT_MAX = 2**31 - 1
-
-_Found = tuple[NDArray[np.int32], NDArray[np.float32]]  # one query's passages and scores
-_NO_PASSAGES: NDArray[np.int32] = np.empty(0, dtype=np.int32)
-_NO_SCORES: NDArray[np.float32] = np.empty(0, dtype=np.float32)
+FORMAT = 2  # raise it when what is on disk changes
+_ORDER = "order.npy"
+_PIECES = "lucene"
 
 
 class LuceneIndex:
@@ -43,16 +39,18 @@ class LuceneIndex:
         start_jvm()
         self.folder = folder
         self.analyzer = analyzer
-        self.meta: dict[str, Any] = json.loads((folder / cache.META).read_text(encoding="utf-8"))
-        self._order: NDArray[np.int32] = np.load(folder / "order.npy")  # Lucene's number -> position
+        self.meta: dict[str, Any] = cache.read_meta(folder)
+        self._size = int(self.meta["passages"])
+        self._order = _read_order(folder, self._size)  # Lucene's number -> position
         with java_errors(f"Lucene cannot read the index in {folder}; delete that folder to build it anew"):
-            self._reader = java_class("org.apache.lucene.index.DirectoryReader").open(
-                lucene_directory(folder / "lucene")
+            self._reader = open_pieces(folder / _PIECES, self._size)
+            found = self._reader.numDocs()
+            self._searcher = Searcher(self._reader, analyzer)
+        if found != self._size:
+            raise RetrieverError(
+                f"the index in {folder} holds {found:,} passages, expected {self._size:,}; "
+                f"delete that folder to build it anew"
             )
-        self._built_analyzer = analyzer.build()
-        self._prepare = analyzer.preparer()
-        self._queries = java_class("io.anserini.search.query.BagOfWordsQueryGenerator")()
-        self._results = java_class("io.anserini.search.ScoredDocs")
 
     @classmethod
     def open_or_build(
@@ -62,17 +60,20 @@ class LuceneIndex:
         analyzer: AnalyzerSpec,
         *,
         cache_dir: Path,
+        content: str = "",
         threads: int = 1,
         progress: Callable[[int], None] | None = None,
     ) -> LuceneIndex:
         """The index of these passages, from ``cache_dir`` or built into it.
 
         The folder's name is the hash of ids, texts, analyzer and the versions of Lucene and Java. An
-        empty text is kept and never found. ``texts`` is only read by position, so it may live on disk.
+        empty text is kept and never found. ``ids`` and ``texts`` are only read by position, so they may live on
+        disk; what an interrupted call finished of the index is kept and not written again.
 
         Args:
             ids: distinct passage ids.
             texts: one a passage.
+            content: a digest of ids and texts where one is known; else all of them are read for it.
             threads: indexing threads; they change the time and nothing else.
             progress: told how many more passages are indexed (as ``tqdm.update`` is), perhaps from another
                 thread; never when the index is there already.
@@ -84,72 +85,57 @@ class LuceneIndex:
             raise RetrieverError(f"{len(ids)} passage ids for {len(texts)} texts; expected one text an id")
         # Java's version counts too: its Unicode tables and its Thai dictionary decide what a word is.
         settings = {"format": FORMAT, "analyzer": analyzer.identity(), **versions()}
-        key = cache.content_key(ids, texts, settings)
+        if content:
+            key = cache.content_key([content], [fingerprint(str(len(ids)))], settings)
+        else:
+            key = cache.content_key(ids, texts, settings)
         language = re.sub(r"[^a-z]", "_", analyzer.language) or "any"
         folder = cache_dir / f"bm25-{language}-{key[:24]}"
 
         def build(temporary: Path) -> dict[str, Any]:
             order = _descending(ids)
-            write_index(temporary / "lucene", texts, order, analyzer, threads=threads, progress=progress)
-            np.save(temporary / "order.npy", order)
+            if not isinstance(order, range):
+                np.save(temporary / _ORDER, order)
+            try:
+                write_index(temporary / _PIECES, texts, order, analyzer, threads=threads, progress=progress)
+            except BaseException:
+                _keep_finished(temporary)
+                raise
             return {**settings, "passages": len(ids), "sha256": key}
 
         cache.open_or_build(folder, build)
         return cls(folder, analyzer)
 
     def __len__(self) -> int:
-        return len(self._order)
+        return self._size
 
     def search(self, queries: Sequence[str], top_k: int, *, k1: float = K1, b: float = B, threads: int = 1) -> Hits:
-        """The ``top_k`` best passages of each query among those that share a term with it.
+        """The ``top_k`` best passages of each query among those that share a term with it; see `Searcher.search`.
 
-        A query is a bag of words: Lucene's query syntax means nothing, a word that stands twice counts
-        twice, and a query without terms (blank, or stop words only) finds nothing.
+        Raises:
+            RetrieverError: ``top_k`` below 1, impossible parameters, or Lucene fails.
         """
         if top_k < 1:
             raise RetrieverError(f"top_k is {top_k}; expected 1 or more")
-        if not k1 >= 0 or not 0 <= b <= 1:
-            raise RetrieverError(f"k1 is {k1} and b is {b}; expected k1 >= 0 and b between 0 and 1")
         limit = min(top_k, max(len(self), 1))
 
-        def search_slice(part: slice) -> list[_Found]:
-            return [self._search_one(searcher, query, limit) for query in queries[part]]
+        def rank(ask: Ask) -> Found:
+            top = ask(limit)
+            if isinstance(self._order, range):
+                return (self._size - 1 - top.numbers).astype(np.int32), top.scores
+            return self._order[top.numbers], top.scores
 
-        with java_errors("Lucene could not search"):
-            searcher = self._searcher(k1, b)
-            found = _in_threads(search_slice, len(queries), threads)
-        indptr = np.zeros(len(found) + 1, dtype=np.int64)
-        np.cumsum([len(scores) for _, scores in found], out=indptr[1:])
-        return Hits(
-            indptr,
-            np.concatenate([_NO_PASSAGES, *(passages for passages, _ in found)]),
-            np.concatenate([_NO_SCORES, *(scores for _, scores in found)]),
-        )
+        return self._searcher.search(queries, rank, k1=k1, b=b, threads=threads)
 
     def close(self) -> None:
         """Let go of the files; the index must not be searched afterwards."""
         self._reader.close()
 
-    def _searcher(self, k1: float, b: float) -> Any:
-        searchers = java_class("org.apache.lucene.search.IndexSearcher")
-        searchers.setMaxClauseCount(_INT_MAX)  # a query may be a whole passage
-        searcher = searchers(cast("org.apache.lucene.index.IndexReader", self._reader))
-        searcher.setSimilarity(java_class("org.apache.lucene.search.similarities.BM25Similarity")(float(k1), float(b)))
-        searcher.setQueryCache(None)
-        return searcher
 
-    def _search_one(self, searcher: Any, query: str, limit: int) -> _Found:
-        text = self._prepare(query) if self._prepare else query
-        if not text.strip():
-            return _NO_PASSAGES, _NO_SCORES
-        terms = self._queries.buildQuery(FIELD, self._built_analyzer, java_text(text))
-        found = self._results.fromTopDocs(searcher.search(terms, limit), searcher)
-        numbers = np.asarray(found.lucene_docids, dtype=np.int32)
-        return self._order[numbers], np.asarray(found.scores, dtype=np.float32)
-
-
-def _descending(ids: Sequence[str]) -> NDArray[np.int32]:
+def _descending(ids: Sequence[str]) -> range | NDArray[np.int32]:
     """Positions in descending order of their ids (by code point, which is trec_eval's byte order)."""
+    if _ascending(ids):
+        return range(len(ids) - 1, -1, -1)
     order = sorted(range(len(ids)), key=ids.__getitem__, reverse=True)
     for first, second in itertools.pairwise(order):
         if ids[first] == ids[second]:
@@ -157,18 +143,29 @@ def _descending(ids: Sequence[str]) -> NDArray[np.int32]:
     return np.asarray(order, dtype=np.int32)
 
 
-def _in_threads(work: Callable[[slice], list[_Found]], size: int, threads: int) -> list[_Found]:
-    """``work`` over ``range(size)``, in order, by that many threads (Java runs without the GIL)."""
-    if threads <= 1 or size <= threads:
-        return work(slice(0, size))
+def _ascending(ids: Sequence[str]) -> bool:
+    """Whether ids stand in order, which a column on disk knows of itself."""
+    if getattr(ids, "distinct_ascending", False):
+        return True
+    return all(before < after for before, after in itertools.pairwise(ids))
 
-    def in_thread(part: slice) -> list[_Found]:
-        try:
-            return work(part)
-        finally:
-            detach_thread()
 
-    step = max(1, -(-size // (threads * 8)))
-    parts = [slice(start, start + step) for start in range(0, size, step)]
-    with ThreadPoolExecutor(threads) as pool:
-        return [hit for part in pool.map(in_thread, parts) for hit in part]
+def _read_order(folder: Path, size: int) -> range | NDArray[np.int32]:
+    path = folder / _ORDER
+    if not path.exists():
+        return range(size - 1, -1, -1)
+    try:
+        order: NDArray[np.int32] = np.load(path)
+    except (OSError, ValueError, EOFError) as error:
+        raise RetrieverError(f"{path} cannot be read ({error}); delete that folder to build it anew") from error
+    if order.shape != (size,):
+        raise RetrieverError(f"{path} has shape {order.shape}, expected ({size},); delete that folder to build it anew")
+    return order
+
+
+def _keep_finished(folder: Path) -> None:
+    """After an interrupt: nothing is left where no piece is finished."""
+    if not (folder / _PIECES).is_dir() or not any((folder / _PIECES).iterdir()):
+        (folder / _ORDER).unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            (folder / _PIECES).rmdir()

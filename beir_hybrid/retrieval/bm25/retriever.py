@@ -12,14 +12,16 @@ import numpy as np
 
 from beir_hybrid.datasets.dataset import Dataset
 from beir_hybrid.errors import RetrieverError, did_you_mean
+from beir_hybrid.files import fingerprint
 from beir_hybrid.locations import cache_dir
 from beir_hybrid.pool import Joined
 from beir_hybrid.processors import processors
 from beir_hybrid.retrieval.base import Ranking
 from beir_hybrid.retrieval.beir_search import DEFAULT_TOP_K, BeirSearchable, corpus_texts, hits_to_results
 from beir_hybrid.retrieval.bm25.analyzers import AnalyzerSpec, language_analyzer, standard_analyzer
-from beir_hybrid.retrieval.bm25.index import K1, B, LuceneIndex
+from beir_hybrid.retrieval.bm25.index import LuceneIndex
 from beir_hybrid.retrieval.bm25.java import start_jvm, versions
+from beir_hybrid.retrieval.bm25.searcher import K1, B
 from beir_hybrid.settings import Task
 from beir_hybrid.types import POOL, BeirQueries, BeirResults, Corpus, Hits, IntArray, Passages, Queries
 
@@ -199,6 +201,7 @@ class BM25Retriever(BeirSearchable):
                     Joined([block.lazy_full_texts() for block in blocks]),
                     analyzer,
                     cache_dir=self._cache,
+                    content=_content(blocks),
                     threads=self._threads,
                     progress=bar.update,
                 )
@@ -227,6 +230,11 @@ class BM25Retriever(BeirSearchable):
             index.close()
         found = hits_to_results(hits, list(queries), passage_ids)
         return {query: dict(list(ranked.items())[:top_k]) for query, ranked in found.items()}
+
+
+def _content(blocks: Sequence[Passages]) -> str:
+    """A digest of the passages, if all of them live on disk and have one; else empty."""
+    return fingerprint(*(block.content for block in blocks)) if all(block.on_disk for block in blocks) else ""
 
 
 def _language_of(passage_ids: Sequence[str]) -> str:

@@ -1,7 +1,12 @@
-"""Writing a Lucene index: passages in a given order, by one thread or several."""
+"""Writing Lucene indexes: passages in a given order, as pieces of it, by one thread or several.
+
+A piece is an index of its own. Together, read one after the other, they are one index: document numbers go on from
+piece to piece, and BM25 counts terms over all of them, so that scores do not depend on how passages were divided.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -17,47 +22,35 @@ from beir_hybrid.retrieval.bm25.analyzers import AnalyzerSpec
 from beir_hybrid.retrieval.bm25.bridge import cast, detach_thread, java_class, java_errors, java_text
 
 FIELD = "contents"  # the name Anserini uses
+SMALLEST, LARGEST, PIECES = 20_000, 1_000_000, 32
+"""Passages of a piece, and how many pieces there are between the two; by the number of passages alone."""
 _BUFFER_MB = 256.0  # Anserini's 2048 does not fit the default heap of a machine with 8 GB
+_SMALLEST_BUFFER_MB = 16.0
 _STEP = 1000
-_PER_THREAD = 20_000  # below that, splitting costs more than it saves
+
+Order = range | NDArray[np.int32]
+"""Positions of texts in the order of their document numbers."""
 
 
 def write_index(
     folder: Path,
     texts: Sequence[str],
-    order: NDArray[np.int32],
+    order: Order,
     analyzer: AnalyzerSpec,
     *,
     threads: int = 1,
     progress: Callable[[int], None] | None = None,
 ) -> None:
-    """Index ``texts[order[0]], texts[order[1]], ...``: Lucene's document number is the place in ``order``.
+    """Index ``texts[order[0]], texts[order[1]], ...``: a document's number is its place in ``order``.
 
-    With several threads each writes a stretch of ``order`` by itself; the stretches are then joined in
-    order. Only terms and their frequencies are kept, no text. Raises RetrieverError with Lucene's reason if
-    it cannot.
+    Only terms and their frequencies are kept, no text; texts are read one at a time. Pieces that an earlier call
+    finished are kept, so ``folder`` must hold nothing else than pieces of these very texts.
+
+    Raises:
+        RetrieverError: Lucene cannot write, with its reason. Finished pieces stay.
     """
     told = progress or _silent
-    pieces = max(1, min(threads, len(order) // _PER_THREAD))
-    with java_errors(f"Lucene could not write the index in {folder}"):
-        if pieces == 1:
-            _write_stretch(folder, texts, order, analyzer, told)
-        else:
-            _write_pieces(folder, texts, np.array_split(order, pieces), analyzer, told)
-
-
-def _silent(_: int) -> None:
-    return
-
-
-def _write_pieces(
-    folder: Path,
-    texts: Sequence[str],
-    stretches: list[NDArray[np.int32]],
-    analyzer: AnalyzerSpec,
-    told: Callable[[int], None],
-) -> None:
-    parts = [folder.with_name(f"{folder.name}-{number}") for number in range(len(stretches))]
+    parts = pieces(folder, len(order))
     stop = threading.Event()
 
     def tell(indexed: int) -> None:
@@ -65,47 +58,123 @@ def _write_pieces(
             raise CancelledError
         told(indexed)
 
-    def write(part: Path, stretch: NDArray[np.int32]) -> None:
+    def write(part: Path, stretch: slice) -> None:
+        if stop.is_set():
+            raise CancelledError
         try:
-            _write_stretch(part, texts, stretch, analyzer, tell)
+            _write_piece(part, texts, order[stretch], analyzer, buffer, tell)
+        except BaseException:
+            stop.set()  # the others need not finish
+            shutil.rmtree(part, ignore_errors=True)
+            raise
+
+    def write_in_thread(part: Path, stretch: slice) -> None:
+        try:
+            write(part, stretch)
         finally:
             detach_thread()
 
-    with ThreadPoolExecutor(len(parts)) as pool:
-        try:
-            list(pool.map(write, parts, stretches))
-        finally:
-            stop.set()  # after an error or Ctrl-C the others need not finish
-    with _writing(folder, analyzer) as writer:
-        writer.addIndexes(*(cast("org.apache.lucene.store.Directory", lucene_directory(part)) for part in parts))
-    for part in parts:
+    with java_errors(f"Lucene could not write the index in {folder}"):
+        waiting = [(part, stretch) for part, stretch in parts if not _finished(part, stretch, told)]
+        used = max(1, min(threads, len(waiting)))
+        buffer = _buffer_mb(used)
+        if used == 1:
+            for part, stretch in waiting:
+                write(part, stretch)
+            return
+        with ThreadPoolExecutor(used) as pool:
+            futures = [pool.submit(write_in_thread, part, stretch) for part, stretch in waiting]
+            try:
+                for future in futures:
+                    future.result()
+            except CancelledError:
+                # another one failed, and says why
+                raise next((error for f in futures if (error := _own_error(f.exception()))), CancelledError()) from None
+            finally:
+                stop.set()  # after Ctrl-C too
+
+
+def pieces(folder: Path, passages: int) -> list[tuple[Path, slice]]:
+    """The pieces of an index: where each stands, and which document numbers are in it."""
+    size = min(max(-(-passages // PIECES), SMALLEST), LARGEST)
+    starts = range(0, max(passages, 1), size)
+    return [
+        (folder / f"{number:06d}", slice(start, min(start + size, passages))) for number, start in enumerate(starts)
+    ]
+
+
+def open_pieces(folder: Path, passages: int) -> Any:
+    """A Lucene ``IndexReader`` over all pieces. The caller closes it."""
+    readers = [_open(part) for part, _ in pieces(folder, passages)]
+    if len(readers) == 1:
+        return readers[0]
+    return java_class("org.apache.lucene.index.MultiReader")(readers, True)
+
+
+def _silent(_: int) -> None:
+    return
+
+
+def _own_error(error: BaseException | None) -> BaseException | None:
+    return None if isinstance(error, CancelledError) else error
+
+
+def _open(part: Path) -> Any:
+    return java_class("org.apache.lucene.index.DirectoryReader").open(lucene_directory(part))
+
+
+def _finished(part: Path, stretch: slice, told: Callable[[int], None]) -> bool:
+    """Whether a piece was written to its end; what is there of another is removed."""
+    from jnius import JavaException
+
+    if not part.exists():
+        return False
+    try:
+        reader = _open(part)
+        found = reader.numDocs()
+        reader.close()
+    except JavaException:  # no commit: it was interrupted
+        found = -1
+    if found != stretch.stop - stretch.start:
         shutil.rmtree(part)
+        return False
+    told(found)
+    return True
 
 
-def _write_stretch(
+def _write_piece(
     folder: Path,
     texts: Sequence[str],
-    order: NDArray[np.int32],
+    order: Order,
     analyzer: AnalyzerSpec,
+    buffer_mb: float,
     told: Callable[[int], None],
 ) -> None:
     prepare = analyzer.preparer()
-    with _writing(folder, analyzer) as writer:
+    with _writing(folder, analyzer, buffer_mb) as writer:
         document, field = _document()
         for start in range(0, len(order), _STEP):
-            step = order[start : start + _STEP].tolist()
-            for position in step:
+            step = order[start : start + _STEP]
+            for position in step if isinstance(step, range) else step.tolist():
                 text = texts[position]
                 field.setStringValue(java_text(prepare(text) if prepare else text))
                 writer.addDocument(document)
             told(len(step))
 
 
+def _buffer_mb(writers: int) -> float:
+    """Memory for what each writer has not yet written: together a quarter of Java's at most."""
+    heap = float(java_class("java.lang.Runtime").getRuntime().maxMemory()) / (1 << 20)
+    return max(_SMALLEST_BUFFER_MB, min(_BUFFER_MB, heap / 4 / writers))
+
+
 @contextmanager
-def _writing(folder: Path, analyzer: AnalyzerSpec) -> Iterator[Any]:
+def _writing(folder: Path, analyzer: AnalyzerSpec, buffer_mb: float) -> Iterator[Any]:
     """An ``IndexWriter``: committed and closed at the end, rolled back when something went wrong."""
+    from jnius import JavaException
+
     config = java_class("org.apache.lucene.index.IndexWriterConfig")(analyzer.build())
-    config.setRAMBufferSizeMB(_BUFFER_MB)
+    config.setRAMBufferSizeMB(buffer_mb)
     # Joins neighbouring segments only, so the order of the documents survives; the default one reorders.
     config.setMergePolicy(java_class("org.apache.lucene.index.LogDocMergePolicy")())
     writer = java_class("org.apache.lucene.index.IndexWriter")(lucene_directory(folder), config)
@@ -113,7 +182,8 @@ def _writing(folder: Path, analyzer: AnalyzerSpec) -> Iterator[Any]:
         yield writer
         writer.close()
     except BaseException:
-        writer.rollback()
+        with contextlib.suppress(JavaException):  # after an error that has closed it already
+            writer.rollback()
         raise
 
 

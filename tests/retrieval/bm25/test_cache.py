@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import json
-import os
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
+from beir_hybrid.errors import RetrieverError
 from beir_hybrid.retrieval.bm25 import cache
 from beir_hybrid.retrieval.bm25.cache import content_key, open_or_build
 
@@ -35,55 +39,74 @@ def test_a_complete_folder_is_not_built_again(tmp_path: Path) -> None:
     assert open_or_build(tmp_path / "x", lambda folder: pytest.fail("built twice")) == {"made": 1}
 
 
-@pytest.mark.parametrize("end", [KeyboardInterrupt, OSError("No space left on device")])
-def test_a_build_that_ends_early_leaves_nothing(tmp_path: Path, end: type[BaseException]) -> None:
-    """After Ctrl-C or a full disk the folder is empty, and the next run builds from the start."""
+def visible(folder: Path) -> list[Path]:
+    """What is in a folder but lock files, which stay."""
+    return [path for path in folder.iterdir() if path.suffix != ".lock"]
+
+
+@pytest.mark.parametrize("end", [KeyboardInterrupt(), OSError(errno.ENOSPC, "No space left on device")])
+def test_a_build_that_ends_early_is_not_there(tmp_path: Path, end: BaseException) -> None:
+    """After Ctrl-C or a full disk there is no folder; the next run gets what was left, and decides about it."""
 
     def fail(folder: Path) -> dict[str, int]:
         (folder / "half").write_text("half")
         raise end
 
-    with pytest.raises((KeyboardInterrupt, OSError)):
+    with pytest.raises((KeyboardInterrupt, RetrieverError)):
         open_or_build(tmp_path / "x", fail)
-    assert list(tmp_path.iterdir()) == []
-    assert open_or_build(tmp_path / "x", lambda folder: {"made": 2}) == {"made": 2}
+    assert not (tmp_path / "x").exists()
+
+    def go_on(folder: Path) -> dict[str, int]:
+        assert (folder / "half").read_text() == "half"
+        return {"made": 2}
+
+    assert open_or_build(tmp_path / "x", go_on) == {"made": 2}
+    assert visible(tmp_path) == [tmp_path / "x"]
 
 
-def test_the_first_of_two_builders_wins(tmp_path: Path) -> None:
-    """A process that finds the folder finished by another takes that one and removes its own."""
-    target = tmp_path / "x"
+def test_a_full_disk_is_one_line(tmp_path: Path) -> None:
+    """Whatever could not be written, the line says where and what to do; an empty folder is not left."""
 
-    def overtaken(folder: Path) -> dict[str, str]:
-        open_or_build(target, lambda other: {"by": "other"})
-        return {"by": "us"}
+    def fail(folder: Path) -> dict[str, int]:
+        raise OSError(errno.ENOSPC, "No space left on device")
 
-    assert open_or_build(target, overtaken) == {"by": "other"}
-    assert list(tmp_path.iterdir()) == [target]
+    with pytest.raises(RetrieverError, match=r"could not write .*/x: No space left on device; free space or choose"):
+        open_or_build(tmp_path / "x", fail)
+    assert visible(tmp_path) == []
 
 
-def test_what_a_killed_build_left_is_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Folders of dead processes go, that of a living one and that of another host stay."""
-    monkeypatch.setattr(cache, "_alive", lambda pid: pid == 1)
-    host = cache._host()
-    names = [
-        f".x.{host}.999.aa.tmp",
-        f".x.{host}.1.bb.tmp",
-        ".x.elsewhere.999.cc.tmp",
-        f".y.{host}.999.dd.tmp",
-    ]
-    for name in names:
-        (tmp_path / name).mkdir()
+def test_a_place_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
+    """A file where the cache folder should be."""
+    (tmp_path / "file").write_text("")
+    with pytest.raises(RetrieverError, match=r"could not write .*file/x"):
+        open_or_build(tmp_path / "file" / "x", lambda folder: {})
+
+
+def test_of_two_builders_one_builds(tmp_path: Path) -> None:
+    """The second waits for the first and takes what it made."""
+    target, begun, told = tmp_path / "x", threading.Event(), []
+
+    def build(folder: Path) -> dict[str, str]:
+        told.append("built")
+        begun.set()
+        time.sleep(0.2)
+        return {"by": "first"}
+
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(open_or_build, target, build)
+        begun.wait()
+        second = pool.submit(open_or_build, target, build)
+        assert first.result() == second.result() == {"by": "first"}
+    assert told == ["built"]
+
+
+@pytest.mark.parametrize("text", ["", "{", "[1]"])
+def test_a_damaged_record_says_what_to_delete(tmp_path: Path, text: str) -> None:
+    """A folder whose record cannot be read is not taken for an index, nor deleted without asking."""
     open_or_build(tmp_path / "x", lambda folder: {})
-    assert {path.name for path in tmp_path.iterdir()} == {*names[1:], "x"}
-
-
-def test_leftovers_of_another_host_go_after_a_week(tmp_path: Path) -> None:
-    """On a shared disk nobody can ask whether the other host still builds: age decides."""
-    old = tmp_path / ".x.elsewhere.999.cc.tmp"
-    old.mkdir()
-    os.utime(old, (0, 0))
-    open_or_build(tmp_path / "x", lambda folder: {})
-    assert not old.exists()
+    (tmp_path / "x" / cache.META).write_text(text)
+    with pytest.raises(RetrieverError, match=r"x/meta\.json .*; delete that folder to build it anew"):
+        open_or_build(tmp_path / "x", lambda folder: pytest.fail("built over it"))
 
 
 def test_the_record_is_readable_json(tmp_path: Path) -> None:

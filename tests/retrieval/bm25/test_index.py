@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import math
+import resource
+import shutil
 import subprocess
 import sys
 from collections import Counter
@@ -33,6 +35,11 @@ def build(texts: Sequence[str], cache_dir: Path, ids: Sequence[str] | None = Non
 
     analyzer = language_analyzer(language, start_jvm()) if language else standard_analyzer()
     return LuceneIndex.open_or_build(ids or numbered(texts), texts, analyzer, cache_dir=cache_dir)
+
+
+def visible(folder: Path) -> list[Path]:
+    """What is in a folder but lock files, which stay."""
+    return [path for path in folder.iterdir() if path.suffix != ".lock"]
 
 
 def per_query(hits: Hits) -> list[list[int]]:
@@ -131,7 +138,7 @@ def test_any_character_survives(jvm: Jvm, tmp_path: Path) -> None:
 
 def test_threads_change_nothing(jvm: Jvm, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Several indexing and search threads give the same hits in the same order."""
-    monkeypatch.setattr(writer, "_PER_THREAD", 50)
+    monkeypatch.setattr(writer, "SMALLEST", 50)
     rng = np.random.default_rng(3)
     texts = [" ".join(rng.choice([f"w{number}" for number in range(9)], 5)) for _ in range(400)]
     queries = [f"w{number} w{number + 1}" for number in range(8)]
@@ -212,7 +219,7 @@ def test_an_interrupted_build_leaves_nothing_and_can_be_repeated(jvm: Jvm, tmp_p
         LuceneIndex.open_or_build(
             ["a", "b"], ["cat", "dog"], standard_analyzer(), cache_dir=tmp_path, progress=interrupt
         )
-    assert list(tmp_path.iterdir()) == []
+    assert visible(tmp_path) == []
     assert build(["cat", "dog"], tmp_path, ids=["a", "b"]).search(["dog"], 1).passages.tolist() == [1]
 
 
@@ -234,16 +241,133 @@ print(index.search(["word3"], 3).passages.tolist())
     said = [run.communicate(timeout=120) for run in runs]
     assert [run.returncode for run in runs] == [0, 0], said
     assert said[0] == said[1]
-    assert len(list(tmp_path.iterdir())) == 1
+    assert len(visible(tmp_path)) == 1
 
 
-def test_a_damaged_index_says_what_to_delete(jvm: Jvm, tmp_path: Path) -> None:
-    """A file lost on disk is one line with the remedy, not a Java trace."""
-    folder = build(["cat"], tmp_path).folder
-    for path in (folder / "lucene").glob("segments_*"):
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("lucene/*/segments_*", None),
+        ("lucene/000001", None),
+        ("lucene/*/*.cfs", b""),
+        ("lucene/*/*.cfs", -7),
+        ("lucene/*/segments_*", -7),
+        ("order.npy", b"\x93NUMPY"),
+        ("order.npy", b""),
+        ("order.npy", -2),
+        ("meta.json", b"{"),
+        ("meta.json", None),
+    ],
+)
+def test_a_damaged_index_says_what_to_delete(
+    jvm: Jvm, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, change: bytes | int | None
+) -> None:
+    """A file lost or cut on disk is one line with the remedy, not a trace; nothing is deleted without asking."""
+    monkeypatch.setattr(writer, "SMALLEST", 2)
+    folder = build(["cat", "dog", "cow"], tmp_path, ids=["b", "a", "c"]).folder
+    path = sorted(folder.glob(name))[-1]
+    if path.is_dir():
+        shutil.rmtree(path)
+    elif change is None:
         path.unlink()
-    with pytest.raises(RetrieverError, match="delete that folder"):
-        build(["cat"], tmp_path)
+    else:
+        path.write_bytes(path.read_bytes()[:change] if isinstance(change, int) else change)
+    if name == "meta.json" and change is None:
+        with pytest.raises(RetrieverError, match=f"{folder} .*is no whole index; delete"):
+            build(["cat", "dog", "cow"], tmp_path, ids=["b", "a", "c"])
+        return
+    with pytest.raises(RetrieverError, match="delete that folder") as error:
+        build(["cat", "dog", "cow"], tmp_path, ids=["b", "a", "c"])
+    assert str(folder) in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+class Interrupted(Sequence[str]):
+    """Texts whose reading ends at a position with an error."""
+
+    def __init__(self, texts: Sequence[str], at: int, error: BaseException) -> None:
+        self.texts, self.at, self.error = texts, at, error
+        self.read: list[int] = []
+
+    def __len__(self) -> int:
+        return len(self.texts)
+
+    def __getitem__(self, index: int) -> str:  # type: ignore[override]
+        if index == self.at:
+            raise self.error
+        self.read.append(index)
+        return self.texts[index]
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+@pytest.mark.parametrize("at", [0, 5, 39])
+def test_after_an_interrupt_indexing_goes_on(
+    jvm: Jvm, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, threads: int, at: int
+) -> None:
+    """Pieces that were finished are not written again, and the hits are those of an index made in one go."""
+    monkeypatch.setattr(writer, "SMALLEST", 10)
+    texts = [f"word{number % 7} text" for number in range(40)]
+    texts_once = Interrupted(texts, at, KeyboardInterrupt())
+    options = {"cache_dir": tmp_path / "a", "content": "known", "threads": threads}
+    with pytest.raises(KeyboardInterrupt):
+        LuceneIndex.open_or_build(numbered(texts), texts_once, standard_analyzer(), **options)  # type: ignore[arg-type]
+    assert not list((tmp_path / "a").glob("bm25-*"))
+    again, told = Interrupted(texts, -1, KeyboardInterrupt()), []
+    index = LuceneIndex.open_or_build(
+        numbered(texts), again, standard_analyzer(), progress=told.append, **options,  # type: ignore[arg-type]
+    )  # fmt: skip
+    assert sum(told) == 40
+    if threads == 1:  # from the last passage to the first, ten at a time
+        assert len(again.read) == {0: 10, 5: 10, 39: 40}[at]
+    clean = build(texts, tmp_path / "b").search(["word3", "word0 word5"], 40)
+    found = index.search(["word3", "word0 word5"], 40)
+    assert per_query(found) == per_query(clean)
+    assert found.scores.tolist() == clean.scores.tolist()
+
+
+def test_what_killed_indexing_left_is_used_or_removed(
+    jvm: Jvm, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Half a piece (no commit, or another number of passages) is written again; nothing strange stays."""
+    monkeypatch.setattr(writer, "SMALLEST", 10)
+    texts = [f"word{number % 7} text" for number in range(30)]
+    clean = build(texts, tmp_path / "a")
+    left = tmp_path / "b" / f".{clean.folder.name}.part" / "lucene"
+    shutil.copytree(clean.folder / "lucene", left)
+    next((left / "000000").glob("segments_*")).unlink()
+    shutil.rmtree(left / "000001")
+    shutil.copytree(build(["x"], tmp_path / "c").folder / "lucene" / "000000", left / "000001")
+    index = build(texts, tmp_path / "b")
+    assert per_query(index.search(["word3"], 30)) == per_query(clean.search(["word3"], 30))
+    assert visible(tmp_path / "b") == [index.folder]
+
+
+def test_a_full_disk_while_indexing_is_one_line(jvm: Jvm, tmp_path: Path) -> None:
+    """Files cannot grow beyond 20 kB, as on a full disk: Lucene's reason, the folder, and nothing half-written."""
+    rng = np.random.default_rng(0)
+    texts = [" ".join(f"w{number}" for number in rng.integers(0, 5000, 20)) for _ in range(2000)]
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, limits[1]))
+        with pytest.raises(RetrieverError, match=r"Lucene could not write the index in .*File too large") as error:
+            build(texts, tmp_path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert "\n" not in str(error.value)
+    assert visible(tmp_path) == []
+    assert build(texts, tmp_path).search(["w7"], 3).passages.size == 3
+
+
+def test_passages_on_disk_are_not_read_to_find_their_index(jvm: Jvm, tmp_path: Path) -> None:
+    """A digest of the corpus names the index: opening it again reads no text, and ids in order are not sorted."""
+    texts = Interrupted(["cat", "dog"], -1, KeyboardInterrupt())
+    for _ in range(2):
+        index = LuceneIndex.open_or_build(["a", "b"], texts, standard_analyzer(), cache_dir=tmp_path, content="digest")
+        assert index.search(["dog"], 1).passages.tolist() == [1]
+    assert sorted(texts.read) == [0, 1]
+    assert not (index.folder / "order.npy").exists()
+    other = LuceneIndex.open_or_build(["a", "b"], texts, standard_analyzer(), cache_dir=tmp_path, content="other")
+    assert other.folder != index.folder
 
 
 def test_bad_input_is_refused(jvm: Jvm, tmp_path: Path) -> None:

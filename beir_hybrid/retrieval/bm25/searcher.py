@@ -1,0 +1,124 @@
+"""Bag-of-words BM25 over an open Lucene index: many queries, several threads, results as columns."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from beir_hybrid.errors import RetrieverError
+from beir_hybrid.retrieval.bm25.analyzers import AnalyzerSpec
+from beir_hybrid.retrieval.bm25.bridge import cast, detach_thread, java_class, java_errors, java_text
+from beir_hybrid.retrieval.bm25.writer import FIELD
+from beir_hybrid.types import FloatArray, Hits
+
+K1 = 0.9
+B = 0.4
+_INT_MAX = 2**31 - 1
+
+Positions = NDArray[np.int32]
+Found = tuple[Positions, FloatArray]
+"""One query's passages (positions in the corpus) and scores, in the order of the ranking."""
+NOTHING: Found = (np.empty(0, dtype=np.int32), np.empty(0, dtype=np.float32))
+
+
+@dataclass(frozen=True, eq=False)
+class Top:
+    """One query's best documents as Lucene orders them: score descending, then its own number ascending.
+
+    ``names`` are the stored ids where the index stores them.
+    """
+
+    numbers: NDArray[np.int64]
+    scores: FloatArray
+    names: Sequence[str | None]
+
+
+Ask = Callable[[int], Top]
+"""The best documents of a query, as many as asked for."""
+
+
+class Searcher:
+    """Searches an index reader. Using it from several threads is safe.
+
+    Args:
+        reader: a Lucene ``IndexReader``.
+        analyzer: what queries are read with.
+    """
+
+    def __init__(self, reader: Any, analyzer: AnalyzerSpec) -> None:
+        self._reader = reader
+        self._analyzer = analyzer.build()
+        self._prepare = analyzer.preparer()
+        self._queries = java_class("io.anserini.search.query.BagOfWordsQueryGenerator")()
+        self._results = java_class("io.anserini.search.ScoredDocs")
+
+    def search(
+        self, queries: Sequence[str], rank: Callable[[Ask], Found], *, k1: float, b: float, threads: int
+    ) -> Hits:
+        """The hits of every query; ``rank`` makes them of what Lucene answers.
+
+        A query is a bag of words: Lucene's query syntax means nothing, a word that stands twice counts twice, and a
+        query without terms (blank, or stop words only) finds nothing.
+
+        Raises:
+            RetrieverError: impossible parameters, or Lucene fails.
+        """
+        if not k1 >= 0 or not 0 <= b <= 1:
+            raise RetrieverError(f"k1 is {k1} and b is {b}; expected k1 >= 0 and b between 0 and 1")
+
+        def search_slice(part: slice) -> list[Found]:
+            return [self._search_one(searcher, query, rank) for query in queries[part]]
+
+        with java_errors("Lucene could not search"):
+            searcher = self._searcher(k1, b)
+            found = _in_threads(search_slice, len(queries), threads)
+        indptr = np.zeros(len(found) + 1, dtype=np.int64)
+        np.cumsum([len(scores) for _, scores in found], out=indptr[1:])
+        return Hits(
+            indptr,
+            np.concatenate([NOTHING[0], *(passages for passages, _ in found)]),
+            np.concatenate([NOTHING[1], *(scores for _, scores in found)]),
+        )
+
+    def _searcher(self, k1: float, b: float) -> Any:
+        searchers = java_class("org.apache.lucene.search.IndexSearcher")
+        searchers.setMaxClauseCount(_INT_MAX)  # a query may be a whole passage
+        searcher = searchers(cast("org.apache.lucene.index.IndexReader", self._reader))
+        searcher.setSimilarity(java_class("org.apache.lucene.search.similarities.BM25Similarity")(float(k1), float(b)))
+        searcher.setQueryCache(None)
+        return searcher
+
+    def _search_one(self, searcher: Any, query: str, rank: Callable[[Ask], Found]) -> Found:
+        text = self._prepare(query) if self._prepare else query
+        if not text.strip():
+            return NOTHING
+        terms = self._queries.buildQuery(FIELD, self._analyzer, java_text(text))
+
+        def ask(limit: int) -> Top:
+            found = self._results.fromTopDocs(searcher.search(terms, limit), searcher)
+            numbers = np.asarray(found.lucene_docids, dtype=np.int64)
+            return Top(numbers, np.asarray(found.scores, dtype=np.float32), found.docids)
+
+        return rank(ask)
+
+
+def _in_threads(work: Callable[[slice], list[Found]], size: int, threads: int) -> list[Found]:
+    """``work`` over ``range(size)``, in order, by that many threads (Java runs without the GIL)."""
+    if threads <= 1 or size <= threads:
+        return work(slice(0, size))
+
+    def in_thread(part: slice) -> list[Found]:
+        try:
+            return work(part)
+        finally:
+            detach_thread()
+
+    step = max(1, -(-size // (threads * 8)))
+    parts = [slice(start, start + step) for start in range(0, size, step)]
+    with ThreadPoolExecutor(threads) as pool:
+        return [hit for part in pool.map(in_thread, parts) for hit in part]
