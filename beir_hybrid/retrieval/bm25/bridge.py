@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import functools
 import re
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -14,13 +14,53 @@ from beir_hybrid.retrieval.bm25.java import HEAP_VARIABLE, start_jvm
 _HALVES = re.compile("[\ud800-\udfff]")
 
 
-@functools.cache
-def java_class(name: str) -> Any:
-    """The Java class of that full name, callable as its constructor. Starts the JVM if none runs."""
-    start_jvm()
-    from jnius import autoclass
+_classes: dict[str, Any] = {}
+_making = threading.RLock()  # two threads that look the same class up at once would crash the process
 
-    return autoclass(name)
+
+def java_class(name: str) -> Any:
+    """The Java class of that full name, callable as its constructor. Starts the JVM if none runs.
+
+    Its methods belong to one thread at a time, see `own_class`.
+    """
+    with _making:
+        if name not in _classes:
+            start_jvm()
+            from jnius import autoclass
+
+            _classes[name] = autoclass(name)
+        return _classes[name]
+
+
+def own_class(name: str, constructor: str, **methods: str) -> Any:
+    """The Java class of that full name with just these methods, which no other user of the class shares.
+
+    pyjnius keeps the object that a method is called on in the method, and all objects of a class have the same
+    methods: of two threads that call one on two objects, one may reach the object of the other. A thread that
+    makes its objects of a class of its own cannot.
+
+    Args:
+        constructor: its signature as the JVM writes it, as ``(Ljava/lang/String;I)V``.
+        methods: signatures by name.
+    """
+    with _making:
+        start_jvm()
+        from jnius import JavaClass, JavaMethod, MetaJavaClass
+
+        made = {
+            "__javaclass__": name.replace(".", "/"),
+            "__javaconstructor__": [(constructor, False)],
+            **{method: JavaMethod(signature) for method, signature in methods.items()},
+        }
+        # the last argument keeps it apart from what autoclass gives to others, pyserini among them
+        return MetaJavaClass.__new__(MetaJavaClass, name, (JavaClass,), made, ("beir_hybrid",))
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """For calls that several threads make through classes they share; nothing long should be done in it."""
+    with _making:
+        yield
 
 
 def cast(name: str, value: Any) -> Any:

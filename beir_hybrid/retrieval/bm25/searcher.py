@@ -12,7 +12,14 @@ from numpy.typing import NDArray
 
 from beir_hybrid.errors import RetrieverError
 from beir_hybrid.retrieval.bm25.analyzers import AnalyzerSpec
-from beir_hybrid.retrieval.bm25.bridge import cast, detach_thread, java_class, java_errors, java_text
+from beir_hybrid.retrieval.bm25.bridge import (
+    detach_thread,
+    java_class,
+    java_errors,
+    java_text,
+    one_thread,
+    own_class,
+)
 from beir_hybrid.retrieval.bm25.writer import FIELD
 from beir_hybrid.types import FloatArray, Hits
 
@@ -86,12 +93,20 @@ class Searcher:
         )
 
     def _searcher(self, k1: float, b: float) -> Any:
-        searchers = java_class("org.apache.lucene.search.IndexSearcher")
-        searchers.setMaxClauseCount(_INT_MAX)  # a query may be a whole passage
-        searcher = searchers(cast("org.apache.lucene.index.IndexReader", self._reader))
-        searcher.setSimilarity(java_class("org.apache.lucene.search.similarities.BM25Similarity")(float(k1), float(b)))
-        searcher.setQueryCache(None)
-        return searcher
+        with one_thread():
+            searchers = java_class("org.apache.lucene.search.IndexSearcher")
+            searchers.setMaxClauseCount(_INT_MAX)  # a query may be a whole passage
+            searcher = own_class(
+                "org.apache.lucene.search.IndexSearcher",
+                "(Lorg/apache/lucene/index/IndexReader;)V",
+                search="(Lorg/apache/lucene/search/Query;I)Lorg/apache/lucene/search/TopDocs;",
+                setSimilarity="(Lorg/apache/lucene/search/similarities/Similarity;)V",
+                setQueryCache="(Lorg/apache/lucene/search/QueryCache;)V",
+            )(self._reader)
+            bm25 = java_class("org.apache.lucene.search.similarities.BM25Similarity")
+            searcher.setSimilarity(bm25(float(k1), float(b)))
+            searcher.setQueryCache(None)
+            return searcher
 
     def _search_one(self, searcher: Any, query: str, rank: Callable[[Ask], Found]) -> Found:
         text = self._prepare(query) if self._prepare else query

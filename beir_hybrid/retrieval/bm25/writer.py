@@ -19,7 +19,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from beir_hybrid.retrieval.bm25.analyzers import AnalyzerSpec
-from beir_hybrid.retrieval.bm25.bridge import cast, detach_thread, java_class, java_errors, java_text
+from beir_hybrid.retrieval.bm25.bridge import (
+    cast,
+    detach_thread,
+    java_class,
+    java_errors,
+    java_text,
+    one_thread,
+    own_class,
+)
 
 FIELD = "contents"  # the name Anserini uses
 SMALLEST, LARGEST, PIECES = 20_000, 1_000_000, 32
@@ -173,11 +181,16 @@ def _writing(folder: Path, analyzer: AnalyzerSpec, buffer_mb: float) -> Iterator
     """An ``IndexWriter``: committed and closed at the end, rolled back when something went wrong."""
     from jnius import JavaException
 
-    config = java_class("org.apache.lucene.index.IndexWriterConfig")(analyzer.build())
-    config.setRAMBufferSizeMB(buffer_mb)
-    # Joins neighbouring segments only, so the order of the documents survives; the default one reorders.
-    config.setMergePolicy(java_class("org.apache.lucene.index.LogDocMergePolicy")())
-    writer = java_class("org.apache.lucene.index.IndexWriter")(lucene_directory(folder), config)
+    with one_thread():
+        config = java_class("org.apache.lucene.index.IndexWriterConfig")(analyzer.build())
+        config.setRAMBufferSizeMB(buffer_mb)
+        # Joins neighbouring segments only, so the order of the documents survives; the default one reorders.
+        config.setMergePolicy(java_class("org.apache.lucene.index.LogDocMergePolicy")())
+        writer = own_class(
+            "org.apache.lucene.index.IndexWriter",
+            "(Lorg/apache/lucene/store/Directory;Lorg/apache/lucene/index/IndexWriterConfig;)V",
+            addDocument="(Ljava/lang/Iterable;)J", close="()V", rollback="()V",
+        )(lucene_directory(folder), config)  # fmt: skip
     try:
         yield writer
         writer.close()
@@ -194,12 +207,17 @@ def lucene_directory(folder: Path) -> Any:
 
 def _document() -> tuple[Any, Any]:
     """A document and its one field, to be filled again for every passage."""
-    kind = java_class("org.apache.lucene.document.FieldType")()
-    kind.setTokenized(True)
-    kind.setIndexOptions(java_class("org.apache.lucene.index.IndexOptions").DOCS_AND_FREQS)
-    kind.freeze()
-    empty = cast("java.lang.CharSequence", java_class("java.lang.String")(""))
-    field = java_class("org.apache.lucene.document.Field")(FIELD, empty, kind)
-    document = java_class("org.apache.lucene.document.Document")()
-    document.add(field)
-    return document, field
+    with one_thread():
+        kind = java_class("org.apache.lucene.document.FieldType")()
+        kind.setTokenized(True)
+        kind.setIndexOptions(java_class("org.apache.lucene.index.IndexOptions").DOCS_AND_FREQS)
+        kind.freeze()
+        empty = cast("java.lang.CharSequence", java_class("java.lang.String")(""))
+        field = own_class(
+            "org.apache.lucene.document.Field",
+            "(Ljava/lang/String;Ljava/lang/CharSequence;Lorg/apache/lucene/index/IndexableFieldType;)V",
+            setStringValue="(Ljava/lang/String;)V",
+        )(FIELD, empty, kind)
+        document = java_class("org.apache.lucene.document.Document")()
+        document.add(field)
+        return document, field

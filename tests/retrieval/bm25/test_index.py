@@ -9,7 +9,8 @@ import shutil
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -150,6 +151,33 @@ def test_threads_change_nothing(jvm: Jvm, tmp_path: Path, monkeypatch: pytest.Mo
     assert sum(told) == 400
     assert per_query(threaded) == per_query(single)
     assert threaded.scores.tolist() == single.scores.tolist()
+
+
+@pytest.fixture
+def restless() -> Iterator[None]:
+    """Threads take turns as often as they can."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(before)
+
+
+@pytest.mark.usefixtures("restless")
+def test_no_thread_writes_into_the_piece_of_another(jvm: Jvm, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every passage is found by its own word and no other, though several threads call the same Java methods."""
+    monkeypatch.setattr(writer, "SMALLEST", 100)
+    texts = [f"word{number}" for number in range(1000)]
+    index = LuceneIndex.open_or_build(numbered(texts), texts, standard_analyzer(), cache_dir=tmp_path, threads=5)
+    found = index.search(texts, 5, threads=5)
+    assert per_query(found) == [[number] for number in range(1000)]
+
+
+def test_two_indexes_may_be_searched_at_once(jvm: Jvm, tmp_path: Path, restless: None) -> None:
+    """Threads that search different indexes get each its own answers."""
+    left, right = build(["cat", "dog"], tmp_path), build(["dog", "cow", "cat"], tmp_path)
+    with ThreadPoolExecutor(2) as pool:
+        answers = [pool.submit(index.search, ["cat", "dog"] * 200, 5) for index in (left, right) * 2]
+    assert [per_query(answer.result()) for answer in answers] == [[[0], [1]] * 200, [[2], [0]] * 200] * 2
 
 
 def test_greek_is_found_in_another_form(jvm: Jvm, tmp_path: Path) -> None:
