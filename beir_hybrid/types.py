@@ -6,6 +6,7 @@ import itertools
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Literal, TypeAlias, overload
 
 import numpy as np
@@ -114,6 +115,15 @@ class Passages:
             return find(passage)
         place = bisect_left(self.ids, passage)
         return place if place < len(self.ids) and self.ids[place] == passage else None
+
+    def source_position(self, key: str) -> int | None:
+        """Where the passage with an id of the upstream files stands; None if it is not here."""
+        find: Callable[[str], int | None] | None = getattr(self.source_ids, "position", None)
+        return find(key) if find is not None else self._by_source_id.get(key)
+
+    @cached_property
+    def _by_source_id(self) -> dict[str, int]:
+        return {key: position for position, key in enumerate(self.source_ids)}
 
     def title(self, position: int) -> str:
         return self.titles[position] if len(self.titles) else ""

@@ -23,9 +23,10 @@ def add_command(commands: Any) -> None:
     retriever = parser.add_mutually_exclusive_group(required=True)
     retriever.add_argument("--model", metavar="NAME_OR_PATH", help="a sentence-transformers model")
     retriever.add_argument(
-        "--bm25", nargs="?", const="language", choices=("language", "standard", "translated"),
+        "--bm25", nargs="?", const=True, choices=("language", "standard", "translated", "anserini"),
         help="Lucene BM25: language (an analyzer for each language; the default), standard (one analyzer for all), "
-        "translated (each corpus is asked the parallel query in its own language: an upper bound)",
+        "translated (each corpus is asked the parallel query in its own language: an upper bound), "
+        "anserini (the analyzers of pyserini's published runs; the default with --bm25-index)",
     )  # fmt: skip
     retriever.add_argument("--run", type=Path, metavar="FILE", dest="run_file", help="a TREC, ranx JSON or parquet run")
     retriever.add_argument("--retriever", metavar="NAME", help="one that another package registers")
@@ -70,6 +71,17 @@ def add_command(commands: Any) -> None:
     )  # fmt: skip
     parser.add_argument("--k1", type=float, metavar="X", help="BM25's k1 (default 0.9)")
     parser.add_argument("--b", type=float, metavar="X", help="BM25's b (default 0.4)")
+    parser.add_argument(
+        "--bm25-index", metavar="NAME_OR_DIR",
+        help="BM25: an index that others have built: a folder, or the name of one that pyserini publishes, such as "
+        "miracl-v1.0-{language}, where {language} stands for each of them",
+    )  # fmt: skip
+    parser.add_argument(
+        "--threads", type=positive, metavar="N", help="BM25: of indexing and search (default: one a processor)"
+    )
+    parser.add_argument(
+        "--java-memory", metavar="SIZE", help="BM25: the most that Java may take, as in 8g (default: a quarter)"
+    )
     parser.add_argument(
         "--top-k", type=positive, metavar="N",
         help="passages kept for each query (default: dense 100, measured at full depth all the same; BM25 1000)",
@@ -131,7 +143,7 @@ _OPTIONS = {
         "engine",
         "address",
     ),
-    "bm25": ("k1", "b"),
+    "bm25": ("k1", "b", "bm25_index", "threads", "java_memory"),
     "retriever": ("retriever_option",),
 }
 
@@ -148,4 +160,9 @@ def _retriever(args: argparse.Namespace) -> Any:
         return build_retriever("run", args.run_file)
     if args.retriever is not None:
         return build_retriever(args.retriever, **dict(args.retriever_option or ()))
-    return build_retriever("bm25", variant=args.bm25, **given("bm25"))
+    options = given("bm25")
+    if "bm25_index" in options:
+        options["index"] = options.pop("bm25_index")
+    if args.bm25 is not True:  # named, and not left to the retriever
+        options["variant"] = args.bm25
+    return build_retriever("bm25", **options)

@@ -93,6 +93,12 @@ class ArrowCorpus(Mapping[str, dict[str, str]]):
             return None
         return self._order.position(key[len(self._prefix) :])
 
+    def source_position(self, key: str) -> int | None:
+        """The same for an id as the source files have it."""
+        found = self._order.position(key.rjust(self.manifest["id_width"], "0"))
+        # a shorter id may look alike once both are filled with zeros
+        return found if found is not None and self.value("source_ids", found) == key else None
+
     def __getitem__(self, key: str) -> dict[str, str]:
         position = self.position(key) if isinstance(key, str) else None
         if position is None:
@@ -174,8 +180,9 @@ class Column(Sequence[str]):
         return (value(name, position) for position in self._positions)
 
     def position(self, key: str) -> int | None:
-        """Where an id stands in this column of ids; None if it does not."""
-        found = self._corpus.position(key)
+        """Where an id stands in this column of ids (or source ids); None if it does not."""
+        corpus = self._corpus
+        found = corpus.source_position(key) if self._name == "source_ids" else corpus.position(key)
         return None if found is None or found not in self._positions else self._positions.index(found)
 
     def __repr__(self) -> str:

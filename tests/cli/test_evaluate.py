@@ -286,6 +286,7 @@ def test_options_reach_the_retriever(command: Any, tmp_path: Path, monkeypatch: 
     for arguments in (
         ["--bm25", "standard", "--k1", "1.2"],
         ["--bm25"],
+        ["--bm25", "--bm25-index", "miracl-v1.0-{language}", "--threads", "3", "--java-memory", "2g"],
         ["--model", "folder", "--query-prompt", "", "--device", "cpu"],
         ["--model", "folder", "--precision", "int8", "--engine", "ray", "--address", "auto"],
         ["--run", "mine.trec"],
@@ -293,7 +294,8 @@ def test_options_reach_the_retriever(command: Any, tmp_path: Path, monkeypatch: 
         assert command("evaluate", "sample", *arguments, "--out", tmp_path / "out").status == 130
     assert built == [
         (("bm25",), {"variant": "standard", "k1": 1.2}),
-        (("bm25",), {"variant": "language"}),
+        (("bm25",), {}),
+        (("bm25",), {"index": "miracl-v1.0-{language}", "threads": 3, "java_memory": "2g"}),
         (("dense", "folder"), {"query_prompt": "", "device": "cpu"}),
         (("dense", "folder"), {"precision": "int8", "engine": "ray", "address": "auto"}),
         (("run", Path("mine.trec")), {}),

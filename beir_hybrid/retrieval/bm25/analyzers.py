@@ -19,6 +19,7 @@ from beir_hybrid.retrieval.bm25.thai import NEWMM, segment_thai, segmenter_versi
 _LUCENE = "org.apache.lucene.analysis."
 ENGLISH = "io.anserini.analysis.DefaultEnglishAnalyzer"
 STANDARD = _LUCENE + "standard.StandardAnalyzer"
+WHITESPACE = _LUCENE + "core.WhitespaceAnalyzer"
 THAI = _LUCENE + "th.ThaiAnalyzer"
 
 # Anserini's AnalyzerMap (pyserini 1.6, Anserini 1.7.1).
@@ -80,6 +81,10 @@ UNSTEMMED = {
     "yo": f"Lucene has no Yoruba analyzer: {_AS_WORDS} (Anserini only splits at spaces)",
 }
 
+# What Anserini (1.7.1) only splits at spaces. Its indexer reads all but Swahili as English unless it is told that
+# texts are "pretokenized"; its searcher, and pyserini's published runs of MIRACL, split them at spaces.
+ANSERINI_SPLITS = ("ha", "so", "sw", "yo")
+
 
 @dataclass(frozen=True)
 class AnalyzerSpec:
@@ -140,6 +145,22 @@ def language_analyzer(language: str, jvm: Jvm) -> AnalyzerSpec:
         return _named(language, _LUCENE + BEYOND_ANSERINI[language])
     unknown = f"no analyzer is known for the language {language!r}: {_AS_WORDS}"
     return _named(language, STANDARD, note=UNSTEMMED.get(language, unknown))
+
+
+def anserini_analyzer(language: str, jvm: Jvm) -> AnalyzerSpec:
+    """The analyzer that Anserini's indexes and pyserini's published BM25 runs have for a language code.
+
+    It differs from `language_analyzer` where Anserini has no analyzer: Swahili, Yoruba, Hausa and Somali are split
+    at spaces (case and punctuation count), every other language is read as English, and a note says so.
+
+    Raises:
+        MissingExtraError: see `language_analyzer`.
+    """
+    if language in ANSERINI_SPLITS:
+        return _named(language, WHITESPACE, note="split at spaces, as Anserini does: case and punctuation count")
+    if language in ("en", "th", *ANSERINI):
+        return language_analyzer(language, jvm)
+    return _named(language, ENGLISH, note=f"Anserini has no analyzer for {language!r} and reads it as English")
 
 
 def standard_analyzer() -> AnalyzerSpec:

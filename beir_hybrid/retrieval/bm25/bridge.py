@@ -9,7 +9,8 @@ from contextlib import contextmanager
 from typing import Any
 
 from beir_hybrid.errors import RetrieverError
-from beir_hybrid.retrieval.bm25.java import HEAP_VARIABLE, start_jvm
+from beir_hybrid.retrieval.bm25.heap import HEAP_VARIABLE
+from beir_hybrid.retrieval.bm25.java import start_jvm
 
 _HALVES = re.compile("[\ud800-\udfff]")
 
@@ -80,7 +81,7 @@ def java_errors(doing: str) -> Iterator[None]:
     except JavaException as error:
         reason = str(error).splitlines()[0].removeprefix("JVM exception occurred: ")
         if "OutOfMemoryError" in str(error):
-            reason += f"; give Java more memory, as in {HEAP_VARIABLE}=8g"
+            reason += f"; give Java more memory, as in --java-memory 8g or {HEAP_VARIABLE}=8g"
         raise RetrieverError(f"{doing}: {reason}") from error
 
 

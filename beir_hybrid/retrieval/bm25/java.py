@@ -12,7 +12,6 @@ later ``import pyserini`` in the same process finds this JVM running and uses it
 from __future__ import annotations
 
 import os
-import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from beir_hybrid.errors import JavaError, MissingExtraError
+from beir_hybrid.retrieval.bm25.heap import asked_heap
 from beir_hybrid.retrieval.bm25.runtimes import (
     MINIMUM,
     Candidate,
@@ -33,7 +33,6 @@ from beir_hybrid.retrieval.bm25.runtimes import (
 )
 
 __all__ = [
-    "HEAP_VARIABLE",
     "Candidate",
     "Jvm",
     "anserini_jar",
@@ -43,28 +42,36 @@ __all__ = [
     "versions",
 ]
 
-HEAP_VARIABLE = "BEIR_HYBRID_JVM_HEAP"
-
 _lock = threading.RLock()
 _running: Jvm | None = None
+_heap: str | None = None  # what the running JVM was given
 _quiet: list[Any] = []  # Java's loggers: java.util.logging forgets the level of one that nobody holds
 
 
-def start_jvm() -> Jvm:
+def start_jvm(memory: str | None = None) -> Jvm:
     """Start the JVM in this process (once; later calls return the same answer) and say which it is.
 
     A JVM that something else started here through jnius is used as it is, provided that Anserini's jar is
-    on its class path. The heap may be set with ``BEIR_HYBRID_JVM_HEAP`` (as in ``8g``); without it Java
-    takes a quarter of the memory. Ctrl-C stays Python's (``-Xrs``), and nothing is printed.
+    on its class path. Ctrl-C stays Python's (``-Xrs``), and nothing is printed.
+
+    Args:
+        memory: the size of its heap, as ``8g``; default: ``BEIR_HYBRID_JVM_HEAP``, and without that Java takes a
+            quarter of the machine's memory.
 
     Raises:
         MissingExtraError: pyserini or pyjnius is not installed.
-        JavaError: no Java 21 or newer, or the JVM does not start.
+        JavaError: no Java 21 or newer, the JVM does not start, or it runs already with another heap than asked for.
     """
-    global _running
+    global _running, _heap
     with _lock:
         if _running is None:
-            _running = _start()
+            _heap = asked_heap(memory)
+            _running = _start(_heap)
+        elif memory and asked_heap(memory) != _heap:
+            raise JavaError(
+                f"Java runs in this process already, with {_heap or 'the memory it chose'}; {memory} can be given "
+                f"to a new process only"
+            )
         return _running
 
 
@@ -93,7 +100,7 @@ def anserini_jar() -> Path:
     return jars[-1]
 
 
-def _start() -> Jvm:
+def _start(heap: str | None) -> Jvm:
     jar = anserini_jar()
     if find_spec("jnius") is None:
         raise MissingExtraError("BM25", "pyjnius", "bm25")
@@ -103,7 +110,7 @@ def _start() -> Jvm:
         jvm = _describe_running()
     else:
         jvm = find_jvm()
-        options = _options(jvm)
+        options = _options(jvm, heap)
         jnius_config.add_classpath(str(jar))
         jnius_config.add_options(*options)
         with _environment(JAVA_HOME=str(jvm.home), JVM_PATH=str(jvm_library(jvm.home))):
@@ -115,16 +122,13 @@ def _start() -> Jvm:
     return replace(jvm, thai=_has_thai(jar))
 
 
-def _options(jvm: Jvm) -> list[str]:
+def _options(jvm: Jvm, heap: str | None) -> list[str]:
     # -Xrs leaves SIGINT and SIGTERM to Python. The vector module is left out: pyserini asks for it and some
     # runtimes lack it (boot failure), it prints a warning, and BM25 was measured no faster with it.
     options = ["-Xrs", "--enable-native-access=ALL-UNNAMED"]
     if jvm.version >= 24:  # where Java began to complain of how Lucene unmaps its files
         options.append("--sun-misc-unsafe-memory-access=allow")
-    heap = os.environ.get(HEAP_VARIABLE)
     if heap:
-        if not re.fullmatch(r"[1-9]\d*[kKmMgG]", heap):
-            raise JavaError(f"{HEAP_VARIABLE} is {heap!r}; expected a number with k, m or g, as in 8g")
         options.append(f"-Xmx{heap}")
     return options
 

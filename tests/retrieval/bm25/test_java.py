@@ -13,6 +13,7 @@ import pytest
 from beir_hybrid.errors import JavaError, MissingExtraError
 from beir_hybrid.retrieval.bm25 import java
 from beir_hybrid.retrieval.bm25.bridge import java_text
+from beir_hybrid.retrieval.bm25.heap import HEAP_VARIABLE, asked_heap
 from beir_hybrid.retrieval.bm25.java import Jvm, start_jvm
 
 ROOT = Path(__file__).parents[3]
@@ -141,8 +142,61 @@ def test_a_jvm_started_by_something_else_is_used(jvm: Jvm) -> None:
     assert run.stdout == "already running\n", run.stderr
 
 
-def test_a_bad_heap_is_refused_before_java_sees_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A JVM that fails to start cannot be started again in the same process."""
-    monkeypatch.setenv(java.HEAP_VARIABLE, "lots")
-    with pytest.raises(JavaError, match="expected a number with k, m or g"):
-        java._options(Jvm(Path("/"), 21, "test", thai=True, vector_module=True))
+@pytest.mark.parametrize(
+    ("size", "problem"),
+    [
+        ("lots", "is 'lots'; expected a number with k, m or g, as in 8g"),
+        ("0g", "expected a number"),
+        ("8", "expected a number"),
+        ("-1g", "expected a number"),
+        ("2m", "is 2m; Lucene needs at least 64m"),
+        ("900000g", "is 900000g, and this machine has .*g; ask for less"),
+    ],
+)
+def test_a_bad_heap_is_refused_before_java_sees_it(monkeypatch: pytest.MonkeyPatch, size: str, problem: str) -> None:
+    """A JVM that fails to start ends the process with a message of its own."""
+    with pytest.raises(JavaError, match=f"the memory for Java {problem}" if "expected" not in problem else problem):
+        asked_heap(size)
+    monkeypatch.setenv(HEAP_VARIABLE, size)
+    with pytest.raises(JavaError, match=HEAP_VARIABLE):
+        asked_heap()
+
+
+def test_the_heap_asked_for_comes_before_the_environments(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An option is nearer than a variable; without both Java chooses."""
+    monkeypatch.setenv(HEAP_VARIABLE, "128M")
+    assert asked_heap("64m") == "64m"
+    assert asked_heap() == "128m"
+    monkeypatch.delenv(HEAP_VARIABLE)
+    assert asked_heap() is None
+
+
+@pytest.mark.java
+def test_a_running_jvm_keeps_its_heap(jvm: Jvm) -> None:
+    """What can no longer be had is said, and not passed over."""
+    with pytest.raises(JavaError, match=r"Java runs in this process already, with .*; 77m can be given to a new"):
+        start_jvm("77m")
+
+
+@pytest.mark.java
+def test_too_little_memory_is_one_line(jvm: Jvm, tmp_path: Path) -> None:
+    """A passage that does not fit into Java's heap names what to give; nothing half-written stays."""
+    run = child(
+        f"""
+        from pathlib import Path
+        from beir_hybrid.errors import RetrieverError
+        from beir_hybrid.retrieval.bm25.analyzers import standard_analyzer
+        from beir_hybrid.retrieval.bm25.index import LuceneIndex
+        from beir_hybrid.retrieval.bm25.java import start_jvm
+        start_jvm("64m")
+        text, folder = "word " * 20_000_000, Path({str(tmp_path)!r})
+        try:
+            LuceneIndex.open_or_build(["a"], [text], standard_analyzer(), cache_dir=folder)
+        except RetrieverError as error:
+            print(error)
+        """
+    )
+    assert "OutOfMemoryError" in run.stdout, run.stderr
+    assert "give Java more memory, as in --java-memory 8g" in run.stdout
+    assert len(run.stdout.splitlines()) == 1
+    assert [path for path in tmp_path.iterdir() if path.suffix != ".lock"] == []
