@@ -93,10 +93,23 @@ def our_bm25() -> Iterator[dict[str, object]]:
         }
 
 
-def miracl_bm25(rows: list[tuple[str, ...]]) -> dict[str, object]:
-    """The published BM25 of MIRACL: what our BM25 with an analyzer for each language should give again."""
+# read otherwise by Anserini (split at spaces) than by our default: its numbers are not expected of that
+UNLIKE_ANSERINI = {"sw", "yo"}
+MIRACL_NOTE = (
+    "published by pyserini (2cr/miracl.yaml), not measured here: title and text, k1 .9, b .4, 1000 hits, queries "
+    "without hits count 0. pyserini's indexes are of 2022: another Lucene or Thai word breaker moves scores a little, "
+    "and it breaks ties by ascending docid where trec_eval's order is descending. "
+)
+
+
+def miracl_bm25(rows: list[tuple[str, ...]], variant: str) -> dict[str, object]:
+    """The published BM25 of MIRACL: what ours should give again, with the same analyzers (anserini) or its own."""
     found = [dict(zip(HEADS, row, strict=True)) for row in rows]
     found = [r for r in found if (r["dataset"], r["split"], r["system"]) == ("miracl", "dev", "BM25")]
+    note = MIRACL_NOTE + "That Yoruba was indexed split at spaces is inferred from how it is searched. "
+    if variant == "language":
+        found = [r for r in found if r["query_language"] not in UNLIKE_ANSERINI]
+        note = MIRACL_NOTE + "Swahili and Yoruba are split at spaces there and not here: see --bm25 anserini. "
     return {
         "name": "BM25 of pyserini",
         "source": "pyserini-1.6.0",
@@ -104,10 +117,10 @@ def miracl_bm25(rows: list[tuple[str, ...]]) -> dict[str, object]:
         "split": "dev",
         "languages": sorted({r["query_language"] for r in found}),
         "options": {},
-        "match": {"type": "bm25", "variant": "language", "k1": 0.9, "b": 0.4},
+        "match": {"type": "bm25", "variant": variant, "k1": 0.9, "b": 0.4},
         "tolerance": TOLERANCE,
-        "command": "beir-hybrid evaluate miracl --bm25 language --settings mono --out DIR",
-        "note": "published by pyserini (2cr/miracl.yaml), not measured here; one language is enough: --languages yo",
+        "command": "beir-hybrid evaluate miracl --bm25 anserini --settings mono --out DIR",
+        "note": note + "One language is enough: --languages yo",
         "scores": [
             {key: r[key] for key in ("setting", "query_language", "metric")} | {"value": float(r["value"])}
             for r in found
@@ -123,7 +136,7 @@ def main(reference: Path) -> None:
         writer = csv.writer(out, lineterminator="\n")
         writer.writerows([HEADS, *rows])
     (OUT / "languages.csv").write_bytes((reference / "languages.csv").read_bytes())
-    expected = [*our_bm25(), miracl_bm25(rows)]
+    expected = [*our_bm25(), *(miracl_bm25(rows, variant) for variant in ("anserini", "language"))]
     text = json.dumps({"schema": 1, "expectations": expected}, ensure_ascii=False, indent=1)
     # a score a line: the file is read by people too
     lines = text.replace('{\n     "setting"', '{"setting"').replace(',\n     "', ', "').replace("\n    }", "}")
