@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import json
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeGuard
@@ -85,7 +87,27 @@ class ResultFolder:
         return (self.path or Path()) / _PARTS / f"{task.name.replace(':', '.')}.npz"
 
     def has(self, task: Task) -> bool:
-        return task.name in self._scores if self.path is None else self._part(task).exists()
+        """Whether a task was measured.
+
+        Raises:
+            ResultsError: its file is damaged.
+        """
+        if self.path is None:
+            return task.name in self._scores
+        if not self._part(task).exists():
+            return False
+        with self._opened_part(task):  # what is cut short is found before anything else is measured
+            return True
+
+    @contextlib.contextmanager
+    def _opened_part(self, task: Task) -> Iterator[Any]:
+        """The arrays of a measured task; a file that cannot be read is named."""
+        path = self._part(task)
+        try:
+            with np.load(path) as part:
+                yield part
+        except (OSError, EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile, zlib.error) as error:
+            raise ResultsError(f"{path} is damaged ({error}); delete it, {task.name} is then measured again") from error
 
     def add(self, ranking: Ranking, scores: TaskScores) -> None:
         """Keep one task's ranking and scores; from here on an interrupt does not lose them."""
@@ -108,13 +130,13 @@ class ResultFolder:
     def scores_of(self, task: Task) -> TaskScores:
         if self.path is None:
             return self._scores[task.name]
-        with np.load(self._part(task)) as part:
+        with self._opened_part(task) as part:
             extra = json.loads(str(part["extra"]))
             per_query = {key.removeprefix("metric "): part[key] for key in part.files if key.startswith("metric ")}
             return TaskScores(per_query, part["retrieved"], extra["overall"], extra["matrix_row"])
 
     def _hits_of(self, task: Task) -> Hits:
-        with np.load(self._part(task)) as part:
+        with self._opened_part(task) as part:
             return Hits(part["indptr"], part["passages"], part["scores"])
 
     def finish(self, results: Results, tasks: Sequence[Task], *, trec: bool) -> None:
@@ -233,12 +255,19 @@ def read_hits(folder: Path, task: Task) -> Hits:
     except (pa.ArrowException, OSError) as error:
         raise ResultsError(f"{path}: cannot be read ({error}); evaluate again") from error
     places = []
-    for name, ids in (("query_id", task.query_ids), ("passage_id", task.passage_ids)):
+    finders: dict[str, Callable[[str], int | None]] = {
+        "query_id": {key: place for place, key in enumerate(task.query_ids)}.get,
+        # a corpus on disk can be larger than memory: there what was found is asked for one by one
+        "passage_id": task.position if task.on_disk else {key: at for at, key in enumerate(task.passage_ids)}.get,
+    }
+    for name, find in finders.items():
         column = table[name].combine_chunks().dictionary_encode()
         column = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
-        place_of = {key: place for place, key in enumerate(ids)}
-        known = np.array([place_of.get(key, -1) for key in column.dictionary.to_pylist()], dtype=np.int64)
         used = column.indices.to_numpy()
+        known = np.full(len(column.dictionary), -1, dtype=np.int64)
+        for at in np.unique(used).tolist():
+            place = find(column.dictionary[at].as_py())
+            known[at] = -1 if place is None else place
         found = known[used] if len(used) else used.astype(np.int64)
         if len(found) and found.min() < 0:
             key = column.dictionary[int(used[int(np.argmin(found))])].as_py()

@@ -138,6 +138,25 @@ def test_an_interrupted_evaluation_goes_on_where_it_stopped(sample: Dataset, tmp
     assert not (tmp_path / "out" / "parts").exists()
 
 
+@pytest.mark.parametrize("size", [0, 20, -200, None])
+def test_a_damaged_part_is_one_line(sample: Dataset, tmp_path: Path, size: int | None) -> None:
+    """Half a file of a finished task, or one whose bytes changed, is named; half of one before anything is measured."""
+    with pytest.raises(KeyboardInterrupt):
+        evaluate(sample, Interrupted(2), settings="mono", out=tmp_path / "out")
+    part = sorted((tmp_path / "out" / "parts").glob("*.npz"))[0]
+    content = part.read_bytes()
+    part.write_bytes(content[:size] if size is not None else content[:200] + bytes(50) + content[250:])
+    again = Interrupted(None)
+    with pytest.raises(
+        ResultsError, match=rf"{part} is damaged .*; delete it, mono:.. is then measured again"
+    ) as error:
+        evaluate(sample, again, settings="mono", out=tmp_path / "out")
+    assert "\n" not in str(error.value)
+    part.unlink()
+    whole = evaluate(sample, Interrupted(None), settings="mono")
+    assert evaluate(sample, Interrupted(None), settings="mono", out=tmp_path / "out").scores == whole.scores
+
+
 @pytest.mark.parametrize(
     ("change", "problem"),
     [

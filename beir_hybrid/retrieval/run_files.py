@@ -13,9 +13,9 @@ from beir_hybrid.datasets.dataset import Dataset
 from beir_hybrid.errors import RunError
 from beir_hybrid.files import fingerprint, sha256_of
 from beir_hybrid.retrieval.base import Ranking
-from beir_hybrid.retrieval.run_table import Coded, RunTable, TaskKey, read_run, table_of
+from beir_hybrid.retrieval.run_table import Coded, Codes, RunTable, TaskKey, read_run, table_of
 from beir_hybrid.settings import Task
-from beir_hybrid.types import Hits, IntArray
+from beir_hybrid.types import Hits, IntArray, Queries
 
 _ANY_TASK: TaskKey = ("", "", "")
 """The task of every row of a file that names none."""
@@ -42,10 +42,10 @@ class RunFileRetriever:
         self._path = table.path
         self.name = name
         self._languages: tuple[str, ...] = ()
-        self._rows: dict[tuple[TaskKey, int], IntArray] = {}
-        self._query: IntArray | None = None
-        self._passage: IntArray | None = None
-        self._passage_language: IntArray | None = None
+        self._rows: dict[tuple[TaskKey, int], Codes] = {}
+        self._query: Codes | None = None
+        self._passage: Codes | None = None
+        self._passage_language: Codes | None = None
 
     def describe(self) -> dict[str, Any]:
         return {
@@ -65,51 +65,46 @@ class RunFileRetriever:
         self._languages = dataset.languages
         query_language, query = self._resolve("query", table.queries, dataset.queries, dataset)
         passage_language, passage = self._resolve("passage", table.passages, dataset.passages, dataset)
-        tasks = table.tasks or Coded([_ANY_TASK], np.zeros(len(table.scores), dtype=np.int64))
-        self._refuse_repeats(tasks.codes, query_language, query, passage_language, passage)
+        self._query, self._passage, self._passage_language = query, passage, passage_language
+        tasks = table.tasks or Coded([_ANY_TASK], np.zeros(len(table.scores), dtype=np.int8))
         # rows of one task and query language together, so that no task looks at the rows of the others
-        group = tasks.codes * len(self._languages) + query_language
-        order = np.argsort(group, kind="stable")
-        present, starts = np.unique(group[order], return_index=True)
-        for number, rows in zip(present.tolist(), np.split(order, starts[1:]), strict=True):
+        group = tasks.codes.astype(np.int32) * len(self._languages) + query_language
+        order = np.argsort(group, kind="stable").astype(np.int32)
+        present, counts = np.unique(group, return_counts=True)
+        for number, rows in zip(present.tolist(), np.split(order, np.cumsum(counts)[:-1]), strict=True):
             task, language = divmod(number, len(self._languages))
             self._rows[tuple(tasks.names[task]), language] = rows
-        self._query, self._passage, self._passage_language = query, passage, passage_language
+        self._refuse_repeats()
 
-    def _resolve(self, kind: str, ids: Coded, blocks: Mapping[str, Any], dataset: Dataset) -> tuple[IntArray, IntArray]:
+    def _resolve(self, kind: str, ids: Coded, blocks: Mapping[str, Any], dataset: Dataset) -> tuple[Codes, Codes]:
         """The language and the position in it of every row's query or passage."""
-        known = self._places(blocks, dataset)
-        places = np.array([known.get(name, (-1, -1)) for name in ids.names], dtype=np.int64).reshape(-1, 2)
-        unknown = np.flatnonzero(places[ids.codes, 0] < 0)
-        if len(unknown):
-            row = int(unknown[0])
-            raise RunError(
-                f"{self._table.place(row)}: {kind} {ids[row]!r} is not in {dataset.name} "
-                f"({', '.join(dataset.languages)}), whose {kind} ids look like {next(iter(known))!r}"
-            )
-        return places[ids.codes, 0], places[ids.codes, 1]
+        find = _Finder(blocks, dataset.languages)
+        places = np.array([find(name) for name in ids.names], dtype=np.int32).reshape(-1, 2)
+        if len(places) and places[:, 0].min() < 0:
+            unknown = np.flatnonzero(places[ids.codes, 0] < 0)
+            if len(unknown):
+                row = int(unknown[0])
+                raise RunError(
+                    f"{self._table.place(row)}: {kind} {ids[row]!r} is not in {dataset.name} "
+                    f"({', '.join(dataset.languages)}), whose {kind} ids look like {find.example!r}"
+                )
+        return places[:, 0].astype(np.int16)[ids.codes], places[:, 1][ids.codes]
 
-    def _refuse_repeats(self, *columns: IntArray) -> None:
-        key = np.zeros(len(columns[0]), dtype=np.int64)
-        for column in columns:
-            key = key * (int(column.max(initial=0)) + 1) + column
-        order = np.argsort(key, kind="stable")
-        same = np.flatnonzero(key[order][1:] == key[order][:-1])
-        if len(same):
-            row = int(order[same + 1].min())
-            table = self._table
+    def _refuse_repeats(self) -> None:
+        """Task by task: a pair can be repeated only within one."""
+        query, passage, language = self._ready()
+        repeated = []
+        for rows in self._rows.values():
+            wide = int(passage[rows].max(initial=0)) + 1
+            key = (query[rows].astype(np.int64) * len(self._languages) + language[rows]) * wide + passage[rows]
+            order = np.argsort(key, kind="stable")
+            same = np.flatnonzero(key[order][1:] == key[order][:-1])
+            repeated += rows[order[same + 1]].tolist()
+        if repeated:
+            row, table = min(repeated), self._table
             raise RunError(
                 f"{table.place(row)}: query {table.queries[row]!r} ranks passage {table.passages[row]!r} twice"
             )
-
-    def _places(self, blocks: Mapping[str, Any], dataset: Dataset) -> dict[str, tuple[int, int]]:
-        found: dict[str, tuple[int, int]] = {}
-        for index, language in enumerate(dataset.languages):
-            block = blocks[language]
-            if len(dataset.languages) == 1:
-                found.update({key: (index, row) for row, key in enumerate(block.source_ids)})
-            found.update({key: (index, row) for row, key in enumerate(block.ids)})
-        return found
 
     def tasks(self, dataset: Dataset) -> list[Task]:
         """The tasks this run is about, when no settings are named.
@@ -123,13 +118,13 @@ class RunFileRetriever:
                 for setting, query, passage in self._table.tasks.names
                 if query in dataset.languages and passage in (*dataset.languages, "all")
             ]
-        _, _, passage_language = self._ready()
+        query_of, _, passage_language = self._ready()
         named: list[tuple[str, str]] = []
         pooled: list[str] = []
         for (_, language), rows in self._rows.items():
             languages, first = np.unique(passage_language[rows], return_index=True)
             named += [(dataset.languages[language], dataset.languages[other]) for other in languages]
-            per_query = np.unique(self._ready()[0][rows] * len(dataset.languages) + passage_language[rows])
+            per_query = np.unique(query_of[rows].astype(np.int64) * len(dataset.languages) + passage_language[rows])
             if len(first) > 1 and np.any(np.diff(per_query // len(dataset.languages)) == 0):
                 pooled.append(dataset.languages[language])
         if pooled:
@@ -137,7 +132,7 @@ class RunFileRetriever:
         made = [dataset.task("mono", query) for query, passage in named if query == passage]
         return made + [dataset.task("cross", query, passage) for query, passage in named if query != passage]
 
-    def _ready(self) -> tuple[IntArray, IntArray, IntArray]:
+    def _ready(self) -> tuple[Codes, Codes, Codes]:
         if self._query is None or self._passage is None or self._passage_language is None:
             raise RunError(f"{self._path}: call prepare(dataset) first, so that the ids can be resolved")
         return self._query, self._passage, self._passage_language
@@ -178,6 +173,36 @@ def _of_loaded_languages(table: RunTable, dataset: Dataset) -> RunTable:
     if not keep.any():
         raise RunError(f"{table.path}: no row is in the languages that were loaded: {', '.join(dataset.languages)}")
     return table.take(np.flatnonzero(keep))
+
+
+class _Finder:
+    """Where ids of a run stand in a data set, as (number of the language, position), (-1, -1) if nowhere.
+
+    Passages are asked one by one and not put into a table: a corpus can be larger than memory.
+    """
+
+    def __init__(self, blocks: Mapping[str, Any], languages: Sequence[str]) -> None:
+        self._blocks = [blocks[language] for language in languages]
+        self._alone = len(languages) == 1
+        first = self._blocks[0]
+        self.example = (first.source_ids if self._alone else first.ids)[0] if len(first) else ""
+        self._queries = {
+            key: (number, row)
+            for number, block in enumerate(self._blocks)
+            if isinstance(block, Queries)
+            for column in ((block.source_ids, block.ids) if self._alone else (block.ids,))
+            for row, key in enumerate(column)
+        }
+
+    def __call__(self, name: str) -> tuple[int, int]:
+        if self._queries:
+            return self._queries.get(name, (-1, -1))
+        for number, block in enumerate(self._blocks):
+            if name.startswith(f"{block.language}-") and (position := block.position(name)) is not None:
+                return number, position
+        # with one language loaded a run may have the ids of the published files
+        source = self._blocks[0].source_position(name) if self._alone else None
+        return (-1, -1) if source is None else (0, source)
 
 
 class ResultsRetriever(RunFileRetriever):

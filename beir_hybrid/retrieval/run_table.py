@@ -17,16 +17,17 @@ import numpy.typing as npt
 from beir_hybrid.errors import RunError, at
 from beir_hybrid.types import IntArray, ScoreArray
 
+Codes = npt.NDArray[np.signedinteger[Any]]
 TaskKey = tuple[str, ...]
 """Setting, query language and passage language."""
 
 
 @dataclass(frozen=True, eq=False)
 class Coded:
-    """A column of repeated values: row i is ``names[codes[i]]``."""
+    """A column of repeated values: row i is ``names[codes[i]]`` (codes are int32 or smaller)."""
 
     names: Sequence[Any]
-    codes: IntArray
+    codes: Codes
 
     def __getitem__(self, row: int) -> Any:
         return self.names[self.codes[row]]
@@ -49,7 +50,7 @@ class RunTable:
     queries: Coded
     passages: Coded
     scores: ScoreArray
-    lines: IntArray | None = None
+    lines: Codes | None = None
     """Line numbers, where the format has lines."""
     tasks: Coded | None = None
     """The task of each row (a `TaskKey`), in files of our own."""
@@ -74,13 +75,13 @@ class _Coder:
 
     def __init__(self) -> None:
         self._numbers: dict[str, int] = {}
-        self._codes = array("q")
+        self._codes = array("i")
 
     def add(self, name: str) -> None:
         self._codes.append(self._numbers.setdefault(name, len(self._numbers)))
 
     def column(self) -> Coded:
-        return Coded(list(self._numbers), np.frombuffer(self._codes, dtype=np.int64))
+        return Coded(list(self._numbers), np.frombuffer(self._codes, dtype=np.int32))
 
 
 def read_run(path: Path | str) -> RunTable:
@@ -112,7 +113,7 @@ def read_run(path: Path | str) -> RunTable:
 
 def _read_trec(path: Path, file: IO[str]) -> RunTable:
     queries, passages = _Coder(), _Coder()
-    scores, lines = array("d"), array("q")
+    scores, lines = array("d"), array("i")
     for number, line in enumerate(file, 1):
         fields = line.split()
         if not fields:
@@ -127,7 +128,7 @@ def _read_trec(path: Path, file: IO[str]) -> RunTable:
         queries.add(query)
         passages.add(passage)
         lines.append(number)
-    values, numbers = np.frombuffer(scores, dtype=np.float64), np.frombuffer(lines, dtype=np.int64)
+    values, numbers = np.frombuffer(scores, dtype=np.float64), np.frombuffer(lines, dtype=np.int32)
     return RunTable(path, queries.column(), passages.column(), values, numbers)
 
 
@@ -183,52 +184,86 @@ def table_of(results: Mapping[str, Mapping[str, float]]) -> RunTable:
 
 _COLUMNS = (("query_id", "q_id", "qid"), ("passage_id", "doc_id", "docid"), ("score",))
 _TASK_COLUMNS = ("setting", "query_language", "corpus_language")
+_BATCH = 1 << 18
 
 
 def _read_parquet(path: Path) -> RunTable:
+    """Batch by batch, so that beside the columns that are made no more than one is in memory."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
-        table = pq.read_table(path)
-    except pa.ArrowInvalid as error:
-        raise RunError(f"{path}: not a parquet file ({error})") from error
-    found = []
-    for names in _COLUMNS:
-        name = next((name for name in names if name in table.column_names), None)
-        if name is None:
-            raise RunError(f"{path}: no column {' or '.join(map(repr, names))}; it has {', '.join(table.column_names)}")
-        found.append(table.column(name))
-    try:
-        queries, passages = _coded(found[0]), _coded(found[1])
-        values = found[2].cast(pa.float64()).to_numpy()  # a score that is missing becomes NaN
-    except pa.ArrowException as error:
+        with pq.ParquetFile(path) as file:
+            there = file.schema_arrow.names
+            query, passage, score = (_column_of(path, names, there) for names in _COLUMNS)
+            tasks = list(_TASK_COLUMNS) if set(_TASK_COLUMNS) <= set(there) else []
+            queries, passages, keys = _BatchCoder(), _BatchCoder(), _BatchCoder()
+            scores = np.empty(file.metadata.num_rows, dtype=np.float64)
+            done = 0
+            for batch in file.iter_batches(_BATCH, columns=[*dict.fromkeys((query, passage, score, *tasks))]):
+                queries.add(*_coded(batch.column(query)))
+                passages.add(*_coded(batch.column(passage)))
+                if tasks:
+                    keys.add(*_combined([_coded(batch.column(name)) for name in tasks]))
+                values = batch.column(score).cast(pa.float64())
+                # a score that is missing becomes NaN
+                scores[done : done + len(values)] = values.to_numpy(zero_copy_only=False)
+                done += len(values)
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowTypeError) as error:
+        if "Parquet magic" in str(error) or "Parquet file size" in str(error):
+            raise RunError(f"{path}: not a parquet file ({error})") from error
         raise RunError(f"{path}: ids must be text or whole numbers, scores numbers ({error})") from error
-    tasks = None
-    if set(_TASK_COLUMNS) <= set(table.column_names):
-        tasks = _combined([_coded(table.column(name)) for name in _TASK_COLUMNS])
-    return RunTable(path, queries, passages, np.asarray(values, dtype=np.float64), tasks=tasks)
+    return RunTable(path, queries.column(), passages.column(), scores, tasks=keys.column() if tasks else None)
 
 
-def _coded(column: Any) -> Coded:
-    """A parquet column of any text or number type."""
+def _column_of(path: Path, names: Sequence[str], there: Sequence[str]) -> str:
+    name = next((name for name in names if name in there), None)
+    if name is None:
+        raise RunError(f"{path}: no column {' or '.join(map(repr, names))}; it has {', '.join(there)}")
+    return name
+
+
+_Coding = tuple[list[Any], Codes]
+"""The values of a batch that differ, and for each row which of them it has."""
+
+
+class _BatchCoder:
+    """Gives equal values one number, over all batches of a column."""
+
+    def __init__(self) -> None:
+        self._numbers: dict[Any, int] = {}
+        self._codes: list[npt.NDArray[np.int32]] = []
+
+    def add(self, values: list[Any], codes: Codes) -> None:
+        numbers = np.array([self._numbers.setdefault(value, len(self._numbers)) for value in values], dtype=np.int32)
+        self._codes.append(numbers[codes])
+
+    def column(self) -> Coded:
+        codes = np.concatenate(self._codes) if self._codes else np.empty(0, dtype=np.int32)
+        self._codes = []
+        return Coded(list(self._numbers), codes)
+
+
+def _coded(column: Any) -> _Coding:
+    """A parquet column of any text or number type; what is missing is called None."""
     import pyarrow as pa
 
-    encoded = column.cast(pa.string()).fill_null("None").dictionary_encode().unify_dictionaries()
-    if not encoded.num_chunks:
-        return Coded([], np.empty(0, dtype=np.int64))
-    codes: npt.NDArray[Any] = np.concatenate([chunk.indices.to_numpy() for chunk in encoded.chunks])
-    return Coded(encoded.chunk(0).dictionary.to_pylist(), codes.astype(np.int64))
+    if not pa.types.is_dictionary(column.type):
+        column = column.cast(pa.string()).dictionary_encode()
+    values = column.dictionary.cast(pa.string())
+    codes = column.indices.fill_null(len(values)).to_numpy(zero_copy_only=False)
+    used, places = np.unique(codes, return_inverse=True)  # a batch has a few of the values of its file
+    return [str(values[at].as_py()) if at < len(values) else "None" for at in used.tolist()], places
 
 
-def _combined(columns: Sequence[Coded]) -> Coded:
-    """Several columns as one of tuples, numbered as they first appear."""
-    key = np.zeros(len(columns[0]), dtype=np.int64)
-    for column in columns:
-        key = key * max(1, len(column.names)) + column.codes
-    _, first, codes = np.unique(key, return_index=True, return_inverse=True)
-    order = np.argsort(first)
-    names = [tuple(column[int(row)] for column in columns) for row in first[order]]
-    number = np.empty(len(order), dtype=np.int64)
+def _combined(columns: Sequence[_Coding]) -> _Coding:
+    """Several columns as one of tuples."""
+    key = np.zeros(len(columns[0][1]), dtype=np.int64)
+    for values, codes in columns:
+        key = key * max(1, len(values)) + codes
+    _, first, places = np.unique(key, return_index=True, return_inverse=True)
+    order = np.argsort(first)  # numbered as they first appear
+    names = [tuple(values[codes[row]] for values, codes in columns) for row in first[order].tolist()]
+    number = np.empty(len(order), dtype=np.int32)
     number[order] = np.arange(len(order))
-    return Coded(names, number[codes])
+    return names, number[places]

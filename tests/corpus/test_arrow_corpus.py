@@ -85,6 +85,37 @@ def test_its_columns_are_passages(corpus: ArrowCorpus, records: list[dict[str, s
         corpus.passages("te")
 
 
+def test_ids_of_the_source_are_found(corpus: ArrowCorpus, records: list[dict[str, str]]) -> None:
+    """Runs and indexes of others name passages as the published files do; what only looks alike is not there."""
+    mapped = corpus.passages("sw")
+    for record in records[::17]:
+        position = mapped.source_position(record["docid"])
+        assert position is not None
+        assert mapped.texts[position] == record["text"]
+    assert mapped.source_ids.position(records[0]["docid"]) == mapped.source_position(records[0]["docid"])  # type: ignore[attr-defined]
+    for absent in ("0" + records[0]["docid"], f"{records[0]['docid']:0>8}", "sw-p-", "", "9" * 99):
+        assert mapped.source_position(absent) is None
+    lists = Passages("sw", ["sw-p-1", "sw-p-2"], ["a", "b"], source_ids=["one", "two"])
+    assert [lists.source_position(key) for key in ("one", "two", "sw-p-1")] == [0, 1, None]
+
+
+def test_a_run_with_the_ids_of_the_source_is_read(corpus: ArrowCorpus, tmp_path: Path) -> None:
+    """A published run of one language is evaluated without a table of all ids, and so are the hits we keep of it."""
+    from beir_hybrid.datasets.dataset import Dataset
+    from beir_hybrid.evaluation import evaluate
+    from beir_hybrid.result_folder import read_hits
+    from beir_hybrid.types import Queries
+
+    passages = corpus.passages("sw")
+    queries = Queries("sw", ["sw-q-1"], ["x"], source_ids=["1"])
+    dataset = Dataset("toy", "test", {"sw": passages}, {"sw": queries}, {"sw-q-1": {passages.ids[9]: 1}})
+    named = [passages.source_ids[at] for at in (3, 9)]
+    (tmp_path / "run.trec").write_text("".join(f"1 Q0 {key} 1 {2 - n} x\n" for n, key in enumerate(named)))
+    results = evaluate(dataset, tmp_path / "run.trec", metrics="mrr", out=tmp_path / "out")
+    assert results.value("mono", "mrr") == 0.5
+    assert read_hits(tmp_path / "out", dataset.task("mono:sw")).passages.tolist() == [3, 9]
+
+
 def test_a_pickle_is_a_path(corpus: ArrowCorpus) -> None:
     """Workers get the folder, not the texts, whatever has been read before."""
     list(corpus.texts)
