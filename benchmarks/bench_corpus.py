@@ -7,6 +7,7 @@ is the time of the bare matrix product of the same blocks, with as many threads,
 the seconds that passed: on a machine that others use as well, they are what can be compared.
 
     python benchmarks/bench_corpus.py [--sizes 100000,1000000] [--dimension 384] [--queries 512]
+    python benchmarks/bench_corpus.py --sizes 1000000,10000000 --without-search [--workers 1,2]
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import argparse
 import multiprocessing
 import os
 import resource
+import shutil
 import tempfile
 import time
 from collections.abc import Callable
@@ -45,12 +47,14 @@ def memory_mb() -> dict[str, float]:
     }
 
 
-def convert(sources: list[Path], folder: Path) -> dict[str, Any]:
+def convert(sources: list[Path], folder: Path, workers: int) -> dict[str, Any]:
     import pyarrow.compute  # noqa: F401  # its import is no part of the rate
 
     clock = Clock()
-    corpus = ArrowCorpus.build(sources, folder, id_prefix="en-p-", id_width=16, id_field="docid")
+    corpus = ArrowCorpus.build(sources, folder, id_prefix="en-p-", id_width=16, id_field="docid", workers=workers)
     took, cpu = clock.read()
+    children = resource.getrusage(resource.RUSAGE_CHILDREN)
+    cpu += children.ru_utime + children.ru_stime
     return {
         "passages": len(corpus),
         "source_bytes": sum(path.stat().st_size for path in sources),
@@ -58,7 +62,9 @@ def convert(sources: list[Path], folder: Path) -> dict[str, Any]:
         "convert_seconds": round(took, 1),
         "convert_cpu_seconds": round(cpu, 1),
         "convert_passages_a_cpu_second": round(len(corpus) / cpu),
+        "convert_passages_a_second": round(len(corpus) / took),
         "convert_peak_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1),
+        "worker_peak_mb": round(children.ru_maxrss / 1024, 1),
     }
 
 
@@ -162,13 +168,20 @@ def alone(work: Callable[..., dict[str, Any]], *args: Any) -> dict[str, Any]:
         return pool.submit(work, *args).result()
 
 
-def measure(passages: int, dimension: int, queries: int) -> dict[str, Any]:
+def measure(passages: int, dimension: int, queries: int, workers: list[int], with_search: bool) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         os.environ["BEIR_HYBRID_CACHE"] = str(folder / "cache")
         sources = generate(folder / "source", passages)
-        found = alone(convert, sources, folder / "corpus")
+        found: dict[str, Any] = {}
+        for number in workers:
+            shutil.rmtree(folder / "corpus", ignore_errors=True)
+            figures = alone(convert, sources, folder / "corpus", number)
+            found |= figures if len(workers) == 1 else {f"workers_{number}": figures}
         found |= alone(look_up, folder / "corpus")
+        if not with_search:
+            print(found)
+            return found
         (folder / "vectors").mkdir()
         for kind in ("near", "anywhere"):
             found[kind] = alone(search, folder / "vectors", passages, dimension, queries, kind == "near")
@@ -181,10 +194,14 @@ def main() -> None:
     parser.add_argument("--sizes", default="100000,1000000")
     parser.add_argument("--dimension", type=int, default=384)
     parser.add_argument("--queries", type=int, default=512)
+    parser.add_argument("--workers", default="1", help="processes to convert with; several numbers are compared")
+    parser.add_argument("--without-search", action="store_true", help="convert and look up only: conversion.json")
     args = parser.parse_args()
     load = [round(value, 1) for value in os.getloadavg()]
-    sizes = [measure(int(size), args.dimension, args.queries) for size in args.sizes.split(",")]
-    keep("corpus", {"load_average_at_start": load, "sizes": sizes})
+    workers = [int(number) for number in args.workers.split(",")]
+    with_search = not args.without_search
+    sizes = [measure(int(n), args.dimension, args.queries, workers, with_search) for n in args.sizes.split(",")]
+    keep("corpus" if with_search else "conversion", {"load_average_at_start": load, "sizes": sizes})
 
 
 if __name__ == "__main__":

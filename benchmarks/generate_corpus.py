@@ -22,6 +22,8 @@ STREAM = 2_000_000
 """Words that texts are cut from."""
 MEDIAN_WORDS, SPREAD = 50, 0.7
 PASSAGES_AN_ARTICLE = 5.6
+DRAWN = 10_000
+"""Articles whose numbers are drawn at a time."""
 
 
 def words(rng: np.random.Generator) -> list[str]:
@@ -40,14 +42,21 @@ def records(passages: int, seed: int) -> Iterator[dict[str, str]]:
     stream = words(rng)
     made, article = 0, 0
     while made < passages:
-        article += int(rng.integers(1, 4))  # numbers of deleted articles are missing
-        title = " ".join(stream[(start := int(rng.integers(STREAM - 8))) : start + int(rng.integers(1, 5))]).title()
-        for number in range(min(int(rng.geometric(1 / PASSAGES_AN_ARTICLE)), passages - made)):
-            length = max(3, int(rng.lognormal(np.log(MEDIAN_WORDS), SPREAD)))
-            start = int(rng.integers(max(1, STREAM - length)))
-            text = " ".join(stream[start : start + length]).capitalize() + "."
-            yield {"docid": f"{article}#{number}", "title": title, "text": text}
-            made += 1
+        # drawn for many articles at once: one by one it is the drawing that takes the time
+        articles = article + np.cumsum(rng.integers(1, 4, DRAWN))  # numbers of deleted articles are missing
+        article = int(articles[-1])
+        titles = zip(rng.integers(0, STREAM - 8, DRAWN).tolist(), rng.integers(1, 5, DRAWN).tolist(), strict=True)
+        sizes = rng.geometric(1 / PASSAGES_AN_ARTICLE, DRAWN)
+        lengths = np.maximum(3, rng.lognormal(np.log(MEDIAN_WORDS), SPREAD, sizes.sum())).astype(np.int64)
+        starts = rng.integers(0, STREAM - int(lengths.max()), len(lengths)).tolist()
+        texts = zip(starts, lengths.tolist(), strict=True)
+        for key, (begin, many), size in zip(articles.tolist(), titles, sizes.tolist(), strict=True):
+            title = " ".join(stream[begin : begin + many]).title()
+            for number in range(min(size, passages - made)):
+                start, length = next(texts)
+                text = " ".join(stream[start : start + length]).capitalize() + "."
+                yield {"docid": f"{key}#{number}", "title": title, "text": text}
+                made += 1
 
 
 def generate(folder: Path, passages: int, shard: int = 500_000, seed: int = 0) -> list[Path]:
@@ -57,7 +66,7 @@ def generate(folder: Path, passages: int, shard: int = 500_000, seed: int = 0) -
     paths = []
     for number, begin in enumerate(range(0, passages, shard)):
         paths.append(folder / f"docs-{number}.jsonl.gz")
-        with paths[-1].open("wb") as raw, gzip.GzipFile("", "wb", 6, raw, mtime=0) as out:
+        with paths[-1].open("wb") as raw, gzip.GzipFile("", "wb", 1, raw, mtime=0) as out:
             for _ in range(min(shard, passages - begin)):
                 out.write(json.dumps(next(rest), ensure_ascii=False).encode() + b"\n")
     return paths

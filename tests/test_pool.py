@@ -30,6 +30,16 @@ def dataset(folder: Path | None) -> Dataset:
     return Dataset("two", "test", {x: passages(x, folder) for x in TEXTS}, queries, qrels)
 
 
+def test_joined_ids_know_whether_they_ascend(tmp_path: Path) -> None:
+    """Columns on disk are not read to find out that they are in order; lists, and parts out of order, say nothing."""
+    de, en = (passages(language, tmp_path).ids for language in ("de", "en"))
+    assert Joined([de, en]).distinct_ascending
+    assert Joined([de, [], en[:0]]).distinct_ascending
+    assert not Joined([en, de]).distinct_ascending
+    assert not Joined([de, de]).distinct_ascending
+    assert not Joined([de, list(en)]).distinct_ascending
+
+
 def test_joined_sequences() -> None:
     """Items, negative positions and slices over parts, empty ones among them."""
     joined = Joined([["a"], [], ["b", "c"]])

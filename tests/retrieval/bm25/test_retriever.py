@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from beir_hybrid.corpus.arrow_corpus import ArrowCorpus
 from beir_hybrid.datasets import load_dataset
 from beir_hybrid.datasets.dataset import Dataset
 from beir_hybrid.errors import RetrieverError
@@ -53,6 +55,30 @@ def same(found: Hits, expected: Hits) -> bool:
         and np.array_equal(found.passages, expected.passages)
         and np.array_equal(found.scores, expected.scores)
     )
+
+
+def test_a_corpus_on_disk_is_ranked_as_in_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ids of two widths and in any order of the file, titles, one language and the pool: the same hits and scores."""
+    monkeypatch.setenv("BEIR_HYBRID_CACHE", str(tmp_path / "cache"))
+    texts = {"de": ["der alte Turm", "Turm am Meer", "Meer", "Turm", "alte"], "en": ["old tower", "tower", "der Turm"]}
+    on_disk, in_memory = {}, {}
+    for language, lines in texts.items():
+        records = [{"_id": str(7 * n % 11), "title": f"T{n}", "text": text} for n, text in enumerate(lines)]
+        source = tmp_path / f"{language}.jsonl"
+        source.write_text("".join(json.dumps(record) + "\n" for record in records))
+        on_disk[language] = ArrowCorpus.build(
+            [source], tmp_path / language, id_prefix=f"{language}-p-", id_width=3
+        ).passages(language)
+        block = on_disk[language]
+        in_memory[language] = Passages(language, list(block.ids), list(block.texts), list(block.titles))
+    queries = {x: Queries(x, [f"{x}-q-0", f"{x}-q-1"], ["Turm Meer", "der"], ["a", "b"]) for x in texts}
+    qrels = {f"{x}-q-{n}": {f"{y}-p-007": 1 for y in texts} for x in texts for n in range(2)}
+    for variant in ("language", "standard", "anserini"):
+        found = [
+            evaluate(Dataset("toy", "test", blocks, queries, qrels), BM25Retriever(variant, cache=tmp_path / "indexes"))
+            for blocks in (on_disk, in_memory)
+        ]
+        assert found[0].scores == found[1].scores
 
 
 @pytest.mark.parametrize("name", ["mono:de", "cross:de-en", "mono:zh"])
