@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, overload
 
 from beir_hybrid.corpus.convert import convert, read_manifest
+from beir_hybrid.corpus.mapped import MappedFiles
 from beir_hybrid.corpus.order import Order
 from beir_hybrid.corpus.shards import Shards
 from beir_hybrid.errors import DatasetError
@@ -20,10 +21,12 @@ class ArrowCorpus(Mapping[str, dict[str, str]]):
     """Passages by id, in ascending order of their ids: ``corpus[id] -> {"title": ..., "text": ...}``.
 
     Opening reads a manifest; texts stay on disk until they are asked for, and then only the operating system's page
-    cache holds them. A pickle is the path: workers map the same files.
+    cache holds them: what is mapped of the files is given back after every thousand reads or so, and stays below
+    200 MB however many passages are read. A pickle is the path: workers map the same files.
 
     Made by `build` (from files of any kind `read_records` knows) and opened by `open`. The folder holds one Arrow file
-    for each source, ``ids.npy`` and ``rows.npy`` (the order of the ids) and ``manifest.json``, which is written last.
+    for each source, ``ids.npy``, ``rows.npy`` and ``sample.npy`` (the order of the ids), and ``manifest.json``, which
+    is written last.
     """
 
     def __init__(self, folder: Path | str) -> None:
@@ -34,6 +37,7 @@ class ArrowCorpus(Mapping[str, dict[str, str]]):
         """
         self.folder = Path(folder).absolute()
         self.manifest = read_manifest(self.folder)
+        self._files = MappedFiles()
         self._prefix: str = self.manifest["id_prefix"]
         self._size: int = sum(source["passages"] for source in self.manifest["sources"])
         for source in self.manifest["sources"]:
@@ -74,12 +78,12 @@ class ArrowCorpus(Mapping[str, dict[str, str]]):
 
     @cached_property
     def _order(self) -> Order:
-        return Order(self.folder)
+        return Order(self.folder, self._files)
 
     @cached_property
     def _shards(self) -> Shards:
         sources = self.manifest["sources"]
-        return Shards([self.folder / s["arrow"] for s in sources], [s["passages"] for s in sources])
+        return Shards([self.folder / s["arrow"] for s in sources], [s["passages"] for s in sources], self._files)
 
     @property
     def content(self) -> str:

@@ -10,13 +10,17 @@ from typing import Any, BinaryIO
 import numpy as np
 import numpy.typing as npt
 
+from beir_hybrid.corpus.mapped import MappedFiles
 from beir_hybrid.corpus.shards import Shards
+from beir_hybrid.errors import DatasetError
 from beir_hybrid.files import written_whole
 from beir_hybrid.types import IntArray
 
-IDS_FILE, ROWS_FILE = "ids.npy", "rows.npy"
+IDS_FILE, ROWS_FILE, SAMPLE_FILE = "ids.npy", "rows.npy", "sample.npy"
 STRETCH = 1 << 22
 """Ids sorted at a time, more or less."""
+STRIDE = 4096
+"""Ids for one of the sample."""
 _SAMPLES = 1000
 """Ids looked at for each bound between two stretches."""
 
@@ -30,7 +34,9 @@ class RepeatedIdError(Exception):
 
 
 def write_order(folder: Path, shards: Shards, id_width: int) -> None:
-    """Write ``ids.npy`` (bytes of fixed width, ascending) and ``rows.npy`` (the row each id stands in).
+    """Write ``ids.npy`` (bytes of fixed width, ascending), ``rows.npy`` (the row each id stands in) and ``sample.npy``.
+
+    The sample is every `STRIDE`-th id: a search in it says where in the others to look.
 
     Bytes of UTF-8 order as code points do. The ids are put into a file first and then sorted a stretch of the
     alphabet at a time, so that those of `STRETCH` passages or so are in memory, however many there are.
@@ -52,9 +58,14 @@ def write_order(folder: Path, shards: Shards, id_width: int) -> None:
                 row_type = np.dtype(np.int32 if len(ids) < 2**31 else np.int64)
                 _write_header(ids_out, ids.dtype, len(ids))
                 _write_header(rows_out, row_type, len(ids))
+                sampled, done = [], 0
                 for rows, sorted_ids in _sorted_stretches(ids):
                     ids_out.write(sorted_ids.data)
                     rows_out.write(rows.astype(row_type).data)
+                    sampled.append(sorted_ids[-done % STRIDE :: STRIDE])
+                    done += len(rows)
+            with written_whole(folder / SAMPLE_FILE) as sample_part, sample_part.open("wb") as sample_out:
+                np.save(sample_out, np.concatenate(sampled))
     finally:
         unsorted.unlink(missing_ok=True)
 
@@ -122,16 +133,31 @@ def _gathered(shards: Shards, id_width: int, path: Path) -> npt.NDArray[np.bytes
 
 
 class Order:
-    """The two files of `write_order`, memory-mapped."""
+    """The two files of `write_order`, memory-mapped.
 
-    def __init__(self, folder: Path) -> None:
-        self._ids: npt.NDArray[np.bytes_] = _mapped(folder / IDS_FILE)
-        self.rows: npt.NDArray[np.integer[Any]] = _mapped(folder / ROWS_FILE)
+    The sample is held in memory (4 bytes a thousand passages), so that finding an id reads one place of the file and
+    not as many as a search of the whole would.
+    """
+
+    def __init__(self, folder: Path, files: MappedFiles) -> None:
+        self._files = files
+        try:
+            self._ids: npt.NDArray[np.bytes_] = _mapped(folder / IDS_FILE, files)
+            self.rows: npt.NDArray[np.integer[Any]] = _mapped(folder / ROWS_FILE, files)
+            self._sample: npt.NDArray[np.bytes_] = np.load(folder / SAMPLE_FILE)
+            if not len(self._ids) == len(self.rows) or len(self._sample) != -(-len(self._ids) // STRIDE):
+                raise ValueError(f"they are of {len(self._ids)}, {len(self.rows)} and {len(self._sample)} items")
+        except (OSError, ValueError, EOFError) as error:
+            raise DatasetError(
+                f"{IDS_FILE}, {ROWS_FILE} or {SAMPLE_FILE} of {folder} is damaged or missing ({error}); "
+                f"delete {folder}, it is then made again"
+            ) from error
 
     def __len__(self) -> int:
         return len(self.rows)
 
     def id(self, position: int) -> str:
+        self._files.read()
         return str(self._ids[position], "utf-8")
 
     def position(self, key: str) -> int | None:
@@ -139,15 +165,19 @@ class Order:
         wanted = key.encode("utf-8", "surrogatepass")
         if len(wanted) > self._ids.dtype.itemsize or not len(self._ids) or wanted.endswith(b"\0"):
             return None
+        self._files.read()
         # as an array of the very type: another width would copy all the ids
-        place = int(np.searchsorted(self._ids, np.array(wanted, dtype=self._ids.dtype)))
+        exact = np.array(wanted, dtype=self._ids.dtype)
+        begin = max(0, int(np.searchsorted(self._sample, exact, side="right")) - 1) * STRIDE
+        place = begin + int(np.searchsorted(self._ids[begin : begin + STRIDE], exact))
         return place if place < len(self._ids) and self._ids[place] == wanted else None
 
 
-def _mapped(path: Path) -> npt.NDArray[Any]:
+def _mapped(path: Path, files: MappedFiles) -> npt.NDArray[Any]:
     """A ``.npy`` file as a plain array over a memory map (numpy's own class for that is slow with single items)."""
     with path.open("rb") as file:
         version = np.lib.format.read_magic(file)
         read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-        shape, _, _ = read(file)
-    return np.load(path) if not shape[0] else np.asarray(np.load(path, mmap_mode="r"))
+        (length,), _, dtype = read(file)
+        begin = file.tell()
+    return np.frombuffer(files.map(path), dtype=dtype, count=length, offset=begin)

@@ -13,15 +13,18 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from beir_hybrid.corpus.mapped import MappedFiles
 from beir_hybrid.corpus.records import Record, read_records
 from beir_hybrid.errors import DatasetError, at
 from beir_hybrid.files import written_whole
 
-FORMAT = 1
+FORMAT = 2
 """Raise it when what is on disk changes."""
 BATCH = 4096
 """Rows of a record batch, all but the last of a shard: a row's batch is found by division."""
 COLUMNS = ("docid", "title", "text")
+_RELEASED = 16
+"""Batches read one after the other before their pages are given back."""
 
 
 @dataclass(frozen=True)
@@ -89,10 +92,12 @@ class Shards:
     Args:
         paths: files of `write_shard`.
         sizes: rows of each.
+        files: what maps them.
     """
 
-    def __init__(self, paths: Sequence[Path], sizes: Sequence[int]) -> None:
+    def __init__(self, paths: Sequence[Path], sizes: Sequence[int], files: MappedFiles | None = None) -> None:
         self._paths = paths
+        self._files = files or MappedFiles()
         self._starts = [0, *accumulate(sizes)]
         self._readers: dict[int, Any] = {}
         self._cells: dict[tuple[int, int], list[tuple[npt.NDArray[np.int32], memoryview]]] = {}
@@ -107,6 +112,7 @@ class Shards:
 
     def cell(self, column: int, row: int) -> str:
         """The string of a column (of `COLUMNS`) in a row."""
+        self._files.read()
         shard, inside = self.place(row)
         number, inside = divmod(inside, BATCH)
         offsets, data = (self._cells.get((shard, number)) or self._map(shard, number))[column]
@@ -118,6 +124,8 @@ class Shards:
             reader = self._reader(shard)
             for number in range(reader.num_record_batches):
                 yield reader.get_batch(number)
+                if number % _RELEASED == 0:
+                    self._files.release()
 
     def _reader(self, shard: int) -> Any:
         import pyarrow as pa
@@ -125,8 +133,8 @@ class Shards:
         if shard not in self._readers:
             path = self._paths[shard]
             try:
-                self._readers[shard] = pa.ipc.open_file(pa.memory_map(str(path)))
-            except (pa.ArrowException, OSError) as error:
+                self._readers[shard] = pa.ipc.open_file(pa.py_buffer(self._files.map(path)))
+            except (pa.ArrowException, OSError, ValueError) as error:
                 raise DatasetError(
                     f"{path}: damaged or missing ({error}); delete {path.parent}, it is then made again"
                 ) from error

@@ -166,6 +166,19 @@ def test_a_damaged_folder_says_what_to_delete(corpus: ArrowCorpus, change: str) 
         ArrowCorpus(corpus.folder)
 
 
+@pytest.mark.parametrize("name", ["ids.npy", "rows.npy", "sample.npy"])
+@pytest.mark.parametrize("size", [None, 0, 40, -3])
+def test_a_damaged_order_says_what_to_delete(corpus: ArrowCorpus, name: str, size: int | None) -> None:
+    """The files that say where an id is: lost, empty, or cut short, they are one line."""
+    path = corpus.folder / name
+    content = path.read_bytes()
+    path.unlink()
+    if size is not None:
+        path.write_bytes(content[:size])
+    with pytest.raises(DatasetError, match=rf"is damaged or missing .*; delete {corpus.folder}, it is then made again"):
+        ArrowCorpus(corpus.folder)["sw-p-00000#0"]
+
+
 def test_a_folder_without_a_corpus_is_named(tmp_path: Path) -> None:
     """A wrong path ends in one line."""
     with pytest.raises(DatasetError, match=f"{tmp_path} holds no whole corpus"):

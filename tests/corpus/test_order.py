@@ -33,8 +33,25 @@ def test_stretches_change_nothing(
     monkeypatch.setattr(order, "STRETCH", 7)
     stretches = ArrowCorpus.build(sources, tmp_path / "stretches")
     assert list(stretches) == sorted(keys)
-    for name in (order.IDS_FILE, order.ROWS_FILE, "manifest.json"):
+    for name in (order.IDS_FILE, order.ROWS_FILE, order.SAMPLE_FILE, "manifest.json"):
         assert (stretches.folder / name).read_bytes() == (whole.folder / name).read_bytes()
+
+
+@pytest.mark.parametrize("size", [0, 1, 4, 5, 6, 50, 1000])
+def test_ids_are_found_through_the_sample(
+    write_shards: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int
+) -> None:
+    """Every fifth id is sampled, over stretches of any length; every id is found, and its neighbours are not."""
+    monkeypatch.setattr(order, "STRIDE", 5)
+    monkeypatch.setattr(order, "STRETCH", 7)
+    corpus = ArrowCorpus.build(write_shards(records(shuffled(size))), tmp_path / "corpus")
+    ids = sorted(shuffled(size))
+    assert np.load(corpus.folder / order.SAMPLE_FILE).astype(str).tolist() == ids[::5]
+    assert [corpus.position(key) for key in ids] == list(range(size))
+    for key in ids:
+        assert corpus.position(key + "0") is None
+        assert corpus.position(key[:-1]) is None
+    assert corpus.position("") is None
 
 
 def test_no_more_than_a_stretch_or_so_is_sorted_at_a_time(
