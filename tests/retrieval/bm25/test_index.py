@@ -8,6 +8,7 @@ import resource
 import shutil
 import subprocess
 import sys
+import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -368,6 +369,36 @@ def test_what_killed_indexing_left_is_used_or_removed(
     index = build(texts, tmp_path / "b")
     assert per_query(index.search(["word3"], 30)) == per_query(clean.search(["word3"], 30))
     assert visible(tmp_path / "b") == [index.folder]
+
+
+@pytest.mark.slow
+def test_indexing_that_is_killed_can_be_repeated(jvm: Jvm, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After kill -9 in the middle nothing is taken for an index, no lock is left, and a rerun ends as a clean run."""
+    code = f"""
+from pathlib import Path
+from beir_hybrid.retrieval.bm25 import writer
+from beir_hybrid.retrieval.bm25.analyzers import standard_analyzer
+from beir_hybrid.retrieval.bm25.index import LuceneIndex
+writer.SMALLEST = 200
+texts = [f"word{{n % 7}} text{{n}}" for n in range(6000)]
+ids = [f"p{{n:04d}}" for n in range(6000)]
+LuceneIndex.open_or_build(ids, texts, standard_analyzer(), cache_dir=Path({str(tmp_path / "a")!r}), threads=2)
+"""
+    run = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stderr=subprocess.PIPE)
+    while run.poll() is None and len(list((tmp_path / "a").glob(".*.part/lucene/*/segments_*"))) < 3:
+        time.sleep(0.002)
+    run.kill()
+    run.communicate(timeout=60)
+    assert not list((tmp_path / "a").glob("bm25-*"))
+    monkeypatch.setattr(writer, "SMALLEST", 200)
+    texts, told = [f"word{n % 7} text{n}" for n in range(6000)], []
+    index = LuceneIndex.open_or_build(
+        [f"p{n:04d}" for n in range(6000)], texts, standard_analyzer(), cache_dir=tmp_path / "a", progress=told.append
+    )
+    assert sum(told) == 6000
+    clean = build(texts, tmp_path / "b")
+    queries = ["word3 text17", "text5999"]
+    assert per_query(index.search(queries, 50)) == per_query(clean.search(queries, 50))
 
 
 def test_a_full_disk_while_indexing_is_one_line(jvm: Jvm, tmp_path: Path) -> None:
