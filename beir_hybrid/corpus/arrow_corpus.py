@@ -21,8 +21,8 @@ class ArrowCorpus(Mapping[str, dict[str, str]]):
     """Passages by id, in ascending order of their ids: ``corpus[id] -> {"title": ..., "text": ...}``.
 
     Opening reads a manifest; texts stay on disk until they are asked for, and then only the operating system's page
-    cache holds them: what is mapped of the files is given back after every thousand reads or so, and stays below
-    200 MB however many passages are read. A pickle is the path: workers map the same files.
+    cache holds them: passages that are looked up are copied, and what is mapped while columns are read is given back
+    after every thousand reads. A pickle is the path: workers map the same files.
 
     Made by `build` (from files of any kind `read_records` knows) and opened by `open`. The folder holds one Arrow file
     for each source, ``ids.npy``, ``rows.npy`` and ``sample.npy`` (the order of the ids), and ``manifest.json``, which
@@ -91,24 +91,27 @@ class ArrowCorpus(Mapping[str, dict[str, str]]):
         found: str = self.manifest["content"]
         return found
 
+    def _find(self, key: str) -> tuple[int, int] | None:
+        """Position and row of an id; None if it is not here."""
+        return self._order.find(key[len(self._prefix) :]) if key.startswith(self._prefix) else None
+
     def position(self, key: str) -> int | None:
         """Where an id stands in ascending order; None if it is not here."""
-        if not key.startswith(self._prefix):
-            return None
-        return self._order.position(key[len(self._prefix) :])
+        found = self._find(key)
+        return None if found is None else found[0]
 
     def source_position(self, key: str) -> int | None:
         """The same for an id as the source files have it."""
-        found = self._order.position(key.rjust(self.manifest["id_width"], "0"))
+        found = self._order.find(key.rjust(self.manifest["id_width"], "0"))
         # a shorter id may look alike once both are filled with zeros
-        return found if found is not None and self.value("source_ids", found) == key else None
+        return found[0] if found is not None and self._shards.cells(found[1], _DOCID) == [key] else None
 
     def __getitem__(self, key: str) -> dict[str, str]:
-        position = self.position(key) if isinstance(key, str) else None
-        if position is None:
+        found = self._find(key) if isinstance(key, str) else None
+        if found is None:
             raise KeyError(key)
-        row = int(self._order.rows[position])
-        return {"title": self._shards.cell(_TITLE, row), "text": self._shards.cell(_TEXT, row)}
+        title, text = self._shards.cells(found[1], _TITLE, _TEXT)
+        return {"title": title, "text": text}
 
     def __contains__(self, key: object) -> bool:
         return isinstance(key, str) and self.position(key) is not None
@@ -146,7 +149,7 @@ class ArrowCorpus(Mapping[str, dict[str, str]]):
         """What a column holds at a position of the ascending order of ids."""
         if column == "ids":
             return self._prefix + self._order.id(position)
-        row = int(self._order.rows[position])
+        row = self._order.row(position)
         return self._shards.cell({"source_ids": _DOCID, "titles": _TITLE, "texts": _TEXT}[column], row)
 
     def passages(self, language: str) -> Passages:

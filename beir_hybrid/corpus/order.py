@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from bisect import bisect_right
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -19,7 +20,7 @@ from beir_hybrid.types import IntArray
 IDS_FILE, ROWS_FILE, SAMPLE_FILE = "ids.npy", "rows.npy", "sample.npy"
 STRETCH = 1 << 22
 """Ids sorted at a time, more or less."""
-STRIDE = 4096
+STRIDE = 256
 """Ids for one of the sample."""
 _SAMPLES = 1000
 """Ids looked at for each bound between two stretches."""
@@ -133,20 +134,22 @@ def _gathered(shards: Shards, id_width: int, path: Path) -> npt.NDArray[np.bytes
 
 
 class Order:
-    """The two files of `write_order`, memory-mapped.
+    """The files of `write_order`.
 
-    The sample is held in memory (4 bytes a thousand passages), so that finding an id reads one place of the file and
+    The sample is held in memory (some 300 bytes a thousand passages): finding an id reads one place of the file, and
     not as many as a search of the whole would.
     """
 
     def __init__(self, folder: Path, files: MappedFiles) -> None:
         self._files = files
         try:
-            self._ids: npt.NDArray[np.bytes_] = _mapped(folder / IDS_FILE, files)
-            self.rows: npt.NDArray[np.integer[Any]] = _mapped(folder / ROWS_FILE, files)
-            self._sample: npt.NDArray[np.bytes_] = np.load(folder / SAMPLE_FILE)
-            if not len(self._ids) == len(self.rows) or len(self._sample) != -(-len(self._ids) // STRIDE):
-                raise ValueError(f"they are of {len(self._ids)}, {len(self.rows)} and {len(self._sample)} items")
+            self._ids = _Column(folder / IDS_FILE, files)
+            self._rows = _Column(folder / ROWS_FILE, files)
+            self._sample: list[bytes] = np.load(folder / SAMPLE_FILE).tolist()
+            sizes = len(self._ids.values), len(self._rows.values), len(self._sample)
+            if sizes[0] != sizes[1] or sizes[2] != -(-sizes[0] // STRIDE):
+                raise ValueError(f"they are of {', '.join(map(str, sizes))} items")
+            self._width = self._ids.values.dtype.itemsize
         except (OSError, ValueError, EOFError) as error:
             raise DatasetError(
                 f"{IDS_FILE}, {ROWS_FILE} or {SAMPLE_FILE} of {folder} is damaged or missing ({error}); "
@@ -154,30 +157,55 @@ class Order:
             ) from error
 
     def __len__(self) -> int:
-        return len(self.rows)
+        return len(self._rows.values)
 
     def id(self, position: int) -> str:
-        self._files.read()
-        return str(self._ids[position], "utf-8")
+        """The id at a position; for positions that are near each other."""
+        self._files.count()
+        return str(self._ids.values[position], "utf-8")
 
-    def position(self, key: str) -> int | None:
-        """Where an id stands in ascending order; None if it does not."""
+    def row(self, position: int) -> int:
+        """The row of the id at a position; for positions that are near each other."""
+        self._files.count()
+        return int(self._rows.values[position])
+
+    def find(self, key: str) -> tuple[int, int] | None:
+        """Position and row of an id; None if it does not stand here."""
         wanted = key.encode("utf-8", "surrogatepass")
-        if len(wanted) > self._ids.dtype.itemsize or not len(self._ids) or wanted.endswith(b"\0"):
+        width = self._width
+        if len(wanted) > width or wanted.endswith(b"\0"):
             return None
-        self._files.read()
-        # as an array of the very type: another width would copy all the ids
-        exact = np.array(wanted, dtype=self._ids.dtype)
-        begin = max(0, int(np.searchsorted(self._sample, exact, side="right")) - 1) * STRIDE
-        place = begin + int(np.searchsorted(self._ids[begin : begin + STRIDE], exact))
-        return place if place < len(self._ids) and self._ids[place] == wanted else None
+        begin = max(0, bisect_right(self._sample, wanted) - 1) * STRIDE
+        block = self._ids.read(begin, STRIDE)
+        whole = wanted.ljust(width, b"\0")
+        at = block.find(whole)
+        while at > 0 and at % width:  # found across two ids
+            at = block.find(whole, at + 1)
+        if at < 0:
+            return None
+        position = begin + at // width
+        return position, self.row(position)
 
 
-def _mapped(path: Path, files: MappedFiles) -> npt.NDArray[Any]:
-    """A ``.npy`` file as a plain array over a memory map (numpy's own class for that is slow with single items)."""
-    with path.open("rb") as file:
-        version = np.lib.format.read_magic(file)
-        read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-        (length,), _, dtype = read(file)
-        begin = file.tell()
-    return np.frombuffer(files.map(path), dtype=dtype, count=length, offset=begin)
+class _Column:
+    """A ``.npy`` file of one dimension: its items as they are mapped, or copies of some.
+
+    Raises:
+        OSError, ValueError: it is damaged or missing.
+    """
+
+    def __init__(self, path: Path, files: MappedFiles) -> None:
+        with path.open("rb") as file:
+            version = np.lib.format.read_magic(file)
+            read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+            (length,), _, dtype = read(file)
+            self._begin = file.tell()
+        self._file = files.open(path)
+        # a plain array: numpy's own class for maps is slow with single items
+        self.values: npt.NDArray[Any] = np.frombuffer(self._file.map, dtype=dtype, count=length, offset=self._begin)
+
+        self._width: int = dtype.itemsize
+
+    def read(self, begin: int, count: int) -> bytes:
+        """A copy of some items, or of as many as there are."""
+        return self._file.read(self._begin + begin * self._width, count * self._width)

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+import struct
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, islice
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from beir_hybrid.corpus.mapped import MappedFiles
+from beir_hybrid.corpus.mapped import MappedFile, MappedFiles
 from beir_hybrid.corpus.records import Record, read_records
 from beir_hybrid.errors import DatasetError, at
 from beir_hybrid.files import written_whole
@@ -25,6 +26,7 @@ BATCH = 4096
 COLUMNS = ("docid", "title", "text")
 _RELEASED = 16
 """Batches read one after the other before their pages are given back."""
+_SPAN = struct.Struct("<ii")
 
 
 @dataclass(frozen=True)
@@ -86,6 +88,15 @@ def _not_text(source: Path, records: Sequence[Record]) -> DatasetError:
     return DatasetError(f"{source}: holds half of a surrogate pair, which is no text")
 
 
+class _Cells(NamedTuple):
+    """A column of a batch: its offsets and bytes as they are mapped, and where both begin in the file."""
+
+    offsets: npt.NDArray[np.int32]
+    data: memoryview
+    offsets_begin: int
+    data_begin: int
+
+
 class Shards:
     """The rows of several Arrow files, one after the other; files are mapped when a row of theirs is first read.
 
@@ -99,8 +110,8 @@ class Shards:
         self._paths = paths
         self._files = files or MappedFiles()
         self._starts = [0, *accumulate(sizes)]
-        self._readers: dict[int, Any] = {}
-        self._cells: dict[tuple[int, int], list[tuple[npt.NDArray[np.int32], memoryview]]] = {}
+        self._opened: dict[int, tuple[MappedFile, Any]] = {}
+        self._cells: dict[tuple[int, int], list[_Cells]] = {}
 
     def __len__(self) -> int:
         return self._starts[-1]
@@ -111,41 +122,66 @@ class Shards:
         return shard, row - self._starts[shard]
 
     def cell(self, column: int, row: int) -> str:
-        """The string of a column (of `COLUMNS`) in a row."""
-        self._files.read()
+        """The string of a column (of `COLUMNS`) in a row, read through the map: for rows that are near each other."""
+        self._files.count()
         shard, inside = self.place(row)
         number, inside = divmod(inside, BATCH)
-        offsets, data = (self._cells.get((shard, number)) or self._map(shard, number))[column]
-        return str(data[offsets[inside] : offsets[inside + 1]], "utf-8")
+        cells = (self._cells.get((shard, number)) or self._find(shard, number))[column]
+        return str(cells.data[cells.offsets[inside] : cells.offsets[inside + 1]], "utf-8")
+
+    def cells(self, row: int, *columns: int) -> list[str]:
+        """The strings of some columns in a row anywhere; no page is mapped for them."""
+        shard, inside = self.place(row)
+        number, inside = divmod(inside, BATCH)
+        places = self._cells.get((shard, number)) or self._find(shard, number)
+        read = self._opened[shard][0].read
+        found = []
+        for column in columns:
+            cells = places[column]
+            begin, end = _SPAN.unpack(read(cells.offsets_begin + 4 * inside, 8))
+            found.append(str(read(cells.data_begin + begin, end - begin), "utf-8") if end > begin else "")
+        return found
 
     def batches(self) -> Iterator[Any]:
         """The record batches of all shards, in order."""
         for shard in range(len(self._paths)):
-            reader = self._reader(shard)
+            _, reader = self._open(shard)
             for number in range(reader.num_record_batches):
                 yield reader.get_batch(number)
                 if number % _RELEASED == 0:
                     self._files.release()
 
-    def _reader(self, shard: int) -> Any:
+    def _open(self, shard: int) -> tuple[MappedFile, Any]:
         import pyarrow as pa
 
-        if shard not in self._readers:
+        if shard not in self._opened:
             path = self._paths[shard]
             try:
-                self._readers[shard] = pa.ipc.open_file(pa.py_buffer(self._files.map(path)))
+                file = self._files.open(path)
+                self._opened[shard] = file, pa.ipc.open_file(pa.py_buffer(file.map))
             except (pa.ArrowException, OSError, ValueError) as error:
                 raise DatasetError(
                     f"{path}: damaged or missing ({error}); delete {path.parent}, it is then made again"
                 ) from error
-        return self._readers[shard]
+        return self._opened[shard]
 
-    def _map(self, shard: int, number: int) -> list[tuple[npt.NDArray[np.int32], memoryview]]:
-        batch = self._reader(shard).get_batch(number)
+    def _find(self, shard: int, number: int) -> list[_Cells]:
+        import pyarrow as pa
+
+        file, reader = self._open(shard)
+        start = pa.py_buffer(file.map).address
+        batch = reader.get_batch(number)
         cells = []
         for column in range(len(COLUMNS)):
             _, offsets, data = batch.column(column).buffers()
-            cells.append((np.frombuffer(offsets, dtype=np.int32), memoryview(data or b"")))
-        # threads may map the same batch twice; either view is right
+            cells.append(
+                _Cells(
+                    np.frombuffer(offsets, dtype=np.int32),
+                    memoryview(data or b""),
+                    offsets.address - start,
+                    data.address - start if data else 0,
+                )
+            )
+        # threads may find the same batch twice; either view is right
         self._cells[shard, number] = cells
         return cells

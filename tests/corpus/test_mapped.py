@@ -55,6 +55,6 @@ def test_an_empty_or_missing_file_is_an_error(tmp_path: Path) -> None:
     files: Any = mapped.MappedFiles()
     (tmp_path / "empty").write_bytes(b"")
     with pytest.raises(ValueError, match="empty"):
-        files.map(tmp_path / "empty")
+        files.open(tmp_path / "empty")
     with pytest.raises(FileNotFoundError):
-        files.map(tmp_path / "none")
+        files.open(tmp_path / "none")
