@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from beir_hybrid.corpus import workers
+from beir_hybrid.corpus import convert, workers
 from beir_hybrid.corpus.arrow_corpus import ArrowCorpus
 from beir_hybrid.errors import BeirHybridError, DatasetError
 
@@ -93,6 +93,33 @@ def test_a_disk_that_fails_in_a_process_is_one_line(sources: list[Path], tmp_pat
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert len(ArrowCorpus.build(sources, tmp_path / "corpus", workers=2)) == 150
+
+
+@pytest.mark.parametrize(("name", "call"), [("write_json", 1), ("write_json", 3), ("write_order", 1)])
+def test_ctrl_c_ends_the_processes_and_a_rerun_equals_a_clean_run(
+    sources: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, call: int
+) -> None:
+    """Wherever it strikes, no process and no temporary file is left, and what the rerun makes is the same."""
+    started: list[Any] = []
+    original, calls = getattr(convert, name), []
+    begin = workers._Worker.__init__
+    monkeypatch.setattr(workers._Worker, "__init__", lambda self: started.append(self) or begin(self))
+
+    def interrupted(*args: Any) -> Any:
+        calls.append(name)
+        if len(calls) == call:
+            raise KeyboardInterrupt
+        return original(*args)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(convert, name, interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            ArrowCorpus.build(sources, tmp_path / "corpus", workers=2)
+    assert len(started) == 2
+    assert all(worker._process.poll() is not None for worker in started)
+    assert not list((tmp_path / "corpus").glob("*.part"))
+    again = ArrowCorpus.build(sources, tmp_path / "corpus", workers=2)
+    assert content_of(again.folder) == content_of(ArrowCorpus.build(sources, tmp_path / "clean", workers=1).folder)
 
 
 def test_workers_are_at_least_one(sources: list[Path], tmp_path: Path) -> None:

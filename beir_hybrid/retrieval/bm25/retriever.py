@@ -56,7 +56,9 @@ class BM25Retriever(BeirSearchable):
             translation. No system has that: it is an upper bound of query translation. Where a question was not
             asked in a corpus's language (MLQA-R), the query as it is is asked.
             ``anserini``: as ``language``, with the analyzers of Anserini also where they are a matter of chance (see
-            `anserini_analyzer`): what pyserini's published numbers and indexes are made with.
+            `anserini_analyzer`): what pyserini's published numbers and indexes are made with. Its indexes join title
+            and text by a line break and ours by a space, which makes the same terms, and leave out passages without
+            text; it rounds scores and orders equal ones by ascending id, where ours follow trec_eval.
             Default: ``anserini`` with an index of others, else ``language``.
         k1: how fast a repeated word stops counting (Anserini's default).
         b: how much long passages are held back (Anserini's default).
