@@ -18,7 +18,7 @@ from beir_hybrid.files import written_whole
 from beir_hybrid.types import IntArray
 
 IDS_FILE, ROWS_FILE, SAMPLE_FILE = "ids.npy", "rows.npy", "sample.npy"
-STRETCH = 1 << 22
+STRETCH = 1 << 21
 """Ids sorted at a time, more or less."""
 STRIDE = 256
 """Ids for one of the sample."""
