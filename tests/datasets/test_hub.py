@@ -33,9 +33,12 @@ def test_every_page_is_read(hub: Hub, tmp_path: Path) -> None:
     assert listed["qrels/test.tsv"].checksum == ""
 
 
-def test_the_hubs_own_client_agrees(hub: Hub, tmp_path: Path) -> None:
+def test_the_hubs_own_client_agrees(hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What huggingface_hub reads from the same answers is what is read here."""
-    from huggingface_hub import HfApi
+    from huggingface_hub import HfApi, constants
+
+    # other tests of this process may have set HF_HUB_OFFLINE, which the client reads when it is imported
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
 
     hub.repositories["some/set"] = FILES
     api = HfApi(endpoint=hub.url, token=False)

@@ -95,7 +95,7 @@ def test_an_interrupted_command(write_study: Any, tmp_path: Path, sent: signal.S
     process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     wait_for(lambda: any((tmp_path / "out").glob("cells/*/models/*/work/train")))
     process.send_signal(sent)
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=300)
     assert out == ""
     if sent == signal.SIGINT:
         assert process.returncode == 130
