@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from beir_hybrid.engines.signal_handlers import kept_handlers
 from beir_hybrid.errors import EngineError, MissingExtraError
 from beir_hybrid.processors import processors
 
@@ -62,21 +63,26 @@ def ray_cluster(address: str | None = None, store: int = STORE) -> Iterator[Any]
                 # sockets have short names: not below a folder that the user may have put deep
                 folder = tempfile.mkdtemp(prefix="beir-hybrid-ray-", dir=_SHORT if Path(_SHORT).is_dir() else None)
                 stack.callback(shutil.rmtree, folder, ignore_errors=True)
-                stack.callback(ray.shutdown)
-                with _silent_stderr():
+                stack.callback(_leave, ray)
+                with _silent_stderr(), kept_handlers():
                     ray.init(
                         address="local", num_cpus=processors(), include_dashboard=False, object_store_memory=store,
                         _temp_dir=folder, _node_ip_address="127.0.0.1", **common,
                     )  # fmt: skip
             else:
                 _check_answer(address)
-                stack.callback(ray.shutdown)
-                with _silent_stderr():
+                stack.callback(_leave, ray)
+                with _silent_stderr(), kept_handlers():
                     ray.init(address=address, **common)
         except (ConnectionError, OSError, ValueError, RuntimeError) as error:
             where = "a local Ray cluster could not be started" if address is None else f"no Ray cluster at {address!r}"
             raise EngineError(f"{where}: {_refusal(error)}") from error
         yield ray
+
+
+def _leave(ray: Any) -> None:
+    with kept_handlers():
+        ray.shutdown()
 
 
 def reason_of(error: BaseException) -> str:

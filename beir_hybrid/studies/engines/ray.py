@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from beir_hybrid.engines.signal_handlers import kept_handlers
 from beir_hybrid.errors import MissingExtraError, StudyError
 from beir_hybrid.studies.child import Child
 from beir_hybrid.studies.job import Job
@@ -40,7 +41,8 @@ class RayEngine:
         self._ours = not ray.is_initialized()
         if self._ours:
             try:
-                ray.init(address=address, log_to_driver=False, include_dashboard=False, logging_level=logging.ERROR)
+                with kept_handlers():
+                    ray.init(address=address, log_to_driver=False, include_dashboard=False, logging_level=logging.ERROR)
             except (ConnectionError, ValueError, RuntimeError, TimeoutError) as error:
                 reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
                 raise StudyError(f"no Ray cluster answers at {address!r}: {reason}") from error
@@ -72,7 +74,8 @@ class RayEngine:
             for one in running:
                 ray.cancel(one, force=False)
             if self._ours:
-                ray.shutdown()
+                with kept_handlers():
+                    ray.shutdown()
 
     def _collect(self, task: Any, job: Job) -> None:
         """What a task says; a machine that was lost more often than a task is retried is a failure of the cell."""
