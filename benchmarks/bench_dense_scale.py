@@ -10,7 +10,7 @@ machine that others use as well they are what can be compared, but for libraries
         [--queries 512] [--top-k 100] [--repeats 5] [--sizes 125000,500000,2000000,10000000] [--growth-dimension 128]
         [--folder DIR] [--name dense_scale]
 
-Parts that are not asked for keep the figures they have in results/NAME.json. ``growth`` also draws docs/NAME.svg.
+Parts that are not asked for keep the figures they have in results/NAME.json. ``growth`` also draws docs/assets/NAME.svg.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from beir_hybrid.retrieval.block_search import search_blocks
 from beir_hybrid.retrieval.blocks import ROWS, VectorBlocks
 
 MEMORY = 1 << 30
-DOCS = Path(__file__).parents[1] / "docs"
+DOCS = Path(__file__).parents[1] / "docs" / "assets"
 
 
 class Clock:
@@ -303,6 +303,8 @@ def main() -> None:
     figures = json.loads(kept.read_text(encoding="utf-8")) if kept.exists() else {}
     figures.pop("machine", None)
     parts = args.parts or ["compare", "limits", "growth"]
+    if args.folder:
+        args.folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=args.folder) as name:
         folder = args.folder or Path(name)
         for part in parts:

@@ -223,6 +223,32 @@ def corpus() -> str:
     return markdown(["what", *(f"{size['passages']:,} passages" for size in sizes)], rows)
 
 
+def dense_scale() -> str:
+    """Exact search against faiss and the bare product, in one run."""
+    found = _load("dense_scale")["compare"]
+    names = {
+        "ours": "beir-hybrid, from disk, exact ranks",
+        "faiss": "faiss `IndexFlatIP`",
+        "product": "the bare matrix product",
+    }
+    rows = [[name, f"{found[key]['seconds']:.2f} s", f"{found[key]['peak_mb']:,.0f} MB"] for key, name in names.items()]
+    return markdown(["what", "search", "peak memory"], rows)
+
+
+def dense_growth() -> str:
+    """The same search over growing corpora."""
+    rows = [
+        [
+            f"{size['passages']:,}",
+            f"{size['disk_mb']:,.0f} MB",
+            f"{size['search']['seconds']:.1f} s",
+            f"{size['search']['peak_mb']:.0f} MB",
+        ]
+        for size in _load("dense_scale")["growth"]["sizes"]
+    ]
+    return markdown(["passages", "vectors on disk", "search", "peak memory"], rows)
+
+
 TABLES: dict[str, Callable[[], str]] = {
     "bm25-xquad-r": lambda: bm25("xquad-r"),
     "bm25-mlqa-r": lambda: bm25("mlqa-r"),
@@ -234,6 +260,8 @@ TABLES: dict[str, Callable[[], str]] = {
     "alpha-mlqa-r": lambda: study("alpha", "mlqa-r"),
     "sampler": sampler,
     "corpus": corpus,
+    "dense-scale": dense_scale,
+    "dense-growth": dense_growth,
     "comparison-xquad-r": lambda: comparison("xquad-r"),
     "comparison-mlqa-r": lambda: comparison("mlqa-r"),
     **_reports(),
