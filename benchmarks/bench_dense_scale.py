@@ -10,7 +10,8 @@ machine that others use as well they are what can be compared, but for libraries
         [--queries 512] [--top-k 100] [--repeats 5] [--sizes 125000,500000,2000000,10000000] [--growth-dimension 128]
         [--folder DIR] [--name dense_scale]
 
-Parts that are not asked for keep the figures they have in results/NAME.json. ``growth`` also draws docs/assets/NAME.svg.
+Parts that are not asked for keep the figures they have in results/NAME.json. ``growth`` also draws
+docs/assets/NAME.svg.
 """
 
 from __future__ import annotations
@@ -275,6 +276,8 @@ def draw(figures: dict[str, Any], path: Path) -> None:
     for axes in (left, right):
         axes.set_xscale("log")
         axes.set_yscale("log")
+        axes.set_xticks(passages, [f"{n / 1e6:g} M" for n in passages])
+        axes.minorticks_off()
         axes.set_xlabel(f"passages ({figures['dimension']} dimensions, {figures['precision']})")
         axes.legend(frameon=False)
     figure.tight_layout()
