@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from tests.cli.refusals import refused
+
 TASKS = {"mono:de": {"map": [0.1, 0.2, 0.3, 0.4] * 5}, "multi:de": {"map": [0.1] * 20, "rank_distance": [30.0] * 20}}
 BETTER = {"mono:de": {"map": [0.5, 0.6, 0.7, 0.9] * 5}, "multi:de": {"map": [0.1] * 20, "rank_distance": [20.0] * 20}}
 
@@ -18,15 +20,6 @@ BETTER = {"mono:de": {"map": [0.5, 0.6, 0.7, 0.9] * 5}, "multi:de": {"map": [0.1
 @pytest.fixture
 def folders(make_folder: Any) -> list[Path]:
     return [make_folder("bm25", TASKS), make_folder("dense", BETTER)]
-
-
-def refused(done: Any, status: int, *parts: str) -> None:
-    """One line on stderr with all parts, nothing on stdout."""
-    assert (done.status, done.out) == (status, "")
-    assert done.err.startswith("beir-hybrid: ")
-    assert done.err.count("\n") == 1
-    for part in parts:
-        assert part in done.err
 
 
 def test_the_table_is_the_default(command: Any, folders: list[Path]) -> None:

@@ -14,18 +14,9 @@ import pytest
 from beir_hybrid import list_datasets
 from beir_hybrid.errors import DownloadError
 from beir_hybrid.registry import DATASETS
+from tests.cli.refusals import refused
 
 ROOT = Path(__file__).parents[2]
-
-
-def refused(done: Any, status: int, *parts: str) -> None:
-    """A domain error: one line on stderr with all parts, nothing on stdout."""
-    assert done.status == status
-    assert done.out == ""
-    assert done.err.startswith("beir-hybrid: ")
-    assert done.err.count("\n") == 1
-    for part in parts:
-        assert part in done.err
 
 
 @pytest.mark.parametrize(

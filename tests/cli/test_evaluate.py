@@ -16,19 +16,10 @@ from beir_hybrid.cli.options import key_value
 from beir_hybrid.retrieval.base import Ranking
 from beir_hybrid.settings import Task
 from beir_hybrid.types import Hits
+from tests.cli.refusals import refused
 
 METRICS = "map,recall@1,mrr@10"
 LANGUAGES = ("de", "en")
-
-
-def refused(done: Any, status: int, *parts: str) -> None:
-    """A domain error: one line on stderr with all parts, nothing on stdout."""
-    assert done.status == status
-    assert done.out == ""
-    assert done.err.startswith("beir-hybrid: ")
-    assert done.err.count("\n") == 1
-    for part in parts:
-        assert part in done.err
 
 
 @pytest.fixture

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from tests.cli.refusals import failed
+
 STUDY = """name = "small"
 title = "Two ratios"
 seeds = [1]
@@ -25,15 +27,6 @@ datasets = ["sample"]
 languages = ["de", "en"]
 metrics = ["map"]
 """
-
-
-def refused(done: Any, *parts: str) -> None:
-    """A domain error: one line on stderr with all parts, nothing on stdout."""
-    assert (done.status, done.out) == (1, "")
-    assert done.err.startswith("beir-hybrid: ")
-    assert done.err.count("\n") == 1
-    for part in parts:
-        assert part in done.err
 
 
 @pytest.fixture
@@ -79,20 +72,20 @@ def test_shipped_studies(command: Any) -> None:
     assert "alpha           Batch ratio against resource level\n" in listed.out
     shown = command("study", "alpha", "--show")
     assert (shown.status, shown.out.count('name = "alpha"')) == (0, 1)
-    refused(command("study", "alfa"), "no shipped study is called 'alfa'; did you mean 'alpha'?")
+    failed(command("study", "alfa"), "no shipped study is called 'alfa'; did you mean 'alpha'?")
 
 
 def test_bad_input(command: Any, file: Path, tmp_path: Path) -> None:
     """Unknown factors and values, another study's folder, no file: one line each, exit 1."""
     file.write_text(STUDY.replace("alpha = [", "alhpa = ["), encoding="utf-8")
-    refused(command("study", file), f"{file}:13: unknown factor 'alhpa'; did you mean 'alpha'?")
+    failed(command("study", file), f"{file}:13: unknown factor 'alhpa'; did you mean 'alpha'?")
     file.write_text(STUDY.replace("[0.0, 1.0]", "[0.0, 7.0]"), encoding="utf-8")
-    refused(command("study", file, "--dry-run"), "the cell alpha=7.0 cannot be: --alpha is 7.0; expected a number in")
-    refused(command("study", tmp_path / "no.toml"), "no.toml does not exist; expected a study file")
+    failed(command("study", file, "--dry-run"), "the cell alpha=7.0 cannot be: --alpha is 7.0; expected a number in")
+    failed(command("study", tmp_path / "no.toml"), "no.toml does not exist; expected a study file")
     file.write_text(STUDY, encoding="utf-8")
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "study.json").write_text('{"name": "other"}')
-    refused(command("study", file, "--out", tmp_path / "out"), "holds the study 'other', not 'small'")
+    failed(command("study", file, "--out", tmp_path / "out"), "holds the study 'other', not 'small'")
 
 
 @pytest.mark.parametrize(

@@ -10,15 +10,7 @@ from typing import Any
 import pytest
 
 from beir_hybrid.datasets.sample import sample_groups
-
-
-def refused(done: Any, *parts: str) -> None:
-    """A domain error: one line on stderr with all parts, nothing on stdout."""
-    assert (done.status, done.out) == (1, "")
-    assert done.err.startswith("beir-hybrid: ")
-    assert done.err.count("\n") == 1
-    for part in parts:
-        assert part in done.err
+from tests.cli.refusals import failed
 
 
 @pytest.fixture
@@ -97,18 +89,18 @@ def test_errors_name_their_place(command: Any, tmp_path: Path) -> None:
     """A bad key is the file's, a bad value on the command line its own; broken TOML has a line."""
     file = tmp_path / "c.toml"
     file.write_text('group = "g"\n')
-    refused(command("train", "--config", file), f"{file}: unknown key 'group'; did you mean 'groups'")
+    failed(command("train", "--config", file), f"{file}: unknown key 'group'; did you mean 'groups'")
     file.write_text('groups = "g"\nsteps = [1]\n')
-    refused(command("train", "--config", file), f"{file}: steps is [1]; expected a value of type int")
+    failed(command("train", "--config", file), f"{file}: steps is [1]; expected a value of type int")
     file.write_text('groups = "g"\n')
-    refused(
+    failed(
         command("train", "--config", file, "--matryoshka", "8,x"),
         "the command line: matryoshka is 'x'; expected a number",
     )
     file.write_text('groups = "g"\n\nsteps = \n')
-    refused(command("train", "--config", file), f"{file}:3: not valid TOML")
-    refused(command("train", "--config", tmp_path / "nowhere.toml"), "nowhere.toml does not exist")
-    refused(command("train"), "no training groups were given")
+    failed(command("train", "--config", file), f"{file}:3: not valid TOML")
+    failed(command("train", "--config", tmp_path / "nowhere.toml"), "nowhere.toml does not exist")
+    failed(command("train"), "no training groups were given")
 
 
 @pytest.mark.parametrize(
@@ -136,7 +128,7 @@ def test_a_missing_extra(command: Any, monkeypatch: pytest.MonkeyPatch) -> None:
         return whole(name, *args, **kwargs)
 
     monkeypatch.setattr(builtins, "__import__", without)
-    refused(
+    failed(
         command("train", "--groups", "g", "--out", "o", "--model", "m"),
         "'accelerate', which is not installed; run: pip install \"beir-hybrid[train]\"",
     )
