@@ -15,6 +15,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 PATIENCE = 60.0
 
@@ -128,3 +130,13 @@ def browser(program: str) -> Iterator[Browser]:
         stack.callback(os.close, answers_out)
         stack.callback(os.close, commands_in)
         yield Browser(commands_in, answers_out)
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    """A headless browser; skips with the reason where there is none."""
+    program = find_chromium()
+    if program is None:
+        pytest.skip("no Chromium: install one (apt-get install chromium) or name it in BEIR_HYBRID_CHROMIUM")
+    with browser(program) as running:
+        yield running

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,8 +10,10 @@ from beir_hybrid.comparison import compare
 from beir_hybrid.datasets import load_dataset
 from beir_hybrid.evaluation import evaluate
 from beir_hybrid.report.page import render_page
-from tests.report.chromium import Browser, browser, find_chromium
+from tests.report.chromium import chromium
 from tests.systems_made import Made, Shallow, letters
+
+__all__ = ["chromium"]
 
 
 @pytest.fixture(scope="session")
@@ -31,13 +32,3 @@ def page(made: Made, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("page") / "page.html"
     path.write_text(render_page(made.folders, made.comparison), encoding="utf-8")
     return path
-
-
-@pytest.fixture(scope="session")
-def chromium() -> Iterator[Browser]:
-    """A headless browser; skips with the reason where there is none."""
-    program = find_chromium()
-    if program is None:
-        pytest.skip("no Chromium: install one (apt-get install chromium) or name it in BEIR_HYBRID_CHROMIUM")
-    with browser(program) as running:
-        yield running
