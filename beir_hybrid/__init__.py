@@ -18,40 +18,40 @@ if TYPE_CHECKING:
     from beir_hybrid.datasets import load_dataset as load_dataset
     from beir_hybrid.datasets.dataset import Dataset as Dataset
     from beir_hybrid.errors import BeirHybridError as BeirHybridError
-    from beir_hybrid.evaluation import evaluate as evaluate
-    from beir_hybrid.results import Results as Results
-    from beir_hybrid.results import read_results as read_results
-    from beir_hybrid.retrieval.base import Ranking as Ranking
-    from beir_hybrid.retrieval.base import Retriever as Retriever
-    from beir_hybrid.retrieval.beir_search import BeirSearchRetriever as BeirSearchRetriever
+    from beir_hybrid.evaluation.evaluate import evaluate as evaluate
+    from beir_hybrid.evaluation.results import Results as Results
+    from beir_hybrid.evaluation.results import read_results as read_results
+    from beir_hybrid.records import Passages as Passages
+    from beir_hybrid.records import Queries as Queries
+    from beir_hybrid.retrieval.beir import BeirSearchRetriever as BeirSearchRetriever
     from beir_hybrid.retrieval.bm25.retriever import BM25Retriever as BM25Retriever
-    from beir_hybrid.retrieval.dense import DenseRetriever as DenseRetriever
-    from beir_hybrid.retrieval.run_files import RunFileRetriever as RunFileRetriever
+    from beir_hybrid.retrieval.contract import Ranking as Ranking
+    from beir_hybrid.retrieval.contract import Retriever as Retriever
+    from beir_hybrid.retrieval.dense.retriever import DenseRetriever as DenseRetriever
+    from beir_hybrid.retrieval.runs import RunFileRetriever as RunFileRetriever
     from beir_hybrid.settings import Task as Task
-    from beir_hybrid.types import Passages as Passages
-    from beir_hybrid.types import Queries as Queries
 
 _HOMES = {
     "ArrowCorpus": "beir_hybrid.corpus.arrow_corpus",
     "BM25Retriever": "beir_hybrid.retrieval.bm25.retriever",
     "BeirHybridError": "beir_hybrid.errors",
-    "BeirSearchRetriever": "beir_hybrid.retrieval.beir_search",
+    "BeirSearchRetriever": "beir_hybrid.retrieval.beir",
     "Dataset": "beir_hybrid.datasets.dataset",
     "Comparison": "beir_hybrid.comparison",
-    "DenseRetriever": "beir_hybrid.retrieval.dense",
-    "Passages": "beir_hybrid.types",
-    "Queries": "beir_hybrid.types",
-    "Ranking": "beir_hybrid.retrieval.base",
-    "Results": "beir_hybrid.results",
-    "Retriever": "beir_hybrid.retrieval.base",
-    "RunFileRetriever": "beir_hybrid.retrieval.run_files",
+    "DenseRetriever": "beir_hybrid.retrieval.dense.retriever",
+    "Passages": "beir_hybrid.records",
+    "Queries": "beir_hybrid.records",
+    "Ranking": "beir_hybrid.retrieval.contract",
+    "Results": "beir_hybrid.evaluation.results",
+    "Retriever": "beir_hybrid.retrieval.contract",
+    "RunFileRetriever": "beir_hybrid.retrieval.runs",
     "Task": "beir_hybrid.settings",
     "compare": "beir_hybrid.comparison",
-    "evaluate": "beir_hybrid.evaluation",
+    "evaluate": "beir_hybrid.evaluation.evaluate",
     "list_datasets": "beir_hybrid.datasets",
     "load_beir_folder": "beir_hybrid.corpus.beir_folder",
     "load_dataset": "beir_hybrid.datasets",
-    "read_results": "beir_hybrid.results",
+    "read_results": "beir_hybrid.evaluation.results",
 }
 
 __all__ = sorted(_HOMES)  # noqa: PLE0605  # a list of strings, derived so that it cannot fall behind

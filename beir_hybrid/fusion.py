@@ -14,9 +14,11 @@ from beir_hybrid.comparison.align import align
 from beir_hybrid.comparison.scores import Scores, load_per_query
 from beir_hybrid.datasets import load_dataset
 from beir_hybrid.datasets.dataset import Dataset
+from beir_hybrid.disk.files import sha256_of
 from beir_hybrid.errors import ComparisonError, ResultsError, did_you_mean
-from beir_hybrid.evaluation import evaluate
-from beir_hybrid.files import sha256_of
+from beir_hybrid.evaluation.evaluate import evaluate
+from beir_hybrid.evaluation.folder import read_hits
+from beir_hybrid.evaluation.results import RUNS_FILE, Results
 from beir_hybrid.metrics.measures import Metric, parse_metric
 from beir_hybrid.metrics.ranx_backend import (
     METHODS,
@@ -28,11 +30,9 @@ from beir_hybrid.metrics.ranx_backend import (
     ranx_library,
     tune_fusion,
 )
-from beir_hybrid.result_folder import read_hits
-from beir_hybrid.results import RUNS_FILE, Results
-from beir_hybrid.retrieval.base import Ranking
+from beir_hybrid.records import Hits, IntArray, Judged
+from beir_hybrid.retrieval.contract import Ranking
 from beir_hybrid.settings import Task
-from beir_hybrid.types import Hits, IntArray, Judged
 
 TUNING_QUERIES = 5_000
 """At most about so many queries of a setting are tuned on: whole question groups, drawn with the seed."""

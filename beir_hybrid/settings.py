@@ -12,10 +12,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import overload
 
+from beir_hybrid.corpus.pool import Joined, PooledCorpus
+from beir_hybrid.disk.files import folder_written_whole, write_json_lines
 from beir_hybrid.errors import DatasetError, SettingError, did_you_mean
-from beir_hybrid.files import folder_written_whole, write_json_lines
-from beir_hybrid.pool import Joined, PooledCorpus
-from beir_hybrid.types import (
+from beir_hybrid.records import (
     POOL,
     SETTINGS,
     BeirQueries,

@@ -37,7 +37,7 @@ def _folder(path: Path, system: int) -> Path:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    from beir_hybrid.results import Results, Score
+    from beir_hybrid.evaluation.results import Results, Score
 
     hard = np.random.default_rng(0).random(QUERIES)
     rng = np.random.default_rng([1, system])
@@ -88,7 +88,7 @@ def part_compare() -> dict[str, Any]:
 _FUSE = """
 import numpy as np
 from beir_hybrid.metrics.ranx_backend import fuse_hits
-from beir_hybrid.types import Hits
+from beir_hybrid.records import Hits
 rng = np.random.default_rng(0)
 n, k = 1190, 100
 runs = [Hits.sorted(n, np.repeat(np.arange(n), k), np.concatenate([rng.permutation(13014)[:k] for _ in range(n)]),

@@ -30,9 +30,9 @@ from machine import keep
 
 from beir_hybrid.corpus.arrow_corpus import ArrowCorpus
 from beir_hybrid.processors import processors
-from beir_hybrid.retrieval.asked import Asked
-from beir_hybrid.retrieval.block_search import search_blocks
-from beir_hybrid.retrieval.blocks import ROWS, VectorBlocks
+from beir_hybrid.retrieval.dense.asked import Asked
+from beir_hybrid.retrieval.dense.block_search import search_blocks
+from beir_hybrid.retrieval.dense.blocks import ROWS, VectorBlocks
 
 LOOK_UPS = 20_000
 MEMORY = 1 << 30

@@ -32,9 +32,9 @@ import numpy as np
 from machine import RESULTS, keep
 
 from beir_hybrid.processors import processors
-from beir_hybrid.retrieval.asked import Asked
-from beir_hybrid.retrieval.block_search import search_blocks
-from beir_hybrid.retrieval.blocks import ROWS, VectorBlocks
+from beir_hybrid.retrieval.dense.asked import Asked
+from beir_hybrid.retrieval.dense.block_search import search_blocks
+from beir_hybrid.retrieval.dense.blocks import ROWS, VectorBlocks
 
 MEMORY = 1 << 30
 DOCS = Path(__file__).parents[1] / "docs" / "assets"

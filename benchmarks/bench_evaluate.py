@@ -51,9 +51,9 @@ def _vectors(dataset: Any) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]
 def part_settings() -> dict[str, Any]:
     """All 132 settings at full depth from embeddings in hand: ranks, every metric of every query, the bias."""
     from beir_hybrid.datasets import load_dataset
-    from beir_hybrid.evaluation import score_task
+    from beir_hybrid.evaluation.evaluate import score_task
     from beir_hybrid.metrics.measures import parse_metrics
-    from beir_hybrid.retrieval.exact import exact_rankings
+    from beir_hybrid.retrieval.dense.exact import exact_rankings
 
     dataset = load_dataset("xquad-r")
     queries, passages = _vectors(dataset)

@@ -16,8 +16,8 @@ from pathlib import Path
 import machine
 
 from beir_hybrid import BM25Retriever, evaluate
+from beir_hybrid.evaluation.table import render_table
 from beir_hybrid.retrieval.bm25.retriever import VARIANTS
-from beir_hybrid.table import render_table
 
 
 def main(datasets: list[str]) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from beir_hybrid.locations import CACHE_VARIABLE, DATA_VARIABLE
+from beir_hybrid.disk.locations import CACHE_VARIABLE, DATA_VARIABLE
 
 # toy tests of ranx run without compiling it; this stands before anything imports numba
 os.environ.setdefault("NUMBA_DISABLE_JIT", "1")
@@ -57,7 +57,7 @@ def make_folder(tmp_path: Path) -> MakeFolder:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    from beir_hybrid.results import Results, Score, mean_or_none
+    from beir_hybrid.evaluation.results import Results, Score, mean_or_none
 
     def make(
         folder: str, tasks: TaskValues, *, name: str | None = None, queries: Sequence[int] | None = None,

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from beir_hybrid.results import Results, Score
-from beir_hybrid.types import POOL
+from beir_hybrid.evaluation.results import Results, Score
+from beir_hybrid.records import POOL
 
 
 def made_results(

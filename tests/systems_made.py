@@ -12,8 +12,8 @@ import numpy as np
 
 from beir_hybrid.comparison import Comparison
 from beir_hybrid.report.contents import Contents, read_contents
-from beir_hybrid.retrieval.base import Ranking
-from beir_hybrid.retrieval.dense import DenseRetriever
+from beir_hybrid.retrieval.contract import Ranking
+from beir_hybrid.retrieval.dense.retriever import DenseRetriever
 from beir_hybrid.settings import Task
 
 EVIL = "evil </script><img src=x onerror=alert(1)> &amp; $title"

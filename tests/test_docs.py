@@ -23,7 +23,7 @@ import beir_hybrid
 import st_hybrid_batch
 from beir_hybrid.cli import build_parser
 from beir_hybrid.datasets import is_registered
-from beir_hybrid.locations import DATA_VARIABLE
+from beir_hybrid.disk.locations import DATA_VARIABLE
 from tests.docs.blocks import Block, commands_of, read_blocks
 from tests.docs.outputs import differences
 from tests.docs.runner import run_page

@@ -20,12 +20,12 @@ PLUGIN = ROOT / "plugins" / "st_hybrid_batch"
 # the ground floor first; a module may import from its own floor and those below
 FLOORS = (
     ("errors", "processors"),
-    ("files", "locations", "types"),
-    ("pool", "registry"),
+    ("disk", "disk.*", "records"),
+    ("corpus.pool", "registry"),
     ("settings",),
     ("corpus", "corpus.*", "datasets", "datasets.*"),
     ("metrics", "metrics.*", "retrieval", "retrieval.*", "engines", "engines.*"),
-    ("results", "result_folder"),
+    ("evaluation.results", "evaluation.folder", "evaluation.interop"),
     ("*",),
 )
 # what may use the training plugin: training and studies, on the top floor

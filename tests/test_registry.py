@@ -20,7 +20,7 @@ Install = Callable[..., None]
 
 DATASET_CODE = """
 from beir_hybrid import Dataset, Passages, Queries
-from beir_hybrid.types import Licence
+from beir_hybrid.records import Licence
 
 class Source:
     name = "colours"
@@ -44,8 +44,8 @@ source = Source()
 """
 RETRIEVER_CODE = """
 import numpy as np
-from beir_hybrid.retrieval.base import Ranking
-from beir_hybrid.types import Hits
+from beir_hybrid.retrieval.contract import Ranking
+from beir_hybrid.records import Hits
 
 class First:
     name = "first"

@@ -73,7 +73,7 @@ def run(args: argparse.Namespace) -> int:
 
 def write_output(text: str, out: Path | None) -> None:
     """To a file, whole or not at all, or to stdout."""
-    from beir_hybrid.files import written_whole
+    from beir_hybrid.disk.files import written_whole
 
     if out is None:
         sys.stdout.write(text)

@@ -61,7 +61,7 @@ def _java() -> list[str]:
 
 def _data() -> list[str]:
     from beir_hybrid.cli.data import dataset_records
-    from beir_hybrid.locations import DATA_VARIABLE, cache_dir
+    from beir_hybrid.disk.locations import DATA_VARIABLE, cache_dir
 
     lines = [f"data    ${DATA_VARIABLE}, then {cache_dir() / 'data'}"]
     records = dataset_records(None)

@@ -105,10 +105,10 @@ def add_command(commands: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     from beir_hybrid.datasets import load_dataset
-    from beir_hybrid.evaluation import evaluate
+    from beir_hybrid.evaluation.evaluate import evaluate
+    from beir_hybrid.evaluation.table import render_table
     from beir_hybrid.metrics.measures import parse_metrics
     from beir_hybrid.settings import parse_settings
-    from beir_hybrid.table import render_table
 
     for retriever, options in _OPTIONS.items():
         for option in options:

@@ -59,8 +59,8 @@ def _parameter(text: str) -> tuple[str, float | int]:
 
 
 def run(args: argparse.Namespace) -> int:
+    from beir_hybrid.evaluation.table import render_table
     from beir_hybrid.fusion import fuse
-    from beir_hybrid.table import render_table
 
     params: dict[str, Any] = dict(args.param)
     if args.weights is not None:

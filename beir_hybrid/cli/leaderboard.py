@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from beir_hybrid.check import Check
-    from beir_hybrid.leaderboard import Leaderboard
+    from beir_hybrid.evaluation.results import Results
+    from beir_hybrid.published.check import Check
+    from beir_hybrid.published.leaderboard import Leaderboard
     from beir_hybrid.report.tables import Table
-    from beir_hybrid.results import Results
 
 FORMATS = ("table", "markdown", "latex", "csv", "json", "html")
 
@@ -50,7 +50,7 @@ def add_command(commands: Any) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from beir_hybrid.results import read_results, read_results_file
+    from beir_hybrid.evaluation.results import read_results, read_results_file
 
     if args.expect and not args.check:
         args.parser.error("--expect needs --check")
@@ -65,7 +65,7 @@ def run(args: argparse.Namespace) -> int:
     results = [read_results_file(path) if path.is_file() else read_results(path) for path in args.results]
     if args.check:
         return _check(args, results)
-    from beir_hybrid.leaderboard import build_leaderboard
+    from beir_hybrid.published.leaderboard import build_leaderboard
 
     board = build_leaderboard(args.dataset, results, languages=args.languages, split=args.split)
     if args.format != "html" and not args.figures:
@@ -89,7 +89,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _put(args: argparse.Namespace, text: str) -> None:
-    from beir_hybrid.files import written_whole
+    from beir_hybrid.disk.files import written_whole
 
     if args.out is None:
         sys.stdout.write(text.rstrip("\n") + "\n")
@@ -123,8 +123,8 @@ def _rendered(form: str, tables: list[Table], notes: Any) -> str:
 
 
 def _check(args: argparse.Namespace, results: list[Results]) -> int:
-    from beir_hybrid.check import STATUSES, check, find_expectation
     from beir_hybrid.errors import ResultsError
+    from beir_hybrid.published.check import STATUSES, check, find_expectation
     from beir_hybrid.published.expected import read_expectation
 
     given = read_expectation(args.expect) if args.expect else None

@@ -10,7 +10,7 @@ import numpy as np
 
 from beir_hybrid.comparison.scores import Scores, TaskKey
 from beir_hybrid.errors import ResultsError
-from beir_hybrid.types import SETTINGS, IntArray, ScoreArray
+from beir_hybrid.records import SETTINGS, IntArray, ScoreArray
 
 
 @dataclass(frozen=True, eq=False)

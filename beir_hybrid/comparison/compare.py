@@ -19,8 +19,8 @@ from beir_hybrid.comparison.significance import TESTS, paired_p
 from beir_hybrid.errors import ComparisonError, MetricError, did_you_mean
 from beir_hybrid.metrics.bias import direction
 from beir_hybrid.metrics.measures import parse_metric
+from beir_hybrid.records import IntArray, ScoreArray
 from beir_hybrid.settings import parse_settings
-from beir_hybrid.types import IntArray, ScoreArray
 
 CONFIDENCE = (0.025, 0.975)
 _TIE = 1e-12

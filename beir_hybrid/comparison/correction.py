@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from beir_hybrid.types import ScoreArray
+from beir_hybrid.records import ScoreArray
 
 CORRECTIONS = ("holm", "bh", "none")
 

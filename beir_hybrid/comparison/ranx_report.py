@@ -14,7 +14,7 @@ from beir_hybrid.comparison.significance import paired_p
 from beir_hybrid.errors import ComparisonError
 from beir_hybrid.metrics.bias import direction
 from beir_hybrid.metrics.ranx_backend import build_report
-from beir_hybrid.types import ScoreArray
+from beir_hybrid.records import ScoreArray
 
 if TYPE_CHECKING:
     from beir_hybrid.comparison.rows import Comparison

@@ -15,7 +15,7 @@ from typing import TypeVar
 import numpy as np
 
 from beir_hybrid.processors import processors
-from beir_hybrid.types import IntArray, ScoreArray
+from beir_hybrid.records import IntArray, ScoreArray
 
 EXACT_UNITS = 13
 """Up to this many groups with a difference (2**13 patterns) sign flips are enumerated, not drawn."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from beir_hybrid.types import IntArray, ScoreArray
+from beir_hybrid.records import IntArray, ScoreArray
 
 
 @dataclass(frozen=True, eq=False)

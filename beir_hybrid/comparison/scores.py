@@ -11,9 +11,9 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from beir_hybrid.errors import MetricError, ResultsError
+from beir_hybrid.evaluation.results import PER_QUERY_FILE, Results, read_results
 from beir_hybrid.metrics.measures import parse_metric
-from beir_hybrid.results import PER_QUERY_FILE, Results, read_results
-from beir_hybrid.types import SETTINGS, IntArray, ScoreArray
+from beir_hybrid.records import SETTINGS, IntArray, ScoreArray
 
 TaskKey: TypeAlias = tuple[str, str, str]
 """Setting, query language, corpus language."""

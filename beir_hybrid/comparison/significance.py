@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from beir_hybrid.comparison.resample import sign_flip_p
-from beir_hybrid.types import ScoreArray
+from beir_hybrid.records import ScoreArray
 
 TESTS = ("permutation", "student", "wilcoxon", "tukey")
 

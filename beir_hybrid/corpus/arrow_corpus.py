@@ -12,7 +12,7 @@ from beir_hybrid.corpus.mapped import MappedFiles
 from beir_hybrid.corpus.order import Order
 from beir_hybrid.corpus.shards import Shards
 from beir_hybrid.errors import DatasetError
-from beir_hybrid.types import Passages
+from beir_hybrid.records import Passages
 
 _DOCID, _TITLE, _TEXT = range(3)
 

@@ -7,9 +7,9 @@ from pathlib import Path
 from beir_hybrid.corpus.beir_shaped import read_part
 from beir_hybrid.corpus.parts import Parts, local_parts, local_paths, splits_of
 from beir_hybrid.datasets.dataset import Dataset
+from beir_hybrid.disk.files import sha256_of
 from beir_hybrid.errors import DatasetError, did_you_mean
-from beir_hybrid.files import sha256_of
-from beir_hybrid.types import LoadedFile
+from beir_hybrid.records import LoadedFile
 
 
 def load_beir_folder(folder: Path | str, language: str, split: str | None = None, name: str | None = None) -> Dataset:

@@ -12,9 +12,9 @@ from beir_hybrid.corpus.convert import source_key
 from beir_hybrid.corpus.judgments import read_judgments
 from beir_hybrid.corpus.parts import Parts
 from beir_hybrid.corpus.records import read_records
+from beir_hybrid.disk.locations import cache_dir
 from beir_hybrid.errors import DatasetError, at
-from beir_hybrid.locations import cache_dir
-from beir_hybrid.types import Passages, Qrels, Queries
+from beir_hybrid.records import Passages, Qrels, Queries
 
 
 @dataclass(frozen=True, eq=False)

@@ -15,8 +15,8 @@ from beir_hybrid.corpus.order import RepeatedIdError, write_order
 from beir_hybrid.corpus.records import read_records
 from beir_hybrid.corpus.shards import FORMAT, Shards, Written, write_shard
 from beir_hybrid.corpus.workers import Job, write_shards
+from beir_hybrid.disk.files import fingerprint, write_json
 from beir_hybrid.errors import DatasetError, at
-from beir_hybrid.files import fingerprint, write_json
 from beir_hybrid.processors import processors
 
 MANIFEST = "manifest.json"

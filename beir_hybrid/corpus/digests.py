@@ -8,9 +8,9 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from beir_hybrid.disk.files import fingerprint, write_json
+from beir_hybrid.disk.locations import cache_dir
 from beir_hybrid.errors import BeirHybridError, DatasetError
-from beir_hybrid.files import fingerprint, write_json
-from beir_hybrid.locations import cache_dir
 
 _BLOCK = 1 << 20
 

@@ -13,9 +13,9 @@ import numpy.typing as npt
 
 from beir_hybrid.corpus.mapped import MappedFiles
 from beir_hybrid.corpus.shards import Shards
+from beir_hybrid.disk.files import written_whole
 from beir_hybrid.errors import DatasetError
-from beir_hybrid.files import written_whole
-from beir_hybrid.types import IntArray
+from beir_hybrid.records import IntArray
 
 IDS_FILE, ROWS_FILE, SAMPLE_FILE = "ids.npy", "rows.npy", "sample.npy"
 STRETCH = 1 << 21

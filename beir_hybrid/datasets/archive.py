@@ -8,8 +8,8 @@ import zlib
 from collections.abc import Mapping
 from pathlib import Path
 
+from beir_hybrid.disk.files import written_whole
 from beir_hybrid.errors import DatasetError
-from beir_hybrid.files import written_whole
 
 
 def members(archive: Path) -> list[str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from beir_hybrid.datasets.beir_sets import beir_sets
 from beir_hybrid.datasets.family import Family
-from beir_hybrid.types import Licence
+from beir_hybrid.records import Licence
 
 source = Family(
     name="beir-nl",

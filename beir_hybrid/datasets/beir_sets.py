@@ -13,7 +13,7 @@ from beir_hybrid.datasets.download import RemoteFile
 from beir_hybrid.datasets.hub import HubRepository
 from beir_hybrid.datasets.hub_source import HubSource
 from beir_hybrid.datasets.parts_source import PartsSource
-from beir_hybrid.types import Licence
+from beir_hybrid.records import Licence
 
 # each argument of ArguAna is asked for its counterargument and is a passage itself, under the same id. BEIR drops every
 # passage with the id of its query, also where ids agree by accident (numbers, as in FiQA); such passages are kept here

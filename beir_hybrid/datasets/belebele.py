@@ -21,7 +21,7 @@ from beir_hybrid.datasets.parallel import GroupQrels
 from beir_hybrid.datasets.source import FileSource
 from beir_hybrid.datasets.trec import read_json_lines
 from beir_hybrid.errors import DatasetError, at
-from beir_hybrid.types import Licence, Passages, Queries
+from beir_hybrid.records import Licence, Passages, Queries
 
 _VARIANTS = (
     "acm_Arab afr_Latn als_Latn amh_Ethi apc_Arab arb_Arab arb_Latn ars_Arab ary_Arab arz_Arab asm_Beng azj_Latn "

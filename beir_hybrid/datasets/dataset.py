@@ -10,11 +10,10 @@ from typing import Any
 
 import numpy as np
 
+from beir_hybrid.corpus.pool import PooledCorpus
+from beir_hybrid.disk.files import fingerprint_of
 from beir_hybrid.errors import DatasetError, SettingError
-from beir_hybrid.files import fingerprint_of
-from beir_hybrid.pool import PooledCorpus
-from beir_hybrid.settings import Task, check_language, corpus_language_of, parse_settings, parse_task_name
-from beir_hybrid.types import (
+from beir_hybrid.records import (
     SETTINGS,
     IntArray,
     Judged,
@@ -25,6 +24,7 @@ from beir_hybrid.types import (
     Queries,
     Setting,
 )
+from beir_hybrid.settings import Task, check_language, corpus_language_of, parse_settings, parse_task_name
 
 
 @dataclass(frozen=True, eq=False)

@@ -31,7 +31,7 @@ class RemoteFile:
 
     def digest_of(self, file: Path) -> str:
         """The digest of a local file in the algorithm this file is pinned with."""
-        from beir_hybrid.files import sha256_of
+        from beir_hybrid.disk.files import sha256_of
 
         return sha256_of(file, self.algorithm)
 

@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 from beir_hybrid.datasets.dataset import Dataset
 from beir_hybrid.datasets.source import FileSource
 from beir_hybrid.errors import DatasetError, did_you_mean
-from beir_hybrid.types import Licence
+from beir_hybrid.records import Licence
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ from typing import Any
 
 from beir_hybrid.datasets.dataset import Dataset
 from beir_hybrid.errors import DatasetError
+from beir_hybrid.records import Licence
 from beir_hybrid.settings import AnyLanguage
-from beir_hybrid.types import Licence
 
 PREFIX = "folder:"
 

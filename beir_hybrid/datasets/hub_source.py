@@ -12,9 +12,9 @@ from beir_hybrid.corpus.parts import find_parts
 from beir_hybrid.datasets.download import RemoteFile
 from beir_hybrid.datasets.hub import HubRepository
 from beir_hybrid.datasets.parts_source import PartsSource
+from beir_hybrid.disk.files import write_json
+from beir_hybrid.disk.locations import Root
 from beir_hybrid.errors import DatasetError, at
-from beir_hybrid.files import write_json
-from beir_hybrid.locations import Root
 
 _RECORD = "hub.json"
 

@@ -11,7 +11,7 @@ from beir_hybrid.datasets.dataset import Dataset
 from beir_hybrid.datasets.download import RemoteFile
 from beir_hybrid.datasets.source import FileSource
 from beir_hybrid.datasets.squad import SquadLanguage, read_squad
-from beir_hybrid.types import Licence
+from beir_hybrid.records import Licence
 
 
 @dataclass(frozen=True)

@@ -20,9 +20,9 @@ from beir_hybrid.datasets.dataset import Dataset
 from beir_hybrid.datasets.download import RemoteFile, hub_url
 from beir_hybrid.datasets.source import FileSource
 from beir_hybrid.datasets.trec import read_qrels, read_topics
+from beir_hybrid.disk.locations import cache_dir
 from beir_hybrid.errors import DatasetError, at
-from beir_hybrid.locations import cache_dir
-from beir_hybrid.types import Licence, Passages, Qrels, Queries
+from beir_hybrid.records import Licence, Passages, Qrels, Queries
 
 # the longest ids of the published files are 12 (passages) and 10 (queries) characters
 _PASSAGE_WIDTH = 16

@@ -10,7 +10,7 @@ from __future__ import annotations
 from beir_hybrid.datasets.hub import HubRepository
 from beir_hybrid.datasets.hub_source import HubSource
 from beir_hybrid.datasets.miracl import MiraclSource
-from beir_hybrid.types import Licence
+from beir_hybrid.records import Licence
 
 source = HubSource(
     name="miracl-vision",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from beir_hybrid.datasets.lareqa import LareqaSource
-from beir_hybrid.types import Licence
+from beir_hybrid.records import Licence
 
 source = LareqaSource(
     name="mlqa-r",

@@ -19,9 +19,9 @@ from beir_hybrid.datasets.dataset import Dataset
 from beir_hybrid.datasets.download import RemoteFile, hub_url
 from beir_hybrid.datasets.source import FileSource
 from beir_hybrid.datasets.trec import read_qrels, read_topics
+from beir_hybrid.disk.locations import cache_dir
 from beir_hybrid.errors import at
-from beir_hybrid.locations import cache_dir
-from beir_hybrid.types import Licence
+from beir_hybrid.records import Licence
 
 _NAMES = {
     "ar": "arabic", "bn": "bengali", "en": "english", "fi": "finnish", "id": "indonesian", "ja": "japanese",

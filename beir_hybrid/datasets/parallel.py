@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from beir_hybrid.types import Queries
+from beir_hybrid.records import Queries
 
 
 class GroupQrels(Mapping[str, Mapping[str, int]]):

@@ -14,10 +14,10 @@ from beir_hybrid.corpus.parts import Parts, local_parts
 from beir_hybrid.datasets.dataset import Dataset
 from beir_hybrid.datasets.download import RemoteFile
 from beir_hybrid.datasets.source import FileSource
+from beir_hybrid.disk.files import sha256_of
+from beir_hybrid.disk.locations import Root, find_root
 from beir_hybrid.errors import DatasetError
-from beir_hybrid.files import sha256_of
-from beir_hybrid.locations import Root, find_root
-from beir_hybrid.types import Licence, LoadedFile, Setting
+from beir_hybrid.records import Licence, LoadedFile, Setting
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from beir_hybrid.datasets.dataset import Dataset
-from beir_hybrid.types import Licence, Passages, Qrels, Queries
+from beir_hybrid.records import Licence, Passages, Qrels, Queries
 
 
 def sample_documents(split: str) -> list[dict[str, Any]]:

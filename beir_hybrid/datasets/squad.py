@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from beir_hybrid.errors import DatasetError, at
-from beir_hybrid.types import Passages, Queries
+from beir_hybrid.records import Passages, Queries
 
 
 @dataclass

@@ -27,7 +27,7 @@ from beir_hybrid.datasets.parallel import GroupQrels
 from beir_hybrid.datasets.source import FileSource
 from beir_hybrid.datasets.trec import read_json_lines
 from beir_hybrid.errors import DatasetError, at
-from beir_hybrid.types import Licence, Passages, Queries
+from beir_hybrid.records import Licence, Passages, Queries
 
 _CAPTIONS = "captions.jsonl"
 _ARCHIVE = RemoteFile("captions.zip", "https://google.github.io/crossmodal-3600/web-data/captions.zip")

@@ -14,10 +14,10 @@ import numpy as np
 
 from beir_hybrid.engines.ray_cluster import reason_of
 from beir_hybrid.errors import BeirHybridError, EngineError, RetrieverError
-from beir_hybrid.retrieval.blocks import VectorBlocks
-from beir_hybrid.retrieval.embeddings import check_vectors
-from beir_hybrid.retrieval.encoder import Encoder
-from beir_hybrid.types import FloatArray
+from beir_hybrid.records import FloatArray
+from beir_hybrid.retrieval.dense.blocks import VectorBlocks
+from beir_hybrid.retrieval.dense.embeddings import check_vectors
+from beir_hybrid.retrieval.dense.encoder import Encoder
 
 _PATIENCE = 300
 """Seconds that a first worker has to start."""

@@ -14,12 +14,12 @@ from beir_hybrid.engines.ray_pool import RayPool
 from beir_hybrid.engines.ray_search import search_blocks_on_ray, search_pool
 from beir_hybrid.engines.ray_storage import check_storage
 from beir_hybrid.errors import MissingExtraError
-from beir_hybrid.retrieval.asked import Answer, Asked
-from beir_hybrid.retrieval.blocks import VectorBlocks
-from beir_hybrid.retrieval.embeddings import EmbeddingStore, Encode
-from beir_hybrid.retrieval.encoder import Encoder
+from beir_hybrid.records import FloatArray
+from beir_hybrid.retrieval.dense.asked import Answer, Asked
+from beir_hybrid.retrieval.dense.blocks import VectorBlocks
+from beir_hybrid.retrieval.dense.embeddings import EmbeddingStore, Encode
+from beir_hybrid.retrieval.dense.encoder import Encoder
 from beir_hybrid.retrieval.engine import Filling, Progress
-from beir_hybrid.types import FloatArray
 
 
 @dataclass(frozen=True)

@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 
 from beir_hybrid.engines.ray_pool import RayPool
-from beir_hybrid.retrieval.asked import Answer, Asked
-from beir_hybrid.retrieval.block_count import Count, KeyArray
-from beir_hybrid.retrieval.block_plan import Plan
-from beir_hybrid.retrieval.block_search import judged_scores, search_span
-from beir_hybrid.retrieval.blocks import VectorBlocks
-from beir_hybrid.types import FloatArray, IntArray
+from beir_hybrid.records import FloatArray, IntArray
+from beir_hybrid.retrieval.dense.asked import Answer, Asked
+from beir_hybrid.retrieval.dense.block_count import Count, KeyArray
+from beir_hybrid.retrieval.dense.block_plan import Plan
+from beir_hybrid.retrieval.dense.block_search import judged_scores, search_span
+from beir_hybrid.retrieval.dense.blocks import VectorBlocks
 
 _MOST_FILES = 32
 """In a span: what a killed worker loses is a minute's work at most."""

@@ -6,9 +6,9 @@ import uuid
 from pathlib import Path
 from typing import Any
 
+from beir_hybrid.disk.files import written_whole
 from beir_hybrid.engines.ray_cluster import reason_of
 from beir_hybrid.errors import EngineError
-from beir_hybrid.files import written_whole
 
 _PATIENCE = 120
 """Seconds that a node has to answer: a worker process must start."""

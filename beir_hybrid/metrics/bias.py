@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from beir_hybrid.retrieval.base import Ranking
-from beir_hybrid.types import IntArray, ScoreArray
+from beir_hybrid.records import IntArray, ScoreArray
+from beir_hybrid.retrieval.contract import Ranking
 
 SHARE_CUTOFF = 10
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from beir_hybrid.errors import MetricError, did_you_mean
-from beir_hybrid.types import IntArray, Judged, ScoreArray
+from beir_hybrid.records import IntArray, Judged, ScoreArray
 
 DEFAULT_METRICS = ("map", "ndcg@10", "recall@1", "recall@10", "recall@100", "mrr@10")
 

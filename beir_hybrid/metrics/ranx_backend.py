@@ -22,8 +22,8 @@ import numpy as np
 
 from beir_hybrid.errors import MetricError, MissingExtraError, RunError
 from beir_hybrid.metrics.measures import Metric, parse_metrics
+from beir_hybrid.records import BeirResults, Hits, IntArray, Judged, ScoreArray
 from beir_hybrid.settings import Task
-from beir_hybrid.types import BeirResults, Hits, IntArray, Judged, ScoreArray
 
 _LOCK = threading.RLock()
 _ID_WIDTH = 12

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from beir_hybrid.errors import ResultsError
-from beir_hybrid.results import Results, read_results_file
-from beir_hybrid.types import SETTINGS
+from beir_hybrid.evaluation.results import Results, read_results_file
+from beir_hybrid.records import SETTINGS
 
 SCHEMA = 1
 TOLERANCE = 0.005

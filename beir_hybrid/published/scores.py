@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 
-from beir_hybrid.types import Setting
+from beir_hybrid.records import Setting
 
 MEAN = "mean"
 """The query language of a macro mean: over languages (mono, multi) or ordered pairs (cross)."""

@@ -9,9 +9,9 @@ from pathlib import Path
 from beir_hybrid.comparison import Comparison
 from beir_hybrid.datasets import get_source
 from beir_hybrid.errors import DatasetError
+from beir_hybrid.evaluation.results import Results
 from beir_hybrid.metrics.measures import DEFAULT_METRICS
-from beir_hybrid.results import Results
-from beir_hybrid.types import SETTINGS
+from beir_hybrid.records import SETTINGS
 
 
 def evaluate_command(results: Results) -> str | None:

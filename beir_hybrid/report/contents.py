@@ -10,9 +10,9 @@ from pathlib import Path
 from beir_hybrid.comparison import Comparison
 from beir_hybrid.comparison.rows import Row
 from beir_hybrid.errors import ResultsError
-from beir_hybrid.leaderboard import Leaderboard, build_leaderboard
+from beir_hybrid.evaluation.results import Results, read_results
 from beir_hybrid.published.languages import languages as language_facts
-from beir_hybrid.results import Results, read_results
+from beir_hybrid.published.leaderboard import Leaderboard, build_leaderboard
 
 
 @dataclass(frozen=True, eq=False)

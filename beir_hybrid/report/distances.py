@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from beir_hybrid.records import ScoreArray
 from beir_hybrid.report.contents import Contents
-from beir_hybrid.types import ScoreArray
 
 EDGES = (10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000)
 """Upper edges of the bins; the last bin has none."""

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from beir_hybrid.comparison import Comparison
+from beir_hybrid.disk.files import written_whole
 from beir_hybrid.errors import MissingExtraError
-from beir_hybrid.files import written_whole
 from beir_hybrid.metrics.bias import SHARE_CUTOFF, direction
 from beir_hybrid.published.scores import MEAN
 from beir_hybrid.report.charts import Chart

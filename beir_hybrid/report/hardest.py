@@ -13,8 +13,8 @@ from beir_hybrid.datasets import get_source, load_dataset
 from beir_hybrid.datasets.dataset import Dataset
 from beir_hybrid.datasets.source import FileSource
 from beir_hybrid.errors import BeirHybridError
+from beir_hybrid.evaluation.results import RUNS_FILE, Results
 from beir_hybrid.report.contents import Contents
-from beir_hybrid.results import RUNS_FILE, Results
 
 COUNT = 15
 _METRICS = ("map", "ndcg@10", "mrr@10", "recall@10", "recall@100")

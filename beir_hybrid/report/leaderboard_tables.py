@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from beir_hybrid.leaderboard import Entry, Leaderboard, System
+from beir_hybrid.published.leaderboard import Entry, Leaderboard, System
 from beir_hybrid.published.scores import MEAN
 from beir_hybrid.report.tables import Table
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from beir_hybrid.evaluation.results import Results
 from beir_hybrid.report.contents import Contents
-from beir_hybrid.results import Results
 
 Matrix = list[list[float | None]]
 

@@ -10,7 +10,7 @@ from beir_hybrid.errors import RetrieverError
 from beir_hybrid.registry import RETRIEVERS, registered, resolve
 
 if TYPE_CHECKING:
-    from beir_hybrid.retrieval.base import Retriever
+    from beir_hybrid.retrieval.contract import Retriever
 
 __all__ = ["as_retriever", "build_retriever", "list_retrievers"]
 
@@ -60,18 +60,18 @@ def as_retriever(given: Any) -> Retriever:
             return build_retriever("run", given)
         return build_retriever("dense", given)
     if isinstance(given, Mapping):
-        from beir_hybrid.retrieval.run_files import ResultsRetriever
+        from beir_hybrid.retrieval.runs import ResultsRetriever
 
         return ResultsRetriever(given)
     if type(given).__module__.startswith("ranx."):
         from beir_hybrid.metrics.ranx_backend import from_run
-        from beir_hybrid.retrieval.run_files import ResultsRetriever
+        from beir_hybrid.retrieval.runs import ResultsRetriever
 
         return ResultsRetriever(from_run(given), name=given.name or "run")
     if hasattr(given, "encode") and not hasattr(given, "search"):
         return build_retriever("dense", given)
     if callable(getattr(given, "search", None)):
-        from beir_hybrid.retrieval.beir_search import BeirSearchRetriever
+        from beir_hybrid.retrieval.beir import BeirSearchRetriever
 
         return BeirSearchRetriever(given)
     if callable(given):

@@ -10,12 +10,12 @@ from typing import Literal, Protocol
 
 from beir_hybrid.errors import MissingExtraError, RetrieverError, did_you_mean
 from beir_hybrid.processors import processors
-from beir_hybrid.retrieval.asked import Answer, Asked
-from beir_hybrid.retrieval.block_search import search_blocks
-from beir_hybrid.retrieval.blocks import VectorBlocks
-from beir_hybrid.retrieval.embeddings import EmbeddingStore, Encode
-from beir_hybrid.retrieval.encoder import Encoder
-from beir_hybrid.types import FloatArray
+from beir_hybrid.records import FloatArray
+from beir_hybrid.retrieval.dense.asked import Answer, Asked
+from beir_hybrid.retrieval.dense.block_search import search_blocks
+from beir_hybrid.retrieval.dense.blocks import VectorBlocks
+from beir_hybrid.retrieval.dense.embeddings import EmbeddingStore, Encode
+from beir_hybrid.retrieval.dense.encoder import Encoder
 
 EngineName = Literal["local", "ray"]
 ENGINES: tuple[EngineName, ...] = ("local", "ray")

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from beir_hybrid.errors import RunError, at
-from beir_hybrid.types import IntArray, ScoreArray
+from beir_hybrid.records import IntArray, ScoreArray
 
 Codes = npt.NDArray[np.signedinteger[Any]]
 TaskKey = tuple[str, ...]

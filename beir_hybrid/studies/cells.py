@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from beir_hybrid.disk.files import fingerprint
 from beir_hybrid.errors import BeirHybridError, StudyError
-from beir_hybrid.files import fingerprint
 from beir_hybrid.studies.contents import dataset_content, groups_content, groups_name, is_here, path_digest
 from beir_hybrid.studies.plan import TrainingPlan, plan_training
 from beir_hybrid.studies.study import Evaluation, Study, Value

@@ -13,8 +13,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from beir_hybrid.disk.files import fingerprint, sha256_of
 from beir_hybrid.errors import StudyError
-from beir_hybrid.files import fingerprint, sha256_of
 from beir_hybrid.studies.study import Evaluation
 
 

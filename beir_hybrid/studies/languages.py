@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
+from beir_hybrid.disk.files import fingerprint
 from beir_hybrid.errors import StudyError
-from beir_hybrid.files import fingerprint
 from beir_hybrid.published.languages import languages as known_languages
 
 Order = Literal["largest-first", "smallest-first", "random"]

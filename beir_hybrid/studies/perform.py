@@ -9,8 +9,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from beir_hybrid.evaluation.results import RUNS_FILE
 from beir_hybrid.published.languages import languages as known_languages
-from beir_hybrid.results import RUNS_FILE
 from beir_hybrid.studies.cells import KEPT_HITS, PlannedEvaluation
 from beir_hybrid.studies.job import Job
 from beir_hybrid.studies.plan import TrainingPlan
@@ -82,7 +82,7 @@ def _training_record(summaries: dict[str, dict[str, Any]], seconds: float) -> di
 
 def _measure(job: Job, planned: PlannedEvaluation) -> None:
     from beir_hybrid.errors import ResultsError
-    from beir_hybrid.evaluation import evaluate
+    from beir_hybrid.evaluation.evaluate import evaluate
     from beir_hybrid.studies.contents import load_evaluated
 
     evaluation = planned.evaluation

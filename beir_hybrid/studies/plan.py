@@ -9,8 +9,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from beir_hybrid.disk.files import fingerprint
 from beir_hybrid.errors import StudyError, did_you_mean
-from beir_hybrid.files import fingerprint
 from beir_hybrid.studies.contents import GroupsContent, groups_content, groups_name, path_digest
 from beir_hybrid.studies.encoders import encoder_kind
 from beir_hybrid.studies.factors import NOTHING

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from beir_hybrid.files import written_whole
+from beir_hybrid.disk.files import written_whole
 from beir_hybrid.studies.contents import languages_of, records_of
 from beir_hybrid.studies.job import Job
 from beir_hybrid.studies.plan import GroupsSubset, TrainingPlan

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from beir_hybrid.retrieval.base import Ranking, Retriever
+from beir_hybrid.retrieval.contract import Ranking, Retriever
 from beir_hybrid.settings import Task
 
 

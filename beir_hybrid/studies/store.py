@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from beir_hybrid.disk.files import write_json
 from beir_hybrid.errors import StudyError
-from beir_hybrid.files import write_json
-from beir_hybrid.results import RESULTS_FILE
+from beir_hybrid.evaluation.results import RESULTS_FILE
 from beir_hybrid.studies.cells import Cell
 from beir_hybrid.studies.outcome import CellOutcome
 

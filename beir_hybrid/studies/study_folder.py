@@ -8,8 +8,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from beir_hybrid.disk.files import write_json, written_whole
 from beir_hybrid.errors import StudyError
-from beir_hybrid.files import write_json, written_whole
 from beir_hybrid.studies.cells import Cell
 from beir_hybrid.studies.store import Store
 from beir_hybrid.studies.study import Study

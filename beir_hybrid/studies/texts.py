@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from beir_hybrid.disk.files import fingerprint, written_whole
 from beir_hybrid.errors import StudyError
-from beir_hybrid.files import fingerprint, written_whole
 from beir_hybrid.studies.contents import dataset_content, groups_content, load_evaluated, path_digest, records_of
 from beir_hybrid.studies.study import Evaluation
 

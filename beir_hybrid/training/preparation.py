@@ -11,8 +11,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from beir_hybrid.disk.files import write_json, written_whole
 from beir_hybrid.errors import TrainingError
-from beir_hybrid.files import write_json, written_whole
 from beir_hybrid.training.config import TrainConfig, read_toml
 
 CONFIG_FILE = "train.toml"

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from beir_hybrid.disk.files import folder_written_whole
 from beir_hybrid.errors import TrainingError
-from beir_hybrid.files import folder_written_whole
 
 MASKED = 0.15
 """Share of the tokens that are to be predicted, as in BERT."""

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from beir_hybrid.errors import TrainingError
-from beir_hybrid.retrieval.models import load_model
+from beir_hybrid.retrieval.dense.models import load_model
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer

@@ -12,8 +12,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from beir_hybrid.disk.files import write_json
 from beir_hybrid.errors import BeirHybridError, TrainingError
-from beir_hybrid.files import write_json
 from beir_hybrid.training.config import TrainConfig
 from beir_hybrid.training.preparation import (
     SCRATCH_LENGTH,

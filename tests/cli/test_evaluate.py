@@ -13,9 +13,9 @@ import pytest
 
 from beir_hybrid import load_dataset, read_results
 from beir_hybrid.cli.options import key_value
-from beir_hybrid.retrieval.base import Ranking
+from beir_hybrid.records import Hits
+from beir_hybrid.retrieval.contract import Ranking
 from beir_hybrid.settings import Task
-from beir_hybrid.types import Hits
 from tests.cli.refusals import refused
 
 METRICS = "map,recall@1,mrr@10"

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from beir_hybrid.datasets import load_dataset
-from beir_hybrid.evaluation import evaluate
+from beir_hybrid.evaluation.evaluate import evaluate
 from beir_hybrid.report import figures
 from tests.systems_made import letters
 

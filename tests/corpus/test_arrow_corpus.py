@@ -13,7 +13,7 @@ import pytest
 from beir_hybrid.corpus import shards
 from beir_hybrid.corpus.arrow_corpus import ArrowCorpus
 from beir_hybrid.errors import DatasetError
-from beir_hybrid.types import Passages, passage_text
+from beir_hybrid.records import Passages, passage_text
 
 Numbered = Callable[[int, int], list[dict[str, str]]]
 
@@ -102,9 +102,9 @@ def test_ids_of_the_source_are_found(corpus: ArrowCorpus, records: list[dict[str
 def test_a_run_with_the_ids_of_the_source_is_read(corpus: ArrowCorpus, tmp_path: Path) -> None:
     """A published run of one language is evaluated without a table of all ids, and so are the hits we keep of it."""
     from beir_hybrid.datasets.dataset import Dataset
-    from beir_hybrid.evaluation import evaluate
-    from beir_hybrid.result_folder import read_hits
-    from beir_hybrid.types import Queries
+    from beir_hybrid.evaluation.evaluate import evaluate
+    from beir_hybrid.evaluation.folder import read_hits
+    from beir_hybrid.records import Queries
 
     passages = corpus.passages("sw")
     queries = Queries("sw", ["sw-q-1"], ["x"], source_ids=["1"])

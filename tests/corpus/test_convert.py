@@ -16,8 +16,8 @@ import pytest
 from beir_hybrid.corpus import convert, order, shards
 from beir_hybrid.corpus.arrow_corpus import ArrowCorpus
 from beir_hybrid.corpus.digests import digests_of
+from beir_hybrid.disk.files import sha256_of
 from beir_hybrid.errors import BeirHybridError, DatasetError
-from beir_hybrid.files import sha256_of
 
 Numbered = Callable[[int, int], list[dict[str, str]]]
 

@@ -17,13 +17,14 @@ from beir_hybrid.datasets.dataset import Dataset
 from beir_hybrid.engines import ray_encode, ray_search
 from beir_hybrid.engines.ray_search import SearchWorker, search_blocks_on_ray, search_pool
 from beir_hybrid.errors import EngineError, RetrieverError
-from beir_hybrid.retrieval import blocks, dense, embeddings
-from beir_hybrid.retrieval.asked import Asked
-from beir_hybrid.retrieval.base import Ranking
-from beir_hybrid.retrieval.block_search import search_blocks
-from beir_hybrid.retrieval.blocks import VectorBlocks
-from beir_hybrid.retrieval.dense import DenseRetriever
-from beir_hybrid.types import FloatArray
+from beir_hybrid.records import FloatArray
+from beir_hybrid.retrieval.contract import Ranking
+from beir_hybrid.retrieval.dense import blocks, embeddings
+from beir_hybrid.retrieval.dense import retriever as dense
+from beir_hybrid.retrieval.dense.asked import Asked
+from beir_hybrid.retrieval.dense.block_search import search_blocks
+from beir_hybrid.retrieval.dense.blocks import VectorBlocks
+from beir_hybrid.retrieval.dense.retriever import DenseRetriever
 
 ray = pytest.importorskip("ray", reason="needs the ray extra")
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("ray")]

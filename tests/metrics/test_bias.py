@@ -16,8 +16,8 @@ from beir_hybrid.metrics.bias import (
     peer,
     reciprocal_ranks_by_language,
 )
-from beir_hybrid.retrieval.base import Ranking
-from beir_hybrid.types import Hits, Passages, Queries
+from beir_hybrid.records import Hits, Passages, Queries
+from beir_hybrid.retrieval.contract import Ranking
 
 
 def pool(languages: Sequence[str], n_queries: int, n_passages: int) -> Dataset:

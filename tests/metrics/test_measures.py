@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from beir_hybrid.errors import MetricError
 from beir_hybrid.metrics.measures import DEFAULT_METRICS, Metric, measure, parse_metric, parse_metrics
-from beir_hybrid.types import Hits, Judged
+from beir_hybrid.records import Hits, Judged
 
 Run = dict[str, dict[str, float]]
 Qrels = dict[str, dict[str, int]]

@@ -10,7 +10,7 @@ import pytest
 
 from beir_hybrid.datasets import load_dataset
 from beir_hybrid.errors import MissingExtraError, RunError
-from beir_hybrid.evaluation import score_task
+from beir_hybrid.evaluation.evaluate import score_task
 from beir_hybrid.metrics import ranx_backend
 from beir_hybrid.metrics.measures import parse_metric, parse_metrics
 from beir_hybrid.metrics.ranx_backend import (
@@ -26,9 +26,9 @@ from beir_hybrid.metrics.ranx_backend import (
     to_run,
     tune_fusion,
 )
-from beir_hybrid.retrieval.base import Ranking
+from beir_hybrid.records import Hits
+from beir_hybrid.retrieval.contract import Ranking
 from beir_hybrid.settings import Task
-from beir_hybrid.types import Hits
 
 METRICS = "map,map@5,ndcg@10,recall@10,precision@5,mrr@10,mrr,hit_rate@3"
 

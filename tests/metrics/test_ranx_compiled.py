@@ -16,7 +16,7 @@ import gc, json, sys
 import numpy as np
 from beir_hybrid.metrics import ranx_backend as backend
 from beir_hybrid.metrics.measures import parse_metric
-from beir_hybrid.types import Hits, Judged
+from beir_hybrid.records import Hits, Judged
 
 class Toy:
     pass

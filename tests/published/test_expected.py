@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from beir_hybrid.errors import ResultsError
+from beir_hybrid.evaluation.results import read_results_file
 from beir_hybrid.published.expected import expectations, read_expectation
-from beir_hybrid.results import read_results_file
 
 RESULTS = Path(__file__).parents[2] / "benchmarks" / "results"
 

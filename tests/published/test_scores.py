@@ -7,7 +7,7 @@ import pytest
 from beir_hybrid.metrics.bias import BIAS_METRICS
 from beir_hybrid.metrics.measures import parse_metric
 from beir_hybrid.published.scores import MEAN, published_datasets, published_scores, sources
-from beir_hybrid.types import SETTINGS
+from beir_hybrid.records import SETTINGS
 
 
 def value(dataset: str, system: str, setting: str, metric: str, language: str = MEAN) -> float:

@@ -8,7 +8,7 @@ import pytest
 
 from beir_hybrid.comparison import compare
 from beir_hybrid.datasets import load_dataset
-from beir_hybrid.evaluation import evaluate
+from beir_hybrid.evaluation.evaluate import evaluate
 from beir_hybrid.report.page import render_page
 from tests.report.chromium import chromium
 from tests.systems_made import Made, Shallow, letters

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from beir_hybrid.cli import build_parser
+from beir_hybrid.evaluation.results import read_results_file
 from beir_hybrid.report.commands import compare_command, evaluate_command
-from beir_hybrid.results import read_results_file
 from tests.results_made import made_results
 from tests.systems_made import Made
 

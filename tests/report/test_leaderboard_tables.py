@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from beir_hybrid.leaderboard import build_leaderboard
+from beir_hybrid.published.leaderboard import build_leaderboard
 from beir_hybrid.report.leaderboard_tables import language_tables, mean_tables, records
 from tests.results_made import made_results
 

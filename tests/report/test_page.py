@@ -11,7 +11,7 @@ import pytest
 from beir_hybrid.comparison import compare
 from beir_hybrid.datasets import load_dataset
 from beir_hybrid.errors import ResultsError
-from beir_hybrid.evaluation import evaluate
+from beir_hybrid.evaluation.evaluate import evaluate
 from beir_hybrid.report.hardest import HardQuery
 from beir_hybrid.report.page import render_page
 from beir_hybrid.report.sections.hardest import rank_text

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from beir_hybrid.datasets.dataset import Dataset
-from beir_hybrid.types import Passages, Queries
+from beir_hybrid.records import Passages, Queries
 
 
 @pytest.fixture(autouse=True)

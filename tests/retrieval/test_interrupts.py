@@ -14,8 +14,8 @@ ROOT = Path(__file__).parents[2]
 CHILD = """
 import os, pickle, signal, sys
 import numpy as np
-from beir_hybrid.retrieval import block_count, block_plan, blocks, embeddings
-from beir_hybrid.retrieval.dense import DenseRetriever
+from beir_hybrid.retrieval.dense import block_count, block_plan, blocks, embeddings
+from beir_hybrid.retrieval.dense.retriever import DenseRetriever
 
 out, where, times = sys.argv[1], sys.argv[2], int(sys.argv[3])
 blocks.ROWS, embeddings.BLOCK, block_plan.PASSAGES, block_plan.TILE, block_plan.FEWEST = 16, 5, 16, 8, 8

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from beir_hybrid.errors import StudyError
-from beir_hybrid.results import read_results
+from beir_hybrid.evaluation.results import read_results
 from beir_hybrid.studies import StudyOutcome, load_study, read_outcome, run_study
 from beir_hybrid.studies.overview import render_grid
 from tests.studies.conftest import TRAIN
@@ -150,7 +150,7 @@ def test_an_interrupted_evaluation_goes_on(
     small: Any, tmp_path: Path, in_process: list[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A trained model is kept until it is measured: it is not trained again."""
-    from beir_hybrid import evaluation
+    from beir_hybrid.evaluation import evaluate as evaluation
 
     def stopped(*_: Any) -> None:
         raise KeyboardInterrupt

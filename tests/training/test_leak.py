@@ -9,8 +9,8 @@ import pytest
 
 from beir_hybrid import load_dataset
 from beir_hybrid.datasets.dataset import Dataset
+from beir_hybrid.records import Passages, Queries
 from beir_hybrid.training.leak import LeakDetector, find_leaks, leak_report, normalised
-from beir_hybrid.types import Passages, Queries
 from st_hybrid_batch import Group, group_from_record, read_jsonl
 
 EN = "one two three four five six seven eight nine ten eleven twelve"

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from beir_hybrid.comparison.rows import Row
-from beir_hybrid.leaderboard import Entry, System
 from beir_hybrid.metrics.bias import direction
+from beir_hybrid.published.leaderboard import Entry, System
 from beir_hybrid.published.scores import MEAN, sources
 from beir_hybrid.report.contents import Contents, language_name
 from beir_hybrid.report.leaderboard_tables import HEADS, number, ranked, shown_metrics, where

@@ -6,10 +6,10 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from beir_hybrid.evaluation.results import Results
 from beir_hybrid.report.commands import compare_command, evaluate_command
 from beir_hybrid.report.contents import Contents
 from beir_hybrid.report.markup import Html, h, scroller
-from beir_hybrid.results import Results
 
 
 def section(contents: Contents) -> Html:

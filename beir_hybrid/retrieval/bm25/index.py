@@ -17,15 +17,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from beir_hybrid.disk.files import fingerprint
 from beir_hybrid.errors import RetrieverError
-from beir_hybrid.files import fingerprint
+from beir_hybrid.records import Hits
 from beir_hybrid.retrieval.bm25 import cache
 from beir_hybrid.retrieval.bm25.analyzers import AnalyzerSpec
 from beir_hybrid.retrieval.bm25.bridge import java_errors
 from beir_hybrid.retrieval.bm25.java import start_jvm, versions
 from beir_hybrid.retrieval.bm25.searcher import K1, Ask, B, Found, Searcher
 from beir_hybrid.retrieval.bm25.writer import open_pieces, write_index
-from beir_hybrid.types import Hits
 
 FORMAT = 2  # raise it when what is on disk changes
 _ORDER = "order.npy"

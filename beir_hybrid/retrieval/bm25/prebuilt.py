@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from beir_hybrid.datasets.download import RemoteFile, download
+from beir_hybrid.disk.files import folder_written_whole
 from beir_hybrid.errors import DownloadError, RetrieverError
-from beir_hybrid.files import folder_written_whole
 from beir_hybrid.retrieval.bm25.java import anserini_jar
 from beir_hybrid.retrieval.bm25.stored_index import holds_index
 

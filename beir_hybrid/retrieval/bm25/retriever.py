@@ -11,14 +11,14 @@ from typing import Any, Literal
 
 import numpy as np
 
+from beir_hybrid.corpus.pool import Joined
 from beir_hybrid.datasets.dataset import Dataset
+from beir_hybrid.disk.files import fingerprint
+from beir_hybrid.disk.locations import cache_dir
 from beir_hybrid.errors import RetrieverError, did_you_mean
-from beir_hybrid.files import fingerprint
-from beir_hybrid.locations import cache_dir
-from beir_hybrid.pool import Joined
 from beir_hybrid.processors import processors
-from beir_hybrid.retrieval.base import Ranking
-from beir_hybrid.retrieval.beir_search import DEFAULT_TOP_K, BeirSearchable, corpus_texts, hits_to_results
+from beir_hybrid.records import POOL, BeirQueries, BeirResults, Corpus, Hits, IntArray, Passages, Queries
+from beir_hybrid.retrieval.beir import DEFAULT_TOP_K, BeirSearchable, corpus_texts, hits_to_results
 from beir_hybrid.retrieval.bm25.analyzers import (
     AnalyzerSpec,
     anserini_analyzer,
@@ -30,8 +30,8 @@ from beir_hybrid.retrieval.bm25.java import start_jvm, versions
 from beir_hybrid.retrieval.bm25.prebuilt import find_index
 from beir_hybrid.retrieval.bm25.searcher import K1, B
 from beir_hybrid.retrieval.bm25.stored_index import StoredIndex, index_identity
+from beir_hybrid.retrieval.contract import Ranking
 from beir_hybrid.settings import Task
-from beir_hybrid.types import POOL, BeirQueries, BeirResults, Corpus, Hits, IntArray, Passages, Queries
 
 Variant = Literal["language", "standard", "translated", "anserini"]
 VARIANTS: tuple[Variant, ...] = ("language", "standard", "translated", "anserini")

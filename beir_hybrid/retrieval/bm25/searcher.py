@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from beir_hybrid.errors import RetrieverError
+from beir_hybrid.records import FloatArray, Hits
 from beir_hybrid.retrieval.bm25.analyzers import AnalyzerSpec
 from beir_hybrid.retrieval.bm25.bridge import (
     detach_thread,
@@ -21,7 +22,6 @@ from beir_hybrid.retrieval.bm25.bridge import (
     own_class,
 )
 from beir_hybrid.retrieval.bm25.writer import FIELD
-from beir_hybrid.types import FloatArray, Hits
 
 K1 = 0.9
 B = 0.4

@@ -7,14 +7,14 @@ from pathlib import Path
 
 import numpy as np
 
+from beir_hybrid.disk.files import fingerprint
 from beir_hybrid.errors import RetrieverError
-from beir_hybrid.files import fingerprint
+from beir_hybrid.records import Hits, IntArray
 from beir_hybrid.retrieval.bm25.analyzers import AnalyzerSpec
 from beir_hybrid.retrieval.bm25.bridge import java_class, java_errors
 from beir_hybrid.retrieval.bm25.java import start_jvm
 from beir_hybrid.retrieval.bm25.searcher import K1, Ask, B, Found, Searcher, Top
 from beir_hybrid.retrieval.bm25.writer import FIELD, lucene_directory
-from beir_hybrid.types import Hits, IntArray
 
 
 class StoredIndex:

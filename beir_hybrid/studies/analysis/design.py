@@ -13,11 +13,11 @@ import numpy as np
 
 from beir_hybrid.comparison.scores import TaskKey
 from beir_hybrid.published.languages import languages as language_facts
+from beir_hybrid.records import SETTINGS, IntArray, ScoreArray
 from beir_hybrid.studies.analysis.factors import Factor, value_label
 from beir_hybrid.studies.analysis.formula import Formula, Variable
 from beir_hybrid.studies.analysis.language_groups import LEAST_GIB
 from beir_hybrid.studies.analysis.measurements import Run
-from beir_hybrid.types import SETTINGS, IntArray, ScoreArray
 
 
 @dataclass(frozen=True)

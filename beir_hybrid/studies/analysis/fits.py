@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from beir_hybrid.records import POOL, IntArray, ScoreArray
 from beir_hybrid.studies.analysis.design import (
     Column,
     Design,
@@ -22,7 +23,6 @@ from beir_hybrid.studies.analysis.measurements import Measurements
 from beir_hybrid.studies.analysis.mixed import Fitted, fit_mixed, fit_robust
 from beir_hybrid.studies.analysis.options import AnalysisOptions
 from beir_hybrid.studies.analysis.paired import LEVEL
-from beir_hybrid.types import POOL, IntArray, ScoreArray
 
 MIXED, ROBUST = "mixed model", "least squares"
 _MANY = 6000

@@ -10,7 +10,7 @@ from itertools import combinations
 from beir_hybrid.errors import StudyError, did_you_mean
 from beir_hybrid.metrics.bias import BIAS_METRICS
 from beir_hybrid.metrics.measures import DEFAULT_METRICS, parse_metric
-from beir_hybrid.types import SETTINGS
+from beir_hybrid.records import SETTINGS
 
 COVARIATES = ("joshi", "cc100", "seen", "script", "family", "setting", "training_languages", "pairs")
 """What can stand in a formula beside the factors of the study; the language ones are the query language's."""

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from beir_hybrid.evaluation.results import mean_or_none
 from beir_hybrid.metrics.bias import SHARE_CUTOFF
 from beir_hybrid.metrics.measures import DEFAULT_METRICS
-from beir_hybrid.results import mean_or_none
+from beir_hybrid.records import SETTINGS
 from beir_hybrid.studies.analysis.factors import Combination
 from beir_hybrid.studies.analysis.measurements import Measurements, Run
 from beir_hybrid.studies.analysis.options import AnalysisOptions
 from beir_hybrid.studies.analysis.spread import Spread, spread_of
-from beir_hybrid.types import SETTINGS
 
 BIAS_COLUMNS = ("rank_distance", f"same_language_share@{SHARE_CUTOFF}")
 """What stands beside every metric: the language bias, measured in the multilingual setting."""

@@ -8,7 +8,8 @@ from functools import cached_property
 
 from beir_hybrid.comparison.scores import TaskKey
 from beir_hybrid.errors import ResultsError
-from beir_hybrid.results import Results, read_results
+from beir_hybrid.evaluation.results import Results, read_results
+from beir_hybrid.records import SETTINGS
 from beir_hybrid.studies.analysis.factors import (
     Combination,
     Factor,
@@ -17,7 +18,6 @@ from beir_hybrid.studies.analysis.factors import (
     factors_of,
 )
 from beir_hybrid.studies.outcome import CellOutcome, StudyOutcome
-from beir_hybrid.types import SETTINGS
 
 
 @dataclass(frozen=True, eq=False)

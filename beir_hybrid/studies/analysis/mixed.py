@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from beir_hybrid.errors import MissingExtraError
-from beir_hybrid.types import IntArray, ScoreArray
+from beir_hybrid.records import IntArray, ScoreArray
 
 _LOG_RANGE = (-7.0, 7.0)
 _SMALL, _NO_WORSE = 0.1, 0.01

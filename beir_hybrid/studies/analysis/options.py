@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from beir_hybrid.errors import StudyError, did_you_mean
+from beir_hybrid.records import SETTINGS
 from beir_hybrid.studies.analysis.factors import Factor, make_factor, value_label
 from beir_hybrid.studies.analysis.formula import Formula, metric_name, parse_formula
 from beir_hybrid.studies.analysis.language_groups import KINDS
-from beir_hybrid.types import SETTINGS
 
 _KEYS = ("baseline", "metrics", "settings", "fit", "group_by", "x", "draws")
 _GROUPS = ("joshi", "seen")

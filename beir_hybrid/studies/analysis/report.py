@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from beir_hybrid.files import written_whole
+from beir_hybrid.disk.files import written_whole
 from beir_hybrid.report.tables import Table, as_markdown, as_text
 from beir_hybrid.studies.analysis.findings import Findings, analyse
 from beir_hybrid.studies.analysis.means import tabled_metrics

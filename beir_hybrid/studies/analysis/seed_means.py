@@ -10,7 +10,7 @@ import numpy as np
 
 from beir_hybrid.comparison import Scores, TaskScoresTable, load_per_query
 from beir_hybrid.comparison.align import align
-from beir_hybrid.files import fingerprint
+from beir_hybrid.disk.files import fingerprint
 
 
 def mean_scores(folders: Sequence[Path], name: str, metrics: Collection[str]) -> Scores:

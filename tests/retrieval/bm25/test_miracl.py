@@ -12,7 +12,7 @@ import pytest
 
 from beir_hybrid.cli import main
 from beir_hybrid.datasets.trec import read_qrels, read_topics
-from beir_hybrid.results import read_results
+from beir_hybrid.evaluation.results import read_results
 from beir_hybrid.retrieval.bm25.bridge import java_class
 
 pytestmark = [pytest.mark.java, pytest.mark.data, pytest.mark.usefixtures("jvm")]

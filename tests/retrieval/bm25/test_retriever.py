@@ -12,14 +12,14 @@ from beir_hybrid.corpus.arrow_corpus import ArrowCorpus
 from beir_hybrid.datasets import load_dataset
 from beir_hybrid.datasets.dataset import Dataset
 from beir_hybrid.errors import RetrieverError
-from beir_hybrid.evaluation import evaluate
-from beir_hybrid.retrieval.base import Ranking
+from beir_hybrid.evaluation.evaluate import evaluate
+from beir_hybrid.records import Hits, Passages, Queries
 from beir_hybrid.retrieval.bm25.analyzers import language_analyzer, standard_analyzer
 from beir_hybrid.retrieval.bm25.index import LuceneIndex
 from beir_hybrid.retrieval.bm25.java import Jvm
 from beir_hybrid.retrieval.bm25.retriever import BM25Retriever
+from beir_hybrid.retrieval.contract import Ranking
 from beir_hybrid.settings import Task
-from beir_hybrid.types import Hits, Passages, Queries
 
 pytestmark = [pytest.mark.java, pytest.mark.usefixtures("jvm")]
 

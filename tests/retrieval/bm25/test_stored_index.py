@@ -15,7 +15,8 @@ import pytest
 
 from beir_hybrid.datasets.dataset import Dataset
 from beir_hybrid.errors import DownloadError, RetrieverError
-from beir_hybrid.evaluation import evaluate
+from beir_hybrid.evaluation.evaluate import evaluate
+from beir_hybrid.records import Passages, Queries
 from beir_hybrid.retrieval.bm25 import prebuilt
 from beir_hybrid.retrieval.bm25.analyzers import anserini_analyzer, standard_analyzer
 from beir_hybrid.retrieval.bm25.bridge import java_class
@@ -24,7 +25,6 @@ from beir_hybrid.retrieval.bm25.java import Jvm
 from beir_hybrid.retrieval.bm25.prebuilt import PrebuiltIndex, find_index, published_indexes
 from beir_hybrid.retrieval.bm25.retriever import BM25Retriever
 from beir_hybrid.retrieval.bm25.stored_index import StoredIndex
-from beir_hybrid.types import Passages, Queries
 
 pytestmark = pytest.mark.java
 

@@ -11,9 +11,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from beir_hybrid.results import Results, Score, mean_or_none
+from beir_hybrid.evaluation.results import Results, Score, mean_or_none
+from beir_hybrid.records import POOL
 from beir_hybrid.studies.outcome import CellOutcome, StudyOutcome
-from beir_hybrid.types import POOL
 
 # two of Joshi class 5, two of 4, two of 3
 LANGUAGES = ("de", "el", "en", "hi", "ru", "th")

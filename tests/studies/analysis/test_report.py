@@ -14,7 +14,7 @@ import pytest
 
 from beir_hybrid.datasets import load_dataset
 from beir_hybrid.errors import StudyError
-from beir_hybrid.evaluation import evaluate
+from beir_hybrid.evaluation.evaluate import evaluate
 from beir_hybrid.studies.analysis import write_report
 from beir_hybrid.studies.outcome import CellOutcome, StudyOutcome
 from tests.report.chromium import Browser

@@ -1,0 +1,1 @@
+"""Files, folders and locks on disk: written whole or not at all."""

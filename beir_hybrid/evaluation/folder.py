@@ -1,0 +1,327 @@
+"""The folder of an evaluation: filled task by task, so that interrupted work goes on where it stopped."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import shutil
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeGuard
+
+import numpy as np
+
+from beir_hybrid.disk.files import write_json, written_whole
+from beir_hybrid.errors import ResultsError
+from beir_hybrid.evaluation.results import PER_QUERY_FILE, RESULTS_FILE, RUNS_FILE, Results, read_results
+from beir_hybrid.records import Hits, IntArray, ScoreArray
+from beir_hybrid.retrieval.contract import Ranking
+from beir_hybrid.settings import Task
+
+_INPUTS_FILE = "inputs.json"
+_PARTS = "parts"
+
+
+@dataclass(frozen=True, eq=False)
+class TaskScores:
+    """What was measured on one task: metrics by query, passages retrieved by query, metrics over all queries."""
+
+    per_query: Mapping[str, ScoreArray]
+    retrieved: IntArray
+    overall: Mapping[str, float | None]
+    matrix_row: Mapping[str, float]
+
+
+class ResultFolder:
+    """Where results go; without a path they stay in memory and no run is kept."""
+
+    def __init__(self, path: Path | None, complete: bool) -> None:
+        self.path = path
+        self.complete = complete
+        self._scores: dict[str, TaskScores] = {}
+
+    @classmethod
+    @contextlib.contextmanager
+    def opened(cls, path: Path | None, inputs: Mapping[str, Any]) -> Iterator[ResultFolder]:
+        """The folder for these inputs.
+
+        Raises:
+            ResultsError: it holds results of other inputs, or something else.
+        """
+        if path is None:
+            yield cls(None, False)
+            return
+        with _alone(path):
+            cls._claim(path, inputs)
+            yield cls(path, (path / RESULTS_FILE).exists())
+
+    @staticmethod
+    def _claim(path: Path, inputs: Mapping[str, Any]) -> None:
+        # through JSON, so that what is compared is what a file can hold
+        wanted = json.loads(json.dumps(dict(inputs)))
+        record = path / _INPUTS_FILE
+        if record.exists():
+            try:
+                before = json.loads(record.read_text(encoding="utf-8"))
+            except json.JSONDecodeError as error:
+                raise ResultsError(f"{record}:{error.lineno}: not valid JSON; choose another --out folder") from error
+            if not isinstance(before, dict):
+                raise ResultsError(f"{record} is not a record of inputs; choose another --out folder")
+            differences = _differences(before, wanted)
+            if differences:
+                raise ResultsError(
+                    f"{path} holds results of other inputs: {'; '.join(differences)}; choose another --out folder"
+                )
+        else:
+            if path.exists() and (not path.is_dir() or any(path.iterdir())):
+                raise ResultsError(f"{path} exists and is not a results folder; choose another --out folder")
+            write_json(record, wanted)
+
+    def results(self) -> Results:
+        return read_results(self.path or Path())
+
+    def _part(self, task: Task) -> Path:
+        return (self.path or Path()) / _PARTS / f"{task.name.replace(':', '.')}.npz"
+
+    def has(self, task: Task) -> bool:
+        """Whether a task was measured.
+
+        Raises:
+            ResultsError: its file is damaged.
+        """
+        if self.path is None:
+            return task.name in self._scores
+        if not self._part(task).exists():
+            return False
+        with self._opened_part(task):  # what is cut short is found before anything else is measured
+            return True
+
+    @contextlib.contextmanager
+    def _opened_part(self, task: Task) -> Iterator[Any]:
+        """The arrays of a measured task; a file that cannot be read is named."""
+        path = self._part(task)
+        try:
+            with np.load(path) as part:
+                yield part
+        except (OSError, EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile, zlib.error) as error:
+            raise ResultsError(f"{path} is damaged ({error}); delete it, {task.name} is then measured again") from error
+
+    def add(self, ranking: Ranking, scores: TaskScores) -> None:
+        """Keep one task's ranking and scores; from here on an interrupt does not lose them."""
+        if self.path is None:
+            self._scores[ranking.task.name] = scores
+            return
+        extra = json.dumps({"overall": dict(scores.overall), "matrix_row": dict(scores.matrix_row)})
+        with written_whole(self._part(ranking.task)) as part, part.open("wb") as out:
+            np.savez(
+                out,
+                allow_pickle=False,
+                indptr=ranking.hits.indptr,
+                passages=ranking.hits.passages,
+                scores=ranking.hits.scores,
+                retrieved=scores.retrieved,
+                extra=np.array(extra),
+                **{f"metric {name}": values for name, values in scores.per_query.items()},
+            )
+
+    def scores_of(self, task: Task) -> TaskScores:
+        if self.path is None:
+            return self._scores[task.name]
+        with self._opened_part(task) as part:
+            extra = json.loads(str(part["extra"]))
+            per_query = {key.removeprefix("metric "): part[key] for key in part.files if key.startswith("metric ")}
+            return TaskScores(per_query, part["retrieved"], extra["overall"], extra["matrix_row"])
+
+    def _hits_of(self, task: Task) -> Hits:
+        with self._opened_part(task) as part:
+            return Hits(part["indptr"], part["passages"], part["scores"])
+
+    def finish(self, results: Results, tasks: Sequence[Task], *, trec: bool) -> None:
+        """Gather the parts into the files people read; ``results.json`` comes last and marks the folder complete."""
+        if self.path is None:
+            return
+        with written_whole(self.path / PER_QUERY_FILE) as part:
+            self._write_per_query(part, tasks)
+        with written_whole(self.path / RUNS_FILE) as part:
+            self._write_runs(part, tasks)
+        if trec:
+            self.write_trec_files(tasks)
+        results.write(self.path)
+        shutil.rmtree(self.path / _PARTS, ignore_errors=True)
+
+    def write_trec_files(self, tasks: Sequence[Task]) -> None:
+        """``trec/{task}.trec`` of every task, from the runs already in the folder; those there are left alone."""
+        if self.path is None:
+            return
+        name = json.loads((self.path / _INPUTS_FILE).read_text(encoding="utf-8"))["name"]
+        for task in tasks:
+            path = self.path / "trec" / f"{task.name.replace(':', '.')}.trec"
+            if not path.exists():
+                hits = self._hits_of(task) if self.has(task) else read_hits(self.path, task)
+                with written_whole(path) as part:
+                    write_trec(part, task, hits, name)
+
+    def _write_per_query(self, path: Path, tasks: Sequence[Task]) -> None:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        parts = [self.scores_of(task) for task in tasks]
+        names = list(dict.fromkeys(name for part in parts for name in part.per_query))
+        text, number = pa.dictionary(pa.int32(), pa.string()), pa.float64()
+        fields = [*((name, text) for name in _KEYS), ("query_id", pa.string()), ("group", pa.string())]
+        fields += [("retrieved", pa.int64()), *((name, number) for name in names)]
+        schema = pa.schema(fields)
+        with pq.ParquetWriter(path, schema, compression="zstd") as writer:
+            for task, part in zip(tasks, parts, strict=True):
+                n = len(task.rows)
+                columns = [_constant(value, n) for value in task.key]
+                columns += [pa.array(task.query_ids), pa.array([task.queries.groups[row] for row in task.rows])]
+                columns.append(pa.array(part.retrieved))
+                for name in names:
+                    values = part.per_query.get(name, np.full(n, np.nan))
+                    columns.append(pa.array(values, from_pandas=True))  # NaN: not defined
+                writer.write_table(pa.table(columns, schema=schema))
+
+    def _write_runs(self, path: Path, tasks: Sequence[Task]) -> None:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        text = pa.dictionary(pa.int32(), pa.string())
+        fields = [(name, text) for name in (*_KEYS, "query_id", "passage_id")]
+        schema = pa.schema([*fields, ("rank", pa.int32()), ("score", pa.float32())])
+        passage_ids: dict[tuple[str, ...], Any] = {}
+        with pq.ParquetWriter(path, schema, compression="zstd", compression_level=1) as writer:
+            for task in tasks:
+                hits = self._hits_of(task)
+                corpus = tuple(block.language for block in task.blocks)
+                if task.on_disk:  # only the ids that were found: all of them can be more than fits into memory
+                    found, place = np.unique(hits.passages, return_inverse=True)
+                    hits = Hits(hits.indptr, place.astype(np.int32), hits.scores)
+                    passage_ids[corpus] = pa.array([task.passage_ids[at] for at in found.tolist()], pa.string())
+                elif corpus not in passage_ids:
+                    passage_ids[corpus] = pa.array(task.passage_ids)
+                columns = [_constant(value, len(hits.passages)) for value in task.key]
+                columns.append(pa.DictionaryArray.from_arrays(hits.query.astype(np.int32), pa.array(task.query_ids)))
+                columns.append(pa.DictionaryArray.from_arrays(hits.passages, passage_ids[corpus]))
+                columns += [pa.array(hits.rank.astype(np.int32)), pa.array(hits.scores)]
+                writer.write_table(pa.table(columns, schema=schema))
+
+
+@contextlib.contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """Hold a folder while it is filled; the lock file stands beside it and goes with the process."""
+    from filelock import FileLock, Timeout
+
+    lock = FileLock(path.with_name(f".{path.name}.lock"))
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise ResultsError(f"another process is evaluating into {path}; wait for it, or choose another --out") from None
+    except OSError as error:
+        raise ResultsError(f"could not write {path}: {error.strerror or error}; choose another folder") from error
+    try:
+        yield
+    finally:
+        lock.release()
+        Path(lock.lock_file).unlink(missing_ok=True)
+
+
+_KEYS = ("setting", "query_language", "corpus_language")
+
+
+def read_hits(folder: Path, task: Task) -> Hits:
+    """The ranking of a task that is kept in a folder's ``runs.parquet``.
+
+    Raises:
+        ResultsError: there is no such file, or it names queries or passages the task does not have.
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+    import pyarrow.parquet as pq
+
+    path = folder / RUNS_FILE
+    try:
+        with pq.ParquetFile(path) as file:
+            parts = [at for at in range(file.num_row_groups) if _may_hold(file.metadata.row_group(at), task)]
+            table = file.read_row_groups(parts, columns=[*_KEYS, "query_id", "passage_id", "score"])
+        for name, value in zip(_KEYS, task.key, strict=True):
+            table = table.filter(pc.equal(table[name], value))
+    except FileNotFoundError as error:
+        raise ResultsError(f"{path} does not exist; evaluate again") from error
+    except (pa.ArrowException, OSError) as error:
+        raise ResultsError(f"{path}: cannot be read ({error}); evaluate again") from error
+    places = []
+    finders: dict[str, Callable[[str], int | None]] = {
+        "query_id": {key: place for place, key in enumerate(task.query_ids)}.get,
+        # a corpus on disk can be larger than memory: there what was found is asked for one by one
+        "passage_id": task.position if task.on_disk else {key: at for at, key in enumerate(task.passage_ids)}.get,
+    }
+    for name, find in finders.items():
+        column = table[name].combine_chunks().dictionary_encode()
+        column = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+        used = column.indices.to_numpy()
+        known = np.full(len(column.dictionary), -1, dtype=np.int64)
+        for at in np.unique(used).tolist():
+            place = find(column.dictionary[at].as_py())
+            known[at] = -1 if place is None else place
+        found = known[used] if len(used) else used.astype(np.int64)
+        if len(found) and found.min() < 0:
+            key = column.dictionary[int(used[int(np.argmin(found))])].as_py()
+            raise ResultsError(f"{path}: {name} {key!r} is not in {task.name} of {task.dataset} {task.split}")
+        places.append(found)
+    return Hits.sorted(len(task.query_ids), places[0], places[1], table["score"].to_numpy())
+
+
+def _may_hold(part: Any, task: Task) -> bool:
+    """Whether a row group can hold rows of a task, by its statistics: each task is written as groups of its own."""
+    columns = {part.column(at).path_in_schema: part.column(at) for at in range(part.num_columns)}
+    for name, value in zip(_KEYS, task.key, strict=True):
+        statistics = columns[name].statistics
+        if statistics is not None and statistics.has_min_max and not statistics.min <= value <= statistics.max:
+            return False
+    return True
+
+
+def _constant(value: str, n: int) -> Any:
+    import pyarrow as pa
+
+    return pa.DictionaryArray.from_arrays(np.zeros(n, dtype=np.int32), pa.array([value]))
+
+
+def write_trec(path: Path, task: Task, hits: Hits, name: str) -> None:
+    """A run in TREC's format; scores with the nine digits that tell every float32 apart."""
+    tag = "_".join(name.split()) or "run"
+    columns = (hits.query.tolist(), hits.passages.tolist(), hits.rank.tolist(), hits.scores.tolist())
+    with path.open("w", encoding="utf-8", newline="\n") as out:
+        out.writelines(
+            f"{task.query_ids[query]} Q0 {task.passage_ids[passage]} {rank} {score:.9g} {tag}\n"
+            for query, passage, rank, score in zip(*columns, strict=True)
+        )
+
+
+def _differences(before: Mapping[str, Any], now: Mapping[str, Any], prefix: str = "") -> list[str]:
+    found = []
+    for key in sorted({*before, *now}):
+        old, new = before.get(key), now.get(key)
+        if isinstance(old, dict) and isinstance(new, dict):
+            found += _differences(old, new, f"{prefix}{key}.")
+        elif _texts(old) and _texts(new) and {*old} != {*new}:
+            gone, come = [each for each in old if each not in new], [each for each in new if each not in old]
+            changes = [f"{what} {_short(names)}" for what, names in (("lacks now", gone), ("has now", come)) if names]
+            found.append(f"{prefix}{key} {' and '.join(changes)}")
+        elif old != new:
+            found.append(f"{prefix}{key} was {_short(old)} and is now {_short(new)}")
+    return found
+
+
+def _texts(value: Any) -> TypeGuard[list[str]]:
+    return isinstance(value, list) and all(isinstance(item, str) for item in value)
+
+
+def _short(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= 60 else f"{text[:57]}..."

@@ -1,0 +1,184 @@
+"""Results of an evaluation: what was measured, on what, with what; and the folder it is kept in."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from beir_hybrid.disk.files import write_json
+from beir_hybrid.errors import ResultsError
+from beir_hybrid.records import SETTINGS, Setting
+
+SCHEMA = 1
+RESULTS_FILE = "results.json"
+PER_QUERY_FILE = "per_query.parquet"
+RUNS_FILE = "runs.parquet"
+
+
+@dataclass(frozen=True)
+class Score:
+    """One number: a metric of one task, the mean over its queries (None: not defined for this ranking)."""
+
+    setting: Setting
+    query_language: str
+    corpus_language: str
+    metric: str
+    value: float | None
+    queries: int
+    missing_queries: int = 0
+    """Queries for which nothing was retrieved; they score 0 and count."""
+
+
+@dataclass(frozen=True)
+class Results:
+    """An evaluation of one retriever on one data set.
+
+    Attributes:
+        scores: one `Score` for each task and metric.
+        matrix: ``{query language: {passage language: value}}``, the mean reciprocal rank in the pool of the
+            relevant passage of each language; empty without the multilingual setting.
+    """
+
+    name: str
+    dataset: str
+    split: str
+    retriever: Mapping[str, Any]
+    scores: Sequence[Score]
+    matrix: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    inputs: Mapping[str, Any] = field(default_factory=dict)
+    versions: Mapping[str, str] = field(default_factory=dict)
+    seconds: float = 0.0
+    folder: Path | None = None
+
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """The languages of the pool."""
+        return tuple(self.inputs.get("languages") or sorted({score.query_language for score in self.scores}))
+
+    @property
+    def summary(self) -> dict[str, dict[str, float | None]]:
+        """``{setting: {metric: macro mean}}``: over languages (mono, multi) or ordered pairs (cross).
+
+        None where the metric is not defined for one of them: a mean over the others would be another number.
+        """
+        found: dict[str, dict[str, list[float | None]]] = {}
+        for score in self.scores:
+            found.setdefault(score.setting, {}).setdefault(score.metric, []).append(score.value)
+        return {
+            setting: {metric: mean_or_none(values) for metric, values in found[setting].items()}
+            for setting in SETTINGS
+            if setting in found
+        }
+
+    def value(
+        self, setting: str, metric: str, query_language: str | None = None, corpus_language: str | None = None
+    ) -> float | None:
+        """One number; the macro mean over what is not named.
+
+        Raises:
+            ResultsError: nothing of that name was measured.
+        """
+        values = [
+            score.value
+            for score in self.scores
+            if score.setting == setting
+            and score.metric == metric
+            and query_language in (None, score.query_language)
+            and corpus_language in (None, score.corpus_language)
+        ]
+        if not values:
+            raise ResultsError(f"{self.name} holds no {metric!r} of {setting}:{query_language or '*'}")
+        return mean_or_none(values)
+
+    def to_json(self) -> dict[str, Any]:
+        """The content of ``results.json``."""
+        return {
+            "schema": SCHEMA,
+            "name": self.name,
+            "dataset": self.dataset,
+            "split": self.split,
+            "retriever": dict(self.retriever),
+            "inputs": dict(self.inputs),
+            "scores": [vars(score) for score in self.scores],
+            "summary": self.summary,
+            "matrix": {
+                "metric": "mrr",
+                "setting": "multi",
+                "rows": "query_language",
+                "columns": "passage_language",
+                "values": {query: dict(row) for query, row in self.matrix.items()},
+            },
+            "versions": dict(self.versions),
+            "seconds": round(self.seconds, 3),
+        }
+
+    def to_pandas(self) -> Any:
+        """The scores as a pandas DataFrame, a row a task and metric.
+
+        Raises:
+            MissingExtraError: pandas is not installed.
+        """
+        from beir_hybrid.evaluation.interop import data_frame
+
+        return data_frame([vars(score) for score in self.scores], [each.name for each in fields(Score)])
+
+    def write(self, folder: Path) -> None:
+        write_json(folder / RESULTS_FILE, self.to_json())
+
+
+def mean_or_none(values: Iterable[float | None]) -> float | None:
+    """The mean; None if a value is None or there is none."""
+    known = list(values)
+    present = [value for value in known if value is not None]
+    return math.fsum(present) / len(present) if present and len(present) == len(known) else None
+
+
+def read_results(folder: Path | str) -> Results:
+    """The results in a folder that `evaluate` has filled.
+
+    Raises:
+        ResultsError: there are none, they are damaged, or of a schema this version does not know.
+    """
+    return _read(Path(folder) / RESULTS_FILE, Path(folder))
+
+
+def read_results_file(path: Path | str) -> Results:
+    """The results of a ``results.json`` that stands alone, under whatever name; they have no folder.
+
+    Raises:
+        ResultsError: as `read_results`.
+    """
+    return _read(Path(path), None)
+
+
+def _read(path: Path, folder: Path | None) -> Results:
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise ResultsError(
+            f"{path} does not exist; give a folder that `beir-hybrid evaluate --out` has filled"
+        ) from error
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise ResultsError(f"{path}:{getattr(error, 'lineno', 1)}: not valid JSON ({error}); evaluate again") from error
+    schema = record.get("schema") if isinstance(record, dict) else None
+    if schema != SCHEMA:
+        raise ResultsError(f"{path} has schema {schema!r}; this version reads schema {SCHEMA}: upgrade beir-hybrid")
+    try:
+        return Results(
+            name=record["name"],
+            dataset=record["dataset"],
+            split=record["split"],
+            retriever=record["retriever"],
+            scores=[Score(**score) for score in record["scores"]],
+            matrix=record.get("matrix", {}).get("values", {}),
+            inputs=record.get("inputs", {}),
+            versions=record.get("versions", {}),
+            seconds=record.get("seconds", 0.0),
+            folder=folder,
+        )
+    except (KeyError, TypeError) as error:
+        raise ResultsError(f"{path} lacks or misnames a field ({error}); evaluate again") from error

@@ -1,0 +1,119 @@
+"""Results as a table a person reads in a terminal: a row a query language, the settings side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from beir_hybrid.evaluation.results import Results, mean_or_none
+from beir_hybrid.metrics.measures import DEFAULT_METRICS
+from beir_hybrid.records import SETTINGS
+
+# what is worth a column, in this order, where it was measured
+_COLUMNS = {
+    "mono": ("map", "ndcg@10", "recall@1", "recall@100"),
+    "cross": ("map", "recall@1"),
+    "multi": ("map", "recall@10", "rank_distance", "same_language_share@10"),
+}
+_HEADS = {"rank_distance": "rank dist", "rank_distance_bound": "rank dist", "same_language_share@10": "same@10"}
+
+
+def render_table(results: Results) -> str:
+    """The results as text; a number is rounded here and nowhere else.
+
+    A rank distance that is not defined (a relevant passage has no rank) shows as its lower bound, ``>=``.
+    """
+    settings = [setting for setting in SETTINGS if setting in results.summary and _shown(results, setting)]
+    languages = sorted({score.query_language for score in results.scores})
+    columns = [(setting, metric) for setting in settings for metric in _shown(results, setting)]
+    values: dict[tuple[str, str, str], list[float | None]] = {}
+    for score in results.scores:
+        values.setdefault((score.setting, score.metric, score.query_language), []).append(score.value)
+
+    def cell(setting: str, metric: str, rows: Sequence[str]) -> str:
+        found = [mean_or_none(values[key]) for row in rows if (key := (setting, metric, row)) in values]
+        if metric == "rank_distance" and found and mean_or_none(found) is None:
+            bound = cell(setting, "rank_distance_bound", rows)
+            return f">={bound}" if bound != "-" else "-"
+        return _number(mean_or_none(found), metric)
+
+    body = [[language, *(cell(s, m, [language]) for s, m in columns)] for language in languages]
+    if len(languages) > 1:
+        body.append(["mean", *(cell(s, m, languages) if s != "cross" else _pair_mean(results, m) for s, m in columns)])
+    heads = ["", *(_HEADS.get(metric, metric) for _, metric in columns)]
+    widths = [max(len(row[i]) for row in [heads, *body]) for i in range(len(heads))]
+    top = " " * widths[0]
+    for setting in settings:
+        own = [i for i, (s, _) in enumerate(columns, 1) if s == setting]
+        # a single narrow column must hold the setting's name
+        widths[own[0]] += max(0, len(setting) - sum(widths[i] + 2 for i in own) + 2)
+        span = sum(widths[i] + 2 for i in own) - 2
+        top += "  " + (f" {setting} ".center(span, "-") if len(own) > 1 else setting.rjust(span))
+    lines = [top.rstrip()]
+    for row in [heads, *body]:
+        cells = [
+            row[0].ljust(widths[0]),
+            *(value.rjust(width) for value, width in zip(row[1:], widths[1:], strict=True)),
+        ]
+        lines.append("  ".join(cells).rstrip())
+    return "\n".join([_title(results), "", *lines, *_notes(results)])
+
+
+def _shown(results: Results, setting: str) -> list[str]:
+    measured = results.summary[setting]
+    fixed = [metric for metric in _COLUMNS[setting] if metric in measured]
+    ranking = [m for m in measured if m.split("@")[0] in ("map", "ndcg", "recall", "precision", "mrr", "hit_rate")]
+    asked_for = [metric for metric in ranking if metric not in fixed]
+    # what was asked for must not be hidden; the metrics measured by default do not fill the screen
+    return fixed if set(ranking) == set(DEFAULT_METRICS) else [*fixed, *asked_for]
+
+
+def _pair_mean(results: Results, metric: str) -> str:
+    return _number(results.value("cross", metric), metric)
+
+
+def _number(value: float | None, metric: str) -> str:
+    if value is None:
+        return "-"
+    return f"{value:.0f}" if metric.startswith(("rank_distance", "worst_rank")) else f"{value:.3f}"
+
+
+def _title(results: Results) -> str:
+    tasks = len({(s.setting, s.query_language, s.corpus_language) for s in results.scores})
+    return f"{results.name} on {results.dataset} ({results.split}): {tasks} settings"
+
+
+def _notes(results: Results) -> list[str]:
+    notes = [""]
+    if "cross" in results.summary:
+        notes.append("cross: mean over the passage languages; its last row is the mean over the ordered pairs")
+    multi = results.summary.get("multi", {})
+    if "rank_distance_bound" in multi and multi.get("rank_distance") is None:
+        notes.append("rank dist >=: lower bound, some relevant passages were not retrieved and have no rank")
+    missing = {s.setting: 0 for s in results.scores}
+    for key in {(s.setting, s.query_language, s.corpus_language, s.missing_queries) for s in results.scores}:
+        missing[key[0]] += key[3]
+    counted = [f"{setting} {count:,}" for setting, count in missing.items() if count]
+    if counted:
+        notes.append(f"queries for which nothing was retrieved (they score 0): {', '.join(counted)}")
+    notes += _agreements(results)
+    return notes if len(notes) > 1 else []
+
+
+def _agreements(results: Results) -> list[str]:
+    """What was lost by making vectors smaller."""
+    retriever = results.retriever
+    whole, float32 = (retriever.get(f"agreement_with_{what}") for what in ("whole_vectors", "float32"))
+    notes = []
+    if whole:
+        notes.append(
+            f"first {retriever.get('truncate_dim')} dimensions against whole vectors: "
+            f"top-10 overlap {_number(whole['top_10_overlap'], '')}, "
+            f"correlation of judged ranks {_number(whole['judged_rank_correlation'], '')}"
+        )
+    if float32:
+        notes.append(
+            f"{retriever.get('precision')} against float32, on {float32['queries']} queries: "
+            f"top-10 overlap {_number(float32['top_10_overlap'], '')}, "
+            f"rank correlation of the first {float32['candidates']} {_number(float32['rank_correlation'], '')}"
+        )
+    return notes

@@ -1,0 +1,150 @@
+"""Both directions of BEIR's search interface: our retrievers as BEIR search objects, and BEIR's as retrievers."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, overload
+
+from beir.retrieval.search import BaseSearch
+
+from beir_hybrid.errors import RetrieverError
+from beir_hybrid.records import BeirQueries, BeirResults, Corpus, Hits, passage_text
+from beir_hybrid.retrieval.contract import Ranking, unidentified
+from beir_hybrid.settings import Task
+
+DEFAULT_TOP_K = 1000
+
+
+class BeirSearchable(BaseSearch):  # type: ignore[misc]  # BEIR is untyped
+    """Base of our retrievers: ``EvaluateRetrieval(retriever).retrieve(corpus, queries)`` works with each of them."""
+
+    def encode(self, corpus: Corpus, queries: BeirQueries, *args: Any, **kwargs: Any) -> None:
+        """Not needed: our retrievers keep what they compute in their own cache."""
+        raise RetrieverError(
+            f"{type(self).__name__} keeps embeddings and indexes in its own cache; call search() or retrieve()"
+        )
+
+    def search_from_files(self, *args: Any, **kwargs: Any) -> BeirResults:
+        """Not needed, see `encode`."""
+        raise RetrieverError(f"{type(self).__name__} reads no embedding files; call search() or retrieve()")
+
+
+class CorpusTexts(Sequence[str]):
+    """Title and text of BEIR records as one string each, made when it is asked for; a slice is a view."""
+
+    def __init__(self, corpus: Mapping[str, Mapping[str, str]], ids: Sequence[str]) -> None:
+        self._corpus = corpus
+        self._ids = ids
+
+    def __len__(self) -> int:
+        return len(self._ids)
+
+    @overload
+    def __getitem__(self, index: int) -> str: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> CorpusTexts: ...
+
+    def __getitem__(self, index: int | slice) -> str | CorpusTexts:
+        if isinstance(index, slice):
+            return CorpusTexts(self._corpus, self._ids[index])
+        record = self._corpus[self._ids[index]]
+        return passage_text(record.get("title") or "", record.get("text") or "")
+
+
+def corpus_texts(corpus: Mapping[str, Mapping[str, str]], ids: Sequence[str]) -> list[str]:
+    """Title and text of BEIR records as one string each."""
+    return list(CorpusTexts(corpus, ids))
+
+
+def hits_to_results(hits: Hits, query_ids: Sequence[str], passage_ids: Sequence[str]) -> BeirResults:
+    """Hits as BEIR results: Python floats, and no passage that has the query's own id (as in BEIR)."""
+    results: BeirResults = {}
+    for row, query in enumerate(query_ids):
+        span = slice(hits.indptr[row], hits.indptr[row + 1])
+        pairs = zip(hits.passages[span].tolist(), hits.scores[span].tolist(), strict=True)
+        results[query] = {passage_ids[p]: score for p, score in pairs if passage_ids[p] != query}
+    return results
+
+
+def hits_of_results(task: Task, results: Mapping[str, Mapping[str, float]], source: str) -> Hits:
+    """BEIR results of a task as hits.
+
+    Raises:
+        RetrieverError: an id that is not in the task, or a score that is no number.
+    """
+    row_of = {query: row for row, query in enumerate(task.query_ids)}
+    column_of: dict[str, int | None] = {}  # of what was found only: a corpus can be large
+    rows: list[int] = []
+    columns: list[int] = []
+    scores: list[float] = []
+    for query, ranked in results.items():
+        row = row_of.get(query)
+        if row is None:
+            raise RetrieverError(f"{source} returned query {query!r}, which is not asked in {task.name}")
+        for passage, score in ranked.items():
+            if passage not in column_of:
+                column_of[passage] = task.position(passage)
+            column = column_of[passage]
+            if column is None:
+                raise RetrieverError(
+                    f"{source} returned passage {passage!r} for query {query!r}; it is not in the corpus of {task.name}"
+                )
+            value = float(score)
+            if math.isnan(value):
+                raise RetrieverError(f"{source} scored passage {passage!r} NaN for query {query!r} in {task.name}")
+            rows.append(row)
+            columns.append(column)
+            scores.append(value)
+    return Hits.sorted(len(row_of), rows, columns, scores)
+
+
+class BeirSearchRetriever:
+    """Any object with BEIR's ``search(corpus, queries, top_k, score_function)`` as a retriever.
+
+    Every task is one call, with fresh mappings (BEIR changes what it is given). Such objects return a list of a
+    given depth, so the rank distance is exact only where that depth covers the corpus.
+
+    Args:
+        search: the object.
+        score_function: passed on to it; BEIR's dense searches know ``cos_sim`` and ``dot``.
+        name: how results call it; default: its class.
+        identity: what identifies the object and its weights in results. Without it an evaluation can be resumed
+            only with the same object.
+    """
+
+    def __init__(
+        self, search: Any, *, score_function: str = "cos_sim", name: str | None = None, identity: str | None = None
+    ) -> None:
+        if not callable(getattr(search, "search", None)):
+            raise RetrieverError(
+                f"{type(search).__name__} has no method search(corpus, queries, top_k, score_function)"
+            )
+        self._search = search
+        self._score_function = score_function
+        self.name = name or type(search).__name__
+        self.identity = identity
+
+    def describe(self) -> dict[str, Any]:
+        model = getattr(self._search, "model", None)
+        return {
+            "type": "beir-search",
+            "class": f"{type(self._search).__module__}.{type(self._search).__qualname__}",
+            "model": f"{type(model).__module__}.{type(model).__qualname__}" if model is not None else None,
+            "fingerprint": self.identity or unidentified(self._search),
+            "score_function": self._score_function,
+        }
+
+    def retrieve(self, tasks: Sequence[Task], top_k: int | None = None) -> Iterator[Ranking]:
+        for task in tasks:
+            corpus, queries, _ = task.load()
+            depth = min(top_k or DEFAULT_TOP_K, len(corpus))
+            # BEIR's dense search fails on a single query: ask it twice under two names
+            alone = next(iter(queries)) if len(queries) == 1 else None
+            if alone is not None:
+                queries[f"{alone}-again"] = queries[alone]
+            results = dict(self._search.search(corpus, queries, depth, self._score_function))
+            if alone is not None:
+                results.pop(f"{alone}-again", None)
+            yield Ranking.of_hits(task, hits_of_results(task, results, self.name).cut(depth))

@@ -1,0 +1,1 @@
+"""Dense retrieval: encoders, stored vectors, and the exact search over them."""

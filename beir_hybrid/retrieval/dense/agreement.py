@@ -1,0 +1,131 @@
+"""How much of a ranking is left when its vectors are made smaller."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from beir_hybrid.records import FloatArray, IntArray, ScoreArray, passage_text
+from beir_hybrid.retrieval.contract import Ranking
+from beir_hybrid.retrieval.dense.pair_scores import exact_scores
+from beir_hybrid.settings import Task
+
+CUTOFF = 10
+SAMPLE = 40
+"""Queries whose rankings are compared with float32, over all tasks."""
+CANDIDATES = 100
+"""Passages of each that are scored again as float32."""
+
+
+def top_k_overlap(reference: Ranking, other: Ranking, cutoff: int = CUTOFF) -> ScoreArray:
+    """For each query, the share of the first ``cutoff`` passages of one ranking that the other has among its own.
+
+    Float64 [queries], 0 to 1; NaN for a query without hits. Where fewer passages are kept, these.
+    """
+    n = reference.task.n_passages
+    first, second = reference.hits.cut(cutoff), other.hits.cut(cutoff)
+    kept = np.isin(first.query * n + first.passages, second.query * n + second.passages)
+    found = np.bincount(first.query, weights=kept, minlength=len(first))
+    shares: ScoreArray = np.divide(found, first.counts, out=np.full(len(first), np.nan), where=first.counts > 0)
+    return shares
+
+
+def judged_correlation(reference: Ranking, other: Ranking) -> float:
+    """Spearman's correlation of the ranks of all judged pairs; 1 where all are equal, NaN with fewer than two."""
+    return _spearman(reference.ranks, other.ranks)
+
+
+def _spearman(first: IntArray, second: IntArray) -> float:
+    if len(first) < 2:
+        return float("nan")
+    if np.array_equal(first, second):
+        return 1.0
+    one, two = _midranks(first), _midranks(second)
+    one, two = one - one.mean(), two - two.mean()
+    length = float(np.sqrt((one @ one) * (two @ two)))
+    return float(one @ two) / length if length else float("nan")
+
+
+def _midranks(values: IntArray) -> ScoreArray:
+    _, place, times = np.unique(values, return_inverse=True, return_counts=True)
+    found: ScoreArray = (np.cumsum(times) - (times - 1) / 2)[place]
+    return found
+
+
+def mean_agreement(pairs: Sequence[tuple[float, float]]) -> dict[str, float | int | None]:
+    """Means over tasks of (mean overlap, correlation), as results record them; None where nothing is defined."""
+    overlaps, correlations = (np.array(column, dtype=np.float64) for column in zip(*pairs, strict=True))
+    return {
+        "tasks": len(pairs),
+        f"top_{CUTOFF}_overlap": None if np.isnan(overlaps).all() else float(np.nanmean(overlaps)),
+        "judged_rank_correlation": None if np.isnan(correlations).all() else float(np.nanmean(correlations)),
+    }
+
+
+class PrecisionLoss:
+    """How far rankings of vectors kept in fewer bits agree with those of float32, on a sample of queries.
+
+    The passages of a whole corpus are not encoded again for it: the best `CANDIDATES` of a sampled query are, and
+    ordered by their float32 scores. A passage that float32 would have had among its first `CUTOFF` and the fewer bits
+    not even among their first `CANDIDATES` is missed.
+
+    Args:
+        tasks: what will be ranked; `SAMPLE` pairs of task and query are taken from them, evenly spread.
+    """
+
+    def __init__(self, tasks: Sequence[Task]) -> None:
+        ends = np.cumsum([len(task.rows) for task in tasks])
+        total = int(ends[-1]) if len(ends) else 0
+        n = min(SAMPLE, total)
+        picks = np.arange(n, dtype=np.int64) * total // max(1, n)
+        self._rows = {
+            task.name: picks[(picks >= end - len(task.rows)) & (picks < end)] - (end - len(task.rows))
+            for task, end in zip(tasks, ends.tolist(), strict=True)
+        }
+        self._overlaps: list[float] = []
+        self._correlations: list[float] = []
+
+    @property
+    def measured(self) -> bool:
+        return bool(self._overlaps)
+
+    def add(self, ranking: Ranking, queries: FloatArray, embed: Callable[[Sequence[str]], FloatArray]) -> None:
+        """Compare a ranking of at least `CANDIDATES` hits a query.
+
+        Args:
+            queries: vectors of all queries of the task's language, as they are scored.
+            embed: texts of passages to float32 vectors, as they are scored.
+        """
+        task = ranking.task
+        rows = self._rows[task.name]
+        hits = ranking.hits.cut(CANDIDATES).take(rows)
+        if not len(hits.passages):
+            return
+        places, back = np.unique(hits.passages, return_inverse=True)
+        vectors = embed([_text_at(task, int(place)) for place in places])
+        scores = exact_scores(queries[task.rows[rows][hits.query]], vectors[back])
+        for row in range(len(rows)):
+            span = slice(hits.indptr[row], hits.indptr[row + 1])
+            order = np.lexsort((-hits.passages[span].astype(np.int64), -scores[span]))
+            width = min(CUTOFF, len(order))
+            self._overlaps.append(float(np.count_nonzero(order[:width] < width)) / width)
+            self._correlations.append(_spearman(order, np.arange(len(order))))
+
+    def record(self) -> dict[str, float | int | None]:
+        """As results record it; the correlation is that of the candidates' order."""
+        correlations = np.array(self._correlations)
+        return {
+            "queries": len(self._overlaps),
+            "candidates": CANDIDATES,
+            f"top_{CUTOFF}_overlap": float(np.mean(self._overlaps)),
+            "rank_correlation": None if np.isnan(correlations).all() else float(np.nanmean(correlations)),
+        }
+
+
+def _text_at(task: Task, position: int) -> str:
+    for block in task.blocks:
+        if position < len(block):
+            return passage_text(block.title(position), block.texts[position])
+        position -= len(block)
+    raise IndexError(position)

@@ -1,0 +1,351 @@
+"""Dense retrieval with any sentence-transformers model or encode function: exact, full depth, every text once."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import math
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from beir_hybrid.corpus.arrow_corpus import ArrowCorpus
+from beir_hybrid.disk.files import fingerprint
+from beir_hybrid.disk.locations import cache_dir
+from beir_hybrid.disk.passing_folder import passing_folder
+from beir_hybrid.errors import RetrieverError
+from beir_hybrid.processors import processors
+from beir_hybrid.records import BeirQueries, BeirResults, Corpus, FloatArray, Hits, Passages
+from beir_hybrid.retrieval.beir import BeirSearchable, CorpusTexts, corpus_texts, hits_to_results
+from beir_hybrid.retrieval.contract import Ranking, unidentified
+from beir_hybrid.retrieval.dense.agreement import (
+    CANDIDATES,
+    PrecisionLoss,
+    judged_correlation,
+    mean_agreement,
+    top_k_overlap,
+)
+from beir_hybrid.retrieval.dense.asked import Asked
+from beir_hybrid.retrieval.dense.block_plan import Plan
+from beir_hybrid.retrieval.dense.block_search import rankings_of
+from beir_hybrid.retrieval.dense.blocks import PRECISIONS, Precision, VectorBlocks
+from beir_hybrid.retrieval.dense.embeddings import EmbeddingStore
+from beir_hybrid.retrieval.dense.encoder import Encoder, Role, plain_function
+from beir_hybrid.retrieval.dense.exact import ROWS, best_of, exact_rankings
+from beir_hybrid.retrieval.dense.models import load_model, model_fingerprint, name_of
+from beir_hybrid.retrieval.dense.scored import ScoredForm
+from beir_hybrid.retrieval.engine import EngineName, Filling, RunningEngine, build_engine
+from beir_hybrid.settings import Task
+
+Similarity = Literal["cosine", "dot"]
+_PROMPT_NAMES: dict[Role, tuple[str, ...]] = {
+    "query": ("query",),
+    "passage": ("document", "passage", "corpus"),  # the order in which sentence-transformers looks
+}
+DEFAULT_TOP_K = 100
+DEFAULT_MEMORY = 4096
+"""Megabytes of embeddings and scores above which a search works from disk, block by block."""
+_SEARCH_ROWS = 256
+
+
+class DenseRetriever(BeirSearchable):
+    """Ranks by the similarity of embeddings.
+
+    Embeddings and scores are held in memory as long as they fit into ``memory``. Larger corpora are encoded into
+    files, block by block, and searched from them; ranks and hits stay exact (see `block_search` for the one
+    difference: scores that only a float32 product's rounding tells apart).
+
+    Args:
+        model: a sentence-transformers model, its name or path, an object with ``encode(texts)``, or a function from
+            a list of texts to vectors [n, d] (which then serves queries and passages alike).
+        query_prompt: put before every query. None: the model's own ``query`` prompt, if it has one.
+        passage_prompt: put before every passage. None: the model's own ``document`` prompt, if it has one.
+        similarity: ``cosine`` or ``dot``; None: the model's own, else cosine.
+        name: how results call it; default: the model's name.
+        batch_size: texts a sentence-transformers model encodes at a time; other encoders get up to 2,048 texts.
+        device: passed to sentence-transformers when ``model`` is a name or path.
+        cache: the folder of embeddings; None: ``embeddings`` in the cache folder of this package. False: nothing
+            is kept on disk, as with an encoder that nothing identifies.
+        identity: what identifies an encoder and its weights. Needed only where there are no PyTorch weights to take
+            a fingerprint of (functions, ONNX): without it nothing is cached on disk, and an evaluation of it can
+            be resumed only with the same object.
+        memory: megabytes for embeddings and scores.
+        truncate_dim: score only the first so many values of each vector, as Matryoshka models allow. The whole vectors
+            are searched as well, and `describe` then says how far the two agree.
+        engine: ``local``, or ``ray``: passages are encoded, and corpora on disk searched, by the workers of a Ray
+            cluster, with the same answer, bit for bit; the cache must be on storage that all its nodes share. What
+            either engine has encoded the other goes on from.
+        address: of the Ray cluster, see `ray_cluster`; None: the one this process is connected to, else a local one
+            that is started and stopped again.
+        precision: what passages' vectors are kept as on disk and scored as (queries stay float32). ``float16`` halves
+            the files, ``int8`` quarters them (a scale for each dimension, from a sample of the corpus); both always
+            work from disk, and `describe` then says how far the rankings agree with those of float32.
+
+    Raises:
+        RetrieverError: the model cannot be loaded, or an option is unknown.
+    """
+
+    full_depth = True
+    """Ranks do not depend on how many passages are kept."""
+
+    def __init__(
+        self,
+        model: Any,
+        *,
+        query_prompt: str | None = None,
+        passage_prompt: str | None = None,
+        similarity: Similarity | None = None,
+        name: str | None = None,
+        batch_size: int = 32,
+        device: str | None = None,
+        cache: Path | str | bool | None = None,
+        identity: str | None = None,
+        memory: int = DEFAULT_MEMORY,
+        truncate_dim: int | None = None,
+        precision: Precision = "float32",
+        engine: EngineName = "local",
+        address: str | None = None,
+    ) -> None:
+        if memory < 1 or (truncate_dim is not None and truncate_dim < 1):
+            raise RetrieverError(f"memory is {memory} MB and truncate_dim {truncate_dim}; expected 1 or more")
+        if precision not in PRECISIONS:
+            raise RetrieverError(f"unknown precision {precision!r}; known: {', '.join(PRECISIONS)}")
+        self._memory = memory << 20
+        self._truncate_dim = truncate_dim
+        self._agreement: list[tuple[float, float]] = []
+        self._precision: Precision = precision
+        self._loss: PrecisionLoss | None = None
+        self._engine = build_engine(engine, address)
+        self._source = str(model) if isinstance(model, str | Path) else None
+        self._model = load_model(self._source, device) if self._source else model
+        plain_function(self._model)  # refuses what is no encoder
+        self._device = device
+        self._batch_size = batch_size
+        self.prompts: dict[Role, str] = {
+            "query": self._prompt("query", query_prompt),
+            "passage": self._prompt("passage", passage_prompt),
+        }
+        self.similarity: str = similarity or getattr(self._model, "similarity_fn_name", None) or "cosine"
+        if self.similarity not in ("cosine", "dot"):
+            raise RetrieverError(f"unknown similarity {self.similarity!r}; known: cosine, dot")
+        self.name = name or (Path(self._source).name if self._source else name_of(self._model))
+        self.identity = model_fingerprint(self._model) or identity
+        self._stores = {role: EmbeddingStore(self._folder(role, cache)) for role in _PROMPT_NAMES}
+
+    def _prompt(self, role: Role, given: str | None) -> str:
+        if given is not None:
+            return given
+        own = getattr(self._model, "prompts", None) or {}
+        return next((own[name] for name in _PROMPT_NAMES[role] if name in own), "")
+
+    def _folder(self, role: Role, cache: Path | str | bool | None) -> Path | None:
+        if cache is False or self.identity is None:
+            return None
+        base = cache_dir() / "embeddings" if cache is None or cache is True else Path(cache)
+        # the role counts as well: models with a router encode the same text in two ways
+        return base / self.identity / fingerprint(role, self.prompts[role])
+
+    def describe(self) -> dict[str, Any]:
+        length = getattr(self._model, "max_seq_length", None)
+        return {
+            "type": "dense",
+            "model": self._source or name_of(self._model),
+            "fingerprint": self.identity or unidentified(self._model),
+            "query_prompt": self.prompts["query"],
+            "passage_prompt": self.prompts["passage"],
+            "similarity": self.similarity,
+            # static models read texts of any length, which they say with infinity: JSON has none
+            "max_seq_length": int(length) if length is not None and math.isfinite(length) else None,
+            # said only where they were chosen: what they change are the scores
+            **({"truncate_dim": self._truncate_dim} if self._truncate_dim else {}),
+            **({"agreement_with_whole_vectors": mean_agreement(self._agreement)} if self._agreement else {}),
+            **({"precision": self._precision} if self._precision != "float32" else {}),
+            **({"agreement_with_float32": self._loss.record()} if self._loss and self._loss.measured else {}),
+        }
+
+    def embed(self, role: Role, texts: Sequence[str], progress: Callable[[int], object] | None = None) -> FloatArray:
+        """Embeddings as they are scored: float32 [len(texts), d], of unit length if the similarity is cosine.
+
+        Raises:
+            RetrieverError: the model returned NaN, infinity or the wrong shape.
+        """
+        vectors = self._stores[role].embed(texts, lambda block: self._encode(role, block), progress=progress, what=role)
+        return self._as_scored(vectors)
+
+    @property
+    def _as_scored(self) -> ScoredForm:
+        return ScoredForm(self.name, self.similarity, self._truncate_dim)
+
+    def _fits(self, n_passages: int, dimension: int) -> bool:
+        """Whether the search in memory fits: vectors in three copies, what tells them apart, blocks of scores."""
+        a_passage = 12 * dimension + 300 + 6 * ROWS * processors()
+        return n_passages * a_passage <= self._memory
+
+    @contextlib.contextmanager
+    def _blocks(
+        self, contents: Mapping[str, CorpusContent], engine: RunningEngine, progress: Callable[[int], object]
+    ) -> Iterator[dict[str, VectorBlocks]]:
+        """The vectors of corpora in files: kept in the cache where the encoder is known."""
+        base = self._stores["passage"].folder
+        with contextlib.ExitStack() as stack:
+            if base is None:
+                try:
+                    base = stack.enter_context(passing_folder(cache_dir(), "vectors"))
+                except OSError as error:
+                    raise RetrieverError(f"could not write {cache_dir()}: {error.strerror or error}") from error
+            made = {
+                language: VectorBlocks(
+                    base / f"corpus-{content.digest}-{self._precision}", len(content.texts), self._precision,
+                    self._as_scored,
+                )
+                for language, content in contents.items()
+            }  # fmt: skip
+            fillings = [Filling(made[name], content.texts, content.on_disk) for name, content in contents.items()]
+            engine.fill(fillings, lambda block: self._encode("passage", block), progress)
+            yield made
+
+    def _encode(self, role: Role, texts: Sequence[str]) -> npt.ArrayLike:
+        return self._encoder.encode(role, texts)
+
+    @property
+    def _encoder(self) -> Encoder:
+        return Encoder(self._model, self._source, self._device, self.prompts, self._batch_size, self.identity)
+
+    def retrieve(self, tasks: Sequence[Task], top_k: int | None = None) -> Iterator[Ranking]:
+        """Full-depth rankings; ``top_k`` (default 100) is only how many passages of each are kept."""
+        with self._engine.running(self._encoder) as engine:
+            if self._truncate_dim is None:
+                yield from self._rankings(tasks, top_k, engine)
+                return
+            whole = copy.copy(self)  # shares the vectors that have been encoded
+            whole._truncate_dim = None
+            reference = {ranking.task.name: ranking for ranking in whole._rankings(tasks, top_k, engine)}
+            for ranking in self._rankings(tasks, top_k, engine):
+                other = reference.pop(ranking.task.name)
+                overlap = top_k_overlap(other, ranking)
+                self._agreement.append((float(overlap.mean()), judged_correlation(other, ranking)))
+                yield ranking
+
+    def _rankings(self, tasks: Sequence[Task], top_k: int | None, engine: RunningEngine) -> Iterator[Ranking]:
+        queries = {task.query_language: task.queries for task in tasks}
+        passages = {block.language: block for task in tasks for block in task.blocks}
+        depth = DEFAULT_TOP_K if top_k is None else top_k
+        n_passages = sum(map(len, passages.values()))
+        loss = None if self._precision == "float32" else PrecisionLoss(tasks)
+        found_depth = depth if loss is None else max(depth, CANDIDATES)
+        with contextlib.ExitStack() as stack:
+            with _progress("encoding", "text", sum(map(len, queries.values())) + n_passages) as bar:
+                query_vectors = {lang: self.embed("query", block.texts, bar.update) for lang, block in queries.items()}
+                dimension = max((vectors.shape[1] for vectors in query_vectors.values()), default=0)
+                small = self._precision == "float32" and self._fits(n_passages, dimension)
+                passage_vectors: dict[str, FloatArray] = {}
+                corpora: dict[str, VectorBlocks] = {}
+                asked: list[Asked] = []
+                work = 0
+                if small:
+                    texts = {lang: block.full_texts() for lang, block in passages.items()}
+                    engine.embed_ahead(self._stores["passage"], list(texts.values()), bar.update)
+                    passage_vectors = {lang: self.embed("passage", some, bar.update) for lang, some in texts.items()}
+                else:
+                    asked = [Asked.of_task(task, found_depth) for task in tasks]
+                    sizes = {lang: len(block) for lang, block in passages.items()}
+                    # refuses before anything is encoded
+                    work = Plan(asked, query_vectors, sizes, self._memory, engine.threads).work
+                    contents = {lang: CorpusContent.of(block) for lang, block in passages.items()}
+                    corpora = stack.enter_context(self._blocks(contents, engine, bar.update))
+            found = {each.shape[1] for each in (*query_vectors.values(), *passage_vectors.values()) if len(each)}
+            self._check_dimensions(found | {each.dimension for each in corpora.values() if len(each)})
+            if small:
+                yield from exact_rankings(tasks, query_vectors, passage_vectors, depth)
+                return
+            self._loss = loss
+            with _progress("searching", "passage", work) as bar:
+                answers = engine.search(asked, query_vectors, corpora, self._memory, bar.update)
+                for ranking in rankings_of(tasks, answers):
+                    if loss is not None:
+                        loss.add(ranking, query_vectors[ranking.task.query_language], self._embed_passages)
+                    yield replace(ranking, hits=ranking.hits.cut(depth))
+
+    def _embed_passages(self, texts: Sequence[str]) -> FloatArray:
+        return self.embed("passage", texts)
+
+    def _check_dimensions(self, dimensions: set[int]) -> None:
+        if len(dimensions) > 1:
+            raise RetrieverError(
+                f"{self.name} gave vectors of {' and '.join(map(str, sorted(dimensions)))} dimensions; "
+                f"queries and passages must have the same"
+            )
+
+    def _search_blocks(self, vectors: FloatArray, content: CorpusContent, depth: int) -> Hits:
+        none = np.empty(0, dtype=np.int64)
+        asked = Asked("", np.arange(len(vectors)), {"": 0}, none, none, depth)
+        with contextlib.ExitStack() as stack:
+            engine = stack.enter_context(self._engine.running(self._encoder))
+            size = len(content.texts)
+            work = Plan([asked], {"": vectors}, {"": size}, self._memory, engine.threads).work
+            with _progress("encoding", "text", size) as bar:
+                corpora = stack.enter_context(self._blocks({"": content}, engine, bar.update))
+            self._check_dimensions({vectors.shape[1], corpora[""].dimension})
+            with _progress("searching", "passage", work) as bar:
+                ((_, answer),) = engine.search([asked], {"": vectors}, corpora, self._memory, bar.update)
+        return answer.hits
+
+    def search(
+        self, corpus: Corpus, queries: BeirQueries, top_k: int, score_function: str | None = None, **_: Any
+    ) -> BeirResults:
+        """BEIR's search; ``score_function`` is this retriever's own similarity whatever is passed."""
+        passage_ids, query_ids = sorted(corpus), list(queries)
+        if not passage_ids or not query_ids:
+            return {query: {} for query in query_ids}
+        vectors = self.embed("query", [queries[query] for query in query_ids])
+        # one more than asked for, in case a passage has the query's own id and is dropped
+        depth = min(top_k + 1, len(passage_ids))
+        if self._precision != "float32" or not self._fits(len(passage_ids), vectors.shape[1]):
+            texts = CorpusTexts(corpus, passage_ids)
+            content = CorpusContent(fingerprint(*texts), texts, isinstance(corpus, ArrowCorpus))
+            hits = self._search_blocks(vectors, content, depth)
+            found = hits_to_results(hits, query_ids, passage_ids)
+            return {query: dict(list(ranked.items())[:top_k]) for query, ranked in found.items()}
+        passages = self.embed("passage", corpus_texts(corpus, passage_ids))
+        parts = [
+            best_of(vectors[begin : begin + _SEARCH_ROWS] @ passages.T, depth)
+            for begin in range(0, len(vectors), _SEARCH_ROWS)
+        ]
+        hits = Hits(
+            np.arange(len(query_ids) + 1, dtype=np.int64) * depth,
+            np.concatenate([part[0] for part in parts]).ravel(),
+            np.concatenate([part[1] for part in parts]).ravel(),
+        )
+        found = hits_to_results(hits, query_ids, passage_ids)
+        return {query: dict(list(ranked.items())[:top_k]) for query, ranked in found.items()}
+
+
+@dataclass(frozen=True, eq=False)
+class CorpusContent:
+    """The texts of a corpus, with what names the files of its vectors.
+
+    Args:
+        digest: of the texts.
+        texts: title and text of every passage as one string, in its order.
+        on_disk: a slice of ``texts`` is a view of files.
+    """
+
+    digest: str
+    texts: Sequence[str]
+    on_disk: bool
+
+    @classmethod
+    def of(cls, passages: Passages) -> CorpusContent:
+        texts = passages.lazy_full_texts()
+        return cls(passages.content or fingerprint(*texts), texts, passages.on_disk)
+
+
+def _progress(what: str, unit: str, total: int) -> Any:
+    from tqdm import tqdm
+
+    return tqdm(total=total, desc=what, unit=unit, unit_scale=total > 10**6, file=sys.stderr, disable=None, leave=False)

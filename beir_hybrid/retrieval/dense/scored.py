@@ -1,0 +1,44 @@
+"""From vectors as a model gives them to vectors as they are scored."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from beir_hybrid.errors import RetrieverError
+from beir_hybrid.records import FloatArray
+
+
+@dataclass(frozen=True)
+class ScoredForm:
+    """Cut and of the length that the similarity wants; row by row the same, whatever other rows there are.
+
+    Args:
+        name: whose vectors they are, for messages.
+        similarity: ``cosine`` gives them unit length, ``dot`` leaves them.
+        truncate_dim: keeps only the first so many values.
+    """
+
+    name: str
+    similarity: str
+    truncate_dim: int | None = None
+
+    def __call__(self, vectors: FloatArray) -> FloatArray:
+        """Vectors [n, d], the same ones where nothing is to be changed.
+
+        Raises:
+            RetrieverError: there are fewer values than ``truncate_dim``.
+        """
+        if self.truncate_dim is not None and len(vectors):
+            if self.truncate_dim > vectors.shape[1]:
+                raise RetrieverError(
+                    f"{self.name} gives vectors of {vectors.shape[1]} dimensions; "
+                    f"truncate_dim {self.truncate_dim} is more than there are"
+                )
+            vectors = np.ascontiguousarray(vectors[:, : self.truncate_dim])
+        if self.similarity == "cosine":
+            norms = np.linalg.norm(vectors, axis=1, keepdims=True)
+            norms[norms == 0] = 1  # a text without a known token keeps the zero vector
+            vectors = vectors / norms
+        return vectors

@@ -1,0 +1,100 @@
+"""Files are written whole or not at all, whatever happens in between."""
+
+from __future__ import annotations
+
+import errno
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from beir_hybrid.disk.files import fingerprint, folder_written_whole, sha256_of, write_json, written_whole
+from beir_hybrid.errors import BeirHybridError
+
+
+def test_a_file_appears_under_its_name_when_it_is_whole(tmp_path: Path) -> None:
+    """Until the block ends there is nothing under the final name; afterwards there is nothing but it."""
+    path = tmp_path / "new" / "runs.txt"
+    with written_whole(path) as part:
+        part.write_text("whole")
+        assert not path.exists()
+    assert path.read_text() == "whole"
+    assert list(path.parent.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("interruption", [KeyboardInterrupt, ValueError])
+def test_an_interrupt_leaves_the_old_file(tmp_path: Path, interruption: type[BaseException]) -> None:
+    """What was there before an interrupted rewrite is there afterwards, and nothing else."""
+    path = tmp_path / "runs.txt"
+    path.write_text("before")
+    with pytest.raises(interruption), written_whole(path) as part:
+        part.write_text("half")
+        raise interruption
+    assert path.read_text() == "before"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_an_interrupted_folder_leaves_nothing(tmp_path: Path) -> None:
+    """A folder is not there at all until it is complete."""
+    with pytest.raises(KeyboardInterrupt), folder_written_whole(tmp_path / "out") as part:
+        (part / "qrels").mkdir()
+        (part / "qrels" / "test.tsv").write_text("half")
+        raise KeyboardInterrupt
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("writer", [written_whole, folder_written_whole])
+def test_a_full_disk_is_one_line_and_leaves_nothing(tmp_path: Path, writer: Any) -> None:
+    """ENOSPC in the middle of writing names the file and what to do; the half that was written is gone."""
+    with pytest.raises(BeirHybridError) as caught, writer(tmp_path / "out") as part:
+        (part if writer is written_whole else part / "corpus.jsonl").write_text("half")
+        raise OSError(errno.ENOSPC, "No space left on device")
+    message = str(caught.value)
+    assert str(tmp_path / "out") in message
+    assert "No space left on device" in message
+    assert "free space" in message
+    assert "\n" not in message
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("writer", [written_whole, folder_written_whole])
+def test_a_place_that_cannot_be_written_is_a_domain_error(tmp_path: Path, writer: Any) -> None:
+    """A file where a folder is needed ends in a message, not in a traceback."""
+    (tmp_path / "taken").write_text("a file")
+    with pytest.raises(BeirHybridError, match=r"could not write .*taken/deep/out"), writer(tmp_path / "taken/deep/out"):
+        pytest.fail("there is no place to write to")
+
+
+def test_a_folder_in_the_way_is_refused_before_anything_is_written(tmp_path: Path) -> None:
+    """A folder with content stays as it is; a file of that name as well."""
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "mine").write_text("mine")
+    (tmp_path / "file").write_text("mine")
+    for name in ("out", "file"):
+        with pytest.raises(BeirHybridError, match="not an empty folder"), folder_written_whole(tmp_path / name):
+            pytest.fail("it is in the way")
+    assert (tmp_path / "out" / "mine").read_text() == (tmp_path / "file").read_text() == "mine"
+
+
+def test_json_is_readable_by_everyone(tmp_path: Path) -> None:
+    """Texts stay readable, and NaN, which is no JSON, is refused before the file is touched."""
+    path = tmp_path / "results.json"
+    write_json(path, {"query": "天气", "map": 0.5})
+    assert "天气" in path.read_text(encoding="utf-8")
+    assert json.loads(path.read_text(encoding="utf-8")) == {"query": "天气", "map": 0.5}
+    with pytest.raises(ValueError, match="JSON compliant"):
+        write_json(path, {"map": float("nan")})
+    assert json.loads(path.read_text(encoding="utf-8"))["map"] == 0.5
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_digests(tmp_path: Path) -> None:
+    """File digests are the published algorithms'; a fingerprint tells where one part ends and the next begins."""
+    path = tmp_path / "abc"
+    path.write_bytes(b"abc")
+    assert sha256_of(path) == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+    assert sha256_of(path, "md5") == "900150983cd24fb0d6963f7d28e17f72"
+    assert fingerprint("ab", "c") != fingerprint("a", "bc")
+    assert fingerprint("é") == fingerprint("é".encode())
+    assert len(fingerprint()) == 32

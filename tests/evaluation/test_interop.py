@@ -1,0 +1,130 @@
+"""Runs, judgments and results in other libraries' hands and back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+
+from beir_hybrid import evaluate, load_dataset
+from beir_hybrid.datasets.dataset import Dataset
+from beir_hybrid.datasets.trec import read_qrels
+from beir_hybrid.errors import ResultsError, RunError
+from beir_hybrid.evaluation.folder import read_hits
+from beir_hybrid.evaluation.interop import read_beir_results, write_trec_qrels
+from beir_hybrid.metrics.ranx_backend import to_run
+from beir_hybrid.retrieval import as_retriever
+
+
+@pytest.fixture(scope="module")
+def sample() -> Dataset:
+    return load_dataset("sample", languages=["de", "en"])
+
+
+def run_of(dataset: Dataset) -> dict[str, dict[str, float]]:
+    """For each German question the answers first, then three passages of the pool."""
+    pool = [*dataset.passages["de"].ids[:2], dataset.passages["en"].ids[0]]
+    found = {}
+    for query in dataset.queries["de"].ids:
+        answers = dataset.qrels[query]
+        found[query] = {**dict.fromkeys(pool, 1.0), **dict.fromkeys(answers, 2.0)}
+    return found
+
+
+@pytest.fixture
+def folder(sample: Dataset, tmp_path: Path) -> Path:
+    """BEIR's results, evaluated."""
+    evaluate(sample, run_of(sample), settings=None, out=tmp_path / "out", name="mine")
+    return tmp_path / "out"
+
+
+def test_beir_results_are_a_retriever_and_come_back(sample: Dataset, folder: Path) -> None:
+    """{query: {passage: score}} in, the same out; equal scores in trec_eval's order."""
+    found = read_beir_results(folder, sample.task("multi:de"))
+    assert found == run_of(sample)
+    assert list(found["de-q-0000"]) == sorted(found["de-q-0000"], key=lambda key: (found["de-q-0000"][key], key))[::-1]
+
+
+def test_beir_can_evaluate_what_comes_back(sample: Dataset, folder: Path) -> None:
+    """BEIR's own evaluator takes it as it is."""
+    from beir.retrieval.evaluation import EvaluateRetrieval
+
+    task = sample.task("multi:de")
+    _, _, qrels = task.load()
+    _, mean_average_precision, _, _ = EvaluateRetrieval.evaluate(qrels, read_beir_results(folder, task), [10])
+    assert mean_average_precision["MAP@10"] == 1.0
+
+
+def test_a_ranx_run_is_a_retriever(sample: Dataset, folder: Path, tmp_path: Path) -> None:
+    """The same ranking as a ranx.Run has the same scores, under the Run's name."""
+    task = sample.task("multi:de")
+    run = to_run(task, read_hits(folder, task), "from ranx")
+    results = evaluate(sample, run, settings=None)
+    assert results.name == "from ranx"
+    assert results.value("multi", "map", "de") == 1.0
+
+
+def test_results_in_memory_that_cannot_be_used() -> None:
+    """Nothing in it, or a score that is no number: the query is named."""
+    with pytest.raises(RunError, match="holds no ranking"):
+        as_retriever({"q": {}})
+    with pytest.raises(RunError, match="query 'q': score of passage 'd' is nan"):
+        as_retriever({"q": {"d": float("nan")}})
+
+
+def test_the_same_results_have_the_same_record() -> None:
+    """A folder goes on only with the same content."""
+    one, two, three = (as_retriever(r).describe() for r in ({"q": {"d": 1.0}}, {"q": {"d": 1.0}}, {"q": {"d": 2.0}}))
+    assert one == two != three
+
+
+def test_trec_qrels_are_read_again(sample: Dataset, tmp_path: Path) -> None:
+    """Every judgment of a task, as TREC's tools read them."""
+    task = sample.task("mono:de")
+    rows = list(read_qrels(write_trec_qrels(tmp_path / "qrels.trec", task)))
+    _, _, qrels = task.load()
+    assert {(query, passage): grade for _, query, passage, grade in rows} == {
+        (query, passage): grade for query, judged in qrels.items() for passage, grade in judged.items()
+    }
+
+
+def test_anyone_can_read_a_folder_with_pyarrow(sample: Dataset, folder: Path) -> None:
+    """The columns the documentation names, nothing of ours needed to read them."""
+    table = pq.read_table(folder / "per_query.parquet")
+    assert table.column_names[:6] == ["setting", "query_language", "corpus_language", "query_id", "group", "retrieved"]
+    assert {"map", "ndcg@10", "rank_distance"} <= set(table.column_names)
+    frame = pq.read_table(folder / "runs.parquet").to_pandas()
+    assert list(frame.columns) == [
+        "setting", "query_language", "corpus_language", "query_id", "passage_id", "rank", "score"
+    ]  # fmt: skip
+    first = frame[(frame["query_id"] == "de-q-0000") & (frame["rank"] == 1)]
+    assert first["score"].tolist() == [2.0]
+
+
+def test_results_as_a_data_frame(sample: Dataset) -> None:
+    """A row a task and metric; an undefined value is missing, not zero."""
+    results = evaluate(sample, run_of(sample), settings=None)
+    frame = results.to_pandas()
+    assert len(frame) == len(results.scores)
+    assert list(frame.columns)[:5] == ["setting", "query_language", "corpus_language", "metric", "value"]
+
+
+def test_a_run_of_other_contents_is_refused(folder: Path, sample: Dataset, tmp_path: Path) -> None:
+    """No file, a damaged one, a query the task does not have."""
+    english = load_dataset(
+        "sample", languages=["en", "fr"] if "fr" in load_dataset("sample").languages else ["en", "es"]
+    )
+    with pytest.raises(ResultsError, match=r"runs\.parquet does not exist"):
+        read_hits(tmp_path, sample.task("mono:de"))
+    (tmp_path / "runs.parquet").write_text("x")
+    with pytest.raises(ResultsError, match="cannot be read"):
+        read_hits(tmp_path, sample.task("mono:de"))
+    table = pq.read_table(folder / "runs.parquet").to_pylist()
+    import pyarrow as pa
+
+    changed: list[dict[str, Any]] = [{**row, "query_language": "en", "query_id": "en-q-x"} for row in table]
+    pq.write_table(pa.Table.from_pylist(changed), tmp_path / "runs.parquet")
+    with pytest.raises(ResultsError, match="query_id 'en-q-x' is not in multi:en"):
+        read_hits(tmp_path, english.task("multi:en"))

@@ -1,0 +1,209 @@
+"""Runs from files: forms, ids, settings told from the content, and what a bad file says."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from pathlib import Path
+
+import pytest
+
+from beir_hybrid.datasets.dataset import Dataset
+from beir_hybrid.errors import RunError
+from beir_hybrid.evaluation.evaluate import evaluate
+from beir_hybrid.evaluation.results import Results
+from beir_hybrid.records import Passages, Queries
+from beir_hybrid.retrieval.runs import RunFileRetriever, read_run
+
+LINES = "de-q-0 Q0 de-p-1 1 2.5 x\nde-q-0 Q0 de-p-0 2 1.5 x\n\nde-q-1\tQ0\tde-p-1\t1\t1e-1\tx\n"
+
+
+@pytest.fixture
+def toy() -> Dataset:
+    """Two languages of two queries and two passages; query i is answered by passage i in both."""
+    names = ("de", "en")
+    return Dataset(
+        "toy", "test",
+        {x: Passages(x, [f"{x}-p-{i}" for i in range(2)], ["t"] * 2, source_ids=[f"{x}doc#{i}" for i in range(2)])
+         for x in names},
+        {x: Queries(x, [f"{x}-q-{i}" for i in range(2)], ["t"] * 2, source_ids=[f"{i}" for i in range(2)])
+         for x in names},
+        {f"{x}-q-{i}": {f"{y}-p-{i}": 1 for y in names} for x in names for i in range(2)},
+    )  # fmt: skip
+
+
+def written(folder: Path, content: str, name: str = "my.run.trec") -> Path:
+    path = folder / name
+    path.write_text(content, encoding="utf-8")
+    return path
+
+
+def every_form(folder: Path) -> list[Path]:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    mapping = {"de-q-0": {"de-p-1": 2.5, "de-p-0": 1.5}, "de-q-1": {"de-p-1": 0.1}}
+    rows = [(query, passage, score) for query, ranked in mapping.items() for passage, score in ranked.items()]
+    names = ("q_id", "doc_id", "score")  # ranx's
+    pq.write_table(pa.table(dict(zip(names, map(list, zip(*rows, strict=True)), strict=True))), folder / "r.parquet")
+    (folder / "r.trec.gz").write_bytes(gzip.compress(LINES.encode()))
+    (folder / "r.json.gz").write_bytes(gzip.compress(json.dumps(mapping).encode()))
+    return [
+        written(folder, LINES), written(folder, LINES, "no-ending"), folder / "r.trec.gz",
+        written(folder, json.dumps(mapping), "r.json"), folder / "r.json.gz", folder / "r.parquet",
+    ]  # fmt: skip
+
+
+def test_all_forms_hold_the_same_run(tmp_path: Path, toy: Dataset) -> None:
+    """TREC (tabs, blank lines), ranx JSON and parquet, gzip or not, give one and the same result."""
+    for path in every_form(tmp_path):
+        table = read_run(path)
+        assert list(zip(table.queries, table.passages, table.scores, strict=True)) == [
+            ("de-q-0", "de-p-1", 2.5), ("de-q-0", "de-p-0", 1.5), ("de-q-1", "de-p-1", 0.1),
+        ]  # fmt: skip
+        results = evaluate(toy, path, metrics="mrr")
+        assert {(score.setting, score.query_language) for score in results.scores} == {("mono", "de")}
+        assert results.value("mono", "mrr") == (1 / 2 + 1) / 2
+    assert RunFileRetriever(tmp_path / "my.run.trec").name == "my.run"
+    assert RunFileRetriever(tmp_path / "r.trec.gz").name == "r"
+
+
+@pytest.mark.parametrize(
+    ("content", "name", "problem"),
+    [
+        (LINES + "de-q-1 de-p-0 0.5\n", "a.trec", r"a\.trec:5: expected 'query-id Q0 passage-id rank score name', got"),
+        (LINES + "de-q-1 Q0 de-p-0 2 high x\n", "a.trec", r"a\.trec:5: expected"),
+        (LINES + "de-q-1 Q0 de-p-0 2 nan x\n", "a.trec", r"a\.trec:5: score of passage 'de-p-0' is nan"),
+        (LINES + "de-q-1 Q0 de-p-0 2 inf x\n", "a.trec", r"a\.trec:5: score of passage 'de-p-0' is inf"),
+        ("", "a.trec", r"a\.trec: holds no ranking"),
+        ("{}", "a.json", r"a\.json: holds no ranking"),
+        ('{"q": {"p": 1},\n "r": }', "a.json", r"a\.json:2: not valid JSON"),
+        ('{"q": {"p": 1, "p": 2}}', "a.json", "'p' appears twice in one object"),
+        ('{"q": {"p": NaN}}', "a.json", "score of passage 'p' is nan"),
+        ('{"q": {"p": "1"}}', "a.json", "query 'q', passage 'p': '1' is no score"),
+        ('{"q": [1]}', "a.json", "query 'q' has no object"),
+        ("[1]", "a.json", "expected .* got a list"),
+        ("hello", "a.parquet", "not a parquet file"),
+        ("hello", "a.trec.gz", "cannot be read as a run"),
+    ],
+)
+def test_a_malformed_file_says_where(tmp_path: Path, content: str, name: str, problem: str) -> None:
+    """Readers name the file and the line."""
+    with pytest.raises(RunError, match=problem):
+        read_run(written(tmp_path, content, name))
+
+
+def test_truncated_gzip_missing_files_and_folders(tmp_path: Path) -> None:
+    """What is no file at all, or half of one."""
+    whole = gzip.compress(LINES.encode() * 50)
+    for number, half in enumerate((whole[:-20], whole[:40] + b"\0" * 30 + whole[70:])):
+        (tmp_path / f"{number}.trec.gz").write_bytes(half)
+        with pytest.raises(RunError, match="cannot be read as a run"):
+            read_run(tmp_path / f"{number}.trec.gz")
+    with pytest.raises(RunError, match=r"gone\.trec does not exist"):
+        read_run(tmp_path / "gone.trec")
+    with pytest.raises(RunError, match="cannot be read as a run"):
+        read_run(tmp_path)
+
+
+def test_parquet_without_the_columns_or_with_text_scores(tmp_path: Path) -> None:
+    """The columns there are, and what is wrong with them."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    pq.write_table(pa.table({"query": ["a"], "score": [1.0]}), tmp_path / "a.parquet")
+    with pytest.raises(RunError, match="no column 'query_id' or 'q_id' or 'qid'; it has query, score"):
+        read_run(tmp_path / "a.parquet")
+    pq.write_table(pa.table({"qid": ["a"], "docid": ["b"], "score": ["high"]}), tmp_path / "b.parquet")
+    with pytest.raises(RunError, match="ids must be text or whole numbers, scores numbers"):
+        read_run(tmp_path / "b.parquet")
+    pq.write_table(pa.table({"qid": [7, None], "docid": ["b", "b"], "score": [1, None]}), tmp_path / "c.parquet")
+    with pytest.raises(RunError, match="score of passage 'b' is nan"):
+        read_run(tmp_path / "c.parquet")
+    pq.write_table(pa.table({"qid": [7], "docid": ["b"], "score": [1]}), tmp_path / "d.parquet")
+    assert list(read_run(tmp_path / "d.parquet").queries) == ["7"]
+    pq.write_table(pa.table({"qid": ["a"][:0], "docid": ["b"][:0], "score": [1.0][:0]}), tmp_path / "e.parquet")
+    with pytest.raises(RunError, match="holds no ranking"):
+        read_run(tmp_path / "e.parquet")
+
+
+@pytest.mark.parametrize(
+    ("line", "problem"),
+    [
+        ("de-q-9 Q0 de-p-0 1 1 x", r":5: query 'de-q-9' is not in toy \(de, en\), whose query ids look like 'de-q-0'"),
+        ("de-q-1 Q0 de-p-9 1 1 x", ":5: passage 'de-p-9' is not in toy"),
+        ("de-q-0 Q0 de-p-1 1 9 x", ":5: query 'de-q-0' ranks passage 'de-p-1' twice"),
+    ],
+)
+def test_unknown_and_repeated_ids_are_named_with_their_line(
+    tmp_path: Path, toy: Dataset, line: str, problem: str
+) -> None:
+    """A run of another data set, or one joined twice, is no low score but an error."""
+    with pytest.raises(RunError, match=problem):
+        evaluate(toy, written(tmp_path, LINES + line + "\n"))
+
+
+def tasks_of(results: Results) -> set[str]:
+    return {f"{score.setting}:{score.query_language}-{score.corpus_language}" for score in results.scores}
+
+
+def test_the_settings_are_told_from_the_content(tmp_path: Path, toy: Dataset) -> None:
+    """One passage language a query: mono and cross tasks; several: the pool."""
+    cross = "de-q-0 Q0 en-p-0 1 1 x\nen-q-0 Q0 en-p-0 1 1 x\n"
+    assert tasks_of(evaluate(toy, written(tmp_path, cross))) == {"cross:de-en", "mono:en-en"}
+    pooled = "de-q-0 Q0 en-p-0 1 2 x\nde-q-0 Q0 de-p-0 2 1 x\n"
+    results = evaluate(toy, written(tmp_path, pooled))
+    assert tasks_of(results) == {"multi:de-all"}
+    assert results.value("multi", "rank_distance") is None  # query 1 was not answered
+    named = evaluate(toy, written(tmp_path, pooled), settings="mono,multi", metrics="mrr")
+    assert tasks_of(named) == {"mono:de-de", "mono:en-en", "multi:de-all", "multi:en-all"}
+    assert named.value("mono", "mrr", "de") == 1 / 2  # the pool's ranking restricted to German
+
+
+def test_missing_queries_count_and_are_reported(tmp_path: Path, toy: Dataset) -> None:
+    """One of two queries answered: the mean is over both, and the result says one is missing."""
+    results = evaluate(toy, written(tmp_path, "de-q-0 Q0 de-p-0 1 1 x\n"), metrics="map,mrr@10")
+    assert {(s.metric, s.value, s.queries, s.missing_queries) for s in results.scores} == {
+        ("map", 0.5, 2, 1),
+        ("mrr@10", 0.5, 2, 1),
+    }
+
+
+def test_ids_of_the_published_files_work_with_one_language(tmp_path: Path, toy: Dataset) -> None:
+    """Published MIRACL runs name upstream ids, which are unique within a language only."""
+    one = Dataset("toy", "test", {"de": toy.passages["de"]}, {"de": toy.queries["de"]},
+                  {f"de-q-{i}": {f"de-p-{i}": 1} for i in range(2)})  # fmt: skip
+    path = written(tmp_path, "0 Q0 dedoc#0 1 9 x\n1 Q0 dedoc#0 1 9 x\n1 Q0 dedoc#1 2 8 x\n")
+    assert evaluate(one, path, metrics="mrr").value("mono", "mrr") == (1 + 1 / 2) / 2
+    with pytest.raises(RunError, match="query '0' is not in toy"):
+        evaluate(toy, path)
+
+
+def test_top_k_cuts_a_run(tmp_path: Path, toy: Dataset) -> None:
+    """A run is measured no deeper than is asked for."""
+    assert evaluate(toy, written(tmp_path, LINES), metrics="mrr", top_k=1).value("mono", "mrr") == 1 / 2
+
+
+def test_ids_must_be_resolved_first(tmp_path: Path, toy: Dataset) -> None:
+    """Used by hand, the retriever says what it needs."""
+    with pytest.raises(RunError, match=r"call prepare\(dataset\) first"):
+        list(RunFileRetriever(written(tmp_path, LINES)).retrieve(toy.tasks()))
+
+
+def test_rows_of_languages_that_were_not_loaded_are_passed_over(tmp_path: Path) -> None:
+    """A run of all languages can be looked at in some: the score is that of the run cut down to them."""
+    from beir_hybrid import load_dataset
+
+    lines = "".join(
+        f"{query}-q-0000 Q0 {passage}-p-000{rank} {rank} {9 - rank} r\n"
+        for query in ("de", "fr", "en", "ar")
+        for passage in ("de", "en", "ar")
+        for rank in range(3)
+        if query != "fr"
+    )
+    run = written(tmp_path, lines, "full.trec")
+    some = evaluate(load_dataset("sample", languages="de,en"), run, settings="multi", metrics="mrr")
+    assert {score.query_language for score in some.scores} == {"de", "en"}
+    assert some.value("multi", "mrr", "de") == 1 / 30
+    with pytest.raises(RunError, match="no row is in the languages that were loaded: hi"):
+        evaluate(load_dataset("sample", languages="hi"), run, metrics="mrr")
