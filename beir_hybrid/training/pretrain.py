@@ -9,6 +9,7 @@ from typing import Any
 
 from beir_hybrid.disk.files import folder_written_whole
 from beir_hybrid.errors import TrainingError
+from beir_hybrid.training.vocabulary import transformer_folder
 
 MASKED = 0.15
 """Share of the tokens that are to be predicted, as in BERT."""
@@ -129,7 +130,7 @@ def _masked_model(source: str, model: Any, seed: int) -> tuple[Any, Any]:
             f"--pretrain-text needs a transformer, but {source} begins with a {type(model[0]).__name__}, which has no "
             "context to predict words from"
         )
-    source = str(_transformer_folder(Path(source))) if Path(source).is_dir() else source
+    source = str(transformer_folder(Path(source))) if Path(source).is_dir() else source
     try:
         tokenizer = AutoTokenizer.from_pretrained(source)
         masked_model = AutoModelForMaskedLM.from_pretrained(source)
@@ -141,15 +142,6 @@ def _masked_model(source: str, model: Any, seed: int) -> tuple[Any, Any]:
     if tokenizer.mask_token is None:
         raise TrainingError(f"--pretrain-text needs a tokenizer with a mask token, and that of {source} has none")
     return masked_model, tokenizer
-
-
-def _transformer_folder(folder: Path) -> Path:
-    """The transformers model of a saved sentence-transformers model: at its root, or where modules.json says."""
-    listed = folder / "modules.json"
-    if not listed.exists():
-        return folder
-    modules: list[dict[str, Any]] = json.loads(listed.read_text(encoding="utf-8"))
-    return folder / str(modules[0]["path"])
 
 
 def _last_checkpoint(work: Path, processes: int) -> Path | None:
