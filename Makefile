@@ -1,16 +1,30 @@
 # Two commands do everything on a machine with Python 3.11+ and a package index: make demo, make test.
+# With uv instead of pip: make demo UV=1. The least versions allowed: make test UV=1 RESOLUTION=lowest-direct.
 PYTHON ?= python3
 VENV ?= .venv
 RESULTS ?= demo-results
 BIN := $(VENV)/bin
+ifdef UV
+RESOLUTION ?= highest
+VERSIONS := $(if $(filter highest,$(RESOLUTION)),--constraint constraints.txt,--resolution $(RESOLUTION))
+MAKE_ENVIRONMENT := uv venv --quiet --python $(PYTHON) $(VENV)
+INSTALL := uv pip install --quiet --python $(BIN)/python $(VERSIONS)
+else
+MAKE_ENVIRONMENT := $(PYTHON) -m venv $(VENV)
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+endif
 
-.PHONY: demo test docs lint types clean
+.PHONY: demo test quick docs lint types clean
 
 demo: $(VENV)/.installed-all
 	PATH="$(CURDIR)/$(BIN):$$PATH" RESULTS="$(RESULTS)" sh benchmarks/demo.sh
 
 test: $(VENV)/.installed-dev
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadgroup
+
+# while you work: what needs no Java, no training, no real data and no other process
+quick: $(VENV)/.installed-dev
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadgroup -m "not slow and not java and not train and not data"
 
 # the documentation, from docs/ into site/index.html; nothing is fetched
 docs: $(VENV)/.installed-dev
@@ -24,10 +38,11 @@ types: $(VENV)/.installed-dev
 	$(BIN)/mypy
 
 $(VENV)/.installed-%: pyproject.toml constraints.txt
-	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, this is " + sys.version.split()[0] + "; try: make PYTHON=python3.11 ...")'
-	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[$*]"
-	touch $@
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, this is " + sys.version.split()[0] + "; try: make PYTHON=python3.11 ...")'
+	@echo "setting up $(VENV): torch, sentence-transformers, pyserini and what they need, about 2 GB; 2 to 4 minutes, once"
+	@test -x $(BIN)/python || $(MAKE_ENVIRONMENT)
+	@PYTHON="$(BIN)/python" sh benchmarks/install.sh $(INSTALL) --editable ".[$*]"
+	@touch $@
 
 clean:
 	rm -rf $(VENV) $(RESULTS) site
