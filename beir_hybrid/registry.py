@@ -1,4 +1,4 @@
-"""Entry points: the one door through which built-in and third-party data sets and retrievers come in."""
+"""Entry points: the one door through which built-in and third-party data sets, retrievers and encoders come in."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from beir_hybrid.errors import BeirHybridError, did_you_mean
 
 DATASETS = "beir_hybrid.datasets"
 RETRIEVERS = "beir_hybrid.retrievers"
+ENCODERS = "beir_hybrid.encoders"
 
 
 def _provider(entry: EntryPoint) -> str:

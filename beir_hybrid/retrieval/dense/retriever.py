@@ -37,16 +37,12 @@ from beir_hybrid.retrieval.dense.blocks import PRECISIONS, Precision, VectorBloc
 from beir_hybrid.retrieval.dense.embeddings import EmbeddingStore
 from beir_hybrid.retrieval.dense.encoder import Encoder, Role, plain_function
 from beir_hybrid.retrieval.dense.exact import ROWS, best_of, exact_rankings
-from beir_hybrid.retrieval.dense.models import load_model, model_fingerprint, name_of
+from beir_hybrid.retrieval.dense.models import model_fingerprint, open_model, own_prompts
 from beir_hybrid.retrieval.dense.scored import ScoredForm
 from beir_hybrid.retrieval.engine import EngineName, Filling, RunningEngine, build_engine
 from beir_hybrid.settings import Task
 
 Similarity = Literal["cosine", "dot"]
-_PROMPT_NAMES: dict[Role, tuple[str, ...]] = {
-    "query": ("query",),
-    "passage": ("document", "passage", "corpus"),  # the order in which sentence-transformers looks
-}
 DEFAULT_TOP_K = 100
 DEFAULT_MEMORY = 4096
 """Megabytes of embeddings and scores above which a search works from disk, block by block."""
@@ -62,9 +58,10 @@ class DenseRetriever(BeirSearchable):
 
     Args:
         model: a sentence-transformers model, its name or path, an object with ``encode(texts)``, or a function from
-            a list of texts to vectors [n, d] (which then serves queries and passages alike).
-        query_prompt: put before every query. None: the model's own ``query`` prompt, if it has one.
-        passage_prompt: put before every passage. None: the model's own ``document`` prompt, if it has one.
+            a list of texts to vectors [n, d] (which then serves queries and passages alike). A name is that of a
+            registered encoder, such as ``e5-small``, before it is one of a folder or on the hub.
+        query_prompt: put before every query. None: the model's own, see `own_prompts`.
+        passage_prompt: put before every passage. None: likewise.
         similarity: ``cosine`` or ``dot``; None: the model's own, else cosine.
         name: how results call it; default: the model's name.
         batch_size: texts a sentence-transformers model encodes at a time; other encoders get up to 2,048 texts.
@@ -121,27 +118,20 @@ class DenseRetriever(BeirSearchable):
         self._precision: Precision = precision
         self._loss: PrecisionLoss | None = None
         self._engine = build_engine(engine, address)
-        self._source = str(model) if isinstance(model, str | Path) else None
-        self._model = load_model(self._source, device) if self._source else model
+        opened = open_model(model, device)
+        self._model, self._source, self._label, self._record = opened.model, opened.source, opened.label, opened.record
         plain_function(self._model)  # refuses what is no encoder
         self._device = device
         self._batch_size = batch_size
-        self.prompts: dict[Role, str] = {
-            "query": self._prompt("query", query_prompt),
-            "passage": self._prompt("passage", passage_prompt),
-        }
+        given: dict[Role, str | None] = {"query": query_prompt, "passage": passage_prompt}
+        own = own_prompts(self._model)
+        self.prompts: dict[Role, str] = {role: own[role] if text is None else text for role, text in given.items()}
         self.similarity: str = similarity or getattr(self._model, "similarity_fn_name", None) or "cosine"
         if self.similarity not in ("cosine", "dot"):
             raise RetrieverError(f"unknown similarity {self.similarity!r}; known: cosine, dot")
-        self.name = name or (Path(self._source).name if self._source else name_of(self._model))
+        self.name = name or (Path(self._label).name if isinstance(model, str | Path) else self._label)
         self.identity = model_fingerprint(self._model) or identity
-        self._stores = {role: EmbeddingStore(self._folder(role, cache)) for role in _PROMPT_NAMES}
-
-    def _prompt(self, role: Role, given: str | None) -> str:
-        if given is not None:
-            return given
-        own = getattr(self._model, "prompts", None) or {}
-        return next((own[name] for name in _PROMPT_NAMES[role] if name in own), "")
+        self._stores = {role: EmbeddingStore(self._folder(role, cache)) for role in self.prompts}
 
     def _folder(self, role: Role, cache: Path | str | bool | None) -> Path | None:
         if cache is False or self.identity is None:
@@ -150,11 +140,19 @@ class DenseRetriever(BeirSearchable):
         # the role counts as well: models with a router encode the same text in two ways
         return base / self.identity / fingerprint(role, self.prompts[role])
 
+    @property
+    def summary(self) -> str:
+        """One line for people: what the model is where its name does not say it, and its prompts."""
+        weights = f" ({self._record['weights']})" if "weights" in self._record else ""
+        queries, passages = (repr(text) if (text := self.prompts[role]) else "none" for role in ("query", "passage"))
+        return f"model {self._label}{weights}; prompts: queries {queries}, passages {passages}"
+
     def describe(self) -> dict[str, Any]:
         length = getattr(self._model, "max_seq_length", None)
         return {
             "type": "dense",
-            "model": self._source or name_of(self._model),
+            "model": self._label,
+            **({"encoder": dict(self._record)} if self._record else {}),
             "fingerprint": self.identity or unidentified(self._model),
             "query_prompt": self.prompts["query"],
             "passage_prompt": self.prompts["passage"],

@@ -370,6 +370,25 @@ class TestSentenceTransformers:
         assert np.allclose(empty.embed("query", [text]), bare.encode([text]))
         assert np.allclose(empty.embed("passage", [text]), bare.encode([text]))
 
+    @pytest.mark.parametrize(
+        ("prompts", "passage"),
+        [
+            ({"query": "q: ", "passage": "p: "}, "p: "),
+            ({"query": "q: ", "document": "", "passage": "p: "}, "p: "),
+            ({"query": "q: ", "corpus": "c: "}, "c: "),
+            ({"query": "q: ", "document": "d: ", "passage": "p: "}, "d: "),
+            ({"query": "q: "}, ""),
+        ],
+    )
+    def test_an_empty_prompt_hides_none_that_is_not(self, prompts: dict[str, str], passage: str) -> None:
+        """sentence-transformers adds an empty document prompt, which is no reason to leave out the passage prompt."""
+        retriever = DenseRetriever(static_model(prompts=prompts))
+        assert retriever.prompts == {"query": "q: ", "passage": passage}
+        assert retriever.summary.endswith(
+            f"prompts: queries 'q: ', passages {passage!r}" if passage else "passages none"
+        )
+        assert retriever.describe()["passage_prompt"] == passage
+
     def test_a_model_is_cached_by_what_it_is(
         self, cache: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     ) -> None:
