@@ -21,6 +21,7 @@ PLUGIN = ROOT / "plugins" / "st_hybrid_batch"
 FLOORS = (
     ("errors", "processors"),
     ("disk", "disk.*", "records"),
+    ("readers", "readers.*"),
     ("corpus.pool", "registry"),
     ("settings", "encoders", "encoders.*"),
     ("corpus", "corpus.*", "datasets", "datasets.*"),

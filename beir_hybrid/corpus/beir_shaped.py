@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
-from typing import NamedTuple
 
 from beir_hybrid.corpus.arrow_corpus import ArrowCorpus
 from beir_hybrid.corpus.convert import source_key
-from beir_hybrid.corpus.judgments import read_judgments
 from beir_hybrid.corpus.parts import Parts
-from beir_hybrid.corpus.records import read_records
 from beir_hybrid.disk.locations import cache_dir
 from beir_hybrid.errors import DatasetError, at
+from beir_hybrid.readers.judgments import Judgment, read_judgments
+from beir_hybrid.readers.passages import read_records
 from beir_hybrid.records import Passages, Qrels, Queries
 
 
@@ -36,15 +36,6 @@ class LanguagePart:
         return {query: passage for query, passage in same.items() if self.passages.position(passage) is not None}
 
 
-class Placed(NamedTuple):
-    """A judgment and the place it was read at."""
-
-    place: str
-    query: str
-    passage: str
-    grade: int
-
-
 def read_part(folder: Path, parts: Parts, language: str, *, strict: bool) -> LanguagePart:
     """The language's corpus, converted into the cache folder at the first call, its queries and judgments.
 
@@ -62,11 +53,7 @@ def read_part(folder: Path, parts: Parts, language: str, *, strict: bool) -> Lan
         sources, cache_dir() / "corpora" / "beir" / f"{language}-{source_key(sources)[:24]}", id_prefix=f"{language}-p-"
     )
     texts = read_queries([folder / path for path in parts.queries])
-    judged = (
-        Placed(at(folder / path, line), query, passage, grade)
-        for path in parts.judgments
-        for line, query, passage, grade in read_judgments(folder / path)
-    )
+    judged = chain.from_iterable(read_judgments(folder / path) for path in parts.judgments)
     names = Path(parts.queries[0]).name, Path(parts.corpus[0]).name
     return join(corpus.passages(language), texts, judged, names, strict=strict)
 
@@ -89,7 +76,7 @@ def read_queries(paths: Iterable[Path]) -> dict[str, str]:
 def join(
     passages: Passages,
     texts: Mapping[str, str],
-    judged: Iterator[Placed],
+    judged: Iterable[Judgment],
     names: Sequence[str] = ("the queries", "the corpus"),
     *,
     strict: bool,
@@ -111,17 +98,18 @@ def join(
     qrels: Qrels = {}
     asked: dict[str, str] = {}
     left_out = 0
-    for place, query, passage, grade in judged:
+    for judgment in judged:
+        query, passage = judgment.query, judgment.passage
         key = f"{language}-p-{passage.rjust(width, '0')}"
         known = query in texts and passages.position(key) is not None
         if not known and strict:
             kind, name, file = ("passage", passage, names[1]) if query in texts else ("query", query, names[0])
-            raise DatasetError(f"{place}: {kind} {name!r} is not in {file}")
+            raise DatasetError(f"{judgment.place}: {kind} {name!r} is not in {file}")
         left_out += not known
         if known:
             query_id = f"{language}-q-{query.rjust(query_width, '0')}"
             asked[query_id] = query
-            qrels.setdefault(query_id, {})[key] = grade
+            qrels.setdefault(query_id, {})[key] = judgment.grade
     if not qrels:
         none = f"none of {left_out} judgments names" if left_out else "there is no judgment of"
         raise DatasetError(f"{none} a query of {names[0]} and a passage of {names[1]} in {language!r}")

@@ -12,12 +12,12 @@ from typing import Any
 
 from beir_hybrid.corpus.digests import digests_of
 from beir_hybrid.corpus.order import RepeatedIdError, write_order
-from beir_hybrid.corpus.records import read_records
 from beir_hybrid.corpus.shards import FORMAT, Shards, Written, write_shard
 from beir_hybrid.corpus.workers import Job, write_shards
 from beir_hybrid.disk.files import fingerprint, write_json
 from beir_hybrid.errors import DatasetError, at
 from beir_hybrid.processors import processors
+from beir_hybrid.readers.passages import read_records
 
 MANIFEST = "manifest.json"
 _DOCID = 0

@@ -15,9 +15,9 @@ import numpy as np
 import numpy.typing as npt
 
 from beir_hybrid.corpus.mapped import MappedFile, MappedFiles
-from beir_hybrid.corpus.records import Record, read_records
 from beir_hybrid.disk.files import written_whole
 from beir_hybrid.errors import DatasetError, at
+from beir_hybrid.readers.passages import Record, read_records
 
 FORMAT = 2
 """Raise it when what is on disk changes."""

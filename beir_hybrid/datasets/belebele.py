@@ -19,8 +19,8 @@ from beir_hybrid.datasets.download import RemoteFile, hub_url
 from beir_hybrid.datasets.flores import language_of
 from beir_hybrid.datasets.parallel import GroupQrels
 from beir_hybrid.datasets.source import FileSource
-from beir_hybrid.datasets.trec import read_json_lines
 from beir_hybrid.errors import DatasetError, at
+from beir_hybrid.readers.json_lines import read_json_lines
 from beir_hybrid.records import Licence, Passages, Queries
 
 _VARIANTS = (

@@ -19,9 +19,10 @@ from beir_hybrid.corpus.digests import digests_of
 from beir_hybrid.datasets.dataset import Dataset
 from beir_hybrid.datasets.download import RemoteFile, hub_url
 from beir_hybrid.datasets.source import FileSource
-from beir_hybrid.datasets.trec import read_qrels, read_topics
 from beir_hybrid.disk.locations import cache_dir
-from beir_hybrid.errors import DatasetError, at
+from beir_hybrid.errors import DatasetError
+from beir_hybrid.readers.judgments import read_judgments
+from beir_hybrid.readers.topics import read_topics
 from beir_hybrid.records import Licence, Passages, Qrels, Queries
 
 # the longest ids of the published files are 12 (passages) and 10 (queries) characters
@@ -135,8 +136,8 @@ class MiraclSource(FileSource):
             topics_path, qrels_path = (self.local(root, file) for file in judgments)
             passages[language] = self.corpus(root, language).passages(language)
             topics = read_topics(topics_path)
-            for line, query, passage, grade in read_qrels(qrels_path):
-                place = at(qrels_path, line)
+            for judgment in read_judgments(qrels_path):
+                place, query, passage = judgment.place, judgment.query, judgment.passage
                 if query not in topics:
                     raise DatasetError(f"{place}: query {query!r} is not in {topics_path.name}")
                 key = _passage_id(language, passage)
@@ -149,7 +150,7 @@ class MiraclSource(FileSource):
                 judged = qrels.setdefault(_query_id(language, query), {})
                 if key in judged:
                     raise DatasetError(f"{place}: passage {passage!r} is judged twice for query {query!r}")
-                judged[key] = grade
+                judged[key] = judgment.grade
             by_id = sorted((_query_id(language, key), key) for key in topics)
             source_ids = [key for _, key in by_id]
             texts = [topics[key] for key in source_ids]

@@ -8,19 +8,19 @@ not parallel, and only relevant passages are judged.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from beir_hybrid.corpus.arrow_corpus import ArrowCorpus
-from beir_hybrid.corpus.beir_shaped import Placed, join
+from beir_hybrid.corpus.beir_shaped import join
 from beir_hybrid.corpus.convert import source_key
 from beir_hybrid.datasets.dataset import Dataset
 from beir_hybrid.datasets.download import RemoteFile, hub_url
 from beir_hybrid.datasets.source import FileSource
-from beir_hybrid.datasets.trec import read_qrels, read_topics
 from beir_hybrid.disk.locations import cache_dir
-from beir_hybrid.errors import at
+from beir_hybrid.readers.judgments import read_judgments
+from beir_hybrid.readers.topics import read_topics
 from beir_hybrid.records import Licence
 
 _NAMES = {
@@ -72,7 +72,7 @@ class MrTydiSource(FileSource):
                 [shard], folder, id_prefix=f"{language}-p-", id_width=_PASSAGE_WIDTH, id_field="docid"
             )
             read[language] = join(
-                corpus.passages(language), read_topics(topics), _placed(qrels), (topics.name, str(shard.name)),
+                corpus.passages(language), read_topics(topics), read_judgments(qrels), (topics.name, str(shard.name)),
                 strict=True, width=_PASSAGE_WIDTH, query_width=_QUERY_WIDTH,
             )  # fmt: skip
         return Dataset(
@@ -85,11 +85,6 @@ class MrTydiSource(FileSource):
             self.loaded_files(root, self.remote_files(languages, split)),
             default_settings=("mono",),
         )
-
-
-def _placed(path: Path) -> Iterator[Placed]:
-    for line, query, passage, grade in read_qrels(path):
-        yield Placed(at(path, line), query, passage, grade)
 
 
 source = MrTydiSource()

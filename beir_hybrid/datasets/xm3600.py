@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +25,9 @@ from beir_hybrid.datasets.dataset import Dataset
 from beir_hybrid.datasets.download import RemoteFile
 from beir_hybrid.datasets.parallel import GroupQrels
 from beir_hybrid.datasets.source import FileSource
-from beir_hybrid.datasets.trec import read_json_lines
 from beir_hybrid.errors import DatasetError, at
+from beir_hybrid.readers.json_lines import read_json_lines
+from beir_hybrid.readers.parquet import read_parquet, required
 from beir_hybrid.records import Licence, Passages, Queries
 
 _CAPTIONS = "captions.jsonl"
@@ -132,33 +133,15 @@ def _from_tables(root: Path, languages: Sequence[str]) -> dict[str, Captions]:
     found: dict[str, Captions] = {language: {} for language in languages}
     for language in languages:
         for path in _tables(root, language):
-            for row, image, captions in _rows(path):
-                _add(found[language], image, captions, f"{at(path, row)}:")
+            # these two columns alone: the images beside them are gigabytes
+            for row, record in read_parquet(path, required(path, "image_id", "captions")):
+                _add(found[language], str(record["image_id"]), record["captions"], f"{at(path, row)}:")
     return found
 
 
 def _tables(root: Path, language: str) -> list[Path]:
     name = re.compile(rf"{language}(-\d{{5}}-of-\d{{5}}(-[0-9a-f]+)?)?\.parquet")
     return sorted(path for path in (root / "data").glob(f"{language}*.parquet") if name.fullmatch(path.name))
-
-
-def _rows(path: Path) -> Iterator[tuple[int, str, Any]]:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        with pq.ParquetFile(path) as file:
-            names = file.schema_arrow.names
-            if "image_id" not in names or "captions" not in names:
-                raise DatasetError(f"{path}: has the columns {', '.join(names)}; expected image_id and captions")
-            row = 0
-            # these two columns alone: the images beside them are gigabytes
-            for batch in file.iter_batches(1024, columns=["image_id", "captions"]):
-                for record in batch.to_pylist():
-                    row += 1
-                    yield row, str(record["image_id"]), record["captions"]
-    except (pa.ArrowException, OSError) as error:
-        raise DatasetError(f"{path}: not a readable parquet file ({error}); fetch it again") from error
 
 
 def _add(captions: Captions, image: str, texts: Any, place: str) -> None:

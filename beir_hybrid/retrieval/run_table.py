@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import gzip
 import json
-import zlib
 from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from beir_hybrid.errors import RunError, at
+from beir_hybrid.readers.lines import read_lines
 from beir_hybrid.records import IntArray, ScoreArray
 
 Codes = npt.NDArray[np.signedinteger[Any]]
@@ -91,17 +90,12 @@ def read_run(path: Path | str) -> RunTable:
         RunError: no such file, a malformed line (``path:line``), or a score that is no finite number.
     """
     path = Path(path)
-    try:
-        if path.suffix == ".parquet":
-            table = _read_parquet(path)
-        else:
-            form = path.with_suffix("") if path.suffix == ".gz" else path
-            with gzip.open(path, "rt", encoding="utf-8") if form != path else path.open(encoding="utf-8") as file:
-                table = _read_json(path, file) if form.suffix == ".json" else _read_trec(path, file)
-    except FileNotFoundError as error:
-        raise RunError(f"{path} does not exist") from error
-    except (OSError, EOFError, UnicodeDecodeError, zlib.error) as error:
-        raise RunError(f"{path}: cannot be read as a run: {error}") from error
+    if not path.exists():
+        raise RunError(f"{path} does not exist")
+    if path.suffix == ".parquet":
+        table = _read_parquet(path)
+    else:
+        table = _read_json(path) if path.name.removesuffix(".gz").endswith(".json") else _read_trec(path)
     if not len(table.scores):
         raise RunError(f"{path}: holds no ranking; a query without results may be left out, but not all of them")
     bad = np.flatnonzero(~np.isfinite(table.scores))
@@ -111,13 +105,11 @@ def read_run(path: Path | str) -> RunTable:
     return table
 
 
-def _read_trec(path: Path, file: IO[str]) -> RunTable:
+def _read_trec(path: Path) -> RunTable:
     queries, passages = _Coder(), _Coder()
     scores, lines = array("d"), array("i")
-    for number, line in enumerate(file, 1):
+    for number, line in read_lines(path, RunError):
         fields = line.split()
-        if not fields:
-            continue
         try:
             query, _, passage, _, score, _ = fields
             scores.append(float(score))
@@ -132,7 +124,7 @@ def _read_trec(path: Path, file: IO[str]) -> RunTable:
     return RunTable(path, queries.column(), passages.column(), values, numbers)
 
 
-def _read_json(path: Path, file: IO[str]) -> RunTable:
+def _read_json(path: Path) -> RunTable:
     def refuse_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         record = dict(pairs)
         if len(record) < len(pairs):
@@ -142,7 +134,7 @@ def _read_json(path: Path, file: IO[str]) -> RunTable:
         return record
 
     try:
-        runs = json.load(file, object_pairs_hook=refuse_repeats)
+        runs = json.loads(_text(path), object_pairs_hook=refuse_repeats)
     except json.JSONDecodeError as error:
         raise RunError(f"{at(path, error.lineno)}: not valid JSON ({error.msg})") from error
     if not isinstance(runs, dict):
@@ -158,6 +150,15 @@ def _read_json(path: Path, file: IO[str]) -> RunTable:
             passages.add(passage)
             scores.append(float(score))
     return RunTable(path, queries.column(), passages.column(), np.frombuffer(scores, dtype=np.float64))
+
+
+def _text(path: Path) -> str:
+    """A text file as a whole; blank lines stay, for messages that count them."""
+    text, last = [], 1
+    for number, line in read_lines(path, RunError):
+        text.append("\n" * (number - last) + line)
+        last = number
+    return "".join(text)
 
 
 def table_of(results: Mapping[str, Mapping[str, float]]) -> RunTable:
@@ -209,6 +210,8 @@ def _read_parquet(path: Path) -> RunTable:
                 # a score that is missing becomes NaN
                 scores[done : done + len(values)] = values.to_numpy(zero_copy_only=False)
                 done += len(values)
+    except OSError as error:
+        raise RunError(f"{path}: cannot be read as a run: {error}") from error
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowTypeError) as error:
         if "Parquet magic" in str(error) or "Parquet file size" in str(error):
             raise RunError(f"{path}: not a parquet file ({error})") from error

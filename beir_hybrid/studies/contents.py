@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import gzip
 import hashlib
 import json
-import zlib
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -15,6 +13,7 @@ from typing import Any
 
 from beir_hybrid.disk.files import fingerprint, sha256_of
 from beir_hybrid.errors import StudyError
+from beir_hybrid.readers.json_lines import read_json_lines
 from beir_hybrid.studies.study import Evaluation
 
 
@@ -59,22 +58,10 @@ def records_of(name: str) -> Iterator[dict[str, Any]]:
     if not path.is_file():
         yield from _registered(name)
         return
-    opener: Any = gzip.open if path.suffix == ".gz" else open
-    try:
-        with opener(path, "rt", encoding="utf-8") as lines:
-            for number, line in enumerate(lines, 1):
-                if not line.strip():
-                    continue
-                try:
-                    record = json.loads(line)
-                except json.JSONDecodeError as error:
-                    raise StudyError(f"{path}:{number}: not a JSON object ({error}); expected a group a line") from None
-                sides = [record.get(side) for side in ("query", "passage")] if isinstance(record, dict) else []
-                if "id" not in record or not sides or not all(isinstance(side, dict) for side in sides):
-                    raise StudyError(f'{path}:{number}: expected an object with "id", "query" and "passage"')
-                yield record
-    except (EOFError, gzip.BadGzipFile, zlib.error, UnicodeDecodeError) as error:
-        raise StudyError(f"{path}: not a whole file of UTF-8 text: {error}") from error
+    for number, record in read_json_lines(path, error=StudyError):
+        if "id" not in record or not all(isinstance(record.get(side), dict) for side in ("query", "passage")):
+            raise StudyError(f'{path}:{number}: expected an object with "id", "query" and "passage"')
+        yield record
 
 
 def _registered(name: str) -> Iterator[dict[str, Any]]:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from beir_hybrid.disk.files import fingerprint, written_whole
 from beir_hybrid.errors import StudyError
+from beir_hybrid.readers.lines import read_lines
 from beir_hybrid.studies.contents import dataset_content, groups_content, load_evaluated, path_digest, records_of
 from beir_hybrid.studies.study import Evaluation
 
@@ -53,7 +54,7 @@ class TextPart:
             for passages in load_evaluated(self._evaluation()).passages.values():
                 yield from passages.lazy_full_texts()
         else:
-            yield from Path(self.name).read_text(encoding="utf-8").splitlines()
+            yield from (line for _, line in read_lines(Path(self.name), StudyError))
 
 
 def text_part(

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from beir_hybrid.errors import TrainingError, at
+from beir_hybrid.readers.lines import read_lines
 
 _PUNCTUATION = ".,;:!?¿¡\"'()[]«»…؟،؛。，、？！।"
 
@@ -32,7 +33,7 @@ def read_lexicon(path: Path) -> Lexicon:
     Raises:
         TrainingError: no such file, a name that says no languages, or a line of another form (``path:line``).
     """
-    files = sorted(path.glob("*-*.txt")) if path.is_dir() else [path]
+    files = sorted(path.glob("*-*.txt*")) if path.is_dir() else [path]
     if not files or not files[0].exists():
         raise TrainingError(f"{path}: no lexicon there; expected a file xx-yy.txt or a folder of them, as MUSE has")
     entries: dict[str, dict[str, list[tuple[str, str]]]] = {}
@@ -41,14 +42,8 @@ def read_lexicon(path: Path) -> Lexicon:
         if not dash or not source or not target:
             raise TrainingError(f"{file}: its name says no languages; expected xx-yy.txt, like en-de.txt")
         words = entries.setdefault(source, {})
-        try:
-            lines = file.read_text(encoding="utf-8").split("\n")
-        except UnicodeDecodeError as error:
-            raise TrainingError(f"{file}: not UTF-8 text: {error}") from error
-        for number, line in enumerate(lines, 1):
+        for number, line in read_lines(file, TrainingError):
             parts = line.split("\t") if "\t" in line else line.split()
-            if not parts:
-                continue
             if len(parts) != 2 or not all(parts):
                 raise TrainingError(f"{at(file, number)}: expected 'word translation', got {line[:60]!r}")
             words.setdefault(parts[0].lower(), []).append((target, parts[1]))

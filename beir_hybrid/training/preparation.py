@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import gzip
 import json
 import shutil
 import sys
-import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from beir_hybrid.disk.files import write_json, written_whole
-from beir_hybrid.errors import TrainingError
+from beir_hybrid.errors import TrainingError, at
+from beir_hybrid.readers.json_lines import read_json_lines
 from beir_hybrid.training.config import TrainConfig, read_toml
 
 CONFIG_FILE = "train.toml"
@@ -254,18 +253,14 @@ def _registered_groups(name: str) -> list[Any]:
 
 
 def _by_split(path: Path) -> dict[str | None, list[Any]]:
-    from st_hybrid_batch import read_jsonl
+    from st_hybrid_batch import group_from_record
 
     if not path.is_file():
         raise TrainingError(f"{path} does not exist; expected groups as JSON Lines, plain or gzipped")
     parts: dict[str | None, list[Any]] = {}
-    try:
-        for group in read_jsonl(path):
-            parts.setdefault(group.split, []).append(group)
-    except UnicodeDecodeError as error:
-        raise TrainingError(f"{path}: not UTF-8 text: {error}") from error
-    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        raise TrainingError(f"{path}: not a whole gzip file: {error}") from error
+    for line, record in read_json_lines(path, error=TrainingError):
+        group = group_from_record(record, at(path, line))
+        parts.setdefault(group.split, []).append(group)
     return parts
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from beir_hybrid.disk.files import folder_written_whole
 from beir_hybrid.errors import TrainingError
+from beir_hybrid.readers.lines import read_lines
 from beir_hybrid.training.vocabulary import transformer_folder
 
 MASKED = 0.15
@@ -21,12 +22,7 @@ def read_texts(paths: Sequence[str]) -> list[str]:
     Raises:
         TrainingError: a file cannot be read, or all are empty.
     """
-    texts: list[str] = []
-    for path in paths:
-        try:
-            texts += [line.strip() for line in Path(path).read_text(encoding="utf-8").split("\n") if line.strip()]
-        except (OSError, UnicodeDecodeError) as error:
-            raise TrainingError(f"{path}: cannot be read as text: {error}") from error
+    texts = [line.strip() for path in paths for _, line in read_lines(Path(path), TrainingError)]
     if not texts:
         raise TrainingError(f"{', '.join(paths)}: no line of text; expected one text a line, UTF-8")
     return texts

@@ -41,7 +41,7 @@ def test_an_exported_task_is_read_back(folder: Path, packed: bool) -> None:
     [
         ("de-q-none\tde-p-0000001\t1\n", "test.tsv:2: query 'de-q-none' is not in queries.jsonl"),
         ("a\tb\n", "test.tsv:2: expected 'query-id<TAB>corpus-id<TAB>score', got 'a\\tb'"),
-        ("a\tb\tone\n", "test.tsv:2: expected 'query-id"),
+        ("a\tb\tone\n", "test.tsv:2: the grade is 'one'; expected a whole number"),
     ],
 )
 def test_wrong_judgments_are_named_by_line(folder: Path, line: str, message: str) -> None:

@@ -14,8 +14,10 @@ import pytest
 
 from beir_hybrid import Dataset, load_dataset
 from beir_hybrid.datasets.miracl import source
-from beir_hybrid.datasets.trec import read_json_lines, read_qrels, read_topics
 from beir_hybrid.errors import DatasetError, SettingError
+from beir_hybrid.readers.json_lines import read_json_lines
+from beir_hybrid.readers.judgments import read_judgments
+from beir_hybrid.readers.topics import read_topics
 
 Record = Mapping[str, Any]
 
@@ -208,7 +210,7 @@ def test_only_the_published_corpus_is_read_from_the_cache(write: Write, no_data:
             "docs-1.jsonl.gz:1: docid '12#0' appeared before, at ",
         ),
         ({"shards": [SHARDS[0], b'{"docid": "1#0",\n']}, "docs-1.jsonl.gz:1: not valid JSON"),
-        ({"shards": [SHARDS[0], b'{"docid": "1#0"}\n']}, "docs-1.jsonl.gz:1: the record has no string 'text'"),
+        ({"shards": [SHARDS[0], b'{"docid": "1#0"}\n']}, "docs-1.jsonl.gz:1: 'text' is None; expected a string"),
     ],
 )
 def test_what_is_wrong_is_named_by_line(write: Write, change: dict[str, Any], message: str) -> None:
@@ -256,13 +258,13 @@ def test_the_real_topics_and_qrels_are_readable(data_dir: Path, split: str, quer
     total = read = 0
     for path in sorted((data_dir / "miracl").glob(f"*/topics/*-{split}.tsv")):
         topics = read_topics(path)
-        judgments = list(read_qrels(Path(str(path).replace("topics", "qrels"))))
-        assert {query for _, query, _, _ in judgments} == set(topics)
-        assert {query for _, query, _, grade in judgments if grade == 1} == set(topics)
+        judgments = list(read_judgments(Path(str(path).replace("topics", "qrels"))))
+        assert {query for _, _, query, _, _ in judgments} == set(topics)
+        assert {query for _, _, query, _, grade in judgments if grade == 1} == set(topics)
         assert {grade for *_, grade in judgments} == {0, 1}
-        assert len({(query, passage) for _, query, passage, _ in judgments}) == len(judgments)
+        assert len({(query, passage) for _, _, query, passage, _ in judgments}) == len(judgments)
         assert max(map(len, topics)) <= 12
-        assert max(len(passage) for _, _, passage, _ in judgments) <= 16
+        assert max(len(passage) for _, _, _, passage, _ in judgments) <= 16
         total += len(topics)
         read += 1
     assert (total, read) == (queries, languages)

@@ -69,10 +69,10 @@ def test_the_raw_layout_is_read(write: Write, corpus: str) -> None:
     ("change", "message"),
     [
         ({"topics": "0 Tanzania\n"}, "topics.test.txt:1: expected 'query id<TAB>query'"),
-        ({"qrels": "0 Q0 1150#0\n"}, "qrels.test.txt:1: expected 'query-id Q0 passage-id grade'"),
+        ({"qrels": "0 Q0 1150#0 1\n0 Q0 1150\n"}, "qrels.test.txt:2: expected 'query-id Q0 passage-id grade'"),
         ({"qrels": "0 Q0 1150#0 1\n5 Q0 89#4 1\n"}, "qrels.test.txt:2: query '5' is not in topics.test.txt"),
         ({"qrels": "0 Q0 1150#9 1\n"}, "qrels.test.txt:1: passage '1150#9' is not in corpus.jsonl.gz"),
-        ({"records": [{"id": "1150#0", "contents": "v1.0"}]}, "corpus.jsonl.gz:1: the record has no string 'docid'"),
+        ({"records": [{"id": "1150#0", "contents": "v1.0"}]}, "corpus.jsonl.gz:1: 'docid' is None, which is no id"),
     ],
 )
 def test_what_is_wrong_is_named_by_line(write: Write, change: dict[str, Any], message: str) -> None:

@@ -136,7 +136,7 @@ def test_the_hubs_tables_without_their_images(root: Path, parquet: Callable[...,
     with pytest.raises(DatasetError, match=r"captions\.jsonl is missing; run: beir-hybrid fetch xm3600"):
         load(root, "de,fr")
     (root / "data" / "en-00000-of-00001.parquet").write_bytes(parquet(image_id=["a"], text=["b"]))
-    with pytest.raises(DatasetError, match="has the columns image_id, text; expected image_id and captions"):
+    with pytest.raises(DatasetError, match="has the columns image_id, text; expected image_id, captions"):
         load(root, "en")
 
 

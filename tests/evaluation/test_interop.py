@@ -10,11 +10,11 @@ import pytest
 
 from beir_hybrid import evaluate, load_dataset
 from beir_hybrid.datasets.dataset import Dataset
-from beir_hybrid.datasets.trec import read_qrels
 from beir_hybrid.errors import ResultsError, RunError
 from beir_hybrid.evaluation.folder import read_hits
 from beir_hybrid.evaluation.interop import read_beir_results, write_trec_qrels
 from beir_hybrid.metrics.ranx_backend import to_run
+from beir_hybrid.readers.judgments import read_judgments
 from beir_hybrid.retrieval import as_retriever
 
 
@@ -83,7 +83,7 @@ def test_the_same_results_have_the_same_record() -> None:
 def test_trec_qrels_are_read_again(sample: Dataset, tmp_path: Path) -> None:
     """Every judgment of a task, as TREC's tools read them."""
     task = sample.task("mono:de")
-    rows = list(read_qrels(write_trec_qrels(tmp_path / "qrels.trec", task)))
+    rows = [judged[1:] for judged in read_judgments(write_trec_qrels(tmp_path / "qrels.trec", task))]
     _, _, qrels = task.load()
     assert {(query, passage): grade for _, query, passage, grade in rows} == {
         (query, passage): grade for query, judged in qrels.items() for passage, grade in judged.items()

@@ -84,7 +84,7 @@ def test_all_forms_hold_the_same_run(tmp_path: Path, toy: Dataset) -> None:
         ('{"q": [1]}', "a.json", "query 'q' has no object"),
         ("[1]", "a.json", "expected .* got a list"),
         ("hello", "a.parquet", "not a parquet file"),
-        ("hello", "a.trec.gz", "cannot be read as a run"),
+        ("hello", "a.trec.gz", "truncated or damaged"),
     ],
 )
 def test_a_malformed_file_says_where(tmp_path: Path, content: str, name: str, problem: str) -> None:
@@ -98,11 +98,11 @@ def test_truncated_gzip_missing_files_and_folders(tmp_path: Path) -> None:
     whole = gzip.compress(LINES.encode() * 50)
     for number, half in enumerate((whole[:-20], whole[:40] + b"\0" * 30 + whole[70:])):
         (tmp_path / f"{number}.trec.gz").write_bytes(half)
-        with pytest.raises(RunError, match="cannot be read as a run"):
+        with pytest.raises(RunError, match="truncated or damaged"):
             read_run(tmp_path / f"{number}.trec.gz")
     with pytest.raises(RunError, match=r"gone\.trec does not exist"):
         read_run(tmp_path / "gone.trec")
-    with pytest.raises(RunError, match="cannot be read as a run"):
+    with pytest.raises(RunError, match="cannot be read: Is a directory"):
         read_run(tmp_path)
 
 

@@ -32,7 +32,7 @@ def test_bad_lexicons(tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match=r"en-de.txt:2: expected 'word translation', got 'cat'"):
         read_lexicon(file)
     file.write_bytes(b"cat K\xe4tze\n")
-    with pytest.raises(TrainingError, match=r"en-de.txt: not UTF-8"):
+    with pytest.raises(TrainingError, match=r"en-de.txt:1: not UTF-8"):
         read_lexicon(file)
     (tmp_path / "words.txt").write_text("a b")
     with pytest.raises(TrainingError, match="its name says no languages"):

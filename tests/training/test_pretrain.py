@@ -97,5 +97,5 @@ def test_texts(tmp_path: Path) -> None:
     (tmp_path / "b.txt").write_text(" \n")
     with pytest.raises(TrainingError, match=r"b.txt: no line of text"):
         read_texts([str(tmp_path / "b.txt")])
-    with pytest.raises(TrainingError, match=r"c.txt: cannot be read as text"):
+    with pytest.raises(TrainingError, match=r"c.txt: cannot be read"):
         read_texts([str(tmp_path / "c.txt")])

@@ -267,9 +267,9 @@ def test_bad_settings(configure: Configure, tmp_path: Path, changes: dict[str, A
     [
         ('{"id": "x", "query": {"de": " "}, "passage": {"de": "p"}}', r'bad.jsonl:3: "query" in \'de\' is empty'),
         ('{"id": "x", "query": {"de": 5}, "passage": {"de": "p"}}', r"bad.jsonl:3: .* must be a text"),
-        ('{"id": "x", "query": {"de": "q"}', "bad.jsonl:3: not a JSON object"),
+        ('{"id": "x", "query": {"de": "q"}', "bad.jsonl:3: not valid JSON"),
         ('{"query": {"de": "q"}, "passage": {}}', "bad.jsonl:3: expected an object"),
-        ('["x"]', "bad.jsonl:3: expected an object"),
+        ('["x"]', "bad.jsonl:3: expected a JSON object"),
     ],
 )
 def test_bad_lines(configure: Configure, tmp_path: Path, line: str, message: str) -> None:
@@ -284,8 +284,8 @@ def test_bad_lines(configure: Configure, tmp_path: Path, line: str, message: str
 def test_bad_files(configure: Configure, tmp_path: Path) -> None:
     """A cut gzip file, another encoding and a file with no group are named."""
     for name, content, message in (
-        ("cut.jsonl.gz", b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03\xab", "not a whole gzip file"),
-        ("plain.jsonl.gz", b"{}", "not a whole gzip file"),
+        ("cut.jsonl.gz", b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03\xab", "truncated or damaged"),
+        ("plain.jsonl.gz", b"{}", "truncated or damaged"),
         ("latin.jsonl", b'{"id": "\xe4"}', "not UTF-8"),
         ("empty.jsonl", b"\n", "holds no group to train on"),
     ):

@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 
 from beir_hybrid.cli import main
-from beir_hybrid.datasets.trec import read_qrels, read_topics
 from beir_hybrid.evaluation.results import read_results
+from beir_hybrid.readers.judgments import read_judgments
+from beir_hybrid.readers.topics import read_topics
 from beir_hybrid.retrieval.bm25.bridge import java_class
 
 pytestmark = [pytest.mark.java, pytest.mark.data, pytest.mark.usefixtures("jvm")]
@@ -27,9 +28,9 @@ class Small:
         rng = np.random.default_rng(0)
         topics = read_topics(data / "miracl" / base / "topics" / f"topics.{base}-dev.tsv")
         self.topics = dict(list(topics.items())[:QUERIES])
-        judged = read_qrels(data / "miracl" / base / "qrels" / f"qrels.{base}-dev.tsv")
+        judged = read_judgments(data / "miracl" / base / "qrels" / f"qrels.{base}-dev.tsv")
         self.qrels: dict[str, dict[str, int]] = {}
-        for _, query, passage, grade in judged:
+        for _, _, query, passage, grade in judged:
             if query in self.topics:
                 self.qrels.setdefault(query, {})[passage] = grade
         words = [word for text in self.topics.values() for word in text.split()]

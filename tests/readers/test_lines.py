@@ -1,4 +1,4 @@
-"""Line formats: topics, qrels and JSON lines, and the place of whatever is wrong in them."""
+"""Lines, topics and JSON Lines, and the place of whatever is wrong in them."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from beir_hybrid.datasets.trec import read_json_lines, read_qrels, read_topics
-from beir_hybrid.errors import DatasetError
+from beir_hybrid.errors import DatasetError, RunError
+from beir_hybrid.readers.json_lines import as_id, read_json_lines
+from beir_hybrid.readers.lines import read_lines
+from beir_hybrid.readers.topics import read_topics
 
 
 def test_topics(tmp_path: Path) -> None:
@@ -34,20 +36,6 @@ def test_malformed_topics(tmp_path: Path, content: str, message: str) -> None:
         read_topics(tmp_path / "topics.tsv")
 
 
-def test_qrels(tmp_path: Path) -> None:
-    """Grades are whole numbers, 0 a judged negative; tabs and blanks both part the fields."""
-    (tmp_path / "qrels.tsv").write_text("1\tQ0\t7#1\t1\n1 Q0 7#2 0\n")
-    assert list(read_qrels(tmp_path / "qrels.tsv")) == [(1, "1", "7#1", 1), (2, "1", "7#2", 0)]
-
-
-@pytest.mark.parametrize("line", ["1 Q0 7#1", "1 Q0 7#1 yes", "1 Q0 7#1 0.5", "1 Q0 7#1 1 more"])
-def test_malformed_qrels(tmp_path: Path, line: str) -> None:
-    """A line of another shape is named with its number and content."""
-    (tmp_path / "qrels.tsv").write_text(f"1 Q0 7#1 1\n{line}\n")
-    with pytest.raises(DatasetError, match=rf"qrels\.tsv:2: expected .* got '{line}'"):
-        list(read_qrels(tmp_path / "qrels.tsv"))
-
-
 def test_json_lines(tmp_path: Path) -> None:
     """Plain and gzipped files read alike, with line numbers; a line separator inside a text ends no line."""
     text = '{"docid": "7#0", "text": "a\u2028b\u0085c"}\n\n{"docid": "7#1", "text": ""}\n'
@@ -62,7 +50,10 @@ def test_json_lines(tmp_path: Path) -> None:
     ("line", "message"),
     [
         ('{"docid": "7#1", "te', "not valid JSON"),
-        ('["7#1"]', "the record has no string 'docid'"),
+        ('["7#1"]', "expected a JSON object"),
+        ('{"docid": "7#1", "text": "\\ud83d"}', "holds half of a surrogate pair"),
+        ("[" * 100_000, "not valid JSON"),
+        ('{"docid": ' + "7" * 5000 + "}", "not valid JSON"),
         ('{"docid": "7#1"}', "the record has no string 'text'"),
         ('{"docid": 7, "text": ""}', "the record has no string 'docid'"),
     ],
@@ -102,6 +93,34 @@ def test_damage_inside_a_gzip_file_is_refused(tmp_path: Path) -> None:
     for name in ("docs-0.jsonl.gz", "docs-1.jsonl.gz"):
         with pytest.raises(DatasetError, match=name):
             list(read_json_lines(tmp_path / name, ("docid", "text")))
+
+
+def test_however_a_file_was_saved(tmp_path: Path) -> None:
+    """A byte order mark and Windows line ends are no part of the first id, plain or gzipped; blank lines count."""
+    raw = b"\xef\xbb\xbf1\tWer?\r\n\r\n2\tWas?\r\n"
+    (tmp_path / "topics.tsv").write_bytes(raw)
+    (tmp_path / "topics.tsv.gz").write_bytes(gzip.compress(raw))
+    for name in ("topics.tsv", "topics.tsv.gz"):
+        assert list(read_lines(tmp_path / name)) == [(1, "1\tWer?"), (3, "2\tWas?")]
+
+
+def test_the_callers_error_is_raised(tmp_path: Path) -> None:
+    """A run file that cannot be read is a RunError: each caller names its own kind."""
+    (tmp_path / "a.trec").write_bytes(b"q Q0 \xff 1 1.0 x\n")
+    with pytest.raises(RunError, match=r"a\.trec:1: not UTF-8"):
+        list(read_lines(tmp_path / "a.trec", RunError))
+
+
+def test_whole_surrogate_pairs_are_text(tmp_path: Path) -> None:
+    """Both halves together are one character, as JSON writes what lies beyond 16 bits."""
+    (tmp_path / "a.jsonl").write_text('{"text": "\\ud83d\\ude00"}\n')
+    assert list(read_json_lines(tmp_path / "a.jsonl")) == [(1, {"text": "\U0001f600"})]
+
+
+def test_ids() -> None:
+    """A whole number is its digits; what is neither that nor a string with something in it is no id."""
+    assert [as_id(value) for value in ("a", 7, -1)] == ["a", "7", "-1"]
+    assert [as_id(value) for value in (True, 1.0, None, "", "a\0", ["a"])] == [None] * 6
 
 
 def test_a_missing_file_is_a_domain_error(tmp_path: Path) -> None:

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from beir_hybrid.corpus.arrow_corpus import ArrowCorpus
-from beir_hybrid.corpus.records import read_records
 from beir_hybrid.errors import DatasetError
+from beir_hybrid.readers.passages import read_records
 
 
 @pytest.fixture
@@ -31,15 +31,25 @@ def test_beirs_json_lines(tmp_path: Path) -> None:
     path = tmp_path / "corpus.jsonl"
     lines = [{"_id": "d1", "title": None, "text": "x", "metadata": {"a": 1}}, {"_id": "d2", "title": "T", "text": "y"}]
     path.write_text("".join(json.dumps(line) + "\n" for line in lines))
-    assert list(read_records(path)) == [(1, "d1", "", "x"), (2, "d2", "T", "y")]
+    assert list(read_records(path)) == [(1, "d1", "", "x", ""), (2, "d2", "T", "y", "")]
     assert ArrowCorpus.build([path], tmp_path / "corpus")["d2"] == {"title": "T", "text": "y"}
+
+
+def test_numbers_are_ids_everywhere(tmp_path: Path, parquet: Any) -> None:
+    """A file written by pandas has whole numbers for ids: they are their digits, as in parquet."""
+    (tmp_path / "corpus.jsonl").write_text('{"_id": 7, "text": "x"}\n{"_id": 8, "title": "T", "text": null}\n')
+    expected = [("7", "", "x"), ("8", "T", "")]
+    assert [record[1:4] for record in read_records(tmp_path / "corpus.jsonl")] == expected
+    table = parquet(_id=[7, 8], title=[None, "T"], text=["x", None])
+    assert [record[1:4] for record in read_records(table)] == expected
+    assert list(ArrowCorpus.build([tmp_path / "corpus.jsonl"], tmp_path / "corpus")) == ["7", "8"]
 
 
 @pytest.mark.parametrize("key", ["_id", "id", "docid", "corpus-id"])
 def test_parquet_by_its_text_columns(parquet: Any, key: str, tmp_path: Path) -> None:
     """Whatever the id column is called; with and without titles; other columns are left alone."""
     path = parquet(**{key: ["b", "a"], "text": ["x", "y"], "title": ["T", None], "image": [b"\x89PNG", b""]})
-    assert [record[1:] for record in read_records(path)] == [("b", "T", "x"), ("a", "", "y")]
+    assert [record[1:4] for record in read_records(path)] == [("b", "T", "x"), ("a", "", "y")]
     assert list(ArrowCorpus.build([path], tmp_path / "corpus")) == ["a", "b"]
     assert [record.title for record in read_records(parquet(**{key: ["a"], "text": ["x"]}))] == [""]
 

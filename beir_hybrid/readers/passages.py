@@ -1,0 +1,83 @@
+"""Passages and queries, record by record, from the files they are published in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from beir_hybrid.errors import DatasetError, at
+from beir_hybrid.readers.json_lines import as_id, read_json_lines
+from beir_hybrid.readers.parquet import read_parquet
+
+_ID_COLUMNS = ("_id", "docid", "id", "corpus-id")
+
+
+class Record(NamedTuple):
+    """A passage or query as its file has it; ``line`` is 1-based (for parquet: the row)."""
+
+    line: int
+    key: str
+    title: str
+    text: str
+    language: str = ""
+    """The field ``language``, where there is one."""
+
+
+def read_records(path: Path, id_field: str | None = None) -> Iterator[Record]:
+    """The records of a ``.jsonl``, ``.jsonl.gz`` or ``.parquet`` file, in its order.
+
+    Only ids, titles, texts and languages are read. An id may be a number: it is read as its digits. A missing or null
+    title is empty, and the text beside a title may be null.
+
+    Args:
+        id_field: the field that holds the id; None: the first there is of ``_id``, ``docid``, ``id``, ``corpus-id``.
+
+    Raises:
+        DatasetError: a damaged file, or a record without an id or a text, at ``path:line``.
+    """
+    key = id_field
+    if path.suffix == ".parquet":
+        records = read_parquet(path, lambda there: _columns(path, there, id_field))
+    else:
+        records = read_json_lines(path)
+    for line, record in records:
+        if key is None:
+            key = next((name for name in _ID_COLUMNS if name in record), None)
+            if key is None:
+                raise DatasetError(f"{at(path, line)}: the record has no id; expected one of {', '.join(_ID_COLUMNS)}")
+        found, text = as_id(record.get(key)), record.get("text")
+        title, language = record.get("title") or "", record.get("language") or ""
+        if text is None and title:
+            text = ""  # a page of nothing but its title
+        if found is None:
+            expected = "a string that is not empty, or a whole number"
+            raise DatasetError(f"{at(path, line)}: {key!r} is {record.get(key)!r}, which is no id; expected {expected}")
+        for name, value in (("text", text), ("title", title), ("language", language)):
+            if not isinstance(value, str):
+                raise DatasetError(f"{at(path, line)}: {name!r} is {record.get(name)!r}; expected a string")
+        yield Record(line, found, title, str(text), language)
+
+
+def _columns(path: Path, there: Sequence[str], id_field: str | None) -> list[str]:
+    key = id_field or next((name for name in _ID_COLUMNS if name in there), None)
+    if key is None or key not in there or "text" not in there:
+        raise DatasetError(
+            f"{path}: has the columns {', '.join(there)}; "
+            f"expected {id_field or ' or '.join(_ID_COLUMNS)}, and text (and title, if there is one)"
+        )
+    return [key, "text", *(name for name in ("title", "language") if name in there)]
+
+
+def by_id(records: Iterator[tuple[Any, str, str]], kind: str) -> dict[str, str]:
+    """``{id: text}`` of (place, id, text).
+
+    Raises:
+        DatasetError: an id stands twice.
+    """
+    found: dict[str, str] = {}
+    for place, key, text in records:
+        if key in found:
+            raise DatasetError(f"{place}: {kind} id {key!r} appears twice")
+        found[key] = text
+    return found
