@@ -1,12 +1,13 @@
-"""Is the training text disjoint from the evaluation set? Every language is compared, exactly and by n-grams."""
+"""Is what a model is trained on disjoint from the evaluation set? Each language is compared, exactly and by n-grams."""
 
 from __future__ import annotations
 
 import functools
 import unicodedata
-from collections.abc import Collection, Iterable, Mapping
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -24,30 +25,54 @@ _UNSPACED = {
 _FACTOR = np.uint64(0x9E3779B97F4A7C15)
 
 
+class TrainingText(NamedTuple):
+    """A text that something is trained, validated or pretrained on."""
+
+    text: str
+    part: str
+    """``train``, ``dev`` or ``pretraining``."""
+    where: str
+    """Where it was read, ``path:line``."""
+    group: str = ""
+    language: str = ""
+    side: str = ""
+    """``query``, ``passage`` or ``negative`` of the group; a pretraining text has none of the three."""
+
+
 @dataclass(frozen=True)
 class Leak:
     """A training text that overlaps an evaluation text."""
 
+    part: str
     group: str
     language: str
     side: str
-    """``query``, ``passage`` or ``negative`` of the training group."""
     kind: str
-    """``exact`` (equal once normalised) or ``ngram`` (words in a row in common)."""
+    """``exact`` (equal once normalised), ``ngram`` (words in a row in common) or ``question`` (a whole one within)."""
     evaluation_id: str
-    place: str = ""
-    """Where the group was read, ``path:line``."""
+    where: str
 
 
 def normalised(text: str) -> list[str]:
-    """The words of a text: NFKC, case folded, punctuation dropped; unspaced scripts character by character."""
-    words: list[str] = _word_pattern().findall(unicodedata.normalize("NFKC", text).casefold())
+    """The words of a text: NFKC, case folded, without punctuation and what cannot be seen (soft hyphens, joiners).
+
+    Scripts without spaces fall apart into characters.
+    """
+    visible = _invisible().sub("", unicodedata.normalize("NFKC", text))
+    words: list[str] = _word_pattern().findall(visible.casefold())
     return words
 
 
 @functools.cache
+def _invisible() -> Any:
+    import regex  # the standard library's re knows no properties of characters
+
+    return regex.compile(r"\p{Default_Ignorable_Code_Point}+")
+
+
+@functools.cache
 def _word_pattern() -> Any:
-    import regex  # the standard library's re knows neither marks nor differences of sets
+    import regex
 
     unspaced = "".join(f"\\U{low:08x}-\\U{high:08x}" for ranges in _UNSPACED.values() for low, high in ranges)
     written = r"\p{L}\p{M}\p{N}"
@@ -67,37 +92,56 @@ class LeakDetector:
     """The texts of an evaluation set, ready to be compared with.
 
     An n-gram is `NGRAM` words in a row; in scripts without spaces 16 (kana, Han) or 40 (Thai, Lao, Burmese, Khmer)
-    characters. Texts shorter than that overlap only if they are equal. One-word texts (numbers, names) are not
-    compared: they leak nothing.
+    characters. A shorter question overlaps where it stands whole within a longer text, if it is at least half an
+    n-gram; other short texts only if they are equal. One-word texts (numbers, names) leak nothing: not compared.
     """
 
     def __init__(self, dataset: Dataset) -> None:
         self._codes: dict[str, int] = {}
         self._lengths = np.zeros(1, dtype=np.int64)
         self._exact: dict[tuple[str, ...], str] = {}
-        self._ids: list[str] = []
-        texts: list[list[str]] = []
-        for language in dataset.languages:
-            passages, queries = dataset.passages[language], dataset.queries[language]
-            for key, text in (
-                *zip(passages.ids, passages.full_texts(), strict=True),
-                *zip(queries.ids, queries.texts, strict=True),
-            ):
-                words = normalised(text)
-                if len(words) > 1:
-                    self._exact.setdefault(tuple(words), key)
-                    texts.append(words)
-                    self._ids.append(key)
-                    for word in words:
-                        self._codes.setdefault(word, len(self._codes) + 1)
+        self._short: dict[int, set[int]] = {unit: set() for unit in (NGRAM, *_UNSPACED)}
+        """Lengths of the questions that are shorter than an n-gram, by the length of the n-gram."""
+        ids, texts, questions = self._read(dataset)
         self._lengths = np.array([0, *map(_length, self._codes)])
         found = [self._ngrams(words) for words in texts]
+        short = [self._short_question(words) for words in questions]
+        self._ids = [
+            *ids,
+            *(self._exact[tuple(words)] for words, one in zip(questions, short, strict=True) if len(one)),
+        ]
+        found += [one for one in short if len(one)]
         grams = np.concatenate([*found, np.empty(0, np.uint64)])
         self._grams, first = np.unique(grams, return_index=True)
         self._owners = np.repeat(np.arange(len(found)), [len(one) for one in found])[first]
+        self._n_texts = len(texts)
+
+    def _read(self, dataset: Dataset) -> tuple[list[str], list[list[str]], list[list[str]]]:
+        """Ids and words of all texts, and the words of the questions; every word gets a number."""
+        ids: list[str] = []
+        texts: list[list[str]] = []
+        questions: list[list[str]] = []
+        for language in dataset.languages:
+            passages, queries = dataset.passages[language], dataset.queries[language]
+            for side, keys, contents in (
+                (None, passages.ids, passages.full_texts()),
+                (questions, queries.ids, queries.texts),
+            ):
+                for key, text in zip(keys, contents, strict=True):
+                    words = normalised(text)
+                    if len(words) < 2:
+                        continue
+                    self._exact.setdefault(tuple(words), key)
+                    ids.append(key)
+                    texts.append(words)
+                    if side is not None:
+                        side.append(words)
+                    for word in words:
+                        self._codes.setdefault(word, len(self._codes) + 1)
+        return ids, texts, questions
 
     def look_up(self, text: str) -> tuple[str, str] | None:
-        """(``exact`` or ``ngram``, id of the evaluation text) of the first overlap, or None."""
+        """(``exact``, ``ngram`` or ``question``; id of the evaluation text) of the first overlap, or None."""
         words = normalised(text)
         if len(words) < 2:
             return None
@@ -106,34 +150,52 @@ class LeakDetector:
             return "exact", same
         if not len(self._grams):
             return None
-        grams = self._ngrams(words)
+        grams = self._ngrams(words, short=True)
         place = np.searchsorted(self._grams, grams)
         place[place == len(self._grams)] = 0
         hits = np.flatnonzero(self._grams[place] == grams)
-        return ("ngram", self._ids[int(self._owners[place[hits[0]]])]) if len(hits) else None
+        if not len(hits):
+            return None
+        owner = int(self._owners[place[hits[0]]])
+        return "ngram" if owner < self._n_texts else "question", self._ids[owner]
 
-    def _ngrams(self, words: list[str]) -> npt.NDArray[np.uint64]:
+    def _ngrams(self, words: list[str], short: bool = False) -> npt.NDArray[np.uint64]:
         """A number for every n-gram of words that the evaluation set knows, whatever stands around it.
 
-        An n-gram has the length of the kind of word that makes up most of it.
+        An n-gram has the length of the kind of word that makes up most of it. With ``short`` those that are as long as
+        a short question come along.
         """
         codes = np.array([self._codes.get(word, 0) for word in words], dtype=np.uint64)
         lengths = self._lengths[codes]
         found = [np.empty(0, dtype=np.uint64)]
         for n in (NGRAM, *_UNSPACED):
-            if len(codes) < n or not (lengths == n).any():
+            wanted = sorted({n, *(self._short[n] if short else ())})
+            if len(codes) < wanted[0] or not (lengths == n).any():
                 continue
-            known = _windowed(lengths > 0, n) == n
-            own = _windowed(lengths == n, n)
-            # of a tie the words decide: 4 words and 4 Han characters are 8 words
-            starts = np.flatnonzero(known & ((2 * own >= n) if n == NGRAM else (2 * own > n)))
-            mixed = np.full(len(starts), n, dtype=np.uint64)
-            for column in range(n):
+            starts = np.flatnonzero(_windowed(lengths > 0, wanted[0]) == wanted[0])
+            mixed = np.zeros(len(starts), dtype=np.uint64)
+            for length in range(1, min(n, len(codes)) + 1):
+                inside = starts + length <= len(codes)
+                starts, mixed = starts[inside], mixed[inside]
                 # multiply and fold: a 64-bit hash in which the order of the words counts
-                mixed = (mixed ^ codes[starts + column]) * _FACTOR
+                mixed = (mixed ^ codes[starts + length - 1]) * _FACTOR
                 mixed ^= mixed >> np.uint64(29)
-            found.append(mixed)
+                if length in wanted:
+                    known = (_windowed(lengths > 0, length) == length)[starts]
+                    own = _windowed(lengths == n, length)[starts]
+                    # of a tie the words decide: 4 words and 4 Han characters are 8 words
+                    most = (2 * own >= length) if n == NGRAM else (2 * own > length)
+                    found.append(mixed[known & most])
         return np.concatenate(found)
+
+    def _short_question(self, words: list[str]) -> npt.NDArray[np.uint64]:
+        """The number of a whole question, if it is shorter than an n-gram and long enough to be told."""
+        lengths = self._lengths[[self._codes[word] for word in words]]
+        n = next((n for n in _UNSPACED if 2 * int((lengths == n).sum()) > len(words)), NGRAM)
+        if not n <= 2 * len(words) < 2 * n:
+            return np.empty(0, dtype=np.uint64)
+        self._short[n].add(len(words))
+        return self._ngrams(words, short=True)[-1:]
 
 
 def _windowed(flags: npt.NDArray[np.bool_], n: int) -> npt.NDArray[np.int64]:
@@ -143,38 +205,50 @@ def _windowed(flags: npt.NDArray[np.bool_], n: int) -> npt.NDArray[np.int64]:
     return windows
 
 
-def find_leaks(groups: Iterable[Any], detector: LeakDetector, languages: Collection[str] | None = None) -> list[Leak]:
-    """Every query and passage of the groups (and their hard negatives) that overlaps the evaluation set.
+def texts_of_groups(
+    groups: Iterable[Any], part: str, languages: Collection[str] | None = None
+) -> Iterator[TrainingText]:
+    """Every query, passage and hard negative of groups.
 
     Args:
         groups: objects with ``id``, ``query``, ``passage`` (``{language: text}``), ``negatives`` and ``where``.
-        detector: the evaluation set.
-        languages: compare the texts in these only (default: all).
+        part: ``train`` or ``dev``.
+        languages: the texts in these only (default: all).
     """
-    leaks = []
     for group in groups:
         sides: list[tuple[str, str, str]] = [("query", lang, text) for lang, text in group.query.items()]
         sides += [("passage", lang, text) for lang, text in group.passage.items()]
         sides += [("negative", lang, text) for lang, texts in group.negatives.items() for text in texts]
         for side, language, text in sides:
-            if languages is not None and language not in languages:
-                continue
-            found = detector.look_up(text)
-            if found is not None:
-                leaks.append(Leak(group.id, language, side, found[0], found[1], group.where))
-    return leaks
+            if languages is None or language in languages:
+                yield TrainingText(text, part, group.where, group.id, language, side)
 
 
-def leak_report(leaks: Mapping[str, list[Leak]], groups: int) -> dict[str, Any]:
-    """What is written beside the model: how many rows overlap which evaluation set, and where."""
+def find_leaks(texts: Iterable[TrainingText], detector: LeakDetector) -> list[Leak]:
+    """Every text that overlaps the evaluation set."""
+    return [
+        Leak(one.part, one.group, one.language, one.side, *found, one.where)
+        for one in texts
+        if (found := detector.look_up(one.text)) is not None
+    ]
+
+
+def leak_report(leaks: Mapping[str, list[Leak]], texts: Mapping[str, int]) -> dict[str, Any]:
+    """What is written beside the model: how many texts overlap which evaluation set, and where.
+
+    Args:
+        leaks: those of each evaluation set.
+        texts: how many groups (or lines of pretraining text) each part has.
+    """
     return {
         "ngram": NGRAM,
-        "groups": groups,
+        "compared": dict(texts),
         "evaluation_sets": {
             name: {
-                "groups": len({leak.group for leak in found}),
                 "texts": len(found),
-                "by_language": _counted(leak.language for leak in found),
+                "groups": len({leak.group for leak in found if leak.group}),
+                "by_part": _counted(leak.part for leak in found),
+                "by_language": _counted(leak.language for leak in found if leak.language),
                 "by_kind": _counted(leak.kind for leak in found),
                 "leaks": [asdict(leak) for leak in found],
             }
@@ -184,7 +258,4 @@ def leak_report(leaks: Mapping[str, list[Leak]], groups: int) -> dict[str, Any]:
 
 
 def _counted(values: Iterable[str]) -> dict[str, int]:
-    counts: dict[str, int] = {}
-    for value in values:
-        counts[value] = counts.get(value, 0) + 1
-    return dict(sorted(counts.items()))
+    return dict(sorted(Counter(values).items()))

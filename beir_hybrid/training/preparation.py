@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import shutil
 import sys
@@ -13,6 +14,7 @@ from beir_hybrid.disk.files import write_json, written_whole
 from beir_hybrid.errors import TrainingError, at
 from beir_hybrid.readers.json_lines import read_json_lines
 from beir_hybrid.training.config import TrainConfig, read_toml
+from beir_hybrid.training.pretrain import read_pretraining_text
 
 CONFIG_FILE = "train.toml"
 GIVEN_FILE = "train.given.toml"
@@ -22,6 +24,7 @@ SCRATCH_LENGTH = 128
 """Tokens that a model from scratch reads of a text."""
 _WORK = "work"
 _PREPARED = "prepared.json"
+PRETRAINING_TEXT = "pretraining_text.json"
 _FULL_BATCH = 16
 """Languages with fewer validation groups are validated in cross-lingual batches only: batches stay this large."""
 
@@ -129,9 +132,13 @@ def _prepare(config: TrainConfig, work: Path, out: Path, processes: int) -> None
     work.mkdir(parents=True)
     train_groups, dev_groups = read_groups(config)
     dropped = 0
+    lines = list(read_pretraining_text(config.pretrain_text or ()))
     if config.leak_check:
-        kept = _without_leaks(config, train_groups, out)
-        dropped, train_groups = len(train_groups) - len(kept), kept
+        kept = _without_leaks(config, {"train": train_groups, "dev": dev_groups, "pretraining": lines}, out)
+        dropped = len(train_groups) - len(kept["train"])
+        train_groups, dev_groups, lines = kept["train"], kept["dev"], kept["pretraining"]
+    if lines:
+        write_json(work / PRETRAINING_TEXT, [line.text for line in lines])
     from st_hybrid_batch import ParallelDataset
 
     languages = list(config.languages) if config.languages else None
@@ -273,29 +280,39 @@ def _write_groups(path: Path, groups: list[Any]) -> None:
             out.write(json.dumps(record, ensure_ascii=False) + "\n")
 
 
-def _without_leaks(config: TrainConfig, groups: list[Any], out: Path) -> list[Any]:
+def _without_leaks(config: TrainConfig, parts: dict[str, list[Any]], out: Path) -> dict[str, list[Any]]:
+    """The groups of each part, and the lines of pretraining text, that overlap no evaluation set."""
     from beir_hybrid.datasets import load_dataset
-    from beir_hybrid.training.leak import LeakDetector, find_leaks, leak_report
+    from beir_hybrid.training.leak import LeakDetector, find_leaks, leak_report, texts_of_groups
 
-    leaks = {
-        name: find_leaks(groups, LeakDetector(load_dataset(name, config.data_dir)), config.languages)
-        for name in config.leak_check or ()
-    }
-    report = leak_report(leaks, len(groups))
-    write_json(out / LEAK_FILE, report)
-    overlapping = {leak.group for found in leaks.values() for leak in found}
-    counts = ", ".join(f"{len({leak.group for leak in found})} with {name}" for name, found in leaks.items())
-    sys.stderr.write(f"leak check: of {len(groups):,} groups overlap {counts}; report: {out / LEAK_FILE}\n")
-    if overlapping and config.on_leak == "refuse":
-        first = next(leak for found in leaks.values() for leak in found)
+    leaks = {}
+    for name in config.leak_check or ():
+        detector = LeakDetector(load_dataset(name, config.data_dir))
+        of_groups = (texts_of_groups(parts[part], part, config.languages) for part in ("train", "dev"))
+        leaks[name] = find_leaks(itertools.chain(*of_groups, parts["pretraining"]), detector)
+    write_json(out / LEAK_FILE, leak_report(leaks, {part: len(items) for part, items in parts.items() if items}))
+    found = [leak for each in leaks.values() for leak in each]
+    counts = ", ".join(
+        f"{len({leak.group or leak.where for leak in each if leak.part == part})} {unit} with {name}"
+        for name, each in leaks.items()
+        for part, unit in (("train", "training groups"), ("dev", "validation groups"), ("pretraining", "lines"))
+        if parts[part]
+    )
+    sys.stderr.write(f"leak check: {counts} overlap; report: {out / LEAK_FILE}\n")
+    if found and config.on_leak == "refuse":
+        first = found[0]
+        named = " in ".join(part for part in (first.side, first.language) if part) or "pretraining text"
         raise TrainingError(
-            f"{len(overlapping)} training groups overlap an evaluation set ({counts}), the first is {first.group!r} at "
-            f"{first.place} ({first.side} in {first.language}, {first.kind}, {first.evaluation_id}); "
-            f"{out / LEAK_FILE} lists all; drop them with --on-leak drop"
+            f"training text overlaps an evaluation set ({counts}), first at {first.where} ({named}, {first.kind}, "
+            f"{first.evaluation_id}); {out / LEAK_FILE} lists all; drop them with --on-leak drop"
         )
-    kept = [group for group in groups if group.id not in overlapping]
-    if not kept:
-        raise TrainingError(f"every training group overlaps an evaluation set ({counts}); {out / LEAK_FILE} lists all")
+    groups = {leak.part: {one.group for one in found if one.part == leak.part} for leak in found}
+    lines = {leak.where for leak in found if leak.part == "pretraining"}
+    kept = {part: [group for group in parts[part] if group.id not in groups.get(part, ())] for part in ("train", "dev")}
+    kept["pretraining"] = [text for text in parts["pretraining"] if text.where not in lines]
+    for part, items in kept.items():
+        if parts[part] and not items:
+            raise TrainingError(f"all of the {part} text overlaps an evaluation set; {out / LEAK_FILE} lists it")
     return kept
 
 

@@ -3,29 +3,33 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from beir_hybrid.disk.files import folder_written_whole
-from beir_hybrid.errors import TrainingError
+from beir_hybrid.errors import TrainingError, at
 from beir_hybrid.readers.lines import read_lines
+from beir_hybrid.training.leak import TrainingText
 from beir_hybrid.training.vocabulary import transformer_folder
 
 MASKED = 0.15
 """Share of the tokens that are to be predicted, as in BERT."""
 
 
-def read_texts(paths: Sequence[str]) -> list[str]:
-    """The lines of text files.
+def read_pretraining_text(paths: Sequence[str]) -> Iterator[TrainingText]:
+    """The lines of text files, without empty ones.
 
     Raises:
         TrainingError: a file cannot be read, or all are empty.
     """
-    texts = [line.strip() for path in paths for _, line in read_lines(Path(path), TrainingError)]
-    if not texts:
+    found = False
+    for path in paths:
+        for number, line in read_lines(Path(path), TrainingError):
+            found = True
+            yield TrainingText(line.strip(), "pretraining", at(path, number))
+    if paths and not found:
         raise TrainingError(f"{', '.join(paths)}: no line of text; expected one text a line, UTF-8")
-    return texts
 
 
 def pretrain(

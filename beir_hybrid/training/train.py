@@ -16,6 +16,7 @@ from beir_hybrid.disk.files import write_json
 from beir_hybrid.errors import BeirHybridError, TrainingError
 from beir_hybrid.training.config import TrainConfig
 from beir_hybrid.training.preparation import (
+    PRETRAINING_TEXT,
     SCRATCH_LENGTH,
     SUMMARY_FILE,
     claim,
@@ -232,7 +233,7 @@ def _trainer(config: TrainConfig, work: Path, facts: dict[str, Any], state: Any)
 
 def _pretrain(config: TrainConfig, source: str, model: Any, work: Path, state: Any) -> None:
     """Masked-language modelling before the hybrid batches; its weights go into the model's transformer."""
-    from beir_hybrid.training.pretrain import load_encoder, pretrain, read_texts
+    from beir_hybrid.training.pretrain import load_encoder, pretrain
     from beir_hybrid.training.progress import ProgressLine
 
     folder = work / "pretrained"
@@ -240,7 +241,7 @@ def _pretrain(config: TrainConfig, source: str, model: Any, work: Path, state: A
         pretrain(
             source,
             model,
-            read_texts(config.pretrain_text or ()),
+            json.loads((work / PRETRAINING_TEXT).read_text(encoding="utf-8")),
             folder,
             work / "pretraining",
             steps=config.pretrain_steps,

@@ -10,7 +10,7 @@ import pytest
 from beir_hybrid import load_dataset
 from beir_hybrid.datasets.dataset import Dataset
 from beir_hybrid.records import Passages, Queries
-from beir_hybrid.training.leak import LeakDetector, find_leaks, leak_report, normalised
+from beir_hybrid.training.leak import LeakDetector, TrainingText, find_leaks, leak_report, normalised, texts_of_groups
 from st_hybrid_batch import Group, group_from_record, read_jsonl
 
 EN = "one two three four five six seven eight nine ten eleven twelve"
@@ -34,6 +34,8 @@ def test_normalised() -> None:
     assert normalised("中文ABC") == ["中", "文", "abc"]
     assert normalised("ไม่") == list("ไม่")
     assert normalised(" …! ") == []
+    # soft hyphen, zero-width space and joiners, a byte order mark, a variation selector, a bidirectional mark
+    assert normalised("Ber\u00adlin i\u200bs \ufeffe\u2060ast\ufe0f \u200fof") == ["berlin", "is", "east", "of"]
 
 
 def test_equal_texts(detector: LeakDetector) -> None:
@@ -64,19 +66,45 @@ def test_characters_in_a_row(detector: LeakDetector, text: str, length: int, key
         assert detector.look_up(before + text[1 : length + 1] + after) == ("ngram", key)
 
 
-def test_all_sides_and_languages(detector: LeakDetector) -> None:
-    """Queries, passages and hard negatives are compared in every language that is trained on."""
+@pytest.mark.parametrize(
+    ("question", "inside", "shorter"),
+    [
+        ("Who built the bridge?", "Nobody knew who built the bridge then.", "Who built bridges?"),
+        ("长江有多少公里长", "他问长江有多少公里长。", "长江有多少公里"),
+        ("เมืองหลวงของไทยคือที่ไหน", "ถาม เมืองหลวงของไทยคือที่ไหน ตอบ", "ไทยคือที่ไหน"),
+    ],
+)
+def test_a_short_question_within_a_longer_text(question: str, inside: str, shorter: str) -> None:
+    """A question of at least half an n-gram is found where it stands whole; one that is shorter must be equal."""
+    passages = {"xx": Passages("xx", ["xx-p"], ["of no matter"])}
+
+    def detector_of(text: str) -> LeakDetector:
+        return LeakDetector(Dataset("toy", "test", passages, {"xx": Queries("xx", ["xx-q"], [text], ["q"])}, {}))
+
+    assert detector_of(question).look_up(inside) == ("question", "xx-q")
+    assert detector_of(question).look_up(inside.replace(question[-3:-1], "")) is None
+    assert detector_of(shorter).look_up(f"so {shorter} so") is None
+    assert detector_of(shorter).look_up(shorter) == ("exact", "xx-q")
+
+
+def test_all_parts_sides_and_languages(detector: LeakDetector) -> None:
+    """Queries, passages and hard negatives in every language trained on, validation groups and pretraining lines."""
     group = Group("g", {"de": "frei", "fr": EN}, {"de": ZH, "fr": "libre"}, {"fr": ["libre", TH]}, where="file:7")
-    leaks = find_leaks([group], detector)
-    assert [(leak.side, leak.language, leak.evaluation_id, leak.place) for leak in leaks] == [
-        ("query", "fr", "en-p", "file:7"), ("passage", "de", "zh-p", "file:7"), ("negative", "fr", "th-p", "file:7"),
-    ]  # fmt: skip
-    assert [leak.language for leak in find_leaks([group], detector, ["de"])] == ["de"]
-    report = leak_report({"toy": leaks}, 5)
-    assert report["groups"] == 5
+    leaks = find_leaks(texts_of_groups([group], "dev"), detector)
+    assert [(leak.part, leak.side, leak.language, leak.evaluation_id, leak.where) for leak in leaks] == [
+        ("dev", "query", "fr", "en-p", "file:7"),
+        ("dev", "passage", "de", "zh-p", "file:7"),
+        ("dev", "negative", "fr", "th-p", "file:7"),
+    ]
+    assert [text.language for text in texts_of_groups([group], "train", ["de"])] == ["de", "de"]
+    line = TrainingText(f"In {TH}", "pretraining", "text:3")
+    leaks += find_leaks([line, TrainingText("nothing of it", "pretraining", "text:4")], detector)
+    report = leak_report({"toy": leaks}, {"dev": 1, "pretraining": 2})
+    assert report["compared"] == {"dev": 1, "pretraining": 2}
     toy = report["evaluation_sets"]["toy"]
-    assert (toy["groups"], toy["texts"], toy["by_language"], toy["by_kind"]) == (1, 3, {"de": 1, "fr": 2}, {"exact": 3})
-    assert toy["leaks"][0]["place"] == "file:7"
+    assert (toy["groups"], toy["texts"], toy["by_language"]) == (1, 4, {"de": 1, "fr": 2})
+    assert (toy["by_part"], toy["by_kind"]) == ({"dev": 3, "pretraining": 1}, {"exact": 3, "ngram": 1})
+    assert toy["leaks"][3]["where"] == "text:3"
 
 
 def test_the_sample_is_disjoint() -> None:
@@ -84,9 +112,9 @@ def test_the_sample_is_disjoint() -> None:
     from beir_hybrid.datasets.sample import sample_groups
 
     detector = LeakDetector(load_dataset("sample"))
-    assert find_leaks([group_from_record(group) for group in sample_groups("train")], detector) == []
-    own = [group_from_record(group) for group in sample_groups("test")]
-    assert len(find_leaks(own, detector)) == 2 * 30 * 11
+    parts = {part: [group_from_record(group) for group in sample_groups(part)] for part in ("train", "test")}
+    assert find_leaks(texts_of_groups(parts["train"], "train"), detector) == []
+    assert len(find_leaks(texts_of_groups(parts["test"], "dev"), detector)) == 2 * 30 * 11
 
 
 @pytest.mark.data
@@ -101,9 +129,9 @@ def test_the_real_training_data(data_dir: Path) -> None:
     groups = list(read_jsonl(data_dir / "parallel-train" / "groups.jsonl.gz"))
     sentence = load_dataset("xquad-r", data_dir, languages=["el"]).passages["el"].texts[100]
     groups.append(Group("planted", {"el": "τι"}, {"el": f"Πριν. {sentence} Μετά."}, where="file:1"))
-    leaks = find_leaks(groups, detector)
+    leaks = find_leaks(texts_of_groups(groups, "train"), detector)
     assert time.process_time() - started < 60
-    assert [(leak.group, leak.language, leak.place) for leak in leaks if leak.language != "vi"] == [
+    assert [(leak.group, leak.language, leak.where) for leak in leaks if leak.language != "vi"] == [
         ("planted", "el", "file:1")
     ]
     assert [leak.kind for leak in leaks if leak.language == "vi"] == ["ngram"] * 2

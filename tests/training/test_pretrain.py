@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from beir_hybrid.errors import TrainingError
-from beir_hybrid.training.pretrain import read_texts
+from beir_hybrid.training.pretrain import read_pretraining_text
 from beir_hybrid.training.train import train
 from tests.training.conftest import Configure, same_weights
 
@@ -93,9 +93,10 @@ def test_models_that_are_saved_whole(
 def test_texts(tmp_path: Path) -> None:
     """A line is a text; a file that cannot be read, or holds none, is named."""
     (tmp_path / "a.txt").write_text("one\n\n two \n", encoding="utf-8")
-    assert read_texts([str(tmp_path / "a.txt")]) == ["one", "two"]
+    read = [(line.text, line.where) for line in read_pretraining_text([str(tmp_path / "a.txt")])]
+    assert read == [("one", f"{tmp_path / 'a.txt'}:1"), ("two", f"{tmp_path / 'a.txt'}:3")]
     (tmp_path / "b.txt").write_text(" \n")
     with pytest.raises(TrainingError, match=r"b.txt: no line of text"):
-        read_texts([str(tmp_path / "b.txt")])
+        list(read_pretraining_text([str(tmp_path / "b.txt")]))
     with pytest.raises(TrainingError, match=r"c.txt: cannot be read"):
-        read_texts([str(tmp_path / "c.txt")])
+        list(read_pretraining_text([str(tmp_path / "c.txt")]))

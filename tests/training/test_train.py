@@ -226,13 +226,28 @@ def test_leaks_are_refused_or_dropped(configure: Configure, groups_file: Path, t
     groups[4]["passage"]["th"] = planted["passage"]["th"]
     file = write_groups(tmp_path / "leaky.jsonl", groups)
     options: dict[str, Any] = {"groups": str(file), "leak_check": ("sample",)}
-    with pytest.raises(TrainingError, match=r"^1 training groups overlap.*leaky.jsonl:5 \(passage in th, exact, th-p-"):
+    with pytest.raises(
+        TrainingError, match=r"\(1 training groups with sample, 0 .*leaky.jsonl:5 \(passage in th, exact, th-p-"
+    ):
         train(configure(tmp_path / "o", **options))
     assert [path.name for path in (tmp_path / "o").iterdir()] == ["leak_report.json"]
     summary = train(configure(tmp_path / "o", **options, on_leak="drop"))
     assert (summary.groups, summary.dropped_groups) == (54, 1)
     report = json.loads((tmp_path / "o" / "leak_report.json").read_text(encoding="utf-8"))
     assert report["evaluation_sets"]["sample"]["by_language"] == {"th": 1}
+    # validation groups and pretraining text leak as training groups do
+    groups[4]["passage"]["th"], groups[6]["passage"]["de"] = "frei", planted["passage"]["de"]
+    write_groups(file, groups)
+    text = tmp_path / "text.txt"
+    text.write_text(f"one line\nInside: {planted['passage']['en']} And on.\n", encoding="utf-8")
+    more: dict[str, Any] = {**options, "on_leak": "drop", "pretrain_text": (str(text),), "pretrain_steps": 1}
+    train(configure(tmp_path / "r", "transformer", **more))
+    report = json.loads((tmp_path / "r" / "leak_report.json").read_text(encoding="utf-8"))
+    assert report["compared"] == {"train": 55, "dev": 11, "pretraining": 2}
+    assert report["evaluation_sets"]["sample"]["by_part"] == {"dev": 1, "pretraining": 1}
+    assert [leak["where"] for leak in report["evaluation_sets"]["sample"]["leaks"]] == [f"{file}:7", f"{text}:2"]
+    groups[6]["passage"]["de"], groups[4]["passage"]["th"] = "frei", planted["passage"]["th"]
+    write_groups(file, groups)
     # what is not trained on does not leak
     assert train(configure(tmp_path / "p", **options, languages=("de", "en"))).dropped_groups == 0
     with pytest.raises(BeirHybridError, match="did you mean 'sample'"):

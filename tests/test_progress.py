@@ -1,0 +1,57 @@
+"""What a long job says: lines in a log file, a bar on a terminal."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+
+from beir_hybrid import progress as module
+from beir_hybrid.progress import progress
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The time, to be set."""
+    now = [100.0]
+    monkeypatch.setattr(module.time, "monotonic", lambda: now[0])
+    return now
+
+
+def test_lines_where_there_is_no_terminal(clock: list[float], capsys: pytest.CaptureFixture[str]) -> None:
+    """The first line comes at once, then one every half minute with count, rate, time left and the note."""
+    with progress("encoding", 1000, "text", done=100) as shown:
+        assert capsys.readouterr().err == "encoding: 1,000 texts, 100 of them done before\n"
+        clock[0] += 29
+        shown.advance(290)
+        assert capsys.readouterr().err == ""
+        clock[0] += 1
+        shown.advance(10, note="loss 0.5")
+        assert capsys.readouterr().err == "encoding: 400 of 1,000 texts, 10 texts/s, 0:01:00 left, loss 0.5\n"
+        clock[0] += 29
+        shown.advance(1)
+        assert capsys.readouterr().err == ""
+        clock[0] += 941
+        shown.advance(99)
+        assert capsys.readouterr().err == "encoding: 500 of 1,000 texts, 24 texts/min, 0:20:50 left, loss 0.5\n"
+        shown.say("a word")
+    captured = capsys.readouterr()
+    assert (captured.out, captured.err) == ("", "a word\n")
+
+
+def test_a_bar_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A terminal gets a bar, which is gone at the end, and what is said stands above it."""
+
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    terminal = Terminal()
+    monkeypatch.setattr("sys.stderr", terminal)
+    with progress("encoding", 4, "text") as shown:
+        shown.advance(3, note="loss 0.5")
+        shown.say("a word")
+    written = terminal.getvalue()
+    assert "encoding" in written
+    assert "a word\n" in written
+    assert "encoding: 4 texts" not in written
