@@ -12,7 +12,7 @@ import numpy as np
 
 from beir_hybrid.comparison.align import align
 from beir_hybrid.comparison.scores import Scores, load_per_query
-from beir_hybrid.datasets import load_dataset
+from beir_hybrid.datasets import load_measured
 from beir_hybrid.datasets.dataset import Dataset
 from beir_hybrid.disk.files import sha256_of
 from beir_hybrid.errors import ComparisonError, ResultsError, did_you_mean
@@ -339,9 +339,7 @@ def _dataset_of(scores: Scores, dataset: Dataset | None, data_dir: Path | str | 
     results = scores.results
     inputs = results.inputs
     if dataset is None:
-        dataset = load_dataset(
-            results.dataset, data_dir, inputs.get("languages"), results.split, **inputs.get("dataset_options", {})
-        )
+        dataset = load_measured(results.dataset, results.split, inputs, data_dir)
     if dataset.fingerprint != inputs.get("dataset_fingerprint"):
         raise ResultsError(
             f"{scores.folder} was measured on other contents of {results.dataset} than are loaded now "

@@ -181,6 +181,11 @@ class Judged:
     def __len__(self) -> int:
         return len(self.query)
 
+    @classmethod
+    def none(cls) -> Judged:
+        """No pairs."""
+        return cls(*(np.empty(0, dtype=np.int64) for _ in range(3)))
+
     def take(self, keep: npt.NDArray[Any]) -> Judged:
         return Judged(self.query[keep], self.passage[keep], self.grade[keep])
 

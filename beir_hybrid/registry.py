@@ -12,7 +12,8 @@ RETRIEVERS = "beir_hybrid.retrievers"
 ENCODERS = "beir_hybrid.encoders"
 
 
-def _provider(entry: EntryPoint) -> str:
+def provider(entry: EntryPoint) -> str:
+    """The package behind an entry point, and where in it the object is."""
     return f"{entry.dist.name} ({entry.value})" if entry.dist else entry.value
 
 
@@ -28,7 +29,7 @@ def registered(group: str) -> dict[str, EntryPoint]:
         # an editable install can list the same metadata twice on the path: that is one provider
         if other.value != entry.value:
             raise BeirHybridError(
-                f"{entry.name!r} is registered twice in {group}: by {_provider(other)} and by {_provider(entry)}; "
+                f"{entry.name!r} is registered twice in {group}: by {provider(other)} and by {provider(entry)}; "
                 f"uninstall one of them"
             )
     return dict(sorted(found.items()))
@@ -48,4 +49,4 @@ def resolve(group: str, name: str, error: type[BeirHybridError]) -> Any:
         return entries[name].load()
     except Exception as cause:  # importing runs another package's code, which may fail in any way
         reason = f"{type(cause).__name__}: {cause}"
-        raise error(f"{name!r} cannot be loaded from {_provider(entries[name])}: {reason}") from cause
+        raise error(f"{name!r} cannot be loaded from {provider(entries[name])}: {reason}") from cause

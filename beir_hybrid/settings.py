@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import overload
+
+import numpy as np
 
 from beir_hybrid.corpus.pool import Joined, PooledCorpus
 from beir_hybrid.disk.files import folder_written_whole, write_json_lines
@@ -110,6 +112,8 @@ class Task:
     In a cross-lingual task only the questions with an answer in the passage language are asked.
     ``own`` is the passage of each row that is the query itself (-1: none), which is no candidate: see
     `Dataset.own_passages`.
+    ``unreachable`` are judged pairs whose passage is not in the corpus (its id is at ``-1 - passage`` of
+    ``unreachable_ids``): no search can find them, and they count as not retrieved; see `with_unreachable`.
     ``blocks`` are the corpus, one block per language in id order; `judged` counts queries from the start of
     ``rows`` and passages from the start of the first block.
     """
@@ -124,6 +128,8 @@ class Task:
     blocks: tuple[Passages, ...]
     judged: Judged
     own: IntArray | None = None
+    unreachable: Judged = field(default_factory=Judged.none)
+    unreachable_ids: Sequence[str] = ()
 
     @property
     def name(self) -> str:
@@ -134,6 +140,14 @@ class Task:
     @property
     def key(self) -> tuple[Setting, str, str]:
         return self.setting, self.query_language, self.corpus_language
+
+    def with_unreachable(self, ranks: IntArray) -> tuple[Judged, IntArray]:
+        """All judged pairs and their ranks: to those of ``judged`` come the unreachable ones, rank 0."""
+        lost, pairs = self.unreachable, self.judged
+        if not len(lost):
+            return pairs, ranks
+        columns = ((pairs.query, lost.query), (pairs.passage, lost.passage), (pairs.grade, lost.grade))
+        return Judged(*map(np.concatenate, columns)), np.concatenate([ranks, np.zeros(len(lost), dtype=ranks.dtype)])
 
     @property
     def n_passages(self) -> int:
@@ -198,6 +212,10 @@ class Task:
         columns = (self.judged.query, self.judged.passage, self.judged.grade)
         for query, passage, grade in zip(*(column.tolist() for column in columns), strict=True):
             qrels[self.query_ids[query]][self.passage_ids[passage]] = grade
+        for query, passage, grade in zip(
+            self.unreachable.query, self.unreachable.passage, self.unreachable.grade.tolist(), strict=True
+        ):
+            qrels[self.query_ids[query]][self.unreachable_ids[-1 - passage]] = grade
         return corpus, queries, qrels
 
     def export(self, folder: Path | str) -> Path:

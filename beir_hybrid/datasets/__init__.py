@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import inspect
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from beir_hybrid.errors import DatasetError, did_you_mean
-from beir_hybrid.registry import DATASETS, registered, resolve
+from beir_hybrid.errors import BeirHybridError, DatasetError, did_you_mean
+from beir_hybrid.registry import DATASETS, provider, registered, resolve
 
 if TYPE_CHECKING:
     from beir_hybrid.datasets.dataset import Dataset
     from beir_hybrid.datasets.family import Family
     from beir_hybrid.datasets.source import Source
 
-__all__ = ["get_source", "is_registered", "list_datasets", "load_dataset"]
+__all__ = ["get_source", "is_registered", "list_datasets", "load_dataset", "load_measured"]
 
 
 def list_datasets() -> list[str]:
@@ -109,9 +109,58 @@ def load_dataset(
 
     source = get_source(name)
     chosen, chosen_split = check_selection(source, languages, split)
+    _refuse_halves(source, chosen)
     reader = getattr(source, "read", source.load)
     known = [p.name for p in inspect.signature(reader).parameters.values() if p.kind is inspect.Parameter.KEYWORD_ONLY]
     for option in options:
         if option not in known:
             raise DatasetError(f"{name} has no option {option!r}; {did_you_mean(option, known)}")
-    return source.load(data_dir, chosen, chosen_split, **options)
+    try:
+        return source.load(data_dir, chosen, chosen_split, **options)
+    except (BeirHybridError, MemoryError):
+        raise
+    except Exception as error:  # another package's code, which may fail in any way
+        if type(source).__module__.partition(".")[0] == "beir_hybrid":
+            raise
+        who = registered(DATASETS).get(name)
+        package = provider(who) if who else type(source).__module__
+        raise DatasetError(f"{name!r} of {package} failed to load: {type(error).__name__}: {error}") from error
+
+
+def _refuse_halves(source: Source, languages: Iterable[str]) -> None:
+    """Languages in which a cross-lingual data set has only queries or only passages: say what to add."""
+    for kind in ("passage", "query"):
+        there = getattr(source, f"{kind}_languages", None)
+        if there and not set(there) & set(languages):
+            things = "passages" if kind == "passage" else "queries"
+            raise DatasetError(
+                f"{source.name} has no {things} in {', '.join(languages)}; add to --languages one of those it has "
+                f"{things} in: {', '.join(there)}"
+            )
+
+
+def load_measured(
+    dataset: str,
+    split: str,
+    inputs: Mapping[str, Any],
+    data_dir: Path | str | None = None,
+    languages: Iterable[str] | str | None = None,
+) -> Dataset:
+    """The data set that results were measured on, loaded as it was then: a folder by its path, with all options.
+
+    Args:
+        dataset, split, inputs: of the results.
+        data_dir: see `load_dataset`; of a folder given by path: where it is now, if it was moved.
+        languages: only these; default: those that were measured.
+
+    Raises:
+        DatasetError: it cannot be loaded any more.
+    """
+    folder = inputs.get("dataset_folder")
+    if folder:
+        moved = data_dir is not None and Path(data_dir).is_dir() and not Path(folder).is_dir()
+        if not moved and not Path(folder).is_dir():
+            raise DatasetError(f"{folder}, which was measured, is gone; name where it is now with --data-dir")
+        dataset, data_dir = f"folder:{data_dir if moved else folder}", None
+    chosen = inputs.get("languages") if languages is None else languages
+    return load_dataset(dataset, data_dir, chosen, split, **inputs.get("dataset_options", {}))

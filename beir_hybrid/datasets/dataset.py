@@ -11,12 +11,13 @@ from typing import Any
 import numpy as np
 
 from beir_hybrid.corpus.pool import PooledCorpus
+from beir_hybrid.datasets.judged import Judgments
 from beir_hybrid.disk.files import fingerprint_of
 from beir_hybrid.errors import DatasetError, SettingError
 from beir_hybrid.records import (
+    POOL,
     SETTINGS,
     IntArray,
-    Judged,
     Licence,
     LoadedFile,
     Passages,
@@ -31,20 +32,26 @@ from beir_hybrid.settings import Task, check_language, corpus_language_of, parse
 class Dataset:
     """Passages and queries by language, and which passages answer which query.
 
+    A language may have queries only, passages only (a cross-lingual data set) or both. Judgments are read as trec_eval
+    and BEIR do: one of a passage that is in no corpus counts as never retrieved, those of queries that are not there
+    are passed over, queries without any are not asked; `passed_over` says how many there are of each.
+
     Args:
         name: the registered name.
         split: the split that was loaded.
-        passages: the corpus of each language; ids unique over all of them.
-        queries: the queries of each language.
+        passages: the corpus of each language that has one; ids unique over all of them.
+        queries: the queries of each language that has some.
         qrels: ``{query id: {passage id: grade}}`` over the pool; grade 0 is a judged negative.
         default_settings: the settings `evaluate` runs when none are named (all that exist, if None).
         options: the loading options that shaped the texts, recorded with every result.
         own_passages: ``{query id: passage id}`` where a query stands in the corpus too (an argument that asks for its
             counterargument, say). Such a passage is no candidate for its query: rankings are measured without it.
+        folder: the path of a folder that is loaded by path; what results of it are loaded from again.
+        unjudged: queries of the files that were not read because nothing is judged for them.
 
     Raises:
-        DatasetError: an id is used twice, a query id equals a passage id (BEIR's dense search drops such
-            pairs), or the qrels name an unknown id.
+        DatasetError: no passages or no queries, an id is used twice, or a query id equals a passage id (BEIR's dense
+            search drops such pairs).
     """
 
     name: str
@@ -57,12 +64,27 @@ class Dataset:
     default_settings: tuple[Setting, ...] | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
     own_passages: Mapping[str, str] = field(default_factory=dict)
+    folder: str = ""
+    unjudged: int = 0
 
     def __post_init__(self) -> None:
-        if not self.languages:
-            raise DatasetError(f"{self.name} has no language in which there are both queries and passages")
+        languages = sorted({*self.passages, *self.queries})
+        # every language has both from here on, if only an empty one
+        filled = {language: self.passages.get(language) or Passages(language, [], []) for language in languages}
+        asked = {language: self.queries.get(language) or Queries(language, [], []) for language in languages}
+        object.__setattr__(self, "passages", filled)
+        object.__setattr__(self, "queries", asked)
+        for kind, there, others in (
+            ("passages", self.passage_languages, self.query_languages),
+            ("queries", self.query_languages, self.passage_languages),
+        ):
+            if not there:
+                named = f" in {', '.join(others)}" if others else ""
+                raise DatasetError(
+                    f"{self.name} has no {kind}{named}; add a language in which it has {kind} to those that are loaded"
+                )
         self._refuse_repeats()
-        _ = self._judged, self._pool  # unknown or unusable ids surface here, not at the first evaluation
+        _ = self._pool, self.judgments  # unusable ids surface here, not at the first evaluation
 
     def _refuse_repeats(self) -> None:
         queries: set[str] = set()
@@ -82,16 +104,24 @@ class Dataset:
 
     @property
     def languages(self) -> tuple[str, ...]:
-        """Languages that have both queries and passages, in alphabetical order."""
-        return tuple(sorted(set(self.passages) & set(self.queries)))
+        """Languages that have queries or passages, in alphabetical order."""
+        return tuple(self.passages)
+
+    @property
+    def query_languages(self) -> tuple[str, ...]:
+        """Languages that have queries, in alphabetical order."""
+        return tuple(language for language, block in self.queries.items() if len(block))
+
+    @property
+    def passage_languages(self) -> tuple[str, ...]:
+        """Languages that have passages, in alphabetical order."""
+        return tuple(language for language, block in self.passages.items() if len(block))
 
     @cached_property
     def _pool(self) -> tuple[Passages, ...]:
         """The corpora of all languages in the order of their ids, which need not be that of the languages."""
-        blocks = [self.passages[language] for language in self.languages]
-        blocks.sort(key=lambda block: block.ids[0] if len(block) else "")
-        filled = [block for block in blocks if len(block)]
-        for before, after in itertools.pairwise(filled):
+        blocks = sorted((self.passages[each] for each in self.passage_languages), key=lambda block: block.ids[0])
+        for before, after in itertools.pairwise(blocks):
             if before.ids[-1] > after.ids[0]:
                 raise DatasetError(
                     f"{self.name}: passage ids of {before.language!r} and {after.language!r} interleave "
@@ -103,8 +133,7 @@ class Dataset:
     def groups(self) -> dict[str, dict[str, str]]:
         """``{group: {language: query id}}``: the same content asked in several languages."""
         found: dict[str, dict[str, str]] = {}
-        for language in self.languages:
-            block = self.queries[language]
+        for language, block in self.queries.items():
             for query, group in zip(block.ids, block.groups, strict=True):
                 found.setdefault(group, {})[language] = query
         return found
@@ -134,51 +163,24 @@ class Dataset:
             yield f"{query} is {passage}"
 
     @cached_property
-    def _judged(self) -> dict[str, tuple[IntArray, IntArray, IntArray, IntArray]]:
-        """Per query language: (query row, passage language index, passage row, grade), sorted by the first three."""
-        where: dict[str, tuple[int, int] | None] = {}  # of judged passages only: a corpus can be large
-        known = set()
-        found = {}
-        for language in self.languages:
-            rows: list[tuple[int, int, int, int]] = []
-            for row, query in enumerate(self.queries[language].ids):
-                judged = self.qrels.get(query)
-                if judged is None:
-                    continue
-                known.add(query)
-                for passage, grade in self._with_own(query, judged).items():
-                    if passage not in where:
-                        where[passage] = self._find(passage)
-                    place = where[passage]
-                    if place is None:
-                        raise DatasetError(
-                            f"{self.name}: the qrels of query {query!r} name passage {passage!r}, "
-                            f"which is in no corpus ({', '.join(self.languages)})"
-                        )
-                    rows.append((row, *place, grade))
-            rows.sort()
-            columns = np.array(rows, dtype=np.int64).reshape(-1, 4)
-            found[language] = (columns[:, 0], columns[:, 1], columns[:, 2], columns[:, 3])
-        unknown = [query for query in self.qrels if query not in known]
-        if unknown:
-            raise DatasetError(
-                f"{self.name}: the qrels name {len(unknown)} unknown queries, the first is {unknown[0]!r}"
-            )
-        return found
+    def judgments(self) -> Judgments:
+        """The judgments as positions, by query language."""
+        return Judgments(self.passages, self.queries, self.qrels, self.own_passages)
 
-    def _with_own(self, query: str, judged: Mapping[str, int]) -> Mapping[str, int]:
-        """The judgments of a query and, as a negative one, its own passage, so that its rank is known."""
-        own = self.own_passages.get(query)
-        return judged if own is None else {own: 0, **judged}
-
-    def _find(self, passage: str) -> tuple[int, int] | None:
-        """Language index and row of a passage."""
-        for index, language in enumerate(self.languages):
-            if passage.startswith(f"{language}-"):
-                row = self.passages[language].position(passage)
-                if row is not None:
-                    return index, row
-        return None
+    @property
+    def passed_over(self) -> str:
+        """One line on what the judgments name that is not there, and on what is not asked; empty if there is none."""
+        found, said = self.judgments, []
+        unjudged = self.unjudged + found.unjudged
+        if found.unreachable:
+            said.append(f"{found.unreachable:,} judged passages are in no corpus (they count as not retrieved)")
+        if found.absent:
+            said.append(f"{found.absent:,} judged queries are not there (passed over)")
+        if unjudged:
+            said.append(f"{unjudged:,} queries have no judgment (not asked)")
+        if self.own_passages:
+            said.append(f"{len(self.own_passages):,} queries are passages themselves (no candidates for themselves)")
+        return "; ".join(said)
 
     def qrels_of(self, language: str) -> Qrels:
         """The judgments of one query language over the pool, as new mappings."""
@@ -188,16 +190,25 @@ class Dataset:
     def settings(self) -> tuple[Setting, ...]:
         """The settings there are.
 
-        Mono needs a query judged in its own language, cross an answer in another, multi two languages.
+        Mono needs a query judged in its own language, cross an answer in another, multi passages in two languages.
         """
-        crossing = any(
-            bool(np.any((languages != index) & (grades > 0)))
-            for index, (_, languages, _, grades) in enumerate(self._judged.values())
-        )
-        own = any(self._is_asked("mono", language) for language in self.languages)
-        several = len(self.languages) > 1
-        exists = {"mono": own, "cross": crossing, "multi": several}
-        return tuple(setting for setting in SETTINGS if exists[setting])
+        return tuple(setting for setting in SETTINGS if any(True for _ in self._pairs(setting)))
+
+    def _pairs(self, setting: Setting) -> Iterator[tuple[str, str]]:
+        """Query and passage language of each task of a setting."""
+        for query in self.query_languages:
+            corpora = {"mono": (query,), "cross": self.passage_languages, "multi": (POOL,) * (len(self._pool) > 1)}[
+                setting
+            ]
+            yield from ((query, corpus) for corpus in corpora if self._exists(setting, query, corpus))
+
+    def _exists(self, setting: str, query: str, corpus: str) -> bool:
+        judged = self.judgments.of(query)
+        if setting == "multi":
+            return judged.any
+        if setting == "mono":
+            return query in judged.judged_in and query in self.passage_languages
+        return query != corpus and corpus in judged.answered_in and corpus in self.passage_languages
 
     def task(self, setting: str, query_language: str | None = None, passage_language: str | None = None) -> Task:
         """One task: ``task("cross", "de", "en")`` or ``task("cross:de-en")``.
@@ -213,30 +224,13 @@ class Dataset:
         corpus_language = corpus_language_of(kind, query_language, passage_language)
         if kind == "cross":
             check_language(corpus_language, self.languages)
-        rows, languages, passages, grades = self._judged[query_language]
-        if kind == "multi":
-            blocks = self._pool
-            starts = np.zeros(len(self.languages), dtype=np.int64)
-            begin = 0
-            for block in blocks:
-                starts[self.languages.index(block.language)] = begin
-                begin += len(block)
-            judged = Judged(rows, starts[languages] + passages, grades)
-            in_order = np.lexsort((judged.passage, judged.query))
-            judged = judged.take(in_order)
-            asked = np.unique(rows)
-        else:
-            keep = languages == self.languages.index(corpus_language)
-            blocks = (self.passages[corpus_language],)
-            judged = Judged(rows[keep], passages[keep], grades[keep])
-            # only the questions with an answer in the passage language count
-            asked = np.unique(rows[keep & (grades > 0)]) if kind == "cross" else np.unique(rows[keep])
-            judged = judged.take(np.isin(judged.query, asked))
-        if not len(asked):
+        if not self._exists(kind, query_language, corpus_language):
             raise SettingError(
                 f"{self.name} has no query in {query_language!r} with an answer in {corpus_language!r}; "
                 f"its settings are: {', '.join(self.settings)}"
             )
+        blocks = self._pool if kind == "multi" else (self.passages[corpus_language],)
+        chosen = self.judgments.of(query_language).task(blocks, answered=kind == "cross", pool=kind == "multi")
         return Task(
             dataset=self.name,
             split=self.split,
@@ -244,10 +238,12 @@ class Dataset:
             query_language=query_language,
             corpus_language=corpus_language,
             queries=self.queries[query_language],
-            rows=asked,
+            rows=chosen.rows,
             blocks=blocks,
-            judged=Judged(np.searchsorted(asked, judged.query), judged.passage, judged.grade),
-            own=self._own(query_language, asked, blocks) if self.own_passages else None,
+            judged=chosen.judged,
+            own=self._own(query_language, chosen.rows, blocks) if self.own_passages else None,
+            unreachable=chosen.unreachable,
+            unreachable_ids=self.judgments.lost,
         )
 
     def _own(self, language: str, rows: IntArray, blocks: Sequence[Passages]) -> IntArray:
@@ -264,38 +260,29 @@ class Dataset:
         Languages and pairs of languages no question has an answer for are left out.
 
         Raises:
-            SettingError: a named setting does not exist for this data set.
+            SettingError: a named setting does not exist for this data set, or nothing is judged.
         """
-        chosen = (self.default_settings or self.settings) if settings is None else parse_settings(settings)
-        chosen = tuple(s for s in chosen if settings is not None or s in self.settings)
-        made: list[Task] = []
+        default = tuple(each for each in self.default_settings or () if each in self.settings) or self.settings
+        chosen = default if settings is None else parse_settings(settings)
+        if not chosen:
+            raise SettingError(
+                f"{self.name} has no query in {', '.join(self.query_languages)} that is judged against a passage in "
+                f"{', '.join(self.passage_languages)}; load other languages"
+            )
         for setting in chosen:
             if setting not in self.settings:
                 why = {
                     "mono": "judges no passage in a query's own language",
                     "cross": "judges no passage in another language",
-                    "multi": "has one language only",
+                    "multi": "has passages in one language only"
+                    if len(self.passage_languages) < 2
+                    else "judges no query",
                 }[setting]
                 raise SettingError(
-                    f"{self.name} {why}, so {setting!r} does not exist; it has: {', '.join(self.settings)}"
+                    f"{self.name} {why}, so {setting!r} does not exist; it has: {', '.join(self.settings) or 'none'}"
                 )
-            if setting == "cross":
-                made += [
-                    self.task("cross", query, self.languages[passage])
-                    for query in self.languages
-                    for passage in self._answered_languages(query)
-                    if self.languages[passage] != query
-                ]
-            else:
-                made += [self.task(setting, each) for each in self.languages if self._is_asked(setting, each)]
-        return made
-
-    def _is_asked(self, setting: Setting, language: str) -> bool:
-        """Whether a query of the language is judged: in its own corpus (mono), or anywhere (multi)."""
-        languages = self._judged[language][1]
-        return bool(np.any(languages == self.languages.index(language))) if setting == "mono" else len(languages) > 0
-
-    def _answered_languages(self, query_language: str) -> list[int]:
-        _, languages, _, grades = self._judged[query_language]
-        answered: list[int] = np.unique(languages[grades > 0]).tolist()
-        return answered
+        return [
+            self.task(setting, query, passage if setting == "cross" else None)
+            for setting in chosen
+            for query, passage in self._pairs(setting)
+        ]

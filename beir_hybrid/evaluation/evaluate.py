@@ -126,7 +126,12 @@ def evaluate(
             retriever=found.describe(),
             scores=[score for task, part in zip(tasks, parts, strict=True) for score in _scores(task, part)],
             matrix={t.query_language: p.matrix_row for t, p in zip(tasks, parts, strict=True) if p.matrix_row},
-            inputs={**inputs, "files": [vars(file) for file in dataset.files]},
+            inputs={
+                **inputs,
+                "dataset_folder": dataset.folder,
+                "passed_over": dataset.passed_over,
+                "files": [vars(file) for file in dataset.files],
+            },
             versions=_versions(),
             seconds=time.perf_counter() - started,
             folder=folder.path,
@@ -138,7 +143,8 @@ def evaluate(
 def score_task(ranking: Ranking, metrics: Sequence[Metric]) -> TaskScores:
     """Every metric of every query of one task, and what is measured over all of them."""
     task = ranking.task
-    per_query = {str(m): measure(m, task.judged, ranking.ranks, len(task.rows)) for m in metrics}
+    judged, ranks = task.with_unreachable(ranking.ranks)
+    per_query = {str(m): measure(m, judged, ranks, len(task.rows)) for m in metrics}
     retrieved = ranking.hits.counts if not ranking.complete else np.full(len(task.rows), task.n_passages)
     overall: dict[str, float | None] = {}
     matrix_row: dict[str, float] = {}
@@ -158,7 +164,9 @@ def _scores(task: Task, part: TaskScores) -> Iterable[Score]:
     missing = int(np.count_nonzero(part.retrieved == 0))
     for metric, values in part.per_query.items():
         defined = values[~np.isnan(values)]
-        whole = len(defined) == n or metric.startswith(_OVER_DEFINED)
+        # a distance means nothing for a query with a single relevant passage, whatever a retriever does
+        alone = int(np.count_nonzero(np.isnan(part.per_query["rank_distance_floor"]))) if "distance" in metric else 0
+        whole = len(defined) == n - alone or metric.startswith(_OVER_DEFINED)
         value = float(defined.mean()) if whole and len(defined) else None
         yield Score(*task.key, metric=metric, value=value, queries=n, missing_queries=missing)
     for metric, single in part.overall.items():

@@ -79,11 +79,15 @@ def _number(value: float | None, metric: str) -> str:
 
 def _title(results: Results) -> str:
     tasks = len({(s.setting, s.query_language, s.corpus_language) for s in results.scores})
-    return f"{results.name} on {results.dataset} ({results.split}): {tasks} settings"
+    sizes = sorted({score.queries for score in results.scores})
+    queries = f"{sizes[0]:,}" if len(sizes) == 1 else f"{sizes[0]:,} to {sizes[-1]:,}" if sizes else "0"
+    return f"{results.name} on {results.dataset} ({results.split}): {tasks} settings, {queries} queries each"
 
 
 def _notes(results: Results) -> list[str]:
     notes = [""]
+    if results.inputs.get("passed_over"):
+        notes.append(f"judgments: {results.inputs['passed_over']}")
     if "cross" in results.summary:
         notes.append("cross: mean over the passage languages; its last row is the mean over the ordered pairs")
     multi = results.summary.get("multi", {})

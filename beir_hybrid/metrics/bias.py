@@ -39,10 +39,12 @@ def direction(metric: str) -> int:
 def language_bias(ranking: Ranking, cutoff: int = SHARE_CUTOFF) -> dict[str, ScoreArray]:
     """Bias of every query of a multilingual task, float64 [queries]; NaN where a value is not defined.
 
+    A distance needs two relevant passages in the pool, a share of the own language a pool that holds it.
+
     - ``rank_distance``: rank of the worst-ranked relevant passage minus that of the best-ranked one (Huang et al.
       2023, arXiv 2305.09025). Defined where every relevant passage has a rank; else NaN.
-    - ``rank_distance_bound``: a lower bound of it, always defined: a relevant passage that was not retrieved ranks
-      below all that were. Equal to it where it is defined.
+    - ``rank_distance_bound``: a lower bound of it: a relevant passage that was not retrieved ranks below all that were.
+      Equal to it where it is defined.
     - ``rank_distance_floor``: what no ranking can go below, relevant passages - 1.
     - ``rank_distance_excess``: distance minus floor.
     - ``worst_rank``: rank of the worst-ranked relevant passage.
@@ -61,8 +63,9 @@ def language_bias(ranking: Ranking, cutoff: int = SHARE_CUTOFF) -> dict[str, Sco
     best = np.full(n, task.n_passages + 1, dtype=np.int64)
     np.minimum.at(best, query[rank > 0], rank[rank > 0])
     whole = (ranked == count) & (count > 0)
-    distance = np.where(whole, worst - best, np.nan)
-    floor = np.maximum(count - 1, 0).astype(np.float64)
+    several = count > 1
+    distance = np.where(whole & several, worst - best, np.nan)
+    floor = np.where(several, count - 1, np.nan)
     # those missing come after everything retrieved, one after the other
     below = ranking.hits.counts + (count - ranked)
     bound = np.where(whole, worst - best, np.where(ranked > 0, np.maximum(below - best, floor), floor))
@@ -88,6 +91,7 @@ def _same_language(ranking: Ranking, cutoff: int) -> tuple[ScoreArray, ScoreArra
     # with fewer than k passages retrieved the share is that of those there are; with none it is not defined, nor
     # where there are more but the ranking was cut above k
     known = retrieved >= (min(cutoff, task.n_passages) if ranking.complete else 1)
+    known &= end > begin
     share = np.full(n, np.nan)
     np.divide(np.bincount(first.query, weights=own, minlength=n), retrieved, out=share, where=known)
     lift = share / ((end - begin) / task.n_passages) if end > begin else np.full(n, np.nan)

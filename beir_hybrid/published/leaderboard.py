@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal
 
 from beir_hybrid.datasets import get_source, is_registered, list_datasets
@@ -124,6 +125,9 @@ def build_leaderboard(
         DatasetError: an unknown data set. SettingError: a language that nothing is known of.
         ResultsError: results of another data set, or of several splits; or there is nothing to show.
     """
+    folders = {str(each.inputs.get("dataset_folder") or "") for each in results}
+    if any(folders) and Path(dataset).expanduser().is_dir() and str(Path(dataset).expanduser().resolve()) in folders:
+        dataset = Path(dataset).expanduser().resolve().name  # as the results of a folder call it
     # results may be of a data set whose package is not installed here
     if all(each.dataset != dataset for each in results):
         _check_dataset(dataset)
@@ -133,7 +137,8 @@ def build_leaderboard(
         for system, each in zip(_our_systems(results), results, strict=True)
         for entry in _of_results(system, each)
     ]
-    entries += _of_published(published_scores(dataset, split))
+    if not any(folders):  # a folder of one's own may be called like a data set, and is another
+        entries += _of_published(published_scores(dataset, split))
     if not entries:
         raise ResultsError(
             f"no scores of {dataset} ({split}) are published and no results were given; "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
@@ -33,8 +34,9 @@ def evaluate_command(results: Results) -> str | None:
             options += ["--run", str(retriever["file"])]
         case _:
             return None
+    dataset = str(inputs.get("dataset_folder") or results.dataset)
     try:
-        source = get_source(results.dataset)
+        source = get_source(dataset)
         if set(results.languages) != set(source.languages):
             options += ["--languages", ",".join(results.languages)]
         if results.split != source.splits[0]:
@@ -49,13 +51,14 @@ def evaluate_command(results: Results) -> str | None:
         options += ["--metrics", ",".join(metrics)]
     if inputs.get("top_k"):
         options += ["--top-k", str(inputs["top_k"])]
-    if inputs.get("dataset_options", {}).get("with_paragraph"):
-        options.append("--with-paragraph")
+    for key, value in inputs.get("dataset_options", {}).items():
+        given = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+        options += ["--with-paragraph"] if key == "with_paragraph" else ["--dataset-option", f"{key}={given}"]
     name = str(inputs.get("name") or results.name)
     if retriever.get("type") != "bm25" or name != f"bm25-{retriever.get('variant')}":
         options += ["--name", name]
     folder = str(results.folder) if results.folder else "DIR"
-    return shlex.join(["beir-hybrid", "evaluate", results.dataset, *options, "--out", folder])
+    return shlex.join(["beir-hybrid", "evaluate", dataset, *options, "--out", folder])
 
 
 def compare_command(folders: Sequence[Path], comparison: Comparison) -> str:

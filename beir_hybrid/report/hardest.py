@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from beir_hybrid.datasets import get_source, load_dataset
+from beir_hybrid.datasets import get_source, load_measured
 from beir_hybrid.datasets.dataset import Dataset
 from beir_hybrid.datasets.source import FileSource
 from beir_hybrid.errors import BeirHybridError
@@ -124,13 +124,12 @@ def _texts(contents: Contents) -> tuple[Dataset | None, str]:
     # the plainest texts, where some systems read more than others
     results = min(contents.results, key=lambda each: len(each.inputs.get("dataset_options", {})))
     try:
-        source = get_source(results.dataset)
+        source = None if results.inputs.get("dataset_folder") else get_source(results.dataset)
         if isinstance(source, FileSource):
             problem = _absent(source, results, contents.data_dir)
             if problem:
                 return None, problem
-        options = results.inputs.get("dataset_options", {})
-        dataset = load_dataset(results.dataset, contents.data_dir, contents.languages, results.split, **options)
+        dataset = load_measured(results.dataset, results.split, results.inputs, contents.data_dir, contents.languages)
     except BeirHybridError as error:
         return None, f"{results.dataset} cannot be loaded here: {error}"
     if set(results.languages) == set(dataset.languages) and results.inputs.get("dataset_fingerprint") not in (

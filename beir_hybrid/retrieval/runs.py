@@ -161,7 +161,7 @@ class RunFileRetriever:
 
 def _of_loaded_languages(table: RunTable, dataset: Dataset) -> RunTable:
     """The rows without a query or passage in a language that the data set has but that was not loaded."""
-    if not is_registered(dataset.name):
+    if dataset.folder or not is_registered(dataset.name):
         return table
     absent = tuple(f"{lang}-" for lang in get_source(dataset.name).languages if lang not in dataset.languages)
     if not absent:

@@ -113,7 +113,7 @@ def test_the_folder_holds_scores_and_runs_by_query(evaluated: Callable[..., Any]
 def test_the_table_is_data_and_the_rest_is_messages(evaluated: Callable[..., Any], tmp_path: Path) -> None:
     """stdout is the table alone; where the files are stands on stderr."""
     done = evaluated()
-    assert done.out.splitlines()[0] == "mine on sample (test): 6 settings"
+    assert done.out.splitlines()[0] == "mine on sample (test): 6 settings, 30 queries each"
     assert [line.split()[0] for line in done.out.splitlines() if line[:2].strip()][:4] == ["mine", "de", "en", "mean"]
     assert done.err.strip().splitlines()[-1] == (
         f"results: {tmp_path / 'out'}/results.json, per_query.parquet, runs.parquet"

@@ -37,7 +37,7 @@ def test_a_fusion_is_measured_and_kept(command: Any, folders: list[Path], tmp_pa
         "fuse", *folders, "--method", "wsum", "--weights", "1,0", "--name", "both", "--out", tmp_path / "out"
     )
     assert done.status == 0
-    assert done.out.startswith("both on sample (test): 4 settings")
+    assert done.out.startswith("both on sample (test): 4 settings, 30 queries each")
     record = json.loads((tmp_path / "out" / "results.json").read_text())
     assert record["retriever"]["params"] == {"weights": [1.0, 0.0]}
     assert record["retriever"]["norm"] == "min-max"

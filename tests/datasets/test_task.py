@@ -168,10 +168,10 @@ def test_beir_evaluates_a_task_unchanged() -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"qrels": {"de-q-9": {"de-p-1": 1}}}, "unknown queries, the first is 'de-q-9'"),
-        ({"qrels": {"de-q-1": {"de-p-9": 1}}}, "name passage 'de-p-9', which is in no corpus"),
+        ({"qrels": {"de-q-1": {"de-p-9": 1}}}, "none of the 1 judged passages is in a corpus; the first is 'de-p-9'"),
         ({"queries": {"de": Queries("de", ["de-p-1"], ["?"])}}, "'de-p-1' is used twice"),
-        ({"queries": {"fr": Queries("fr", ["fr-q-1"], ["?"])}}, "no language in which there are both"),
+        ({"queries": {}}, "tiny has no queries in de, en; add a language in which it has queries"),
+        ({"passages": {"de": Passages("de", [], [])}}, "tiny has no passages in de, en; add a language"),
     ],
 )
 def test_a_data_set_that_contradicts_itself_is_refused(changes: dict[str, Any], message: str) -> None:
@@ -250,7 +250,7 @@ def test_one_language_has_one_setting() -> None:
     )
     assert alone.settings == ("mono",)
     assert [task.name for task in alone.tasks()] == ["mono:en"]
-    with pytest.raises(SettingError, match="has one language only, so 'multi' does not exist; it has: mono"):
+    with pytest.raises(SettingError, match="passages in one language only, so 'multi' does not exist; it has: mono"):
         alone.tasks("multi")
 
 

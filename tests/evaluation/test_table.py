@@ -26,7 +26,7 @@ def test_settings_stand_side_by_side_with_a_mean_row() -> None:
         )
     )
     assert table.splitlines() == [
-        "mine on tiny (test): 6 settings",
+        "mine on tiny (test): 6 settings, 3 queries each",
         "",
         "       mono  cross  ---- multi -----",
         "        map    map    map  rank dist",
