@@ -203,7 +203,9 @@ def _encode(
     per_model, per_language = _reach(variable, values, observations, factors)
     if variable.transform != "C" and all(isinstance(v, int | float) and not isinstance(v, bool) for v in values):
         numbers = np.array(values, dtype=np.float64)
-        if variable.transform == "log":
+        if variable.transform == "log" and not variable.name.endswith(
+            "cc100"
+        ):  # of which `value_of` gives the logarithm
             numbers = np.log2(numbers)
         columns = (numbers - numbers.mean())[:, None]
         return Encoded(variable, (), columns, float(numbers.min()), float(numbers.max()), per_model, per_language)

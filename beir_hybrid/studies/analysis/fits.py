@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -13,6 +13,7 @@ from beir_hybrid.studies.analysis.design import (
     Design,
     Encoded,
     Observation,
+    Part,
     build_design,
     value_of,
 )
@@ -181,10 +182,10 @@ def _over_passages(observations: Sequence[Observation]) -> list[Observation]:
 
 
 def _random_effects(observations: Sequence[Observation], design: Design) -> dict[str, ScoreArray]:
-    """What is drawn: a shift for each language, pair and trained model, and slopes by language where one is asked for.
+    """What is drawn: a shift for each language, pair and trained model, and slopes by language of what varies by model.
 
-    An interaction of a factor with a property of languages compares the factor's slopes between languages: without
-    slopes that differ from language to language by chance, every value would count as a language of its own.
+    The languages at hand stand for others, and no effect is the same in all of them: without slopes that differ from
+    language to language by chance, every value would count as a language of its own (Barr et al. 2013, random slopes).
     """
     queries = [each.key[1] for each in observations]
     passages = [each.key[2] if each.key[0] == "cross" else POOL for each in observations]
@@ -217,13 +218,12 @@ def _random_effects(observations: Sequence[Observation], design: Design) -> dict
 
 
 def _sloped(design: Design) -> list[Encoded]:
-    """The variables of models that stand in an interaction with one of languages."""
+    """The variables of the formula that belong to the models, and not to the languages."""
     found: dict[str, Encoded] = {}
     for column in design.columns:
-        if column.by_model and column.by_language and len(column.parts) > 1:
-            for part in column.parts:
-                if part.encoded.per_model and not part.encoded.per_language:
-                    found[str(part.encoded.variable)] = part.encoded
+        for part in column.parts:
+            if part.encoded.per_model and not part.encoded.per_language and not column.added:
+                found[str(part.encoded.variable)] = part.encoded
     return list(found.values())
 
 
@@ -240,7 +240,9 @@ def _estimates(design: Design, fitted: Fitted, values: int, models: int, languag
         freedom = values - len(columns)
         if column.by_model or not column.parts:
             freedom = min(freedom, models - 1 - of_models)
-        if column.by_language or not column.parts or any(str(part.encoded.variable) in sloped for part in column.parts):
+        if not column.added and (
+            column.by_language or not column.parts or any(_drawn(part, sloped) for part in column.parts)
+        ):
             freedom = min(freedom, languages - 1 - of_languages)
         if freedom < 1 or not error > 0:
             found.append(Estimate(column, value, None, None, None, max(freedom, 0)))
@@ -249,6 +251,12 @@ def _estimates(design: Design, fitted: Fitted, values: int, models: int, languag
         p = float(2 * stats.t.sf(abs(value / error), freedom))
         found.append(Estimate(column, value, value - half, value + half, p, freedom))
     return tuple(found)
+
+
+def _drawn(part: Part, sloped: Collection[str]) -> bool:
+    """Whether the effect of a part is another one in each language: settings are measured in every language."""
+    variable = part.encoded.variable
+    return variable.name == "setting" or str(variable) in sloped
 
 
 def _bends(observations: Sequence[Observation], y: ScoreArray, design: Design, fitted: Fitted) -> dict[str, float]:

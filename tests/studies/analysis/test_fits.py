@@ -213,3 +213,40 @@ def test_many_pairs_are_averaged_first(tmp_path: Path, monkeypatch: pytest.Monke
     (fit,) = fitted(outcome, "map ~ alpha * joshi")
     assert (fit.values, fit.notes[0]) == (54, "the pairs of a query language were averaged first")
     assert within(estimate(fit, "alpha"), -0.05)
+
+
+def test_a_main_effect_is_as_sure_as_languages_agree(tmp_path: Path) -> None:
+    """Slopes that differ between languages by chance are no effect of the factor: few false positives."""
+    rng = np.random.default_rng(11)
+    found = 0
+    for trial in range(20):
+        slopes = dict(zip(LANGUAGES, rng.normal(0, 0.05, len(LANGUAGES)), strict=True))
+        outcome = make_study(
+            tmp_path / str(trial), lambda c, s, q, p, slopes=slopes: 0.5 + slopes[q] * (c["regime"] == "cross"),
+            factors={"regime": ("mono", "cross")}, questions=2, noise=0.01,
+        )  # fmt: skip
+        each = estimate(fitted(outcome, "map ~ regime")[0], "regime = cross")
+        assert each.freedom <= 5
+        found += each.p is not None and each.p < 0.05
+    assert found <= 3
+
+
+def test_a_logarithm_is_taken_once(tmp_path: Path) -> None:
+    """cc100 is the binary logarithm of GiB already: log(cc100) is the same, languages below 1 GiB included."""
+    outcome = make_study(tmp_path, flat, languages=("de", "el", "en", "hi", "sw", "yo"))
+    plain, logged = (fitted(outcome, f"map ~ alpha * {name}")[0] for name in ("cc100", "log(cc100)"))
+    assert (plain.values, plain.languages) == (logged.values, logged.languages) == (54, 6)
+    assert estimate(logged, "log(cc100)").value == pytest.approx(estimate(plain, "cc100").value)
+
+
+def test_settings_are_as_sure_as_there_are_languages(tmp_path: Path) -> None:
+    """Six languages measured in two settings are six differences, not a hundred values."""
+    outcome = make_study(tmp_path, flat, settings=("mono", "multi"))
+    (fit,) = fitted(outcome, "map ~ alpha + setting")
+    assert estimate(fit, "setting = multi").freedom == 5
+
+
+def test_one_language_says_nothing_of_languages(tmp_path: Path) -> None:
+    """An effect seen in one language has a size and no interval."""
+    (fit,) = fitted(make_study(tmp_path, flat, languages=("de",)), "map ~ alpha")
+    assert estimate(fit, "alpha").low is None and estimate(fit, "alpha").p is None
