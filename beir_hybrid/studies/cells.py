@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import json
 import re
 from collections.abc import Mapping
@@ -11,12 +12,21 @@ from typing import Any
 
 from beir_hybrid.disk.files import fingerprint
 from beir_hybrid.errors import BeirHybridError, StudyError
-from beir_hybrid.studies.contents import dataset_content, groups_content, groups_name, is_here, path_digest
+from beir_hybrid.studies.contents import (
+    dataset_content,
+    groups_content,
+    groups_name,
+    is_here,
+    model_place,
+    path_digest,
+)
+from beir_hybrid.studies.factors import RETRIEVER_MEANS, chosen
 from beir_hybrid.studies.plan import TrainingPlan, plan_training
 from beir_hybrid.studies.study import Evaluation, Study, Value
 
-SCHEMA = 1
+SCHEMA = 2
 """Raised when the same settings begin to mean something else, so that no stored cell is taken for a new one."""
+_COMPUTING = ("beir-hybrid", "sentence-transformers", "torch", "transformers")
 KEPT_HITS = 10
 """Passages kept of every query of a dense retriever: what the shares of languages are measured on."""
 
@@ -102,23 +112,23 @@ def plan_cells(study: Study, *, load: bool = True) -> Grid:
 def _cell(
     study: Study, values: Mapping[str, Value], labels: Mapping[str, Any], seed: int, measured: list[PlannedEvaluation]
 ) -> Cell:
-    given = {name: value.given for name, value in values.items()}
     if study.train is not None:
-        plan = plan_training(study, given, seed)
-        identity: dict[str, Any] = {"schema": SCHEMA, **plan.identity()}
+        plan = plan_training(study, values, seed)
+        identity: dict[str, Any] = {"schema": SCHEMA, "versions": versions(), **plan.identity()}
         return Cell(labels, seed, _digest(identity), identity, tuple(measured), training=plan)
-    retriever = {**given["model"], **{name: value for name, value in given.items() if name != "model"}}
-    identity = {"schema": SCHEMA, "retriever": _retriever_identity(study, retriever)}
-    if "model" in retriever and Path(study.path(retriever["model"])).exists():
-        retriever["model"] = study.path(retriever["model"])
+    retriever = chosen({}, values)
+    if "model" in retriever:
+        retriever["model"] = model_place(study, retriever["model"])
+    stated = {key: value for key, value in retriever.items() if key not in RETRIEVER_MEANS}
+    if Path(str(stated.get("model"))).exists():
+        stated["model"] = path_digest(stated["model"])
+    identity = {"schema": SCHEMA, "versions": versions(), "retriever": stated}
     return Cell(labels, seed, _digest(identity), identity, tuple(measured), retriever=retriever)
 
 
-def _retriever_identity(study: Study, retriever: Mapping[str, Any]) -> dict[str, Any]:
-    path = study.path(str(retriever.get("model", "")))
-    if "model" in retriever and Path(path).exists():
-        return {**retriever, "model": path_digest(path)}
-    return dict(retriever)
+def versions() -> dict[str, str]:
+    """The versions of what computes a cell's numbers: with others its training or embeddings are other ones."""
+    return {name: importlib.metadata.version(name) for name in _COMPUTING}
 
 
 def _here(study: Study, evaluation: Evaluation) -> bool:

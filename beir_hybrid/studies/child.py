@@ -7,10 +7,8 @@ import os
 import pickle
 import subprocess
 import sys
-import time
-from pathlib import Path
 
-from beir_hybrid.errors import StudyError
+from beir_hybrid.errors import MissingExtraError, StudyError
 from beir_hybrid.studies.job import Job
 
 _GRACE = 10.0
@@ -27,10 +25,10 @@ class Child:
     def __init__(self, job: Job, gpu: str | None = None) -> None:
         self.job = job
         self.gpu = gpu
-        self._started = time.monotonic()
         try:
             job.folder.path.mkdir(parents=True, exist_ok=True)
             job.folder.forget_failure()
+            job.folder.forget_beginning()
             with job.folder.log.open("wb") as log:
                 self._process = subprocess.Popen(
                     [sys.executable, "-m", "beir_hybrid.studies.cell_process"],
@@ -54,10 +52,6 @@ class Child:
     @property
     def pid(self) -> int:
         return self._process.pid
-
-    @property
-    def seconds(self) -> float:
-        return time.monotonic() - self._started
 
     def is_over(self) -> bool:
         """Whether it has ended; ends it where it is beyond a limit. Why it failed is then in the cell's folder."""
@@ -101,7 +95,8 @@ class Child:
     def _excess(self) -> str:
         """What it takes too much of; empty where nothing."""
         limits = self.job.limits
-        if limits.minutes_per_cell is not None and self.seconds > 60 * limits.minutes_per_cell:
+        # waiting for another process that has the same cell is no work of this one
+        if limits.minutes_per_cell is not None and self.job.folder.seconds_of_work() > 60 * limits.minutes_per_cell:
             return f"took longer than {limits.minutes_per_cell:g} minutes ([limits] minutes_per_cell)"
         if limits.memory_gb is not None:
             used = resident_bytes(self._process.pid) / 1e9
@@ -111,16 +106,18 @@ class Child:
 
 
 def resident_bytes(pid: int) -> int:
-    """Memory that a process holds; 0 where it has ended, or nobody can say."""
+    """Memory that a process holds; 0 where it has ended.
+
+    Raises:
+        MissingExtraError: psutil is not installed.
+    """
     try:
-        pages = int(Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()[1])
-        return pages * os.sysconf("SC_PAGE_SIZE")
-    except (OSError, IndexError, ValueError):
-        pass
-    try:  # not Linux
-        done = subprocess.run(["ps", "-o", "rss=", "-p", str(pid)], capture_output=True, text=True, check=False)
-        return 1024 * int(done.stdout)
-    except (OSError, ValueError):
+        import psutil
+    except ImportError as error:
+        raise MissingExtraError("a limit of memory", "psutil", "study") from error
+    try:
+        return int(psutil.Process(pid).memory_info().rss)
+    except psutil.NoSuchProcess:
         return 0
 
 

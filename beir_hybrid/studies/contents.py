@@ -14,7 +14,7 @@ from typing import Any
 from beir_hybrid.disk.files import fingerprint, sha256_of
 from beir_hybrid.errors import StudyError
 from beir_hybrid.readers.json_lines import read_json_lines
-from beir_hybrid.studies.study import Evaluation
+from beir_hybrid.studies.study import Evaluation, Study
 
 
 @dataclass(frozen=True)
@@ -78,6 +78,14 @@ def groups_name(given: str, path: str) -> str:
     from beir_hybrid.datasets import list_datasets
 
     return given if given in list_datasets() and not Path(path).is_file() else path
+
+
+def model_place(study: Study, given: str) -> str:
+    """A model as training and retrieval take it: a registered name as it is, a folder that is there by its path."""
+    from beir_hybrid.encoders import list_encoders
+
+    path = study.path(given)
+    return path if given not in list_encoders() and Path(path).exists() else given
 
 
 def languages_of(record: Mapping[str, Any]) -> frozenset[str]:

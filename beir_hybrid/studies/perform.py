@@ -23,11 +23,18 @@ def perform(job: Job) -> None:
     Raises:
         BeirHybridError: it cannot be trained or measured.
     """
-    from filelock import FileLock
+    from filelock import FileLock, Timeout
 
     job.folder.path.mkdir(parents=True, exist_ok=True)
     # a store can be shared: another study may be working on this very cell
-    with FileLock(job.folder.path / ".lock"):
+    lock = FileLock(job.folder.path / ".lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        sys.stderr.write("waiting for another process that works on the same cell\n")
+        lock.acquire()
+    try:
+        job.folder.begin()
         missing = [each for each in job.cell.evaluations if not job.folder.is_measured(each.folder)]
         if not missing:
             return
@@ -39,6 +46,8 @@ def perform(job: Job) -> None:
         job.folder.forget_failure()
         if not job.keep_models:
             shutil.rmtree(job.folder.models, ignore_errors=True)
+    finally:
+        lock.release()
 
 
 def _train(job: Job, plan: TrainingPlan) -> None:
@@ -46,21 +55,23 @@ def _train(job: Job, plan: TrainingPlan) -> None:
     from beir_hybrid.training.preparation import CONFIG_FILE
     from beir_hybrid.training.train import train
 
-    started = time.perf_counter()
     groups = shared_groups(job, plan)
     tokenizer = shared_tokenizer(job, plan, groups)
+    texts = {name: shared_text(job, plan, name) for name in plan.trainings}
+    started = time.perf_counter()
     summaries = {}
     for name, settings in plan.trainings.items():
         out = job.folder.models / name
-        given = {"groups": groups, "tokenizer": tokenizer, "pretrain_text": shared_text(job, plan, name)}
-        text = [given["pretrain_text"]] if given["pretrain_text"] else None
-        paths = {key: value for key, value in {**given, "pretrain_text": text}.items() if value is not None}
+        given = {"groups": groups, "tokenizer": tokenizer, "pretrain_text": texts[name] and [texts[name]]}
+        paths = {key: value for key, value in given.items() if value is not None}
         config = config_from({**settings, **paths, "out": str(out)}, f"the model {name}")
-        record = out / CONFIG_FILE
-        if out.exists() and (not record.exists() or read_toml(record) != config.to_dict()):
+        begun = out / CONFIG_FILE
+        if out.exists() and (not begun.exists() or read_toml(begun) != config.to_dict()):
             shutil.rmtree(out)  # begun where shared files had other paths, or hardly begun
         summaries[name] = vars(train(config, resume=out.exists()))
-    job.folder.keep_training(_training_record(summaries, time.perf_counter() - started))
+    begun_with = {key: value for key in ("from_scratch", "model") if (value := plan.first.get(key)) is not None}
+    record = _training_record(summaries, time.perf_counter() - started)
+    job.folder.keep_training({**record, "begun_with": begun_with})
 
 
 def _training_record(summaries: dict[str, dict[str, Any]], seconds: float) -> dict[str, Any]:

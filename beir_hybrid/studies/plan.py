@@ -11,11 +11,10 @@ from typing import Any
 
 from beir_hybrid.disk.files import fingerprint
 from beir_hybrid.errors import StudyError, did_you_mean
-from beir_hybrid.studies.contents import GroupsContent, groups_content, groups_name, path_digest
-from beir_hybrid.studies.encoders import encoder_kind
-from beir_hybrid.studies.factors import NOTHING
+from beir_hybrid.studies.contents import GroupsContent, groups_content, groups_name, model_place, path_digest
+from beir_hybrid.studies.factors import NOTHING, chosen
 from beir_hybrid.studies.languages import subset
-from beir_hybrid.studies.study import Study
+from beir_hybrid.studies.study import Study, Value
 from beir_hybrid.studies.texts import TextPart, text_part
 from beir_hybrid.training.config import TrainConfig
 
@@ -24,7 +23,6 @@ ONE_MODEL = "model"
 _PATIENCE = 0
 """Validations without a better one: a study keeps its budgets equal and stops no training early, unless told to."""
 _VALIDATIONS = 4
-_CACHED_ROWS = 32
 _STEPS = {"static": 3000, "transformer": 10_000}
 _BATCH: dict[str, int] = {"batch_size": 100, "gradient_accumulation": 1}
 _PATHS = ("groups", "dev_groups", "lexicon", "pretrain_text", "out", "tokenizer", "model")
@@ -70,6 +68,11 @@ class TrainingPlan:
     vocabulary: int | None = None
 
     @property
+    def first(self) -> Mapping[str, Any]:
+        """The settings of one of the trainings, where all have the same."""
+        return next(iter(self.trainings.values()))
+
+    @property
     def specific(self) -> bool:
         """One model per language."""
         return ONE_MODEL not in self.trainings
@@ -100,11 +103,15 @@ class TrainingPlan:
     @property
     def kind(self) -> str:
         """Of the encoder: what its cost depends on."""
-        return encoder_kind(next(iter(self.trainings.values())))
+        if self.first.get("from_scratch") == "static":
+            return f"static-{self.first['width']}"
+        if self.first.get("from_scratch") == "transformer":
+            return f"transformer-{self.first['layers']}x{self.first['width']}"
+        return str(self.first.get("model"))
 
     def identity(self) -> dict[str, Any]:
         """The content of what is trained, as JSON values: paths are replaced by digests of what is there."""
-        first = next(iter(self.trainings.values()))
+        first = self.first
         found: dict[str, Any] = {
             "trainings": {name: _stated(settings) for name, settings in self.trainings.items()},
             "groups": self.groups_digest,
@@ -123,28 +130,31 @@ class TrainingPlan:
         return found
 
 
-def plan_training(study: Study, values: Mapping[str, Any], seed: int) -> TrainingPlan:
+def plan_training(study: Study, values: Mapping[str, Value], seed: int) -> TrainingPlan:
     """The trainings of a cell.
 
     Args:
         study: its common settings.
-        values: factor -> value as given.
+        values: factor -> its value in the cell.
         seed: of the cell.
 
     Raises:
         StudyError, TrainingError: values that do not go together, or with the training groups.
     """
-    wishes = {**(study.train or {}), **values}
-    settings = _train_settings(wishes, values)
+    wishes = chosen(study.train or {}, values)
+    known = {item.name for item in dataclasses.fields(TrainConfig)}
+    settings = {key: value for key, value in wishes.items() if key in known}
+    if not settings.get("code_switch"):
+        settings.pop("lexicon", None)
     groups = groups_name(study.expanded(settings["groups"]), study.path(settings["groups"]))
     content = groups_content(groups)
-    languages = _languages(study, wishes, content, seed)
+    languages = _languages(wishes, content, seed)
     settings |= {"groups": groups, "languages": languages, "seed": seed}
     for key in ("dev_groups", "lexicon", "data_dir"):
         if settings.get(key):
             settings[key] = study.path(settings[key])
-    if settings.get("model") and Path(study.path(settings["model"])).exists():
-        settings["model"] = study.path(settings["model"])
+    if settings.get("model"):
+        settings["model"] = model_place(study, settings["model"])
     _set_budget(study, settings, wishes)
     complete = _complete(settings)
     trainings = {ONE_MODEL: complete}
@@ -153,7 +163,7 @@ def plan_training(study: Study, values: Mapping[str, Any], seed: int) -> Trainin
     elif len(languages) < 2 and TrainConfig(**{**complete, "out": "-"}).start_alpha < 1:
         raise StudyError(
             f"it trains on {languages[0]} alone, and cross-lingual batches need two languages; "
-            "leave it out with [grid] exclude, or use regime = mono"
+            "leave it out with [grid] exclude, or set alpha = 1"
         )
     scratch = complete.get("from_scratch") is not None and not complete.get("leak_check")
     return TrainingPlan(
@@ -166,55 +176,14 @@ def plan_training(study: Study, values: Mapping[str, Any], seed: int) -> Trainin
     )
 
 
-def _train_settings(wishes: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings of `TrainConfig` from wishes; factors that only studies have are translated or left for later."""
-    known = {item.name for item in dataclasses.fields(TrainConfig)}
-    settings = {key: value for key, value in wishes.items() if key in known}
-    if "encoder" in wishes:
-        for key in ("from_scratch", "model"):
-            settings.pop(key, None)
-        settings |= wishes["encoder"]
-        if settings.get("from_scratch") == "static" and "max_seq_length" not in values:
-            settings.pop("max_seq_length", None)  # a common setting holds for the encoders that have it
-    for one, other in (("model", "from_scratch"), ("sampling", "alpha"), ("alpha", "sampling")):
-        if one in values:
-            settings.pop(other, None)
-    regime = wishes.get("regime")
-    if regime is not None:
-        settings.pop("sampling", None)
-        settings["alpha"] = {"mono": 1.0, "cross": 0.0}.get(regime, settings.get("alpha", 0.5))
-        if regime != "hybrid":
-            settings.pop("alpha_end", None)
-            settings.pop("alpha_schedule", None)
-    if "schedule" in wishes:
-        settings.pop("sampling", None)
-        settings |= wishes["schedule"]
-        if settings["alpha_schedule"] == "constant":
-            settings.pop("alpha_end", None)
-        elif "alpha_end" not in settings:
-            raise StudyError(
-                f'schedule = "{settings["alpha_schedule"]}" needs the alpha it ends at: alpha_end in [train]'
-            )
-    if settings.get("loss") == "cached":
-        settings["loss"] = "masked"
-        settings.setdefault("mini_batch_size", _CACHED_ROWS)
-    elif "loss" in values:
-        settings.pop("mini_batch_size", None)
-    if not settings.get("code_switch"):
-        settings.pop("lexicon", None)
-    return settings
-
-
-def _languages(study: Study, wishes: Mapping[str, Any], content: GroupsContent, seed: int) -> tuple[str, ...]:
-    chosen = wishes.get("languages") or content.languages
-    if wishes.get("language_set"):
-        chosen = study.language_sets[wishes["language_set"]]
-    for code in chosen:
+def _languages(wishes: Mapping[str, Any], content: GroupsContent, seed: int) -> tuple[str, ...]:
+    among = wishes.get("languages") or content.languages
+    for code in among:
         if code not in content.languages:
             raise StudyError(f"no training group is in {code!r}; {did_you_mean(code, content.languages)}")
     if wishes.get("language_count"):
-        return subset(chosen, wishes["language_count"], wishes.get("order", "largest-first"), seed)
-    return tuple(sorted(set(chosen)))
+        return subset(among, wishes["language_count"], wishes.get("order", "largest-first"), seed)
+    return tuple(sorted(set(among)))
 
 
 def _subset(wishes: Mapping[str, Any], content: GroupsContent, languages: tuple[str, ...], seed: int) -> GroupsSubset:

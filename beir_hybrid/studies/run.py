@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from beir_hybrid.errors import StudyError, did_you_mean
+from beir_hybrid.errors import MissingExtraError, StudyError, did_you_mean
 from beir_hybrid.studies.budget import budget_sentence
 from beir_hybrid.studies.cells import Cell, plan_cells
 from beir_hybrid.studies.engines import ENGINES, Engine
@@ -49,14 +50,13 @@ def run_study(
     """
     if engine not in ENGINES:
         raise StudyError(f"unknown engine {engine!r}; {did_you_mean(engine, ENGINES)}")
+    check_libraries(study)
     folder = StudyFolder(Path(out), study, None if cells is None else Path(cells))
     with folder.held():
         grid = plan_cells(study).cells
-        folder.remember(study, grid)
+        folder.remember(study)
         missing = _missing(grid, folder.store)
-        told = f"{study.name}: {len(grid)} cells, {sum(folder.store.is_done(cell) for cell in grid)} done"
-        earlier = folder.earlier(grid)
-        say(told + (f"; {earlier} cells of an earlier version of the file are kept, not shown" if earlier else ""))
+        say(f"{study.name}: {len(grid)} cells, {sum(folder.store.is_done(cell) for cell in grid)} done")
         if missing:
             jobs = [job_of(cell, study, folder.store) for cell in missing]
             _work(jobs, make_engine(engine, address, workers, study), folder.store, say)
@@ -90,15 +90,47 @@ def make_engine(name: str, address: str | None, workers: int | None, study: Stud
 
 
 def _work(jobs: Sequence[Job], engine: Engine, store: Store, say: Say) -> None:
-    started = time.monotonic()
-    over = engine(jobs)
-    with contextlib.closing(over):  # type: ignore[type-var]  # engines are generators
-        for number, job in enumerate(over, 1):
-            found = store.outcome(job.cell)
-            told = f"done in {duration(found.seconds)}" if found.status == "done" else f"failed: {found.message}"
-            left = (time.monotonic() - started) / number * (len(jobs) - number)
-            rest = f"; about {duration(left)} left" if number < len(jobs) else ""
-            say(f"[{number}/{len(jobs)}] {job.cell.name or 'the only cell'}: {told}{rest}")
+    started, number = time.monotonic(), 0
+    events = engine(jobs)
+    with contextlib.closing(events):  # type: ignore[type-var]  # engines are generators
+        for event, job in events:
+            name = job.cell.name or "the only cell"
+            if event == "begins":
+                say(f"{name}: begins, {job.folder.log} has its log")
+            elif event == "works":
+                say(f"{name}: {last_line(job.folder.log)}")
+            else:
+                number += 1
+                found = store.outcome(job.cell)
+                told = f"done in {duration(found.seconds)}" if found.status == "done" else f"failed: {found.message}"
+                left = (time.monotonic() - started) / number * (len(jobs) - number)
+                rest = f"; about {duration(left)} left" if number < len(jobs) else ""
+                say(f"[{number}/{len(jobs)}] {name}: {told}{rest}")
+
+
+def last_line(log: Path) -> str:
+    """What a cell said last: a training says its step and the time left every half minute."""
+    try:
+        lines = log.read_text(encoding="utf-8", errors="replace").replace("\r", "\n").split("\n")
+    except OSError:
+        return "nothing said yet"
+    return next((line.strip() for line in reversed(lines) if line.strip()), "nothing said yet")
+
+
+def check_libraries(study: Study) -> None:
+    """That what the report and the limits of a study need is installed, before hours of training.
+
+    Raises:
+        MissingExtraError: it is not.
+    """
+    needed = {"matplotlib": "report"}
+    if study.analysis.get("fit"):
+        needed["statsmodels"] = "study"
+    if study.limits.memory_gb is not None:
+        needed["psutil"] = "study"
+    for library, extra in needed.items():
+        if importlib.util.find_spec(library) is None:
+            raise MissingExtraError("this study", library, extra)
 
 
 def outcome_of(study: Study, cells: Sequence[Cell], store: Store) -> StudyOutcome:

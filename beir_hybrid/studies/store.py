@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +19,7 @@ from beir_hybrid.studies.outcome import CellOutcome
 _CELL = "cell.json"
 _TRAINING = "training.json"
 _FAILURE = "failure.json"
+_BEGUN = ".begun"
 LOG_FILE = "log.txt"
 
 
@@ -59,6 +62,20 @@ class CellFolder:
     def fail(self, message: str) -> None:
         write_json(self.path / _FAILURE, {"message": " ".join(message.split())})
 
+    def begin(self) -> None:
+        """From now on it is worked on: its limits of time count from here."""
+        (self.path / _BEGUN).touch()
+
+    def forget_beginning(self) -> None:
+        (self.path / _BEGUN).unlink(missing_ok=True)
+
+    def seconds_of_work(self) -> float:
+        """Since `begin`; 0 while it waits for another process that has the same cell."""
+        try:
+            return max(0.0, time.time() - (self.path / _BEGUN).stat().st_mtime)
+        except FileNotFoundError:
+            return 0.0
+
     def forget_failure(self) -> None:
         (self.path / _FAILURE).unlink(missing_ok=True)
 
@@ -74,7 +91,10 @@ class CellFolder:
 
     def evaluation_seconds(self, name: str) -> float:
         """What one evaluation took."""
-        return float(_read(self.results(name) / RESULTS_FILE).get("seconds", 0.0))
+        try:
+            return float(_read(self.results(name) / RESULTS_FILE).get("seconds", 0.0))
+        except StudyError:  # whoever reads the results says that they are damaged
+            return 0.0
 
 
 @dataclass(frozen=True)
@@ -92,8 +112,12 @@ class Store:
 
     def all_cells(self) -> list[tuple[dict[str, Any], CellFolder]]:
         """Every cell here, of whatever study, with its record."""
-        found = [CellFolder(path) for path in sorted(self.root.glob("cells/*")) if path.is_dir()]
-        return [(record, folder) for folder in found if (record := _read(folder.path / _CELL))]
+        found = []
+        for path in sorted(self.root.glob("cells/*")):
+            with contextlib.suppress(StudyError):
+                if record := _read(path / _CELL):
+                    found.append((record, CellFolder(path)))
+        return found
 
     def is_done(self, cell: Cell) -> bool:
         """Whether everything a cell is to be measured on is there."""
@@ -103,9 +127,12 @@ class Store:
     def outcome(self, cell: Cell) -> CellOutcome:
         """What is known of a cell."""
         folder = self.cell(cell.digest)
-        done, failure = self.is_done(cell), folder.failure()
+        try:
+            failure, training = folder.failure(), folder.training()
+        except StudyError as error:
+            return CellOutcome(cell.factors, cell.seed, "failed", message=str(error))
+        done = self.is_done(cell)
         status: Literal["done", "failed", "missing"] = "done" if done else "failed" if failure else "missing"
-        training = folder.training()
         languages = training.get("languages") or (cell.training.languages if cell.training else ())
         measured = {
             each.evaluation.dataset: folder.results(each.folder)

@@ -18,10 +18,10 @@ BUDGETS: tuple[Budget, ...] = ("pairs", "steps", "each", "none")
 
 @dataclass(frozen=True)
 class Value:
-    """A value of a factor: what results call it, and what the file gives (a table or list for some)."""
+    """A value of a factor: what results call it, and the settings it makes."""
 
     label: str | float | int | bool
-    given: Any
+    settings: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,6 @@ class Study:
         exclude: combinations left out; each names factors and the labels of which any matches.
         only: if not empty, the combinations kept.
         texts: named unlabelled texts for domain-adaptive pretraining, each a list of parts.
-        language_sets: named lists of training languages.
         file: where it was read from; paths in it are relative to its folder.
         content: the file as it is.
     """
@@ -79,7 +78,6 @@ class Study:
     budget: Budget = "pairs"
     limits: Limits = field(default_factory=Limits)
     texts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    language_sets: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     analysis: Mapping[str, Any] = field(default_factory=dict)
     keep_models: bool = False
     keep_runs: bool = False
@@ -94,12 +92,12 @@ class Study:
                 yield found
 
     def path(self, given: str) -> str:
-        """A path of the file: variables and ``~`` expanded, relative to the file's folder.
+        """A path of the file as an absolute one: variables and ``~`` expanded, relative to the file's folder.
 
         Raises:
             StudyError: an environment variable that is not set.
         """
-        return str(self.file.parent / self.expanded(given))
+        return str(self.file.parent.absolute() / self.expanded(given))
 
     def expanded(self, given: str) -> str:
         """Text with ``$NAME`` and ``~`` expanded.

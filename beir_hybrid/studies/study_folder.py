@@ -1,16 +1,15 @@
-"""The folder of a study: one study, one process at a time, and every cell it ever had."""
+"""The folder of a study: one study, one process at a time."""
 
 from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from beir_hybrid.disk.files import write_json, written_whole
 from beir_hybrid.errors import StudyError
-from beir_hybrid.studies.cells import Cell
 from beir_hybrid.studies.store import Store
 from beir_hybrid.studies.study import Study
 
@@ -85,15 +84,9 @@ class StudyFolder:
         finally:
             lock.release()
 
-    def remember(self, study: Study, cells: Sequence[Cell]) -> None:
-        """Write down whose folder this is, and the cells it has and had."""
-        known = dict.fromkeys([*self._record.get("cells", []), *(cell.digest for cell in cells)])
-        self._record = {"name": study.name, "cells_folder": self._elsewhere, "cells": list(known)}
+    def remember(self, study: Study) -> None:
+        """Write down whose folder this is, and where its cells are."""
+        self._record = {"name": study.name, "cells_folder": self._elsewhere}
         write_json(self.path / _RECORD, self._record)
         with written_whole(self.path / _FILE) as part:
             part.write_text(study.content, encoding="utf-8")
-
-    def earlier(self, cells: Sequence[Cell]) -> int:
-        """How many cells of earlier versions of the file are kept here and no longer in the grid."""
-        now = {cell.digest for cell in cells}
-        return sum(self.store.cell(old).path.exists() for old in self._record.get("cells", []) if old not in now)

@@ -51,13 +51,13 @@ def test_end_to_end(command: Any, file: Path, tmp_path: Path, monkeypatch: pytes
     assert not out.exists()
     done = command("study", file, "--out", out)
     assert done.status == 0, done.err
-    assert done.err.startswith("small: 2 cells, 0 done\n[1/2] alpha=")
+    assert done.err.startswith("small: 2 cells, 0 done\nalpha=0.0 seed=1: begins, ")
     assert "Two ratios" in done.out
     again = command("study", file, "--out", out, "--report-only")
     assert (again.status, again.out) == (0, done.out)
     file.write_text(STUDY.replace("[0.0, 1.0]", "[0.5, 1.0]") + "[limits]\nmemory_gb = 0.05\n", encoding="utf-8")
     dry = command("study", file, "--out", out, "--dry-run")
-    assert "2 cells: 1 done, 0 failed, 1 to run\n1 cells of an earlier version" in dry.out
+    assert "2 cells: 1 done, 0 failed, 1 to run\ntime: about " in dry.out
     assert "(measured on cells like them)" in dry.out
     failed = command("study", file, "--out", out)
     assert failed.status == 1

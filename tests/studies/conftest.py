@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from beir_hybrid.studies import Study, load_study
+from beir_hybrid.studies.engines import Event
 from beir_hybrid.studies.job import Job
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
@@ -58,13 +59,14 @@ class InProcess:
     def __init__(self) -> None:
         self.worked: list[Job] = []
 
-    def __call__(self, jobs: Sequence[Job]) -> Iterator[Job]:
+    def __call__(self, jobs: Sequence[Job]) -> Iterator[tuple[Event, Job]]:
         from beir_hybrid.studies.cell_process import work_on
 
         for job in jobs:
             self.worked.append(job)
+            yield "begins", job
             work_on(job)
-            yield job
+            yield "over", job
 
 
 @pytest.fixture

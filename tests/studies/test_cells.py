@@ -29,68 +29,93 @@ def by_label(study: Any) -> dict[Any, Cell]:
             for cell in plan_cells(study).cells}  # fmt: skip
 
 
-def test_a_regime_is_an_alpha(small: Any) -> None:
-    """mono, hybrid and cross are alpha 1, 0.5 and 0: the same cells whichever way the file says it."""
-    regimes = by_label(small('[factors]\nregime = ["mono", "hybrid", "cross"]'))
-    alphas = by_label(small("[factors]\nalpha = [1, 0.5, 0.0]"))
-    samplings = by_label(small('[factors]\nsampling = ["mono", "hybrid", "cross"]'))
+def test_tables_of_settings_are_a_factor(small: Any) -> None:
+    """A factor of any name whose values are named tables: the same cells as the settings themselves give."""
+    regimes = by_label(small('[factors]\nregime = [{name = "mono", alpha = 1.0}, {name = "cross", alpha = 0.0}]'))
+    alphas = by_label(small("[factors]\nalpha = [1, 0.0]"))
+    samplings = by_label(small('[factors]\nsampling = ["mono", "cross"]', train=TRAIN + "alpha = 0.3"))
+    assert list(regimes) == ["mono", "cross"]
     assert [cell.digest for cell in regimes.values()] == [cell.digest for cell in alphas.values()]
     assert [cell.digest for cell in samplings.values()] == [cell.digest for cell in alphas.values()]
-    assert settings(regimes["cross"])["alpha"] == 0.0
-    own = by_label(small('[factors]\nregime = ["hybrid", "mono"]', train=TRAIN + "alpha = 0.3"))
-    assert [settings(cell)["alpha"] for cell in own.values()] == [0.3, 1.0]
 
 
 def test_schedules(small: Any) -> None:
-    """constant leaves alpha where it is; others move it to alpha_end, or say both ends themselves."""
+    """A table moves alpha, the next leaves it where it is."""
     found = by_label(
         small(
-            '[factors]\nschedule = ["constant", "linear", {alpha = 1.0, alpha_end = 0.5, alpha_schedule = "cosine"}]',
-            train=TRAIN + "alpha = 0.8\nalpha_end = 0.2",
+            '[factors]\nschedule = [{name = "still", alpha = 0.8}, '
+            '{alpha = 1.0, alpha_end = 0.5, alpha_schedule = "cosine"}]',
         )
     )
     ends = {name: [settings(cell).get(key) for key in ("alpha", "alpha_end")] for name, cell in found.items()}
-    assert ends == {"constant": [0.8, None], "linear": [0.8, 0.2], "1.0 to 0.5 (cosine)": [1.0, 0.5]}
-    with pytest.raises(StudyError, match="needs the alpha it ends at"):
-        plan_cells(small('[factors]\nschedule = ["linear"]'))
+    assert ends == {"still": [0.8, None], "alpha=1.0, alpha_end=0.5, alpha_schedule=cosine": [1.0, 0.5]}
 
 
 def test_encoders(small: Any) -> None:
-    """Sizes from scratch, with the common settings an encoder has; a table says the rest itself."""
-    train = TRAIN.replace('from_scratch = "static"\n', "").replace("width = 16\n", "") + "max_seq_length = 16"
+    """A table says all that belongs to an encoder; a model by name takes the place of one from scratch."""
     found = by_label(
         small(
-            '[factors]\nencoder = ["static-8", "transformer-1x64", {name = "t", from_scratch = "transformer", '
-            "layers = 2, width = 64, learning_rate = 0.001}, 'some/model']",
-            train=train,
+            '[factors]\nencoder = [{name = "s", width = 8}, {name = "t", from_scratch = "transformer", layers = 2, '
+            'width = 64, learning_rate = 0.001}, {name = "m", model = "some/model"}]',
         )
     )
-    assert [cell.kind for cell in found.values()] == ["static-8", "transformer-1x64", "transformer-2x64", "some/model"]
-    assert "max_seq_length" not in settings(found["static-8"])
+    assert [cell.kind for cell in found.values()] == ["static-8", "transformer-2x64", "some/model"]
     assert settings(found["t"])["learning_rate"] == 0.001
-    assert found["some/model"].training is not None
-    assert found["some/model"].training.vocabulary is None
+    assert found["m"].training is not None
+    assert found["m"].training.vocabulary is None
 
 
-def test_losses(small: Any) -> None:
-    """cached is the masked loss, a part of the batch at a time."""
-    train = TRAIN.replace('from_scratch = "static"\nlanguages', 'from_scratch = "transformer"\nlanguages')
-    train = train.replace("width = 16", "width = 64")
-    found = by_label(small('[factors]\nloss = ["masked", "plain", "cached"]', train=train))
-    told = {name: (settings(cell)["loss"], settings(cell).get("mini_batch_size")) for name, cell in found.items()}
-    assert told == {"masked": ("masked", None), "plain": ("plain", None), "cached": ("masked", 32)}
+def test_what_changes_no_number_is_no_content(small: Any) -> None:
+    """A model measured on another device, or in other batches, is the same cell; with another prompt it is not."""
+    plain, device, prompt = plan_cells(
+        small(
+            '[factors]\nmodel = ["m", {name = "b", model = "m", device = "cuda", batch_size = 4, memory = 100}, '
+            '{name = "c", model = "m", query_prompt = "q: "}]', top='name = "m"', train="",
+        )
+    ).cells  # fmt: skip
+    assert plain.digest == device.digest != prompt.digest
 
 
-def test_language_sets_and_counts(small: Any) -> None:
-    """Named sets, and nested subsets of the languages of [train]."""
-    sets = '[language_sets]\neast = ["ru", "zh"]\n[factors]\nlanguage_set = ["east"]'
+def test_versions_are_content(small: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What another version of torch trains is another model."""
+    from beir_hybrid.studies import cells
+
+    study = small("[factors]\nalpha = [0.5]")
+    before = plan_cells(study).cells[0].digest
+    monkeypatch.setattr(cells, "versions", lambda: {"torch": "1.0"})
+    assert plan_cells(study).cells[0].digest != before
+
+
+def test_a_folder_named_like_bm25(small: Any, tmp_path: Path) -> None:
+    """BM25 is BM25, whatever folders stand beside the study file."""
+    study = small('[factors]\nmodel = ["bm25"]', top='name = "m"', train="")
+    before = plan_cells(study).cells[0]
+    (tmp_path / "bm25").mkdir()
+    after = plan_cells(study).cells[0]
+    assert (after.digest, after.retriever) == (before.digest, {"bm25": "language"})
+
+
+def test_paths_of_jobs_are_absolute(write_study: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A study read by a relative path can be worked on from another folder."""
+    from beir_hybrid.studies import load_study
+
+    write_groups(tmp_path / "g.jsonl")
+    write_study("[factors]\nalpha = [0.5]", train=TRAIN.replace('"sample"', '"g.jsonl"'))
+    monkeypatch.chdir(tmp_path)
+    (cell,) = plan_cells(load_study("small.toml")).cells
+    assert cell.training is not None and Path(cell.training.groups).is_absolute()
+
+
+def test_languages_and_counts(small: Any) -> None:
+    """Named sets are tables of a factor; counts are nested subsets of the languages of [train]."""
+    sets = '[factors]\nset = [{name = "east", languages = ["ru", "zh"]}]'
     assert settings(by_label(small(sets))["east"])["languages"] == ("ru", "zh")
     counts = by_label(small("[factors]\nlanguage_count = [2, 3]"))
     assert [cell.training.languages for cell in counts.values() if cell.training] == [("de", "en"), ("de", "en", "zh")]
     with pytest.raises(StudyError, match="language_count=4 cannot be: language_count is 4, but there are 3"):
         plan_cells(small("[factors]\nlanguage_count = [4]"))
     with pytest.raises(StudyError, match="no training group is in 'xx'"):
-        plan_cells(small('[language_sets]\nx = ["xx", "de"]\n[factors]\nlanguage_set = ["x"]'))
+        plan_cells(small('[factors]\nset = [{languages = ["xx", "de"]}]'))
     with pytest.raises(StudyError, match="it trains on en alone, and cross-lingual batches need two"):
         plan_cells(small("[factors]\nlanguage_count = [1]"))
 
@@ -224,9 +249,9 @@ def test_pretraining(small: Any) -> None:
             "alpha=1.5 cannot be: --alpha is 1.5; expected a number in [0, 1]",
         ),
         (
-            '[factors]\nloss = ["cached"]',
+            "[factors]\nmini_batch_size = [8]",
             TRAIN,
-            "loss=cached cannot be: --mini-batch-size needs a transformer",
+            "mini_batch_size=8 cannot be: --mini-batch-size needs a transformer",
         ),
         (
             "[factors]\nalpha = [0.5]",
@@ -269,6 +294,6 @@ def test_defaults_are_part_of_the_schema() -> None:
         "layers": 4, "pretrain_steps": 1000, "pretrain_learning_rate": 1e-4, "code_switch": 0.0,
         "on_leak": "refuse",
     }  # fmt: skip
-    assert SCHEMA == 1
+    assert SCHEMA == 2
     now = {field.name: field.default for field in dataclasses.fields(TrainConfig) if field.default is not None}
     assert {name: now[name] for name in neutral} == neutral

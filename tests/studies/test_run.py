@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+import os
+import re
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from beir_hybrid.errors import StudyError
+from beir_hybrid.errors import MissingExtraError, StudyError
 from beir_hybrid.evaluation.results import read_results
 from beir_hybrid.studies import StudyOutcome, load_study, read_outcome, run_study
 from beir_hybrid.studies.overview import render_grid
+from beir_hybrid.studies.store import CellFolder
 from tests.studies.conftest import TRAIN
 
 pytestmark = pytest.mark.train
@@ -22,13 +26,12 @@ def statuses(outcome: StudyOutcome) -> dict[Any, str]:
 
 
 def test_a_study_and_what_changes_of_it(small: Any, tmp_path: Path, in_process: list[Any]) -> None:
-    """A second run does nothing; another value only its own cell; cells no longer asked for are kept and counted."""
+    """A second run does nothing; another value only its own cell; cells no longer asked for are kept."""
     out, said = tmp_path / "out", list[str]()
     study = small("[factors]\nalpha = [0.0, 1.0]")
     outcome = run_study(study, out, say=said.append)
     assert statuses(outcome) == {0.0: "done", 1.0: "done"}
     assert said[0] == "small: 2 cells, 0 done"
-    assert said[1].startswith("[1/2] alpha=0.0 seed=1: done in ") and said[1].endswith(" left")
     first = outcome.cells[0]
     assert first.training["pairs"] == 32 and first.trained_languages == ("de", "en", "zh") and first.seconds > 0
     measured = read_results(first.results["sample"])
@@ -48,7 +51,7 @@ def test_a_study_and_what_changes_of_it(small: Any, tmp_path: Path, in_process: 
     changed = small("[factors]\nalpha = [1.0, 0.5]")
     again = run_study(changed, out, say=said.append)
     assert [job.cell.factors for job in in_process[2:]] == [{"alpha": 0.5}]
-    assert "small: 2 cells, 1 done; 1 cells of an earlier version of the file are kept, not shown" in said
+    assert "small: 2 cells, 1 done" in said
     assert again.cells[0].results == outcome.cells[1].results
     assert (out / "study.toml").read_text(encoding="utf-8") == changed.content
     assert "0.5    done" in render_grid(again)
@@ -72,7 +75,7 @@ def test_another_data_set_keeps_what_was_measured(small: Any, tmp_path: Path, in
 def test_studies_share_cells(small: Any, tmp_path: Path, in_process: list[Any]) -> None:
     """Cells of the same content in one folder of cells are run once, whichever study asks; it is remembered."""
     cells = tmp_path / "cells"
-    run_study(small('[factors]\nregime = ["mono"]'), tmp_path / "one", cells=cells)
+    run_study(small('[factors]\nregime = [{name = "mono", alpha = 1.0}]'), tmp_path / "one", cells=cells)
     study = small("[factors]\nalpha = [1.0, 0.5]", top='name = "two"\nseeds = [1]')
     run_study(study, tmp_path / "two", cells=cells)
     assert [job.cell.factors for job in in_process] == [{"regime": "mono"}, {"alpha": 0.5}]
@@ -111,7 +114,7 @@ def test_a_failure_does_not_stop_the_others(
     assert statuses(outcome) == {0.0: "failed", 1.0: "done"}
     message = outcome.cells[0].message
     assert message.startswith("out of memory: RuntimeError: DefaultCPUAllocator") and "log.txt" in message
-    assert f"[1/2] alpha=0.0 seed=1: failed: {message}" in said[1]
+    assert f"[1/2] alpha=0.0 seed=1: failed: {message}" in said[2]
     monkeypatch.setattr(module, "train", whole)
     assert statuses(run_study(study, tmp_path / "out")) == {0.0: "done", 1.0: "done"}
     assert [job.cell.factors["alpha"] for job in in_process] == [0.0, 1.0, 0.0]
@@ -278,14 +281,54 @@ def _made(folder: Path) -> Path:
     return folder
 
 
-def test_a_damaged_record(small: Any, tmp_path: Path, in_process: list[Any]) -> None:
-    """A record that is no JSON names the file, and what deleting it means."""
-    study = small("[factors]\nalpha = [0.5]")
-    run_study(study, tmp_path / "out")
-    (record,) = (tmp_path / "out" / "cells").glob("*/training.json")
-    record.write_text("{")
-    with pytest.raises(StudyError, match=r"training.json is damaged .*its cell is then run again"):
-        read_outcome(study, tmp_path / "out")
+def test_a_damaged_cell_ends_no_report(small: Any, tmp_path: Path, in_process: list[Any]) -> None:
+    """A record that is no JSON is named with what deleting it means; the other cells are analysed."""
+    from beir_hybrid.studies.analysis import write_report
+
+    study = small("[factors]\nalpha = [0.0, 1.0]")
+    outcome = run_study(study, tmp_path / "out")
+    damaged = next((tmp_path / "out" / "cells").glob("*/training.json"))
+    damaged.write_text("{")
+    again = read_outcome(study, tmp_path / "out")
+    assert sorted(cell.status for cell in again.cells) == ["done", "failed"]
+    report = write_report(again, tmp_path / "report").text
+    assert f"{damaged} is damaged" in report and "its cell is then run again" in report
+    assert "1 of 2 cells done, 1 failed" in report
+    assert outcome.cells[0].training["begun_with"] == {"from_scratch": "static"}
+    assert "small models trained from scratch are among them" in report
+
+
+def test_progress_is_told(small: Any, tmp_path: Path, in_process: list[Any]) -> None:
+    """What begins is told with its log, and what is over with the time left."""
+    said: list[str] = []
+    run_study(small("[factors]\nalpha = [0.0, 1.0]"), tmp_path / "out", say=said.append)
+    assert said[0] == "small: 2 cells, 0 done"
+    assert said[1].startswith("alpha=0.0 seed=1: begins, ") and said[1].endswith("log.txt has its log")
+    assert re.fullmatch(r"\[1/2\] alpha=0.0 seed=1: done in \d+ s; about \d+ s left", said[2])
+
+
+def test_a_missing_library_is_told_before_training(
+    small: Any, tmp_path: Path, in_process: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without statsmodels a study with fits trains nothing."""
+    import importlib.util
+
+    whole = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "statsmodels" else whole(name))
+    with pytest.raises(MissingExtraError, match="statsmodels"):
+        run_study(small('[factors]\nalpha = [0.0, 1.0]\n[analysis]\nfit = "map ~ alpha"'), tmp_path / "out")
+    assert in_process == []
+
+
+def test_waiting_is_no_part_of_the_time(small: Any, tmp_path: Path) -> None:
+    """While another process has the cell, no time of work goes by; the wait is said in the log."""
+    folder = CellFolder(tmp_path)
+    assert folder.seconds_of_work() == 0.0
+    folder.begin()
+    os.utime(tmp_path / ".begun", (time.time() - 50, time.time() - 50))
+    assert 50 <= folder.seconds_of_work() < 60
+    folder.forget_beginning()
+    assert folder.seconds_of_work() == 0.0
 
 
 def test_shipped_studies_are_sound() -> None:

@@ -53,6 +53,8 @@ def cautions(
 
 
 def _seeds(measured: Measurements) -> list[str]:
+    if not any(run.cell.training for run in measured.runs):
+        return []  # models as they are: there is nothing to seed
     counts = {
         (combination, dataset): len(measured.runs_of(combination, dataset))
         for combination in measured.combinations
@@ -70,16 +72,8 @@ def _seeds(measured: Measurements) -> list[str]:
 
 
 def _scratch(measured: Measurements) -> str:
-    words = " ".join(
-        [str(run.cell.training.get("from_scratch", "")) for run in measured.runs]
-        + [
-            str(value)
-            for factor in measured.factors
-            if factor.name in ("encoder", "from_scratch")
-            for value in factor.labels
-        ]
-    )
-    return " (small models trained from scratch are among them)" if "static" in words or "transformer" in words else ""
+    scratch = any(run.cell.training.get("begun_with", {}).get("from_scratch") for run in measured.runs)
+    return " (small models trained from scratch are among them)" if scratch else ""
 
 
 def _sizes(measured: Measurements) -> list[str]:

@@ -9,5 +9,7 @@ from beir_hybrid.studies.job import Job
 
 EngineName = Literal["local", "ray"]
 ENGINES: tuple[EngineName, ...] = ("local", "ray")
-Engine: TypeAlias = Callable[[Sequence[Job]], Iterator[Job]]
-"""Works on jobs and yields each when it is over, done or failed; closing the iterator ends what is under way."""
+Event = Literal["begins", "works", "over"]
+Engine: TypeAlias = Callable[[Sequence[Job]], Iterator[tuple[Event, Job]]]
+"""Works on jobs and yields each when it begins, every half minute while it is worked on, and when it is over, done or
+failed; closing the iterator ends what is under way."""

@@ -8,9 +8,11 @@ from collections.abc import Iterator, Sequence
 
 from beir_hybrid.processors import processors
 from beir_hybrid.studies.child import Child
+from beir_hybrid.studies.engines import Event
 from beir_hybrid.studies.job import Job
 
 _PAUSE = 0.1
+_TOLD = 30.0
 
 
 class LocalEngine:
@@ -25,16 +27,21 @@ class LocalEngine:
         self._gpus = visible_gpus()
         self.workers = workers or len(self._gpus) or max(1, processors() // threads)
 
-    def __call__(self, jobs: Sequence[Job]) -> Iterator[Job]:
-        waiting, running = list(jobs), list[Child]()
+    def __call__(self, jobs: Sequence[Job]) -> Iterator[tuple[Event, Job]]:
+        waiting, running, told = list(jobs), list[Child](), time.monotonic()
         try:
             while waiting or running:
                 while waiting and len(running) < self.workers:
                     running.append(Child(waiting.pop(0), self._free_gpu(running)))
+                    yield "begins", running[-1].job
                 over = [child for child in running if child.is_over()]
                 running = [child for child in running if child not in over]
                 for child in over:
-                    yield child.job
+                    yield "over", child.job
+                if time.monotonic() - told >= _TOLD:
+                    told = time.monotonic()
+                    for child in running:
+                        yield "works", child.job
                 if not over:
                     time.sleep(_PAUSE)
         finally:

@@ -11,11 +11,13 @@ from typing import Any
 from beir_hybrid.engines.signal_handlers import kept_handlers
 from beir_hybrid.errors import MissingExtraError, StudyError
 from beir_hybrid.studies.child import Child
+from beir_hybrid.studies.engines import Event
 from beir_hybrid.studies.job import Job
 
 _RETRIES = 2
 _VARIABLES = ("BEIR_HYBRID_", "HF_")
 _PAUSE = 0.2
+_TOLD = 30.0
 
 
 class RayEngine:
@@ -51,7 +53,7 @@ class RayEngine:
         self.workers = workers or int(gpus) or max(1, cores // threads)
         self._share = min(1.0, gpus / self.workers) if gpus else 0.0
 
-    def __call__(self, jobs: Sequence[Job]) -> Iterator[Job]:
+    def __call__(self, jobs: Sequence[Job]) -> Iterator[tuple[Event, Job]]:
         ray = self._ray
         task = ray.remote(_work).options(
             num_cpus=self._threads, num_gpus=self._share, max_retries=_RETRIES, name="study cell"
@@ -65,11 +67,15 @@ class RayEngine:
                     job = waiting.pop(0)
                     job.folder.path.mkdir(parents=True, exist_ok=True)
                     running[task.remote(job, variables)] = job
-                over, _ = ray.wait(list(running), num_returns=1)
+                    yield "begins", job
+                over, _ = ray.wait(list(running), num_returns=1, timeout=_TOLD)
+                if not over:
+                    for job in running.values():
+                        yield "works", job
                 for one in over:
                     job = running.pop(one)
                     self._collect(one, job)
-                    yield job
+                    yield "over", job
         finally:
             for one in running:
                 ray.cancel(one, force=False)
