@@ -8,14 +8,13 @@ from beir_hybrid.studies.analysis.fits import Fit
 from beir_hybrid.studies.analysis.groups import GroupMean
 from beir_hybrid.studies.analysis.means import Mean
 from beir_hybrid.studies.analysis.measurements import Measurements
-from beir_hybrid.studies.analysis.paired import PairedTests
 
 _FEW_SEEDS = 5
 _FEW_LANGUAGES = 3
 
 
 def cautions(
-    measured: Measurements, means: Sequence[Mean], tests: PairedTests, groups: Sequence[GroupMean], fits: Sequence[Fit]
+    measured: Measurements, means: Sequence[Mean], groups: Sequence[GroupMean], fits: Sequence[Fit]
 ) -> list[str]:
     """One line each, the weightiest first."""
     if not measured.runs:
@@ -27,28 +26,21 @@ def cautions(
             "combinations without all their seeds are not as sure as they may look."
         )
     found += _seeds(measured)
-    found.append(
-        "Absolute values belong to these models and this training: they say nothing of larger or otherwise "
-        "pretrained models" + _scratch(measured) + ". A difference found here may shrink, vanish or turn round there."
-    )
-    if tests.tests:
+    if any(run.cell.training.get("begun_with", {}).get("from_scratch") for run in measured.runs):
         found.append(
-            "The paired tests ask whether these very models differ on questions like these; a difference can be the "
-            "luck of their training. Whether another training would differ alike is what the interval over seeds, and "
-            "the fits, speak of."
+            "Small models trained from scratch are among these: a difference found here may shrink, vanish or turn "
+            "round in pretrained ones."
         )
     found += _sizes(measured)
     found += _languages(measured, groups)
     if any(mean.at_least for mean in means):
         found.append("Rank distances with ≥ are lower bounds: some passages were not retrieved, so they have no rank.")
-    done = [fit for fit in fits if fit.method is not None]
+    done = [fit for fit in fits if fit.fitted]
     if len(done) > 1:
         found.append(
             f"{len(done)} fits were made; their p values are not corrected for that number: of twenty effects "
             "that do not exist one is expected below 0.05."
         )
-    if done:
-        found.append("No difference shown is not the same as no difference: the interval says how large it may be.")
     return found
 
 
@@ -69,11 +61,6 @@ def _seeds(measured: Measurements) -> list[str]:
     if least < _FEW_SEEDS:
         return [f"The fewest seeds of a combination are {least}: spreads over so few are rough, and intervals wide."]
     return []
-
-
-def _scratch(measured: Measurements) -> str:
-    scratch = any(run.cell.training.get("begun_with", {}).get("from_scratch") for run in measured.runs)
-    return " (small models trained from scratch are among them)" if scratch else ""
 
 
 def _sizes(measured: Measurements) -> list[str]:

@@ -63,7 +63,7 @@ class Findings:
 
     @cached_property
     def cautions(self) -> tuple[str, ...]:
-        return tuple(cautions(self.measured, self.means, self.tests, self.groups, self.fits))
+        return tuple(cautions(self.measured, self.means, self.groups, self.fits))
 
     @property
     def budget(self) -> str:

@@ -21,11 +21,10 @@ from beir_hybrid.studies.analysis.factors import Factor
 from beir_hybrid.studies.analysis.formula import Formula
 from beir_hybrid.studies.analysis.means import settings_of
 from beir_hybrid.studies.analysis.measurements import Measurements
-from beir_hybrid.studies.analysis.mixed import Fitted, fit_mixed, fit_robust
+from beir_hybrid.studies.analysis.mixed import Fitted, fit_mixed
 from beir_hybrid.studies.analysis.options import AnalysisOptions
 from beir_hybrid.studies.analysis.paired import LEVEL
 
-MIXED, ROBUST = "mixed model", "least squares"
 _MANY = 6000
 """With more values than this, the pairs of a query language are averaged first, or have no effect of their own."""
 
@@ -57,7 +56,7 @@ class Fit:
     """A formula fitted to one data set, in one setting or all.
 
     Attributes:
-        method: ``mixed model`` or ``least squares``; None: it could not be fitted, ``notes`` say why.
+        fitted: whether it could be fitted; ``notes`` say why not.
         random: standard deviation of each random effect, and the residual's.
         notes: what was left out, and how it was fitted where that is not as usual.
         bent: the variables whose effect is no straight line, with the p value of that.
@@ -67,7 +66,7 @@ class Fit:
     formula: Formula
     dataset: str
     setting: str
-    method: str | None
+    fitted: bool
     estimates: tuple[Estimate, ...]
     random: Mapping[str, float]
     notes: tuple[str, ...]
@@ -93,7 +92,7 @@ def fits(measured: Measurements, options: AnalysisOptions) -> list[Fit]:
             found += [_fit(measured, options, formula, dataset, group) for group in groups]
             if not groups:
                 why = f"{formula.metric} was not measured" + (f" in {formula.setting}" if formula.setting else "")
-                found.append(Fit(formula, dataset, formula.setting or "", None, (), {}, (why,), 0, 0, 0))
+                found.append(Fit(formula, dataset, formula.setting or "", False, (), {}, (why,), 0, 0, 0))
     return found
 
 
@@ -107,7 +106,7 @@ def _fit(
     languages = len({each.key[1] for each in observations})
 
     def without(*why: str) -> Fit:
-        return Fit(formula, dataset, name, None, (), {}, (*notes, *why), len(observations), models, languages)
+        return Fit(formula, dataset, name, False, (), {}, (*notes, *why), len(observations), models, languages)
 
     if not observations:
         return without()
@@ -124,18 +123,12 @@ def _fit(
         fitted = fit_mixed(y, design.matrix, {k: v for k, v in effects.items() if k != "trained model"})
         if fitted is not None:
             notes.append("with a random effect of the trained model it did not converge: fitted without")
-    method = MIXED
     if fitted is None:
-        notes.append(
-            "no mixed model could be fitted: least squares, with the larger of the standard errors clustered by query "
-            "language and by trained model"
-        )
-        clusters = [_codes([each.key[1] for each in observations]), np.array([each.model for each in observations])]
-        fitted, method = fit_robust(y, design.matrix, clusters), ROBUST
+        return without("no mixed model of it converged")
     bends = _bends(observations, y, design, fitted)
     estimates = _estimates(design, fitted, len(y), models, languages)
     return Fit(
-        formula, dataset, name, method, estimates, fitted.deviations, tuple(notes), len(y), models, languages,
+        formula, dataset, name, True, estimates, fitted.deviations, tuple(notes), len(y), models, languages,
         bends,
     )  # fmt: skip
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from beir_hybrid.errors import MissingExtraError
-from beir_hybrid.records import IntArray, ScoreArray
+from beir_hybrid.records import ScoreArray
 
 _LOG_RANGE = (-7.0, 7.0)
 _SMALL, _NO_WORSE = 0.1, 0.01
@@ -46,13 +46,13 @@ def fit_mixed(y: ScoreArray, design: ScoreArray, effects: Mapping[str, ScoreArra
     except ImportError as error:
         raise MissingExtraError("fitting a study", "statsmodels", "study") from error
     scale = float(y.std())
-    if scale < 1e-12 * max(1.0, float(np.abs(y).max())) or len(y) <= design.shape[1] or not effects:
+    if scale < 1e-12 * max(1.0, float(np.abs(y).max())) or len(y) <= design.shape[1]:
         return None
     scaled = (y - y.mean()) / scale
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")  # what they say is in the result: whether it converged
         try:
-            begun = _begin(scaled, design, effects)
+            begun = _begin(scaled, design, effects) if effects else {}
             names = [name for name, variance in begun.items() if variance > 0]
             matrices = [effects[name] for name in names]
             if names:
@@ -80,36 +80,6 @@ def fit_mixed(y: ScoreArray, design: ScoreArray, effects: Mapping[str, ScoreArra
     found = dict(zip(names, np.sqrt(variances).tolist(), strict=True))
     deviations = {name: found.get(name, 0.0) * scale for name in sorted(effects)}
     return Fitted(estimates * scale, errors * scale, {**deviations, "residual": residual**0.5 * scale})
-
-
-def fit_robust(y: ScoreArray, design: ScoreArray, clusters: Sequence[IntArray]) -> Fitted:
-    """Least squares; of several clusterings the larger standard error counts, without any the usual one.
-
-    The errors are those of the jackknife that leaves out one cluster at a time (CV3 of MacKinnon, Nielsen and Webb
-    2023): with few clusters the usual ones are too small.
-    """
-    estimates = np.asarray(np.linalg.lstsq(design, y, rcond=None)[0], dtype=np.float64)
-    rest = y - design @ estimates
-    residual = float(rest @ rest) / max(1, len(y) - design.shape[1])
-    found = [each for codes in clusters if (each := _jackknife(y, design, codes, estimates)) is not None]
-    found = found or [np.sqrt(residual * np.diag(np.linalg.pinv(design.T @ design)))]
-    return Fitted(estimates, np.max(found, axis=0), {"residual": residual**0.5})
-
-
-def _jackknife(y: ScoreArray, design: ScoreArray, codes: IntArray, estimates: ScoreArray) -> ScoreArray | None:
-    """Standard errors; None where an estimate does not exist without one of the clusters."""
-    kinds = np.unique(codes)
-    if len(kinds) < 2:
-        return None
-    sums = np.zeros(len(estimates))
-    for kind in kinds:
-        kept = codes != kind
-        without, _, rank, _ = np.linalg.lstsq(design[kept], y[kept], rcond=None)
-        if rank < design.shape[1]:
-            return None
-        sums += (without - estimates) ** 2
-    errors: ScoreArray = np.sqrt(sums * (len(kinds) - 1) / len(kinds))
-    return errors
 
 
 def _begin(y: ScoreArray, design: ScoreArray, effects: Mapping[str, ScoreArray]) -> dict[str, float]:

@@ -31,7 +31,7 @@ _GROUPS = (
     "seeds", "change", "change_deviation", "change_low", "change_high",
 )  # fmt: skip
 _FITS = (
-    "formula", "dataset", "setting", "metric", "method", "term", "held_apart", "estimate", "ci_low", "ci_high", "p",
+    "formula", "dataset", "setting", "metric", "term", "held_apart", "estimate", "ci_low", "ci_high", "p",
     "df", "values", "models", "languages", "notes",
 )  # fmt: skip
 
@@ -129,7 +129,7 @@ def _fits(findings: Findings) -> Iterator[dict[str, Any]]:
     for fit in findings.fits:
         common = {
             "formula": fit.formula.text, "dataset": fit.dataset, "setting": fit.setting, "metric": fit.formula.metric,
-            "method": fit.method, "values": fit.values, "models": fit.models, "languages": fit.languages,
+            "values": fit.values, "models": fit.models, "languages": fit.languages,
             "notes": "; ".join(fit.notes),
         }  # fmt: skip
         for each in fit.estimates:

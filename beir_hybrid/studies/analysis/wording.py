@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from beir_hybrid.metrics.bias import LOWER_IS_BETTER
 from beir_hybrid.studies.analysis.design import Column, Part
-from beir_hybrid.studies.analysis.fits import MIXED, Estimate, Fit
+from beir_hybrid.studies.analysis.fits import Estimate, Fit
 from beir_hybrid.studies.analysis.formula import Variable
 from beir_hybrid.studies.analysis.paired import LEVEL
 from beir_hybrid.studies.analysis.words import change, changes, p_words
@@ -29,7 +29,7 @@ def sentences(fit: Fit) -> list[str]:
     or settings by itself where the question is what it changes; the table has every effect.
     """
     where = f"{fit.dataset}, {'all settings' if '+' in fit.setting else fit.setting}"
-    if fit.method is None:
+    if not fit.fitted:
         why = "; ".join(fit.notes) or "nothing was measured"
         return [f"{where}: {fit.formula.text} was not fitted: {why}."]
     terms: dict[tuple[Variable, ...], list[Estimate]] = {}
@@ -59,12 +59,10 @@ def notes(fit: Fit) -> list[str]:
 def method_words(fit: Fit) -> str:
     """How it was fitted, in one line."""
     counts = f"{fit.values} values, {fit.models} trained models, {fit.languages} query languages"
-    if fit.method is None:
+    if not fit.fitted:
         return f"not fitted ({counts})"
     random = [f"{name} {change(each, fit.formula.metric)[1:]}" for name, each in fit.random.items()]
-    if fit.method == MIXED:
-        return f"mixed model, REML ({counts}); standard deviations: {', '.join(random)}"
-    return f"least squares with cluster-robust errors ({counts}); standard deviation: {', '.join(random)}"
+    return f"mixed model, REML ({counts}); standard deviations: {', '.join(random)}"
 
 
 def interval(estimate: Estimate, metric: str, scale: float = 1.0) -> str:

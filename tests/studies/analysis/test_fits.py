@@ -12,10 +12,10 @@ import pytest
 
 from beir_hybrid.published.languages import language
 from beir_hybrid.studies.analysis import fits as fits_module
-from beir_hybrid.studies.analysis.fits import MIXED, ROBUST, Estimate, Fit, fits
+from beir_hybrid.studies.analysis.fits import Estimate, Fit, fits
 from beir_hybrid.studies.analysis.measurements import read_measurements
 from beir_hybrid.studies.analysis.options import parse_options
-from beir_hybrid.studies.analysis.wording import method_words, notes, sentences
+from beir_hybrid.studies.analysis.wording import notes, sentences
 from beir_hybrid.studies.outcome import StudyOutcome
 from tests.studies.analysis.made import LANGUAGES, flat, make_study
 
@@ -46,7 +46,7 @@ def test_a_planted_interaction_is_found(tmp_path: Path) -> None:
     """Main effect at the mean class, and the interaction, in their intervals; intervals that exclude nothing at all."""
     outcome = make_study(tmp_path, poor_lose, factors=ALPHAS)
     fit = fitted(outcome, "map ~ alpha * joshi")[0]
-    assert (fit.method, fit.values, fit.models, fit.languages) == (MIXED, 90, 15, 6)
+    assert (fit.fitted, fit.values, fit.models, fit.languages) == (True, 90, 15, 6)
     main, both = estimate(fit, "alpha"), estimate(fit, "alpha × joshi")
     assert within(main, -0.05) and within(both, 0.04)
     assert both.p is not None and both.p < 0.01
@@ -178,23 +178,18 @@ def test_undefined_and_unknown_values_are_left_out(tmp_path: Path) -> None:
     """A rank distance that is not defined; training languages that are not known."""
     outcome = make_study(tmp_path, flat, settings=("multi",), ranks=False, trained=())
     (fit,) = fitted(outcome, "rank_distance ~ alpha")
-    assert fit.method is None
+    assert not fit.fitted
     assert fit.notes == ("54 values left out: rank_distance is not defined for them",)
     (unknown,) = fitted(outcome, "map ~ seen")
     assert unknown.notes == ("54 values left out, for which seen is not known",)
 
 
-def test_it_falls_back_to_least_squares_and_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where no mixed model converges the errors are clustered, and the words name what was used."""
+def test_what_does_not_converge_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where no mixed model converges nothing is claimed."""
     monkeypatch.setattr(fits_module, "fit_mixed", lambda *arguments: None)
-    outcome = make_study(tmp_path, lambda c, *task: 0.5 - 0.1 * c["alpha"])
-    (fit,) = fitted(outcome, "map ~ alpha")
-    each = estimate(fit, "alpha")
-    assert fit.method == ROBUST
-    assert each.value == pytest.approx(-0.1, abs=0.02)
-    assert each.p is not None and each.p < 0.001
-    assert "clustered by query language and by trained model" in fit.notes[0]
-    assert method_words(fit).startswith("least squares with cluster-robust errors (54 values")
+    (fit,) = fitted(make_study(tmp_path, flat), "map ~ alpha")
+    assert (fit.fitted, fit.estimates) == (False, ())
+    assert sentences(fit) == ["toy, mono: map ~ alpha was not fitted: no mixed model of it converged."]
 
 
 def test_without_the_models_effect_it_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -202,7 +197,7 @@ def test_without_the_models_effect_it_says_so(tmp_path: Path, monkeypatch: pytes
     real = fits_module.fit_mixed
     monkeypatch.setattr(fits_module, "fit_mixed", lambda y, d, e: None if "trained model" in e else real(y, d, e))
     (fit,) = fitted(make_study(tmp_path, flat), "map ~ alpha")
-    assert fit.method == MIXED
+    assert fit.fitted
     assert fit.notes == ("with a random effect of the trained model it did not converge: fitted without",)
 
 
