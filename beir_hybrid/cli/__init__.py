@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import codecs
 import os
 import sys
 from collections.abc import Sequence
@@ -14,10 +15,17 @@ def build_parser() -> argparse.ArgumentParser:
     """The whole command line; commands import what they need when they run."""
     from beir_hybrid import __version__
     from beir_hybrid.cli import compare, convert, data, doctor, evaluate, fuse, leaderboard, study, train
+    from beir_hybrid.cli.options import Parser
 
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="beir-hybrid",
         description="Does a retriever serve every language equally? Evaluation in three language settings.",
+        examples=[
+            "evaluate sample --bm25 --out results/bm25      measure a retriever",
+            "compare results/bm25 results/dense             is one better than the other, and where?",
+            "leaderboard xquad-r results/* --format html    beside the published numbers, as a page",
+            "doctor                                         what is installed, what is missing",
+        ],
     )
     parser.add_argument("--version", action="version", version=f"beir-hybrid {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
@@ -35,6 +43,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; the exit status."""
+    _accept_any_text()
     args = build_parser().parse_args(argv)
     try:
         status: int = args.run(args)
@@ -50,3 +59,21 @@ def main(argv: Sequence[str] | None = None) -> int:
         # the reader of a pipe has gone; leave without the interpreter's complaint at exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+
+
+def _accept_any_text() -> None:
+    """Where a stream is not UTF-8, what it cannot hold is written in ASCII: no text ever ends a command."""
+    codecs.register_error("beir-hybrid", _in_ascii)
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure is not None:
+            reconfigure(errors="beir-hybrid")
+
+
+def _in_ascii(error: UnicodeError) -> tuple[str, int]:
+    from beir_hybrid.tables import ASCII
+
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    text = error.object[error.start : error.end]
+    return "".join(ASCII.get(char) or char.encode("ascii", "backslashreplace").decode() for char in text), error.end

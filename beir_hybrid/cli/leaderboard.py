@@ -8,11 +8,12 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from beir_hybrid.cli.options import add_comparison_options, add_output_options, comparison_options, write_output
+
 if TYPE_CHECKING:
     from beir_hybrid.evaluation.results import Results
     from beir_hybrid.published.check import Check
     from beir_hybrid.published.leaderboard import Leaderboard
-    from beir_hybrid.report.tables import Table
 
 FORMATS = ("table", "markdown", "latex", "csv", "json", "html")
 
@@ -23,26 +24,30 @@ def add_command(commands: Any) -> None:
         help="results beside the published numbers, and whether they reproduce",
         description="Our results and the published numbers of a data set, in one table for each setting. Published "
         "numbers are marked; they were not measured here and are never tested for significance.",
+        examples=[
+            "leaderboard miracl",
+            "leaderboard xquad-r results/* --per-language --settings mono",
+            "leaderboard xquad-r results/* --format html --out page.html",
+            "leaderboard xquad-r results/bm25 --check",
+        ],
     )
     parser.add_argument("dataset", metavar="DATASET")
     parser.add_argument(
         "results", nargs="*", type=Path, metavar="DIR", help="folders that evaluate has filled (or a results.json)"
     )
-    parser.add_argument(
-        "--format", choices=FORMATS, default="table",
-        help="csv and json hold every number unrounded; html is a page with figures (default: table)",
-    )  # fmt: skip
-    parser.add_argument("--out", type=Path, metavar="FILE", help="write there instead of to stdout")
-    parser.add_argument("--languages", metavar="L,L", help="only these query languages; means are then over them")
-    parser.add_argument("--per-language", action="store_true", help="also a table of each metric by query language")
-    parser.add_argument("--split", metavar="NAME", help="default: that of the results, else the data set's first")
-    parser.add_argument("--data-dir", type=Path, metavar="DIR", help="html: where the texts of the data set are")
-    parser.add_argument("--figures", type=Path, metavar="DIR", help="also write the page's figures as PNG and SVG")
-    parser.add_argument(
+    add_comparison_options(parser)
+    output = add_output_options(parser, FORMATS)
+    output.add_argument("--languages", metavar="L,L", help="only these query languages; means are then over them")
+    output.add_argument("--per-language", action="store_true", help="also a table of each metric by query language")
+    output.add_argument("--split", metavar="NAME", help="default: that of the results, else the data set's first")
+    output.add_argument("--data-dir", type=Path, metavar="DIR", help="html: where the texts of the data set are")
+    output.add_argument("--figures", type=Path, metavar="DIR", help="also write the page's figures as PNG and SVG")
+    checks = parser.add_argument_group("checking")
+    checks.add_argument(
         "--check", action="store_true",
         help="compare each DIR with the scores expected of its retriever: expected, got, OK or FAIL; exit 1 on FAIL",
     )  # fmt: skip
-    parser.add_argument(
+    checks.add_argument(
         "--expect", type=Path, metavar="FILE",
         help="--check against this expectation, or the results.json of another run, instead of the registered one",
     )  # fmt: skip
@@ -67,19 +72,21 @@ def run(args: argparse.Namespace) -> int:
         return _check(args, results)
     from beir_hybrid.published.leaderboard import build_leaderboard
 
-    board = build_leaderboard(args.dataset, results, languages=args.languages, split=args.split)
+    board = build_leaderboard(
+        args.dataset, results, languages=args.languages, split=args.split, settings=args.settings, metrics=args.metrics
+    )
     if args.format != "html" and not args.figures:
-        _put(args, _board(args, board))
+        write_output(_board(args, board), args.out)
         return 0
     from beir_hybrid.comparison import compare
 
-    comparison = compare(args.results)
+    comparison = compare(args.results, **comparison_options(args))
     if args.format == "html":
         from beir_hybrid.report.page import render_page
 
-        _put(args, render_page(args.results, comparison, data_dir=args.data_dir))
+        write_output(render_page(args.results, comparison, data_dir=args.data_dir), args.out)
     else:
-        _put(args, _board(args, board))
+        write_output(_board(args, board), args.out)
     if args.figures:
         from beir_hybrid.report.figures import write_figures
 
@@ -88,20 +95,9 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _put(args: argparse.Namespace, text: str) -> None:
-    from beir_hybrid.disk.files import written_whole
-
-    if args.out is None:
-        sys.stdout.write(text.rstrip("\n") + "\n")
-        return
-    with written_whole(args.out) as part:
-        part.write_text(text.rstrip("\n") + "\n", encoding="utf-8", newline="\n")
-    sys.stderr.write(f"written: {args.out}\n")
-
-
 def _board(args: argparse.Namespace, board: Leaderboard) -> str:
     from beir_hybrid.report.leaderboard_tables import language_tables, mean_tables, records
-    from beir_hybrid.report.tables import as_csv
+    from beir_hybrid.tables import as_csv, render
 
     if args.format == "json":
         record = {"dataset": board.dataset, "split": board.split, "notes": board.notes, "rows": records(board)}
@@ -109,17 +105,7 @@ def _board(args: argparse.Namespace, board: Leaderboard) -> str:
     if args.format == "csv":
         return as_csv(records(board))
     tables = [*mean_tables(board), *(language_tables(board) if args.per_language else ())]
-    return _rendered(args.format, tables, board.notes)
-
-
-def _rendered(form: str, tables: list[Table], notes: Any) -> str:
-    from beir_hybrid.report.tables import as_latex, as_markdown, as_text
-
-    if form == "latex":
-        return as_latex(tables) + "\n\n" + "\n".join(f"% {note}" for note in notes)
-    if form == "markdown":
-        return as_markdown(tables) + "\n\n" + "\n".join(f"- {note}" for note in notes)
-    return as_text(tables) + "\n\n" + "\n".join(notes)
+    return render(tables, args.format, board.notes)
 
 
 def _check(args: argparse.Namespace, results: list[Results]) -> int:
@@ -132,7 +118,7 @@ def _check(args: argparse.Namespace, results: list[Results]) -> int:
         if each.dataset != args.dataset:
             raise ResultsError(f"{each.folder or each.name} holds results of {each.dataset}, not of {args.dataset}")
     checks = [check(each, given or find_expectation(each)) for each in results]
-    _put(args, _checked(args.format, checks))
+    write_output(_checked(args.format, checks), args.out)
     for made in checks:
         counts = ", ".join(f"{made.count(status)} {status}" for status in STATUSES)
         sys.stderr.write(f"{made.name}: {counts}\n")
@@ -140,7 +126,7 @@ def _check(args: argparse.Namespace, results: list[Results]) -> int:
 
 
 def _checked(form: str, checks: list[Check]) -> str:
-    from beir_hybrid.report.tables import Table, as_csv
+    from beir_hybrid.tables import Table, as_csv, render
 
     records = [
         {
@@ -172,4 +158,4 @@ def _checked(form: str, checks: list[Check]) -> str:
         tables.append(Table(f"{title}, tolerance {wanted.tolerance:g}", heads, rows, text_columns=3))
         notes += [f"made with: {wanted.command}"] if wanted.command else []
         notes += [f"note: {wanted.note}"] if wanted.note else []
-    return _rendered(form, tables, list(dict.fromkeys(notes)))
+    return render(tables, form, dict.fromkeys(notes))

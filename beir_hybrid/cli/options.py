@@ -1,14 +1,94 @@
-"""Options several commands share."""
+"""The parser of every command, and the options several commands share."""
 
 from __future__ import annotations
 
 import argparse
 import json
+import re
+import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
+
+TESTS = ("permutation", "student", "wilcoxon", "tukey")
+CORRECTIONS = ("max-t", "holm", "bh", "none")
+# a list may be given with commas or with spaces: what may follow, so that a list swallows no other argument
+_LISTED = {
+    "--languages": r"[a-z]{2,3}(,[a-z]{2,3})*,?", "--language": r"[a-z]{2,3}(,[a-z]{2,3})*,?",
+    "--settings": r"(mono|cross|multi)(,(mono|cross|multi))*,?",
+}  # fmt: skip
 
 
-def add_dataset_options(parser: argparse.ArgumentParser, *, split: bool = True) -> None:
+class Parser(argparse.ArgumentParser):
+    """argparse with examples below the help, and errors of one line that name what was meant."""
+
+    def __init__(self, *args: Any, examples: Sequence[str] = (), **options: Any) -> None:
+        if examples:
+            options["epilog"] = "examples:\n" + "\n".join(f"  beir-hybrid {example}" for example in examples)
+        options.setdefault("formatter_class", _Formatter)
+        super().__init__(*args, **options)
+
+    def error(self, message: str) -> NoReturn:
+        command = self.prog.partition(" ")[2]
+        where = f"{command}: " if command else ""
+        sys.stderr.write(f"beir-hybrid: {where}{' '.join(message.split())}; see: {self.prog} --help\n")
+        self.exit(2)
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        found, extra = super().parse_known_args(self._plain(sys.argv[1:] if args is None else args), namespace)
+        unknown = next((each for each in extra if each.startswith("-") and each != "-"), None)
+        if unknown is not None:
+            self.error(f"unknown option {unknown}; {_nearest(unknown, self._option_string_actions)}")
+        return found, extra
+
+    def _plain(self, args: Sequence[str]) -> list[str]:
+        """Lists joined by commas; a value that an option may go without left to it only where it is one of its own."""
+        made: list[str] = []
+        left = list(args)
+        while left:
+            word = left.pop(0)
+            action = self._option_string_actions.get(word)
+            if word in _LISTED and action is not None:
+                values: list[str] = []
+                while left and (not values or re.fullmatch(_LISTED[word], left[0])) and not left[0].startswith("-"):
+                    values.append(left.pop(0).strip(","))
+                word = f"{word}={','.join(values)}" if values else word
+            elif action is not None and action.nargs == "?" and action.choices and left:
+                own = left[0] in action.choices or left[0].startswith("-")
+                word = word if own else f"{word}={action.const}"
+            made.append(word)
+            if word == "--":
+                break
+        return [*made, *left]
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        if action.choices is not None and value not in action.choices:
+            what = "command" if isinstance(action, argparse._SubParsersAction) else "choice"
+            name = [str(choice) for choice in action.choices]
+            raise argparse.ArgumentError(
+                None if what == "command" else action, f"unknown {what} {value!r}; {_nearest(str(value), name)}"
+            )
+
+
+class _Formatter(argparse.RawDescriptionHelpFormatter):
+    """Paragraphs are wrapped, examples stay lines."""
+
+    def __init__(self, prog: str, **options: Any) -> None:
+        super().__init__(prog, max_help_position=28, **options)
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        if text.startswith("examples:"):
+            return "\n".join(indent + line for line in text.splitlines())
+        return argparse.HelpFormatter._fill_text(self, text, width, indent)
+
+
+def _nearest(name: str, known: Any) -> str:
+    from beir_hybrid.errors import did_you_mean
+
+    return did_you_mean(name, list(known))
+
+
+def add_dataset_options(parser: argparse._ActionsContainer, *, split: bool = True) -> None:
     parser.add_argument(
         "--data-dir", type=Path, metavar="DIR",
         help="where the data set's files are (default: $BEIR_HYBRID_DATA, then the cache, which is filled when needed)",
@@ -18,6 +98,61 @@ def add_dataset_options(parser: argparse.ArgumentParser, *, split: bool = True) 
     )
     if split:
         parser.add_argument("--split", metavar="NAME", help="default: the data set's first")
+
+
+def add_comparison_options(parser: argparse.ArgumentParser) -> None:
+    """What is compared and how it is tested: the options of `compare`, but for the folders."""
+    what = parser.add_argument_group("what is compared")
+    what.add_argument("--baseline", metavar="NAME", help="a system's name or folder (default: the first folder)")
+    what.add_argument("--settings", metavar="S,S", help="mono, cross, multi (default: all that all folders have)")
+    what.add_argument(
+        "--metrics", metavar="M,M", help="such as map,rank_distance or nDCG@10 (default: all that all folders have)"
+    )
+    what.add_argument(
+        "--intersect", action="store_true", help="compare the tasks and queries all folders have, where they differ"
+    )
+    tests = parser.add_argument_group("how it is tested")
+    tests.add_argument(
+        "--test", default="permutation", choices=TESTS, metavar="T",
+        help="permutation (default), student, wilcoxon, or tukey (randomised, over all systems; needs no correction)",
+    )  # fmt: skip
+    tests.add_argument(
+        "--correction", choices=CORRECTIONS, metavar="C",
+        help="max-t (default of the permutation test), holm (of the others), bh or none, over the tests of one metric "
+        "and setting; means and languages apart",
+    )  # fmt: skip
+    tests.add_argument("--alpha", type=float, default=0.05, metavar="X", help="significance level (default 0.05)")
+    tests.add_argument("--seed", type=int, default=0, metavar="N", help="of permutations and resamples (default 0)")
+    tests.add_argument("--draws", type=int, default=10_000, metavar="N", help="of each (default 10000)")
+
+
+def comparison_options(args: argparse.Namespace) -> dict[str, Any]:
+    """The options of `compare` that were given."""
+    names = ("baseline", "settings", "metrics", "intersect", "test", "correction", "alpha", "seed", "draws")
+    return {name: getattr(args, name) for name in names}
+
+
+def add_output_options(parser: argparse.ArgumentParser, formats: Sequence[str]) -> argparse._ArgumentGroup:
+    output = parser.add_argument_group("output")
+    output.add_argument(
+        "--format", default="table", choices=formats, metavar="F",
+        help=f"{', '.join(formats)} (default table); csv and json hold every number unrounded, html is a page",
+    )  # fmt: skip
+    output.add_argument("--out", type=Path, metavar="FILE", help="write there, whole or not at all (default: stdout)")
+    return output
+
+
+def write_output(text: str, out: Path | None) -> None:
+    """To a file, whole or not at all, or to stdout."""
+    from beir_hybrid.disk.files import written_whole
+
+    text = text.rstrip("\n") + "\n"
+    if out is None:
+        sys.stdout.write(text)
+        return
+    with written_whole(out) as part:
+        part.write_text(text, encoding="utf-8", newline="\n")
+    sys.stderr.write(f"written: {out}\n")
 
 
 def positive(text: str) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from beir_hybrid.comparison.compare import compare, compare_scores
+from beir_hybrid.comparison.folders import compare, compare_scores
 from beir_hybrid.comparison.rows import Comparison, Row
 from beir_hybrid.comparison.scores import Scores, TaskScoresTable, load_per_query
 

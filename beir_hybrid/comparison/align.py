@@ -10,6 +10,7 @@ import numpy as np
 
 from beir_hybrid.comparison.scores import Scores, TaskKey
 from beir_hybrid.errors import ResultsError
+from beir_hybrid.evaluation.results import Results
 from beir_hybrid.records import SETTINGS, IntArray, ScoreArray
 
 
@@ -31,13 +32,18 @@ class AlignedTask:
 
 @dataclass(frozen=True, eq=False)
 class Aligned:
-    """Several systems on the same tasks; ``tasks`` are in the order mono, cross, multi, then by language."""
+    """Several systems on the same tasks; ``tasks`` are in the order mono, cross, multi, then by language.
+
+    Attributes:
+        whole: whether all queries and tasks of every folder are there.
+    """
 
     names: tuple[str, ...]
     folders: tuple[Path, ...]
     dataset: str
     split: str
     tasks: tuple[AlignedTask, ...]
+    whole: bool = True
 
     @property
     def settings(self) -> tuple[str, ...]:
@@ -81,7 +87,14 @@ def align(scores: Sequence[Scores], settings: Sequence[str] | None = None, *, in
     tasks = tuple(_align_task(scores, key, intersect) for key in keys)
     names = tuple(_names(scores))
     first = scores[0].results
-    return Aligned(names, tuple(each.folder for each in scores), first.dataset, first.split, tasks)
+    kept = {task.key: len(task.query_ids) for task in tasks}
+    whole = all(
+        kept.get(key) == len(table.query_ids)
+        for each in scores
+        for key, table in each.tasks.items()
+        if key[0] in chosen
+    )
+    return Aligned(names, tuple(each.folder for each in scores), first.dataset, first.split, tasks, whole)
 
 
 def _refuse_same_folder(scores: Sequence[Scores]) -> None:
@@ -100,16 +113,30 @@ def _refuse_other_data(first: Scores, other: Scores) -> None:
                 f"{first.folder} is of {what} {getattr(one, what)!r} and {other.folder} of {getattr(two, what)!r}; "
                 f"only results of the same {what} can be compared"
             )
-    same = ("languages", "dataset_options")
     key = "dataset_fingerprint"
-    # restricting the languages or adding paragraphs changes the fingerprint too: then it says nothing
-    if all(one.inputs.get(name) == two.inputs.get(name) for name in same) and one.inputs.get(key) != two.inputs.get(
-        key
-    ):
+    # restricting the languages or adding paragraphs changes the fingerprint too: then their files must speak
+    same = all(one.inputs.get(name) == two.inputs.get(name) for name in ("languages", "dataset_options"))
+    if same and one.inputs.get(key) != two.inputs.get(key):
         raise ResultsError(
             f"{first.folder} and {other.folder} were measured on different contents of {one.dataset} "
             f"(fingerprints {one.inputs.get(key)} and {two.inputs.get(key)}); evaluate both on the same files"
         )
+    ours, theirs = _digests(one), _digests(two)
+    changed = sorted(name for name in ours.keys() & theirs.keys() if ours[name] != theirs[name])
+    if changed:
+        raise ResultsError(
+            f"{first.folder} and {other.folder} were measured on different contents of {_list(changed)} of "
+            f"{one.dataset}; evaluate both on the same files"
+        )
+
+
+def _digests(results: Results) -> dict[str, str]:
+    """The sha256 of each file the data were read from, by the end of its path."""
+    return {
+        "/".join(Path(file["path"]).parts[-2:]): file["sha256"]
+        for file in results.inputs.get("files", ())
+        if file.get("sha256")
+    }
 
 
 def _refuse_other_pool(scores: Sequence[Scores]) -> None:

@@ -7,7 +7,8 @@ import numpy.typing as npt
 
 from beir_hybrid.records import ScoreArray
 
-CORRECTIONS = ("holm", "bh", "none")
+CORRECTIONS = ("max-t", "holm", "bh", "none")
+"""``max-t`` is made with the permutations themselves: see `beir_hybrid.comparison.resample.sign_flip_p`."""
 
 
 def correct(p_values: npt.ArrayLike, correction: str) -> ScoreArray:

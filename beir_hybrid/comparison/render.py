@@ -2,152 +2,77 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
-from beir_hybrid.comparison.rows import COLUMNS, Comparison, Row
+from beir_hybrid.comparison.rows import COLUMNS, MEAN, Comparison, Row
 from beir_hybrid.errors import ComparisonError, did_you_mean
-from beir_hybrid.metrics.bias import direction
+from beir_hybrid.tables import MARKS, Table, as_csv, interval, marked, number, p_value, signed
+from beir_hybrid.tables import render as render_tables
 
-# metrics that are ranks are printed whole, all others with the three decimals papers publish
-_RANKS = ("rank_distance", "worst_rank")
+FORMS = ("table", "markdown", "latex", "csv", "json")
 # facts of the data, and the same number in another unit: in CSV and JSON, not in tables
 _UNSHOWN = ("rank_distance_floor", "rank_distance_excess", "same_language_lift")
 
 
-def render(comparison: Comparison, form: str) -> str:
+def render(comparison: Comparison, form: str, *, per_language: bool = False) -> str:
     """The comparison as ``table``, ``markdown``, ``latex`` (rounded, what matters), ``csv`` or ``json`` (all of it).
 
     Tables hold the macro means of every metric, then the first metric by query language.
 
+    Args:
+        per_language: instead of that, every language and pair of every metric: queries, difference, interval, p.
+
     Raises:
         ComparisonError: an unknown format.
     """
-    forms: dict[str, Callable[[Comparison], str]] = {
-        "table": _text, "markdown": _markdown, "latex": _latex, "csv": _csv, "json": _json
-    }  # fmt: skip
-    if form not in forms:
-        raise ComparisonError(f"unknown format {form!r}; {did_you_mean(form, forms)}")
-    return forms[form](comparison)
+    if form not in FORMS:
+        raise ComparisonError(f"unknown format {form!r}; {did_you_mean(form, FORMS)}")
+    if form == "json":
+        return json.dumps(comparison.to_json(), ensure_ascii=False, indent=1, allow_nan=False) + "\n"
+    if form == "csv":
+        return as_csv([row.to_json() for row in comparison.rows], COLUMNS)
+    return render_tables(_tables(comparison, per_language=per_language), form, notes(comparison))
 
 
-def number(value: float | None, metric: str) -> str:
-    """A value as it is printed: three decimals, ranks whole, ``-`` where there is none."""
-    if value is None:
-        return "-"
-    return f"{value:.0f}" if metric.startswith(_RANKS) else f"{value:.3f}"
+def shown(metric: str) -> bool:
+    """Whether tables show a metric."""
+    return not metric.startswith(_UNSHOWN)
 
 
-def _json(comparison: Comparison) -> str:
-    return json.dumps(comparison.to_json(), ensure_ascii=False, indent=1, allow_nan=False) + "\n"
-
-
-def _csv(comparison: Comparison) -> str:
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(COLUMNS)
-    writer.writerows([["" if each is None else each for each in row.to_json().values()] for row in comparison.rows])
-    return out.getvalue()
-
-
-@dataclass(frozen=True)
-class _Table:
-    """Cells of text; marks are ``+`` (significantly better than the baseline), ``-`` (worse), ``!`` (differs)."""
-
-    title: str
-    heads: Sequence[str]
-    body: Sequence[Sequence[tuple[str, str]]]
-    """(text, mark) of every cell."""
-
-
-def _tables(comparison: Comparison) -> list[_Table]:
-    tables = []
-    for setting in comparison.settings:
-        rows = comparison.select(setting)
-        metrics = [m for m in dict.fromkeys(row.metric for row in rows) if not m.startswith(_UNSHOWN)]
-        tables.append(_macro_table(comparison, setting, metrics or list(dict.fromkeys(row.metric for row in rows))))
-        if len(comparison.names) > 1:
-            tables.append(_difference_table(comparison, setting))
-        if setting != "cross" and metrics:
-            tables.append(_language_table(comparison, setting, metrics[0]))
-    return [table for table in tables if table.body]
-
-
-def _macro_table(comparison: Comparison, setting: str, metrics: Sequence[str]) -> _Table:
-    body = []
-    for name in comparison.names:
-        of = {row.metric: row for row in comparison.select(setting, name=name) if row.is_mean}
-        cells = [(number(of[m].value, m), _mark(comparison, of[m])) if m in of else ("-", "") for m in metrics]
-        # a metric no system has a value for says nothing
-        body.append([(name, ""), *cells])
-    keep = [0, *(at for at in range(1, len(metrics) + 1) if any(row[at][0] != "-" for row in body))]
-    heads = ["system", *metrics]
-    return _Table(
-        f"{setting}: mean over {'ordered language pairs' if setting == 'cross' else 'languages'}",
-        [heads[at] for at in keep],
-        [[row[at] for at in keep] for row in body] if len(keep) > 1 else [],
-    )
-
-
-def _difference_table(comparison: Comparison, setting: str) -> _Table:
-    """The first metric's macro rows in full: difference, interval, p, wins, ties, losses; every metric a system."""
-    body = []
-    for row in comparison.select(setting):
-        if not row.is_mean or row.delta is None or row.metric.startswith(_UNSHOWN):
-            continue
-        interval = f"[{signed(row.ci_low, row.metric)}, {signed(row.ci_high, row.metric)}]"
-        counts = f"{row.wins}/{row.ties}/{row.losses}" if row.wins is not None else "-"
-        texts = [
-            row.metric, row.name, signed(row.delta, row.metric), interval if row.ci_low is not None else "-",
-            p_value(row.p), p_value(row.p_corrected), "-" if row.effect is None else f"{row.effect:+.2f}", counts,
-        ]  # fmt: skip
-        body.append([(text, _mark(comparison, row) if at == 2 else "") for at, text in enumerate(texts)])
-    heads = ["metric", "system", "delta", "95% interval", "p", "p corrected", "effect", "wins/ties/losses"]
-    return _Table(f"{setting}: against {comparison.baseline}", heads, body)
-
-
-def _language_table(comparison: Comparison, setting: str, metric: str) -> _Table:
-    rows = [row for row in comparison.select(setting, metric) if not row.is_mean]
-    languages = sorted({row.query_language for row in rows})
-    body = []
-    for name in comparison.names:
-        of = {row.query_language: row for row in rows if row.name == name}
-        body.append([(name, ""), *((number(of[x].value, metric), _mark(comparison, of[x])) for x in languages)])
-    return _Table(f"{setting}: {metric} by query language", ["system", *languages], body if len(languages) > 1 else [])
-
-
-def _mark(comparison: Comparison, row: Row) -> str:
-    if not comparison.is_significant(row) or not row.delta:
-        return ""
-    better = row.delta * direction(row.metric)
-    return "+" if better > 0 else "-" if better < 0 else "!"
-
-
-def signed(value: float | None, metric: str) -> str:
-    """A difference as it is printed, with its sign."""
-    if value is None:
-        return "-"
-    return f"{value:+.1f}" if metric.startswith(_RANKS) else f"{value:+.3f}"
-
-
-def p_value(p: float | None) -> str:
-    """A p value as it is printed."""
-    return "-" if p is None else "<.001" if p < 0.001 else f"{p:.3f}"
-
-
-def _notes(comparison: Comparison, marks: tuple[str, str, str] = ("+", "-", "!")) -> list[str]:
-    queries = f"{comparison.dataset} ({comparison.split}), baseline {comparison.baseline}"
+def notes(comparison: Comparison) -> list[str]:
+    """What was compared with what, how, and what the signs mean."""
+    subject = f"{comparison.dataset} ({comparison.split}), baseline {comparison.baseline}"
     if len(comparison.names) < 2:
-        return [queries]
+        return [f"{subject}; 95% intervals: bootstrap over question groups"]
     corrected = "over all systems" if comparison.test == "tukey" else f"corrected: {comparison.correction}"
-    return [
-        f"{queries}; {_test(comparison)}, {corrected}",
-        f"{marks[0]} better, {marks[1]} worse, {marks[2]} different than the baseline "
+    made = [
+        f"{subject}; {_test(comparison)}, {corrected}",
+        f"{MARKS['better']} better, {MARKS['worse']} worse, {MARKS['differs']} different than the baseline "
         f"with corrected p <= {comparison.alpha:g}",
         "95% intervals: bootstrap over question groups; effect: mean difference over its standard deviation",
+    ]
+    if comparison.test == "wilcoxon":
+        made.append("the signed-rank test is of single languages: it says nothing of a mean over them")
+    return [*made, *_unreachable(comparison)]
+
+
+def _unreachable(comparison: Comparison) -> list[str]:
+    """Where a correction leaves no p value that could be significant."""
+    if comparison.test != "permutation" or comparison.correction not in ("holm", "bh"):
+        return []
+    sizes: dict[tuple[str, str, str, bool], int] = {}
+    for row in comparison.rows:
+        if row.p is not None:
+            key = (row.dataset, row.setting, row.metric, row.is_mean)
+            sizes[key] = sizes.get(key, 0) + 1
+    largest = max(sizes.values(), default=0)
+    least = largest / (1 + comparison.draws)
+    if comparison.correction == "bh" or least <= comparison.alpha:
+        return []
+    return [
+        f"of {largest} tests Holm's correction leaves no p below {least:.3f} at {comparison.draws:,} draws: "
+        "use --correction max-t, or more --draws"
     ]
 
 
@@ -160,65 +85,81 @@ def _test(comparison: Comparison) -> str:
     }[comparison.test]
 
 
-def _text(comparison: Comparison) -> str:
-    lines = _notes(comparison)
-    for table in _tables(comparison):
-        cells = [list(table.heads), *([text + mark for text, mark in row] for row in table.body)]
-        # where a column has marks, numbers without one keep their place
-        marked = [any(row[at][1] for row in table.body) for at in range(len(table.heads))]
-        for row, texts in zip(table.body, cells[1:], strict=True):
-            for at, wide in enumerate(marked):
-                texts[at] += " " if wide and not row[at][1] else ""
-        words = [0, 1] if table.heads[0] == "metric" else [0]
-        widths = [max(len(row[at]) for row in cells) for at in range(len(table.heads))]
-        lines += ["", table.title]
-        for line in cells:
-            aligned = [
-                text.ljust(width) if at in words else text.rjust(width)
-                for at, (text, width) in enumerate(zip(line, widths, strict=True))
-            ]
-            lines.append("  ".join(aligned).rstrip())
-    return "\n".join(lines) + "\n"
+def _tables(comparison: Comparison, *, per_language: bool) -> list[Table]:
+    tables = []
+    several = len(comparison.datasets) > 1
+    for dataset in comparison.datasets:
+        for setting in comparison.settings:
+            rows = comparison.select(setting, dataset=dataset)
+            there = list(dict.fromkeys(row.metric for row in rows))
+            metrics = [metric for metric in there if shown(metric)]
+            what = f"{'mean over data sets' if dataset == MEAN else dataset}, {setting}" if several else setting
+            tables.append(_macro_table(comparison, rows, what, metrics or there))
+            means = [row for row in rows if row.is_mean]
+            if len(comparison.names) > 1:
+                tables.append(_differences(comparison, means, f"{what}: against {comparison.baseline}"))
+            single = [row for row in rows if not row.is_mean]
+            if per_language:
+                tables += _per_language(comparison, single, what, metrics)
+            elif setting != "cross" and metrics:
+                tables.append(_language_table(comparison, [row for row in single if row.metric == metrics[0]], what))
+    return [table for table in tables if table.rows]
 
 
-def _markdown(comparison: Comparison) -> str:
-    lines = []
-    for table in _tables(comparison):
-        lines += [f"**{_cell(table.title)}**", ""]
-        lines.append("| " + " | ".join(map(_cell, table.heads)) + " |")
-        lines.append("|" + "|".join(["---", *["---:"] * (len(table.heads) - 1)]) + "|")
-        marks = {"": "", "+": " ▲", "-": " ▼", "!": " ◆"}
-        lines += ["| " + " | ".join(_cell(text) + marks[mark] for text, mark in row) + " |" for row in table.body]
-        lines.append("")
-    notes = _notes(comparison, ("▲", "▼", "◆"))
-    return "\n".join([*lines, *(f"{_cell(note)}  " for note in notes[:-1]), _cell(notes[-1])]) + "\n"
+def _macro_table(comparison: Comparison, rows: Sequence[Row], what: str, metrics: Sequence[str]) -> Table:
+    of = {(row.name, row.metric): row for row in rows if row.is_mean}
+    # a metric no system has a value for says nothing
+    kept = [m for m in metrics if any((n, m) in of and of[n, m].value is not None for n in comparison.names)]
+    body = [[name, *(_value(comparison, of.get((name, metric))) for metric in kept)] for name in comparison.names]
+    over = "ordered language pairs" if what.endswith("cross") else "languages"
+    return Table(f"{what}: mean over {over}", ["system", *kept], body if kept else [])
 
 
-def _cell(text: str) -> str:
-    return text.replace("\\", "\\\\").replace("|", "\\|").replace("*", "\\*")
+def _value(comparison: Comparison, row: Row | None) -> str:
+    return "-" if row is None else marked(number(row.value, row.metric), comparison.verdict(row))
 
 
-def _latex(comparison: Comparison) -> str:
-    lines = ["% needs \\usepackage{booktabs}"]
-    marks = {"": "", "+": "$^{\\blacktriangle}$", "-": "$^{\\blacktriangledown}$", "!": "$^{\\neq}$"}
-    if any(mark for table in _tables(comparison) for row in table.body for _, mark in row):
-        lines[0] += " and \\usepackage{amssymb}"
-    for table in _tables(comparison):
-        lines += [f"% {table.title}", f"\\begin{{tabular}}{{l{'r' * (len(table.heads) - 1)}}}", "\\toprule"]
-        lines.append(" & ".join(map(_tex, table.heads)) + " \\\\")
-        lines.append("\\midrule")
-        lines += [" & ".join(_tex(text) + marks[mark] for text, mark in row) + " \\\\" for row in table.body]
-        lines += ["\\bottomrule", "\\end{tabular}", ""]
-    return (
-        "\n".join([*lines, *(f"% {note}" for note in _notes(comparison, ("triangle up:", "down:", "unequal:")))]) + "\n"
-    )
+def _differences(comparison: Comparison, rows: Sequence[Row], title: str, *, language: bool = False) -> Table:
+    """Rows in full: difference, interval, p, wins, ties, losses."""
+    body = []
+    for row in rows:
+        if row.delta is None or not shown(row.metric):
+            continue
+        counts = f"{row.wins}/{row.ties}/{row.losses}" if row.wins is not None else "-"
+        where = row.query_language if row.setting != "cross" else f"{row.query_language}-{row.corpus_language}"
+        body.append([
+            where if language else row.metric, row.name, *([str(row.queries)] if language else []),
+            marked(signed(row.delta, row.metric), comparison.verdict(row)),
+            interval(row.ci_low, row.ci_high, row.metric), p_value(row.p), p_value(row.p_corrected),
+            "-" if row.effect is None else f"{row.effect:+.2f}", counts,
+        ])  # fmt: skip
+    heads = ["delta", "95% interval", "p", "p corrected", "effect", "wins/ties/losses"]
+    first = ["language", "system", "queries"] if language else ["metric", "system"]
+    return Table(title, [*first, *heads], body, text_columns=2)
 
 
-_TEX = {
-    "\\": "\\textbackslash{}", "&": "\\&", "%": "\\%", "$": "\\$", "#": "\\#", "_": "\\_", "{": "\\{", "}": "\\}",
-    "~": "\\textasciitilde{}", "^": "\\textasciicircum{}", "<": "$<$", ">": "$>$",
-}  # fmt: skip
+def _per_language(comparison: Comparison, rows: Sequence[Row], what: str, metrics: Sequence[str]) -> list[Table]:
+    """Every language or pair of every metric; of one system alone its values and their intervals."""
+    if len(comparison.names) > 1:
+        return [
+            _differences(
+                comparison, [row for row in rows if row.metric == metric],
+                f"{what}: {metric} by language, against {comparison.baseline}", language=True,
+            )
+            for metric in metrics
+        ]  # fmt: skip
+    return [_language_table(comparison, [row for row in rows if row.metric == metric], what) for metric in metrics]
 
 
-def _tex(text: str) -> str:
-    return "".join(_TEX.get(char, char) for char in text)
+def _language_table(comparison: Comparison, rows: Sequence[Row], what: str) -> Table:
+    names = {
+        (row.query_language, row.corpus_language): row.query_language
+        if row.setting != "cross"
+        else f"{row.query_language}-{row.corpus_language}"
+        for row in rows
+    }
+    of = {(row.name, row.query_language, row.corpus_language): row for row in rows}
+    body = [[name, *(_value(comparison, of.get((name, *key))) for key in names)] for name in comparison.names]
+    metric = rows[0].metric if rows else ""
+    title = f"{what}: {metric} by query language"
+    return Table(title, ["system", *names.values()], body if len(names) > 1 else [])

@@ -7,7 +7,7 @@ their products run on one BLAS thread each: nothing depends on the number of thr
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TypeVar
@@ -27,39 +27,67 @@ _SIGNS, _RESAMPLES, _PERMUTATIONS = range(3)
 _TOLERANCE = 1e-9
 
 
-def sign_flip_p(parts: ScoreArray, draws: int, seed: int) -> ScoreArray:
-    """Two-sided p values of the paired permutation test, float64 [columns].
+def sign_flip_p(
+    pieces: Sequence[tuple[IntArray, ScoreArray]], families: Sequence[Sequence[int]], draws: int, seed: int
+) -> tuple[ScoreArray, ScoreArray]:
+    """Two-sided p values of the paired permutation test, and those corrected for the families, float64 [columns].
 
     Under the null hypothesis the two systems could be swapped within any group: the sign of its contribution is a
     coin. p is the share of sign patterns whose absolute sum is at least the observed one: of all patterns where there
     are few, else (1 + those drawn) / (1 + draws).
 
+    The correction is the step-down max-T of Westfall and Young (1993, algorithm 2.8): a coin turns a group in every
+    column at once, and a sum is held against the largest of those of its family that are no larger than it was. Sums
+    are divided by the root of their summed squares, which no sign changes, so that columns of any unit count alike.
+
     Args:
-        parts: what each group contributes to the mean difference, float64 [groups, columns].
+        pieces: (groups, parts): the numbers of the groups and what each contributes to the mean differences,
+            float64 [groups, columns]. The columns of all pieces are numbered through.
+        families: columns that are tested together.
     """
-    observed = np.abs(parts.sum(axis=0))
-    slack = _TOLERANCE * np.abs(parts).sum(axis=0)
-    found = np.ones(parts.shape[1])
-    nonzero = np.count_nonzero(parts, axis=0)
-    few = nonzero <= EXACT_UNITS
-    for column in np.flatnonzero(few):
-        own = parts[parts[:, column] != 0, column]
-        patterns = 1 - 2 * ((np.arange(2 ** len(own))[:, None] >> np.arange(len(own))) & 1)
-        found[column] = np.mean(np.abs(patterns @ own) >= observed[column] - slack[column])
-    many = np.flatnonzero(~few)
-    if len(many):
-        chosen, least = parts[:, many], (observed - slack)[many]
+    scaled = []
+    for groups, parts in pieces:
+        size = np.sqrt((parts**2).sum(axis=0))
+        scaled.append((groups, parts / np.where(size > 0, size, 1.0)))
+    observed = np.concatenate([np.abs(parts.sum(axis=0)) for _, parts in scaled])
+    least = observed - _TOLERANCE * np.concatenate([np.abs(parts).sum(axis=0) for _, parts in scaled])
+    units = 1 + max(int(groups.max()) for groups, _ in scaled)
+    ordered = [np.array(family)[np.argsort(-observed[family], kind="stable")] for family in map(list, families)]
 
-        def count(block: ScoreArray) -> IntArray:
-            extreme: IntArray = np.zeros(len(many), dtype=np.int64)
-            for begin in range(0, len(many), _COLUMNS):
-                end = begin + _COLUMNS
-                extreme[begin:end] = (np.abs(block @ chosen[:, begin:end]) >= least[begin:end]).sum(axis=0)
-            return extreme
+    def count(signs: ScoreArray) -> IntArray:
+        sums = np.concatenate(
+            [np.abs((signs if len(groups) == units else signs[:, groups]) @ parts) for groups, parts in scaled], axis=1
+        )
+        extreme = np.zeros((2, len(least)), dtype=np.int64)
+        extreme[0] = (sums >= least).sum(axis=0)
+        for family in ordered:
+            largest = np.maximum.accumulate(sums[:, family[::-1]], axis=1)[:, ::-1]
+            extreme[1, family] = (largest >= least[family]).sum(axis=0)
+        return extreme
 
-        counts = sum(_over_blocks(_SIGNS, _signs, count, len(parts), draws, seed), np.zeros(len(many), dtype=np.int64))
-        found[many] = (1 + counts) / (1 + draws)
-    return found
+    live = np.unique(np.concatenate([groups[parts.any(axis=1)] for groups, parts in scaled]))
+    if len(live) <= EXACT_UNITS:
+        every = np.ones((2 ** len(live), units))
+        every[:, live] = _patterns(len(live))
+        p, corrected = count(every) / len(every)
+    else:
+        total = sum(_over_blocks(_SIGNS, _signs, count, units, draws, seed), np.zeros((2, len(least)), dtype=np.int64))
+        p, corrected = (1.0 + total) / (1 + draws)
+        for column, part in enumerate(part for _, parts in scaled for part in parts.T):
+            own = part[part != 0]
+            if len(own) <= EXACT_UNITS:
+                p[column] = np.mean(np.abs(_patterns(len(own)) @ own) >= least[column])
+    corrected = np.maximum(p, corrected)
+    for family in ordered:
+        corrected[family] = np.maximum.accumulate(corrected[family])
+    return p, corrected
+
+
+def _patterns(n: int) -> ScoreArray:
+    """Every pattern of n signs, a row each."""
+    bits = (np.arange(2**n)[:, None] >> np.arange(n)) & 1
+    signs: ScoreArray = (1 - 2 * bits).astype(np.float64)
+    return signs
 
 
 def bootstrap_quantiles(

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 from beir_hybrid.comparison.align import Aligned
+from beir_hybrid.metrics.bias import direction
 
 MEAN = "mean"
-"""The query and corpus language of macro rows: the mean over languages, or over ordered pairs (cross)."""
+"""The query and corpus language of macro rows: the mean over languages, or over ordered pairs (cross). The data set
+of the rows that are the mean over several data sets."""
+
+
+Verdict: TypeAlias = Literal["better", "worse", "differs"]
+"""``differs``: of a metric that has no better and worse."""
 
 
 @dataclass(frozen=True)
@@ -20,13 +27,15 @@ class Row:
         query_language, corpus_language: of the task; both ``"mean"`` in macro rows.
         value: the mean over the queries; None where the metric is not defined for this ranking.
         delta: mean difference to the baseline over the queries both are defined for; None in the baseline's rows.
-        ci_low, ci_high: 95 % bootstrap interval of ``delta``; in the baseline's own rows of ``value``.
-        p, p_corrected: of the test, two-sided, and corrected for the tests of its family.
+        ci_low, ci_high: 95 % bootstrap interval of ``delta``; in the baseline's own rows of ``value``. None with
+            fewer than three question groups.
+        p, p_corrected: of the test, two-sided, and corrected for the tests of its family. None where the test says
+            nothing: of one group (Student), of a macro mean (Wilcoxon, which ranks single differences).
         wins, ties, losses: queries on which the system is better, equal, worse than the baseline. None where a
             metric has no better and worse (the same-language share), or no value by query.
         queries: over how many queries the row speaks; in macro rows their sum over the tasks.
         effect: standardised mean difference (Cohen's d_z): mean over standard deviation of the differences by
-            group. Not in the JSON.
+            group; None where all are alike.
     """
 
     name: str
@@ -55,7 +64,7 @@ class Row:
         return {name: getattr(self, name) for name in COLUMNS}
 
 
-COLUMNS = tuple(each.name for each in fields(Row) if each.name != "effect")
+COLUMNS = tuple(each.name for each in fields(Row))
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,8 +73,11 @@ class Comparison:
 
     Attributes:
         names: the systems, in the order they were given.
+        dataset, split: joined by `` + `` where there are several.
         metrics, settings: what is compared.
-        scores: the aligned per-query scores everything here derives from.
+        correction: the one that was applied: ``none`` for Tukey's test, which needs none.
+        intersect: whether tasks and queries that not all systems have were left out.
+        scores: the aligned per-query scores everything here derives from, by data set.
     """
 
     baseline: str
@@ -80,14 +92,29 @@ class Comparison:
     settings: tuple[str, ...] = ()
     seed: int = 0
     draws: int = 0
-    scores: Aligned | None = field(default=None, repr=False)
+    intersect: bool = False
+    scores: tuple[Aligned, ...] = field(default=(), repr=False)
+
+    @property
+    def datasets(self) -> tuple[str, ...]:
+        """The data sets, and `MEAN` after several."""
+        return tuple(dict.fromkeys(row.dataset for row in self.rows))
+
+    def __str__(self) -> str:
+        """The table that the command prints."""
+        from beir_hybrid.comparison.render import render
+
+        return render(self, "table").rstrip("\n")
 
     def to_json(self) -> dict[str, Any]:
-        """``{"baseline", "test", "correction", "rows"}``; None where a value does not exist, never NaN."""
+        """What was asked for and every row; None where a value does not exist, never NaN."""
+        asked = (
+            "dataset", "split", "baseline", "test", "correction", "alpha", "seed", "draws", "intersect", "settings",
+            "metrics",
+        )  # fmt: skip
         return {
-            "baseline": self.baseline,
-            "test": self.test,
-            "correction": self.correction,
+            "version": importlib.metadata.version("beir-hybrid"),
+            **{name: getattr(self, name) for name in asked},
             "rows": [row.to_json() for row in self.rows],
         }
 
@@ -98,11 +125,12 @@ class Comparison:
         name: str | None = None,
         query_language: str | None = None,
         corpus_language: str | None = None,
+        dataset: str | None = None,
     ) -> Sequence[Row]:
         """The rows that match what is named."""
         wanted = {
             "setting": setting, "metric": metric, "name": name,
-            "query_language": query_language, "corpus_language": corpus_language,
+            "query_language": query_language, "corpus_language": corpus_language, "dataset": dataset,
         }  # fmt: skip
         named = {key: value for key, value in wanted.items() if value is not None}
         return [row for row in self.rows if all(getattr(row, key) == value for key, value in named.items())]
@@ -110,6 +138,13 @@ class Comparison:
     def is_significant(self, row: Row) -> bool:
         """Whether the corrected p value is at most alpha."""
         return row.p_corrected is not None and row.p_corrected <= self.alpha
+
+    def verdict(self, row: Row) -> Verdict | None:
+        """What can be said of a row beyond chance: the one source of every mark, in every output."""
+        if not row.delta or not self.is_significant(row):
+            return None
+        better = row.delta * direction(row.metric)
+        return "better" if better > 0 else "worse" if better < 0 else "differs"
 
     def to_ranx_report(
         self, setting: str | None = None, query_language: str | None = None, corpus_language: str | None = None
@@ -120,11 +155,11 @@ class Comparison:
         return to_ranx_report(self, setting, query_language, corpus_language)
 
     def to_pandas(self) -> Any:
-        """The rows as a pandas DataFrame, with the effect size as its last column.
+        """The rows as a pandas DataFrame.
 
         Raises:
             MissingExtraError: pandas is not installed.
         """
         from beir_hybrid.evaluation.interop import data_frame
 
-        return data_frame([vars(row) for row in self.rows], [*COLUMNS, "effect"])
+        return data_frame([vars(row) for row in self.rows], COLUMNS)

@@ -14,6 +14,14 @@ import numpy.typing as npt
 
 from beir_hybrid.records import IntArray, ScoreArray
 
+DIGITS = 12
+"""Differences are rounded to so many decimals: values that differ by less are equal, in every test and count."""
+
+
+def same(values: ScoreArray) -> bool:
+    """Whether values differ by rounding at most."""
+    return bool(np.ptp(values) <= 10.0**-DIGITS)
+
 
 @dataclass(frozen=True, eq=False)
 class Sample:
@@ -43,7 +51,7 @@ class Sample:
         found = np.full(len(self.mean), np.nan)
         for system in range(len(found)):
             own = values[self.present[:, system], system]
-            if len(own) > 1 and np.ptp(own) > 0:
+            if len(own) > 1 and not same(own):
                 found[system] = own.mean() / own.std(ddof=1)
         return found
 
@@ -67,7 +75,8 @@ def task_sample(values: ScoreArray, groups: IntArray) -> Sample:
         return sums
 
     present = by_unit(defined.astype(np.float64)) > 0
-    return Sample(units, mean, by_unit(known / divisor), by_unit(centred / divisor), present, queries)
+    parts = np.round(by_unit(known), DIGITS) / divisor.T
+    return Sample(units, mean, parts, by_unit(centred / divisor), present, queries)
 
 
 def mean_sample(samples: Sequence[Sample]) -> Sample:
@@ -83,6 +92,8 @@ def mean_sample(samples: Sequence[Sample]) -> Sample:
         parts[rows] += sample.parts / n
         spread[rows] += sample.spread / n
         present[rows] |= sample.present
+    # what cancels over the tasks of a group leaves no rounding behind
+    parts[np.abs(parts) * len(units) <= 10.0**-DIGITS] = 0.0
     mean = sum((sample.mean for sample in samples), np.zeros(shape[1])) / n
     queries = sum((sample.queries for sample in samples), np.zeros(shape[1], dtype=np.int64))
     return Sample(units, mean, parts, spread, present, queries)

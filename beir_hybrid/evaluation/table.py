@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from beir_hybrid.evaluation.results import Results, mean_or_none
 from beir_hybrid.metrics.measures import DEFAULT_METRICS
 from beir_hybrid.records import SETTINGS
+from beir_hybrid.tables import Table, number, render, visible
 
 # what is worth a column, in this order, where it was measured
 _COLUMNS = {
@@ -34,28 +35,14 @@ def render_table(results: Results) -> str:
         if metric == "rank_distance" and found and mean_or_none(found) is None:
             bound = cell(setting, "rank_distance_bound", rows)
             return f">={bound}" if bound != "-" else "-"
-        return _number(mean_or_none(found), metric)
+        return number(mean_or_none(found), metric)
 
     body = [[language, *(cell(s, m, [language]) for s, m in columns)] for language in languages]
     if len(languages) > 1:
         body.append(["mean", *(cell(s, m, languages) if s != "cross" else _pair_mean(results, m) for s, m in columns)])
-    heads = ["", *(_HEADS.get(metric, metric) for _, metric in columns)]
-    widths = [max(len(row[i]) for row in [heads, *body]) for i in range(len(heads))]
-    top = " " * widths[0]
-    for setting in settings:
-        own = [i for i, (s, _) in enumerate(columns, 1) if s == setting]
-        # a single narrow column must hold the setting's name
-        widths[own[0]] += max(0, len(setting) - sum(widths[i] + 2 for i in own) + 2)
-        span = sum(widths[i] + 2 for i in own) - 2
-        top += "  " + (f" {setting} ".center(span, "-") if len(own) > 1 else setting.rjust(span))
-    lines = [top.rstrip()]
-    for row in [heads, *body]:
-        cells = [
-            row[0].ljust(widths[0]),
-            *(value.rjust(width) for value, width in zip(row[1:], widths[1:], strict=True)),
-        ]
-        lines.append("  ".join(cells).rstrip())
-    return "\n".join([_title(results), "", *lines, *_notes(results)])
+    groups = [(setting, sum(s == setting for s, _ in columns)) for setting in settings]
+    table = Table("", ["", *(_HEADS.get(metric, metric) for _, metric in columns)], body, groups=groups)
+    return "\n\n".join([visible(_title(results)), render([table], "table", _notes(results)).rstrip("\n")])
 
 
 def _shown(results: Results, setting: str) -> list[str]:
@@ -68,13 +55,7 @@ def _shown(results: Results, setting: str) -> list[str]:
 
 
 def _pair_mean(results: Results, metric: str) -> str:
-    return _number(results.value("cross", metric), metric)
-
-
-def _number(value: float | None, metric: str) -> str:
-    if value is None:
-        return "-"
-    return f"{value:.0f}" if metric.startswith(("rank_distance", "worst_rank")) else f"{value:.3f}"
+    return number(results.value("cross", metric), metric)
 
 
 def _title(results: Results) -> str:
@@ -85,7 +66,7 @@ def _title(results: Results) -> str:
 
 
 def _notes(results: Results) -> list[str]:
-    notes = [""]
+    notes = []
     if results.inputs.get("passed_over"):
         notes.append(f"judgments: {results.inputs['passed_over']}")
     if "cross" in results.summary:
@@ -100,7 +81,7 @@ def _notes(results: Results) -> list[str]:
     if counted:
         notes.append(f"queries for which nothing was retrieved (they score 0): {', '.join(counted)}")
     notes += _agreements(results)
-    return notes if len(notes) > 1 else []
+    return notes
 
 
 def _agreements(results: Results) -> list[str]:
@@ -111,13 +92,13 @@ def _agreements(results: Results) -> list[str]:
     if whole:
         notes.append(
             f"first {retriever.get('truncate_dim')} dimensions against whole vectors: "
-            f"top-10 overlap {_number(whole['top_10_overlap'], '')}, "
-            f"correlation of judged ranks {_number(whole['judged_rank_correlation'], '')}"
+            f"top-10 overlap {number(whole['top_10_overlap'], '')}, "
+            f"correlation of judged ranks {number(whole['judged_rank_correlation'], '')}"
         )
     if float32:
         notes.append(
             f"{retriever.get('precision')} against float32, on {float32['queries']} queries: "
-            f"top-10 overlap {_number(float32['top_10_overlap'], '')}, "
-            f"rank correlation of the first {float32['candidates']} {_number(float32['rank_correlation'], '')}"
+            f"top-10 overlap {number(float32['top_10_overlap'], '')}, "
+            f"rank correlation of the first {float32['candidates']} {number(float32['rank_correlation'], '')}"
         )
     return notes

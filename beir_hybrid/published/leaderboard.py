@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import Literal
 
 from beir_hybrid.datasets import get_source, is_registered, list_datasets
-from beir_hybrid.errors import DatasetError, ResultsError, did_you_mean
+from beir_hybrid.errors import DatasetError, MetricError, ResultsError, did_you_mean
 from beir_hybrid.evaluation.results import Results, mean_or_none
+from beir_hybrid.metrics.measures import parse_metric
 from beir_hybrid.published.scores import MEAN, PublishedScore, published_datasets, published_scores, sources
 from beir_hybrid.records import SETTINGS, Setting
-from beir_hybrid.settings import check_language
+from beir_hybrid.settings import check_language, parse_settings
 
 Kind = Literal["ours", "published"]
 # what ranks are worth showing, in this order; other metrics follow
@@ -112,6 +113,8 @@ def build_leaderboard(
     *,
     languages: str | Iterable[str] | None = None,
     split: str | None = None,
+    settings: str | Iterable[str] | None = None,
+    metrics: str | Iterable[str] | None = None,
 ) -> Leaderboard:
     """The leaderboard of a data set.
 
@@ -120,9 +123,11 @@ def build_leaderboard(
         results: our results of it.
         languages: query languages to show; the means are then over these.
         split: default: that of the results, else the data set's first.
+        settings, metrics: what to show; default: all there is.
 
     Raises:
-        DatasetError: an unknown data set. SettingError: a language that nothing is known of.
+        DatasetError: an unknown data set. SettingError: a setting or language that nothing is known of.
+        MetricError: a metric that nothing is known of.
         ResultsError: results of another data set, or of several splits; or there is nothing to show.
     """
     folders = {str(each.inputs.get("dataset_folder") or "") for each in results}
@@ -144,6 +149,11 @@ def build_leaderboard(
             f"no scores of {dataset} ({split}) are published and no results were given; "
             f"make some with: beir-hybrid evaluate {dataset} --bm25 --out DIR, and name DIR"
         )
+    if settings is not None:
+        chosen_settings = parse_settings(settings)
+        entries = [entry for entry in entries if entry.setting in chosen_settings]
+    if metrics is not None:
+        entries = _of_metrics(entries, metrics)
     if languages is not None:
         known = sorted({entry.query_language for entry in entries} - {MEAN})
         given = languages.split(",") if isinstance(languages, str) else languages
@@ -156,6 +166,19 @@ def build_leaderboard(
         entries += [mean for mean in _means(entries) if (mean.system, mean.setting, mean.metric) not in printed]
     systems = list(dict.fromkeys(entry.system for entry in entries))
     return Leaderboard(dataset, split, systems, entries, _notes(systems, entries))
+
+
+def _of_metrics(entries: Sequence[Entry], metrics: str | Iterable[str]) -> list[Entry]:
+    known = {entry.metric for entry in entries}
+    names = []
+    for name in metrics.split(",") if isinstance(metrics, str) else metrics:
+        try:
+            names.append(name if name in known else str(parse_metric(name.strip())))
+        except MetricError:
+            names.append(name)
+        if names[-1] not in known:
+            raise MetricError(f"nothing is known of metric {name!r} here; {did_you_mean(name, known)}")
+    return [entry for entry in entries if entry.metric in names]
 
 
 def _check_dataset(dataset: str) -> None:

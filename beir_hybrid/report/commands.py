@@ -62,10 +62,16 @@ def evaluate_command(results: Results) -> str | None:
 
 
 def compare_command(folders: Sequence[Path], comparison: Comparison) -> str:
-    """``beir-hybrid compare ... --format html``, which makes the page."""
+    """``beir-hybrid compare ... --format html``, which makes the page: every option that decides a number."""
     options = (
         ["--baseline", comparison.baseline] if comparison.names and comparison.baseline != comparison.names[0] else []
     )
+    options += ["--settings", ",".join(comparison.settings)]
+    known = {metric for aligned in comparison.scores for metric in aligned.metrics}
+    if set(comparison.metrics) != known:
+        options += ["--metrics", ",".join(comparison.metrics)]
+    if comparison.intersect:
+        options.append("--intersect")
     options += ["--test", comparison.test]
     if comparison.test != "tukey":
         options += ["--correction", comparison.correction]

@@ -43,9 +43,7 @@ def labels() -> list[str]:
 
 def rank_distances(contents: Contents) -> dict[str, Distances]:
     """By system; empty where the rank distance was not measured."""
-    aligned = contents.comparison.scores
-    if aligned is None:
-        return {}
+    (aligned,) = contents.comparison.scores
     tasks = [
         t for t in aligned.tasks if t.key[0] == "multi" and {"rank_distance", "rank_distance_bound"} <= {*t.values}
     ]

@@ -63,9 +63,9 @@ def hardest_queries(contents: Contents, count: int = COUNT) -> Hardest | None:
 
     Of the multilingual setting where there is one, else the monolingual. None where nothing was measured by query.
     """
-    aligned = contents.comparison.scores
+    (aligned,) = contents.comparison.scores
     setting = next((s for s in ("multi", "mono") if s in contents.comparison.settings), None)
-    if aligned is None or setting is None:
+    if setting is None:
         return None
     tasks = [task for task in aligned.tasks if task.key[0] == setting]
     metric = next((m for m in _METRICS if all(m in task.values for task in tasks)), None)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from beir_hybrid.metrics.bias import direction
 from beir_hybrid.published.leaderboard import Entry, Leaderboard, System
 from beir_hybrid.published.scores import MEAN
-from beir_hybrid.report.tables import Table
+from beir_hybrid.tables import Table, number
 
 # what is worth a column where there are all; others are in csv and json
 COLUMNS = {
@@ -16,7 +17,6 @@ COLUMNS = {
     "multi": ("map", "recall@10", "rank_distance", "same_language_share@10"),
 }
 HEADS = {"rank_distance": "rank dist", "same_language_share@10": "same@10"}
-LOWER_IS_BETTER = ("rank_distance", "worst_rank")
 
 
 def shown_metrics(board: Leaderboard, setting: str) -> tuple[str, ...]:
@@ -25,11 +25,11 @@ def shown_metrics(board: Leaderboard, setting: str) -> tuple[str, ...]:
     return tuple(m for m in COLUMNS[setting] if m in measured) or measured[:5]
 
 
-def number(entry: Entry | None) -> str:
+def shown(entry: Entry | None) -> str:
     """A value as it is printed: three decimals (or the source's fewer), ranks without; ``>=``: a lower bound."""
-    if entry is None or entry.value is None:
+    if entry is None:
         return "-"
-    text = f"{entry.value:.0f}" if entry.metric.startswith(LOWER_IS_BETTER) else f"{entry.value:.{entry.decimals}f}"
+    text = number(entry.value, entry.metric, entry.decimals)
     return f">={text}" if entry.at_least else text
 
 
@@ -40,13 +40,13 @@ def where(system: System, entries: Sequence[Entry | None]) -> str:
 
 
 def ranked(board: Leaderboard, setting: str, metric: str, language: str = MEAN) -> list[System]:
-    """The systems of a setting, the best first; those without a value last."""
+    """The systems of a setting, the best first, then those with a bound alone, then those without a value."""
 
-    def key(system: System) -> tuple[bool, float]:
+    def key(system: System) -> tuple[bool, bool, float]:
         entry = board.entry(system, setting, metric, language)
         value = entry.value if entry is not None else None
-        sign = 1 if metric.startswith(LOWER_IS_BETTER) else -1
-        return value is None, sign * (value or 0.0)
+        # a bound says nothing of how good a system is, so it is above none that is known
+        return value is None, entry is not None and entry.at_least, -(direction(metric) or 1) * (value or 0.0)
 
     there = {entry.system for entry in board.entries if entry.setting == setting}
     return sorted((system for system in board.systems if system in there), key=key)
@@ -61,7 +61,7 @@ def mean_tables(board: Leaderboard) -> Iterator[Table]:
             entries = [board.entry(system, setting, metric) for metric in metrics]
             count = next((str(e.languages) for e in entries if e is not None and e.languages), "")
             if any(entries):
-                rows.append([system.label, where(system, entries), count, *map(number, entries)])
+                rows.append([system.label, where(system, entries), count, *map(shown, entries)])
         heads = ["system", "source", "langs", *(HEADS.get(metric, metric) for metric in metrics)]
         if rows:
             yield Table(f"{board.dataset} ({board.split}), {setting}: means", heads, rows, text_columns=2)
@@ -75,7 +75,7 @@ def language_tables(board: Leaderboard) -> Iterator[Table]:
             for system in ranked(board, setting, metric):
                 entries = [board.entry(system, setting, metric, language) for language in (*board.languages, MEAN)]
                 if any(entry is not None for entry in entries[:-1]):
-                    rows.append([system.label, *map(number, entries)])
+                    rows.append([system.label, *map(shown, entries)])
             if rows:
                 title = f"{board.dataset} ({board.split}), {setting}: {metric} by query language"
                 yield Table(title, ["system", *board.languages, MEAN], rows)

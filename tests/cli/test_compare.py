@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import sys
 from pathlib import Path
@@ -11,6 +12,9 @@ from typing import Any
 
 import pytest
 
+from beir_hybrid.cli import main, options
+from beir_hybrid.comparison.correction import CORRECTIONS
+from beir_hybrid.comparison.significance import TESTS
 from tests.cli.refusals import refused
 
 TASKS = {"mono:de": {"map": [0.1, 0.2, 0.3, 0.4] * 5}, "multi:de": {"map": [0.1] * 20, "rank_distance": [30.0] * 20}}
@@ -27,11 +31,11 @@ def test_the_table_is_the_default(command: Any, folders: list[Path]) -> None:
     done = command("compare", *folders, "--draws", 500)
     assert (done.status, done.err) == (0, "")
     assert "baseline bm25" in done.out
-    assert "0.675+" in done.out
+    assert "0.675 ▲" in done.out
 
 
 def test_json_has_the_documented_shape(command: Any, folders: list[Path]) -> None:
-    """{"baseline", "test", "correction", "rows"}, macro rows with "mean", null where there is no value."""
+    """What was asked, macro rows with "mean", null where there is no value."""
     done = command(
         "compare", *folders, "--format", "json", "--baseline", "dense", "--test", "wilcoxon", "--correction", "bh"
     )
@@ -68,10 +72,10 @@ def test_out_writes_what_stdout_would_say(command: Any, folders: list[Path], tmp
 def test_the_page_is_rendered_by_the_report(command: Any, folders: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
     """html hands folders and comparison to the page; nothing of it is loaded otherwise."""
     page = ModuleType("beir_hybrid.report.page")
-    page.render_page = lambda given, comparison: f"<p>{len(given)} {comparison.baseline}</p>"  # type: ignore[attr-defined]
+    page.render_page = lambda given, comparison, data_dir: f"<p>{len(given)} {comparison.baseline}</p>"  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "beir_hybrid.report", ModuleType("beir_hybrid.report"))
     monkeypatch.setitem(sys.modules, "beir_hybrid.report.page", page)
-    assert command("compare", *folders, "--format", "html").out == "<p>2 bm25</p>"
+    assert command("compare", *folders, "--format", "html").out == "<p>2 bm25</p>\n"
 
 
 def test_what_cannot_be_compared_is_one_line(
@@ -79,14 +83,14 @@ def test_what_cannot_be_compared_is_one_line(
 ) -> None:
     """Exit 1 and no traceback for each kind of bad input."""
     other = make_folder("other", TASKS, dataset="mlqa-r")
-    refused(command("compare", folders[0], other), 1, "'toy'", "'mlqa-r'", "same dataset")
+    refused(command("compare", folders[0], other), 1, "toy has results of bm25", "mlqa-r of other", "under one name")
     fewer = make_folder("fewer", {name: {m: v[:19] for m, v in task.items()} for name, task in TASKS.items()})
     refused(command("compare", folders[0], fewer), 1, "de-q19", "only in", "--intersect")
     assert command("compare", folders[0], fewer, "--intersect").status == 0
     refused(command("compare", folders[0], tmp_path / "none"), 1, "does not exist")
     refused(command("compare", folders[0], folders[0]), 1, "same folder")
     refused(command("compare", *folders, "--baseline", "bm26"), 1, "did you mean 'bm25'")
-    refused(command("compare", *folders, "--test", "ttest"), 1, "unknown test", "student")
+    refused(command("compare", *folders, "--test", "ttest"), 2, "argument --test: unknown choice 'ttest'", "student")
     refused(command("compare", *folders, "--metrics", "mrr"), 1, "do not all have", "map")
     (folders[1] / "per_query.parquet").unlink()
     refused(command("compare", *folders), 1, "per_query.parquet does not exist")
@@ -96,3 +100,46 @@ def test_usage_errors(command: Any, folders: list[Path]) -> None:
     """No folder, an unknown format: exit 2."""
     assert command("compare").status == 2
     assert command("compare", *folders, "--format", "xml").status == 2
+
+
+def test_per_language_prints_every_pair(command: Any, folders: list[Path]) -> None:
+    """n, difference, interval, p and corrected p of every language of every metric."""
+    done = command("compare", *folders, "--per-language", "--draws", 500)
+    line = next(line.split() for line in done.out.splitlines() if line.startswith("de "))
+    assert line[:5] == ["de", "dense", "20", "+0.425", "▲"]
+
+
+def test_what_was_meant_is_named(command: Any, folders: list[Path]) -> None:
+    """One line for an unknown command, option or choice; no wall of usage."""
+    refused(command("comapre"), 2, "unknown command 'comapre'; did you mean 'compare'?")
+    refused(command("compare", *folders, "--aplha", "0.1"), 2, "unknown option --aplha; did you mean '--alpha'?")
+    refused(command("compare", *folders, "--format", "htm"), 2, "unknown choice 'htm'; did you mean 'html'?")
+    refused(
+        command("compare"), 2, "compare: the following arguments are required: DIR; see: beir-hybrid compare --help"
+    )
+
+
+def test_lists_with_commas_or_spaces(command: Any, folders: list[Path]) -> None:
+    """--settings mono multi is --settings mono,multi, and swallows no folder after it."""
+    one = command("compare", *folders, "--settings", "mono,multi", "--draws", 200).out
+    assert command("compare", "--settings", "mono", "multi", *folders, "--draws", 200).out == one
+    assert command("compare", "--settings", "mono,", "multi", *folders, "--draws", 200).out == one
+
+
+def test_a_stream_that_is_not_utf8_ends_no_command(make_folder: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Signs have stand-ins in ASCII, letters are escaped; nothing is lost and nothing raised."""
+    folders = [make_folder("one", TASKS, name="α 한국"), make_folder("two", BETTER, name="line\nbreak \x1b[31m")]
+    out = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    monkeypatch.setattr(sys, "stdout", out)
+    assert main(["compare", *map(str, folders), "--draws", "200"]) == 0
+    out.seek(0)
+    text = out.read()
+    assert "\\u03b1 \\ud55c\\uad6d" in text
+    assert "0.675 +" in text
+    assert "line\\nbreak \\x1b[31m" in text
+
+
+def test_choices_are_those_of_the_comparison() -> None:
+    """The command line knows them without loading numpy."""
+    assert options.TESTS == TESTS
+    assert options.CORRECTIONS == CORRECTIONS

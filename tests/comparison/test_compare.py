@@ -198,9 +198,108 @@ def test_the_baseline_can_be_named_by_its_folder(make_folder: Any) -> None:
 
 
 def test_pandas_holds_every_row(make_folder: Any) -> None:
-    """A data frame with the fields of the JSON and the effect size."""
+    """A data frame with the fields of the JSON."""
     comparison = compare([make_folder("a", A), make_folder("b", B)])
     frame = comparison.to_pandas()
     assert len(frame) == len(comparison.rows)
-    assert [*comparison.to_json()["rows"][0], "effect"] == list(frame.columns)
+    assert list(comparison.to_json()["rows"][0]) == list(frame.columns)
     assert math.isnan(frame["delta"][0])
+
+
+def test_rounding_is_a_tie_in_every_test(make_folder: Any) -> None:
+    """.1 + .2 and .3 are the same score: nothing won, nothing lost, p = 1, no effect, whatever the test."""
+    one = make_folder("a", {"mono:de": {"map": [0.3] * 30}, "mono:en": {"map": [0.3] * 30}})
+    two = make_folder("b", {"mono:de": {"map": [0.1 + 0.2] * 30}, "mono:en": {"map": [0.3] * 30}})
+    for test in ("permutation", "student", "wilcoxon", "tukey"):
+        found = row(compare([one, two], test=test, draws=100), "mono", "map", "de", "de")
+        assert (found.wins, found.ties, found.losses, found.p, found.effect) == (0, 30, 0, 1.0, None), test
+
+
+def test_what_cancels_over_languages_is_no_difference(make_folder: Any) -> None:
+    """.1 more in German and .1 less in English: every group's mean difference is nothing but rounding."""
+    one = make_folder("a", {"mono:de": {"map": [0.7] * 20}, "mono:en": {"map": [0.3] * 20}})
+    two = make_folder("b", {"mono:de": {"map": [0.8] * 20}, "mono:en": {"map": [0.2] * 20}})
+    assert row(compare([one, two]), "mono", "map", "mean", "mean").p == 1.0
+
+
+def test_a_constant_difference_has_no_effect_size(make_folder: Any) -> None:
+    """Every query better by .2, up to rounding: there is no spread to measure it by; the interval is the value."""
+    values = [at / 17 for at in range(12)]
+    folders = [
+        make_folder("a", {"mono:de": {"map": values}}),
+        make_folder("b", {"mono:de": {"map": [value + 0.2 for value in values]}}),
+    ]
+    found = row(compare(folders), "mono", "map", "de", "de")
+    assert (found.effect, found.ci_low, found.ci_high) == (None, 0.2, 0.2)
+    assert found.p == pytest.approx(2 / 2**12)
+
+
+@pytest.mark.parametrize(("queries", "there"), [(1, False), (2, False), (3, True)])
+def test_one_or_two_queries_give_no_interval(make_folder: Any, queries: int, there: bool) -> None:
+    """An interval out of two values would be those two values."""
+    folders = [make_folder(name, {"mono:de": {"map": [0.5, 0.2, 0.3][:queries]}}) for name in "ab"]
+    for name in "ab":
+        found = row(compare(folders), "mono", "map", "de", "de", name=name)
+        assert (found.ci_low is not None, found.ci_high is not None) == (there, there)
+
+
+def test_wilcoxon_says_nothing_of_a_mean_over_languages(make_folder: Any) -> None:
+    """Signed ranks of single differences are no test of a macro mean: no p there, and the table says why."""
+    comparison = compare([make_folder("a", A), make_folder("b", B)], test="wilcoxon")
+    assert row(comparison, "mono", "map", "mean", "mean").p is None
+    assert row(comparison, "mono", "map", "de", "de").p is not None
+    assert "says nothing of a mean" in str(comparison)
+
+
+def test_many_pairs_at_once_can_be_significant(make_folder: Any) -> None:
+    """110 pairs and 2 rivals, every query better by .8: Holm at 1,000 draws marks none, max-T all."""
+    languages = ["ar", "de", "el", "en", "es", "hi", "ru", "th", "tr", "vi", "zh"]
+    rng = np.random.default_rng(5)
+    pairs = [f"cross:{one}-{two}" for one in languages for two in languages if one != two]
+    low = {pair: {"map": (rng.random(20) / 9).tolist()} for pair in pairs}
+    high = {pair: {"map": [value + 0.8 for value in own["map"]]} for pair, own in low.items()}
+    inputs = {"languages": languages}
+    folders = [make_folder(name, own, inputs=inputs) for name, own in (("a", low), ("b", high), ("c", high))]
+    found = compare(folders, draws=1000, correction="holm")
+    singles = [each for each in found.rows if each.p is not None and not each.is_mean]
+    assert len(singles) == 220
+    assert not any(found.is_significant(each) for each in singles)
+    assert "no p below 0.220 at 1,000 draws: use --correction max-t" in str(found)
+    found = compare(folders, draws=1000)
+    assert found.correction == "max-t"
+    assert all(found.is_significant(each) for each in found.rows if each.p is not None)
+    assert "use --correction" not in str(found)
+
+
+def test_several_data_sets_and_the_mean_over_them(make_folder: Any) -> None:
+    """Two data sets, the systems by name: the macro mean of each, and the mean of both by independent groups."""
+    other = {"mono:de": {"map": [0.0, 0.25, 0.5]}, "mono:en": {"map": [0.5, 0.5, 0.5]}}
+    more = {"mono:de": {"map": [0.5, 0.25, 1.0]}, "mono:en": {"map": [1.0, 0.5, 0.5]}}
+    folders = [
+        make_folder("a1", A, name="a"), make_folder("b1", B, name="b"),
+        make_folder("b2", more, name="b", dataset="other"), make_folder("a2", other, name="a", dataset="other"),
+    ]  # fmt: skip
+    comparison = compare(folders, settings="mono")
+    assert comparison.datasets == ("toy", "other", "mean")
+    by_name = {d: comparison.select("mono", "map", "b", "mean", dataset=d)[0] for d in comparison.datasets}
+    assert by_name["toy"].delta == pytest.approx(0.375 - 0.625)
+    assert by_name["other"].delta == pytest.approx(0.625 - 0.375)
+    mean = by_name["mean"]
+    assert (mean.delta, mean.value) == (pytest.approx(0.0), pytest.approx(0.5))
+    # what each group adds to the mean over both: of 4 and of 3 groups
+    parts = np.array([-0.5, -1.0, 0.5, -1.0, 1.0, 0.0, 0.5]) / np.array([16] * 4 + [12] * 3)
+    signs = np.array(np.meshgrid(*[[1, -1]] * 7)).reshape(7, -1)
+    assert mean.p == np.mean(np.abs(parts @ signs) >= abs(parts.sum()) - 1e-12)
+    text = str(comparison)
+    assert "toy, mono: mean over languages" in text
+    assert "mean over data sets, mono: against a" in text
+    with pytest.raises(ComparisonError, match="needs each system once on each"):
+        compare([*folders[:3]])
+
+
+def test_the_comparison_prints_as_the_command_does(make_folder: Any) -> None:
+    """`print(comparison)` is the table."""
+    comparison = compare([make_folder("a", A), make_folder("b", B)])
+    from beir_hybrid.comparison.render import render
+
+    assert str(comparison) + "\n" == render(comparison, "table")

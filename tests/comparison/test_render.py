@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from beir_hybrid import compare
-from beir_hybrid.comparison.render import number, p_value, render
+from beir_hybrid.comparison.render import render
 from beir_hybrid.errors import ComparisonError
 
 
@@ -23,14 +23,14 @@ def comparison(make_folder: Any) -> Any:
 
 
 def test_a_table_marks_what_is_better(comparison: Any) -> None:
-    """+ beside a higher map and beside a lower rank distance; ranks are whole, the rest has three decimals."""
+    """▲ beside a higher map and beside a lower rank distance; ranks are whole, the rest has three decimals."""
     lines = render(comparison, "table").splitlines()
-    assert lines[0] == "toy (test), baseline a_1; paired permutation test (10,000 draws), corrected: holm"
+    assert "toy (test), baseline a_1; paired permutation test (10,000 draws), corrected: max-t" in lines
     assert [line.split() for line in lines if line.startswith(("a_1", "b|2"))] == [
-        ["a_1", "0.162"], ["b|2", "0.850+"], ["a_1", "0.100", "40"], ["b|2", "0.100", "15+"]
+        ["a_1", "0.162"], ["b|2", "0.850", "▲"], ["a_1", "0.100", "40"], ["b|2", "0.100", "15", "▲"]
     ]  # fmt: skip
     assert any(line.split()[:5] == ["metric", "system", "delta", "95%", "interval"] for line in lines)
-    assert any("-25.0+" in line and "10/0/0" in line for line in lines)
+    assert any("-25.0 ▲" in line and "10/0/0" in line for line in lines)
 
 
 def test_markdown_is_escaped(comparison: Any) -> None:
@@ -48,21 +48,23 @@ def test_latex_is_escaped(comparison: Any) -> None:
     assert "0.850$^{\\blacktriangle}$" in text
     assert "95\\% interval" in text
     assert text.count("\\begin{tabular}") == text.count("\\end{tabular}") > 0
-    assert "+ better" not in text
 
 
 def test_csv_and_json_are_not_rounded(comparison: Any) -> None:
     """Every row with every digit; an empty cell and null where there is no value."""
     rows = list(csv.DictReader(io.StringIO(render(comparison, "csv"))))
     record = json.loads(render(comparison, "json"))
-    assert list(record) == ["baseline", "test", "correction", "rows"]
+    assert list(record) == [
+        "version", "dataset", "split", "baseline", "test", "correction", "alpha", "seed", "draws", "intersect",
+        "settings", "metrics", "rows",
+    ]  # fmt: skip
     assert len(rows) == len(record["rows"]) == len(comparison.rows)
     assert rows[0]["delta"] == ""
     assert record["rows"][0]["delta"] is None
     assert float(rows[0]["value"]) == record["rows"][0]["value"] == comparison.rows[0].value
     assert list(rows[0]) == list(record["rows"][0]) == [
         "name", "dataset", "setting", "query_language", "corpus_language", "metric", "value", "delta", "ci_low",
-        "ci_high", "p", "p_corrected", "wins", "ties", "losses", "queries",
+        "ci_high", "p", "p_corrected", "wins", "ties", "losses", "queries", "effect",
     ]  # fmt: skip
 
 
@@ -70,21 +72,41 @@ def test_one_system_has_a_table_of_values(make_folder: Any) -> None:
     """No differences, no marks to explain."""
     text = render(compare([make_folder("a", {"mono:de": {"map": [0.5]}})]), "table")
     assert text.splitlines() == [
-        "toy (test), baseline a",
-        "",
         "mono: mean over languages",
         "system    map",
         "a       0.500",
+        "",
+        "toy (test), baseline a; 95% intervals: bootstrap over question groups",
     ]
-
-
-def test_numbers_as_they_are_printed() -> None:
-    """Three decimals, whole ranks, a dash for none, small p values as a bound."""
-    assert [number(0.12345, "map"), number(286.7, "rank_distance"), number(None, "map")] == ["0.123", "287", "-"]
-    assert [p_value(0.0001), p_value(0.01234), p_value(None)] == ["<.001", "0.012", "-"]
 
 
 def test_an_unknown_format(comparison: Any) -> None:
     """With the closest one there is."""
     with pytest.raises(ComparisonError, match="unknown format 'tabel'; did you mean 'table'"):
         render(comparison, "tabel")
+
+
+def test_per_language_every_pair_is_a_row(make_folder: Any) -> None:
+    """Is b better than a from German to English? Queries, difference, interval, p and corrected p stand there."""
+    one = {"cross:de-en": {"map": [0.1] * 20}, "cross:en-de": {"map": [0.5] * 20}}
+    two = {"cross:de-en": {"map": [0.9] * 20}, "cross:en-de": {"map": [0.5] * 20}}
+    comparison = compare([make_folder("a", one), make_folder("b", two)])
+    text = render(comparison, "table", per_language=True)
+    lines = text[text.index("cross: map by language, against a") :].splitlines()
+    assert lines[1].split() == [
+        "language", "system", "queries", "delta", "95%", "interval", "p", "p", "corrected", "effect", "wins/ties/losses"
+    ]  # fmt: skip
+    assert lines[2].split() == [
+        "de-en",
+        "b",
+        "20",
+        "+0.800",
+        "▲",
+        "[+0.800,",
+        "+0.800]",
+        "<.001",
+        "<.001",
+        "-",
+        "20/0/0",
+    ]
+    assert lines[3].split() == ["en-de", "b", "20", "0.000", "[0.000,", "0.000]", "1.000", "1.000", "-", "0/20/0"]

@@ -6,9 +6,21 @@ import itertools
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from beir_hybrid.comparison import resample
-from beir_hybrid.comparison.resample import bootstrap_quantiles, range_p, sign_flip_p
+from beir_hybrid.comparison.resample import bootstrap_quantiles, range_p
+
+
+def sign_flip_p(parts: np.ndarray, draws: int, seed: int) -> np.ndarray:
+    """p of columns over the same groups, each a family of its own."""
+    p, corrected = flip_p(parts, draws, seed, [[at] for at in range(parts.shape[1])])
+    assert p.tolist() == corrected.tolist(), "of one test there is nothing to correct"
+    return p
+
+
+def flip_p(parts: np.ndarray, draws: int, seed: int, families: list[list[int]]) -> tuple[np.ndarray, np.ndarray]:
+    return resample.sign_flip_p([(np.arange(len(parts)), parts)], families, draws, seed)
 
 
 def column(*values: float) -> np.ndarray:
@@ -107,3 +119,79 @@ def test_tukey_is_brute_force_on_three_systems() -> None:
     ]
     expected = np.mean(np.array(ranges) >= 5)
     assert range_p(scores[:, :, None], 40_000, 1)[0][0, 2] == pytest.approx(expected, abs=0.01)
+
+
+def step_down(parts: np.ndarray, signs: np.ndarray) -> list[float]:
+    """Westfall and Young's algorithm 2.8, written out: a loop over the tests from the largest to the least."""
+    scale = np.sqrt((parts**2).sum(axis=0))
+    drawn = np.abs(signs @ parts) / scale
+    observed = np.abs(parts.sum(axis=0)) / scale
+    left = list(range(parts.shape[1]))
+    found, largest = [0.0] * len(left), 0.0
+    while left:
+        first = max(left, key=lambda at: observed[at])
+        largest = max(largest, float(np.mean(drawn[:, left].max(axis=1) >= observed[first] - 1e-12)))
+        found[first] = largest
+        left.remove(first)
+    return found
+
+
+def test_max_t_is_brute_force() -> None:
+    """Ten groups, four tests: all 1,024 patterns, and the algorithm as it is printed."""
+    parts = np.random.default_rng(8).normal([0.1, 0.4, 0.9, 0.0], 1, (10, 4))
+    signs = np.array(list(itertools.product((1, -1), repeat=10)))
+    _, corrected = flip_p(parts, 10, 0, [[0, 1, 2, 3]])
+    assert corrected.tolist() == step_down(parts, signs)
+    one, two = flip_p(parts, 10, 0, [[0, 2], [3, 1]])[1][[0, 2]], flip_p(parts, 10, 0, [[3, 1]])[1][[1, 3]]
+    assert one.tolist() == step_down(parts[:, [0, 2]], signs)
+    assert two.tolist() == step_down(parts[:, [1, 3]], signs)
+
+
+def test_max_t_when_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The drawn correction is that of all patterns, up to chance, and never below the p value itself."""
+    parts = np.random.default_rng(9).normal([0.2, 0.5, 0.7], 1, (12, 3))
+    _, exact = flip_p(parts, 10, 0, [[0, 1, 2]])
+    monkeypatch.setattr(resample, "EXACT_UNITS", 0)
+    p, drawn = flip_p(parts, 20_000, 0, [[0, 1, 2]])
+    assert drawn == pytest.approx(exact, abs=0.012)
+    assert (drawn >= p).all()
+    assert (drawn != exact).any()
+
+
+def test_alike_tests_need_no_correction_and_independent_ones_as_much_as_sidak() -> None:
+    """Ten copies of a test are one test; ten independent ones that hold nothing are 1 - (1 - p)^10."""
+    parts = np.random.default_rng(10).normal(0.35, 1, (60, 1))
+    copies = np.repeat(parts, 10, axis=1) * np.arange(1, 11)
+    p, corrected = flip_p(copies, 5000, 0, [list(range(10))])
+    assert corrected == pytest.approx(p)
+    apart = np.zeros((600, 10))
+    for at in range(10):
+        apart[60 * at : 60 * at + 60, at] = parts[:, 0]
+    p, corrected = flip_p(apart, 5000, 0, [list(range(10))])
+    assert corrected[0] == pytest.approx(1 - (1 - p.mean()) ** 10, abs=0.03)
+
+
+def test_columns_may_be_over_other_groups() -> None:
+    """A piece names its groups: the same coin turns a group in every piece."""
+    parts = np.random.default_rng(11).normal(0.4, 1, (40, 2))
+    whole = flip_p(np.where(np.arange(40)[:, None] < [40, 25], parts, 0.0), 3000, 1, [[0, 1]])
+    pieces = [(np.arange(40), parts[:, :1]), (np.arange(25), parts[:25, 1:])]
+    apart = resample.sign_flip_p(pieces, [[0, 1]], 3000, 1)
+    assert [each.tolist() for each in apart] == [each.tolist() for each in whole]
+
+
+def test_the_bootstrap_is_brute_force() -> None:
+    """All 27 resamples of three groups: the percentiles of their sums, up to chance."""
+    spread = np.array([[-0.3], [0.1], [0.2]])
+    sums = [spread[list(chosen), 0].sum() for chosen in itertools.product(range(3), repeat=3)]
+    low, high = bootstrap_quantiles(spread, (0.1, 0.8), 40_000, 0)
+    assert [low[0], high[0]] == pytest.approx(np.quantile(sums, [0.1, 0.8], method="inverted_cdf").tolist())
+
+
+def test_permutation_is_that_of_scipy() -> None:
+    """scipy's permutation test of paired samples, up to chance."""
+    one, two = np.random.default_rng(0).random((2, 30))
+    expected = stats.permutation_test(
+        (one, two), lambda a, b: np.mean(a - b), permutation_type="samples", n_resamples=20_000, rng=1
+    ).pvalue
+    assert sign_flip_p((one - two)[:, None] / 30, 5000, 0)[0] == pytest.approx(expected, abs=0.02)

@@ -12,7 +12,7 @@ ONE, TWO = np.random.default_rng(0).random((2, 30, 4))
 
 
 def p_of(parts: np.ndarray, test: str) -> list[float]:
-    return paired_p(parts, np.ones(parts.shape, dtype=bool), test, 5000, 0).tolist()
+    return paired_p(parts, np.ones(parts.shape, dtype=bool), test).tolist()
 
 
 def test_student_is_that_of_scipy() -> None:
@@ -25,24 +25,15 @@ def test_wilcoxon_is_that_of_scipy() -> None:
     assert p_of((ONE - TWO) / 30, "wilcoxon") == pytest.approx(stats.wilcoxon(ONE, TWO).pvalue.tolist())
 
 
-def test_permutation_is_that_of_scipy() -> None:
-    """scipy's permutation test of paired samples, up to chance."""
-    expected = stats.permutation_test(
-        (ONE[:, 0], TWO[:, 0]), lambda a, b: np.mean(a - b), permutation_type="samples", n_resamples=20_000, rng=1
-    ).pvalue
-    assert p_of((ONE - TWO) / 30, "permutation")[0] == pytest.approx(expected, abs=0.02)
-
-
-@pytest.mark.parametrize("test", ["permutation", "student", "wilcoxon"])
+@pytest.mark.parametrize("test", ["student", "wilcoxon"])
 def test_identical_systems_are_p_one(test: str) -> None:
     """Never NaN, which is no JSON."""
     assert p_of(np.zeros((20, 1)), test) == [1.0]
 
 
 def test_a_single_group() -> None:
-    """Student's test says nothing of one value; the permutation test says it could be chance."""
+    """Student's test says nothing of one value."""
     assert np.isnan(p_of(np.array([[0.5]]), "student")).all()
-    assert p_of(np.array([[0.5]]), "permutation") == [1.0]
 
 
 def test_groups_without_a_value_do_not_count() -> None:
@@ -50,4 +41,9 @@ def test_groups_without_a_value_do_not_count() -> None:
     parts = np.array([[0.5], [0.4], [0.7], [0.0]])
     present = np.array([[True], [True], [True], [False]])
     expected = stats.ttest_1samp([0.5, 0.4, 0.7], 0).pvalue
-    assert paired_p(parts, present, "student", 10, 0).tolist() == pytest.approx([expected])
+    assert paired_p(parts, present, "student").tolist() == pytest.approx([expected])
+
+
+def test_student_of_a_constant_difference() -> None:
+    """Up to rounding: no spread, and no warning of lost precision."""
+    assert p_of(np.array([[0.1], [0.3 - 0.2], [0.1]]), "student") == [0.0]

@@ -10,10 +10,11 @@ from beir_hybrid.comparison import compare
 from beir_hybrid.datasets import load_dataset
 from beir_hybrid.evaluation.evaluate import evaluate
 from beir_hybrid.report.page import render_page
+from tests.cli.conftest import command
 from tests.report.chromium import chromium
 from tests.systems_made import Made, Shallow, letters
 
-__all__ = ["chromium"]
+__all__ = ["chromium", "command"]
 
 
 @pytest.fixture(scope="session")

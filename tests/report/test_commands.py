@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import dataclasses
+import json
+import shlex
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from beir_hybrid.cli import build_parser
+from beir_hybrid.comparison import compare
 from beir_hybrid.evaluation.results import read_results_file
 from beir_hybrid.report.commands import compare_command, evaluate_command
 from tests.results_made import made_results
@@ -37,8 +39,6 @@ def test_default_bm25_needs_no_options() -> None:
 )  # fmt: skip
 def test_what_is_not_default_is_an_option(retriever: Any, inputs: Any, options: list[str]) -> None:
     """Quoted for a shell, and understood by the command line itself."""
-    import shlex
-
     command = evaluate_command(made_results("x", {"de": 0.5}, retriever=retriever, **inputs))
     assert command is not None
     for option in options:
@@ -51,13 +51,15 @@ def test_a_retriever_of_ones_own_has_no_command() -> None:
     assert evaluate_command(made_results("x", {"de": 0.5}, retriever={"type": "mine"})) is None
 
 
-def test_the_comparison(made: Made) -> None:
-    """Every option that decides a number is there, the baseline if it is not the first."""
-    import shlex
-
-    command = compare_command(made.folders, made.comparison)
-    assert "--test permutation --correction holm --alpha 0.05 --seed 0 --draws 500 --format html" in command
-    assert "--baseline" not in command
-    other = dataclasses.replace(made.comparison, baseline=made.comparison.names[2])
-    args = build_parser().parse_args(shlex.split(compare_command(made.folders, other))[1:])
-    assert args.baseline == made.comparison.names[2]
+def test_the_printed_command_repeats_the_comparison(command: Any, made: Made) -> None:
+    """Run as it is printed, restricted in every way there is, it gives every row again."""
+    asked = {
+        "baseline": made.comparison.names[1], "settings": "multi,mono", "metrics": "map,rank_distance", "seed": 3,
+        "intersect": True, "test": "permutation", "correction": "bh", "alpha": 0.1, "draws": 200,
+    }  # fmt: skip
+    wanted = compare(made.folders, **asked)
+    printed = compare_command(made.folders, wanted)
+    arguments = shlex.split(printed.replace("--format html --out page.html", "--format json"))
+    assert json.loads(command(*arguments[1:]).out) == json.loads(json.dumps(wanted.to_json()))
+    plain = shlex.split(compare_command(made.folders, made.comparison).replace("html --out page.html", "json"))
+    assert json.loads(command(*plain[1:]).out) == json.loads(json.dumps(made.comparison.to_json()))

@@ -7,7 +7,7 @@ from beir_hybrid.metrics.bias import direction
 from beir_hybrid.published.leaderboard import Entry, System
 from beir_hybrid.published.scores import MEAN, sources
 from beir_hybrid.report.contents import Contents, language_name
-from beir_hybrid.report.leaderboard_tables import HEADS, number, ranked, shown_metrics, where
+from beir_hybrid.report.leaderboard_tables import HEADS, ranked, shown, shown_metrics, where
 from beir_hybrid.report.markup import Html, h, scroller, select
 
 
@@ -95,7 +95,7 @@ def _row(
     for (setting, metric), entry in zip(columns, entries, strict=True):
         value = None if entry is None else entry.value
         row = contents.by_language.get((system.name, setting, metric, language)) if not published else None
-        cells.append(h("td", number(entry).replace(">=", "≥"), mark(contents, row), data_value=value))
+        cells.append(h("td", shown(entry).replace(">=", "≥"), mark(contents, row), data_value=value))
     return h("tr", cells, class_="published" if published else None)
 
 

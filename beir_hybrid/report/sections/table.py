@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from beir_hybrid.report.markup import Html, h, scroller
-from beir_hybrid.report.tables import Table
+from beir_hybrid.tables import Table
 
 
 def table_element(table: Table) -> Html:

@@ -7,11 +7,11 @@ from typing import Any
 
 from beir_hybrid.published.languages import languages as language_facts
 from beir_hybrid.records import POOL
-from beir_hybrid.report.tables import as_csv
 from beir_hybrid.studies.analysis.factors import Combination, value_label
 from beir_hybrid.studies.analysis.findings import Findings
 from beir_hybrid.studies.analysis.language_groups import group_of, pair_group
 from beir_hybrid.studies.analysis.spread import Spread
+from beir_hybrid.tables import as_csv
 
 _FACTS = ("joshi_class", "cc100_gib", "script", "family")
 _SCORES = (

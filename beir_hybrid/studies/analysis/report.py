@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from beir_hybrid.disk.files import written_whole
-from beir_hybrid.report.tables import Table, as_markdown, as_text
 from beir_hybrid.studies.analysis.findings import Findings, analyse
 from beir_hybrid.studies.analysis.means import tabled_metrics
 from beir_hybrid.studies.analysis.page import render_page
@@ -22,6 +21,7 @@ from beir_hybrid.studies.analysis.tables import (
 )
 from beir_hybrid.studies.analysis.wording import method_words, notes
 from beir_hybrid.studies.outcome import StudyOutcome
+from beir_hybrid.tables import Table, render
 
 
 @dataclass(frozen=True)
@@ -73,10 +73,12 @@ def terminal(findings: Findings) -> str:
     chosen = _first_metrics(findings)
     blocks = [text]
     if findings.means:
-        blocks += [as_text(mean_tables(findings, chosen)), MARKS, findings.compared]
+        blocks += [render(mean_tables(findings, chosen), "table").rstrip(), MARKS, findings.compared]
         differences = list(difference_tables(findings, chosen))
         long = sum(len(table.rows) for table in differences) > _LONG
-        blocks.append("The differences and their tests are in report.md." if long else as_text(differences))
+        blocks.append(
+            "The differences and their tests are in report.md." if long else render(differences, "table").rstrip()
+        )
     blocks.append("\n".join(findings.tests.notes))
     blocks += [_lines(f"What was found ({formula})", lines) for formula, lines in findings.sentences.items()]
     blocks.append(_lines("What cannot be concluded", findings.cautions))
@@ -93,13 +95,17 @@ def markdown(findings: Findings) -> str:
     for formula, lines in findings.sentences.items():
         parts += [f"### {formula}", _bullets(lines)]
     if findings.means:
-        parts += ["## Means", MARKS, as_markdown(mean_tables(findings))]
+        parts += ["## Means", MARKS, render(mean_tables(findings), "markdown").rstrip()]
     if findings.tests.tests or findings.tests.notes:
-        parts += ["## Against the baseline", findings.compared, as_markdown(difference_tables(findings))]
+        parts += [
+            "## Against the baseline",
+            findings.compared,
+            render(difference_tables(findings), "markdown").rstrip(),
+        ]
         parts.append(_bullets(findings.tests.notes))
     groups = list(group_tables(findings, findings.options.group_by))
     if groups:
-        parts += ["## Groups of languages", GROUPS_NOTE, as_markdown(groups)]
+        parts += ["## Groups of languages", GROUPS_NOTE, render(groups, "markdown").rstrip()]
     if findings.fits:
         parts += ["## Fits", *_fits(findings)]
     parts += ["## What cannot be concluded", _bullets(findings.cautions)]
@@ -121,7 +127,7 @@ _NO_FIT = (
 
 def _fits(findings: Findings) -> Iterator[str]:
     for fit in findings.fits:
-        yield as_markdown([fit_table(fit)])
+        yield render([fit_table(fit)], "markdown").rstrip()
         yield f"{method_words(fit)[0].upper()}{method_words(fit)[1:]}."
         yield _bullets(notes(fit))
 
@@ -144,4 +150,4 @@ def _bullets(lines: Sequence[str]) -> str:
 
 
 def _untitled(table: Table) -> str:
-    return as_markdown([table]).partition("\n\n")[2]
+    return render([table], "markdown").rstrip().partition("\n\n")[2]

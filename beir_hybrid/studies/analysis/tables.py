@@ -6,7 +6,6 @@ from collections.abc import Iterable, Sequence
 
 from beir_hybrid.metrics.bias import direction
 from beir_hybrid.report.leaderboard_tables import HEADS
-from beir_hybrid.report.tables import Table
 from beir_hybrid.studies.analysis.findings import Findings
 from beir_hybrid.studies.analysis.fits import Fit
 from beir_hybrid.studies.analysis.groups import GroupMean
@@ -14,6 +13,7 @@ from beir_hybrid.studies.analysis.language_groups import KINDS
 from beir_hybrid.studies.analysis.means import Mean, columns_of, tabled_metrics
 from beir_hybrid.studies.analysis.paired import PairedTest
 from beir_hybrid.studies.analysis.words import change, changes, p_words, with_spread
+from beir_hybrid.tables import Table
 
 MARKS = (
     "Mean ± standard deviation over the seeds. + better, * worse, ! different (where neither is better) than the "

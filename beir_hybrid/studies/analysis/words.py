@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from beir_hybrid.comparison.render import number
 from beir_hybrid.studies.analysis.spread import Spread
+from beir_hybrid.tables import number
 
 _RANKS = ("rank_distance", "worst_rank")
 

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from beir_hybrid.evaluation.results import Results
 from beir_hybrid.report.markup import Html, h, scroller
 from beir_hybrid.report.sections.table import table_element
-from beir_hybrid.report.tables import Table
 from beir_hybrid.studies.analysis.findings import Findings
+from beir_hybrid.tables import Table
 
 
 def section(findings: Findings) -> Html | None:

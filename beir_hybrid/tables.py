@@ -1,0 +1,200 @@
+"""Tables in the forms people paste (text, Markdown, LaTeX, CSV), and how their numbers are printed."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+import unicodedata
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+MARKS = {"better": "▲", "worse": "▼", "differs": "◆"}
+"""One set of signs for what can be said beyond chance, in every output."""
+ASCII = {"▲": "+", "▼": "-", "◆": "!", "≥": ">=", "–": "-", "−": "-", "×": "x", "…": "..."}
+"""What stands for them where a stream has no room for more than ASCII."""
+# metrics that are ranks are printed whole, all others with the three decimals papers publish
+_RANKS = ("rank_distance", "worst_rank")
+
+
+@dataclass(frozen=True)
+class Table:
+    """A titled table of strings; the first ``text_columns`` are text, the others numbers.
+
+    Attributes:
+        groups: (name, columns) of neighbouring number columns that stand under one name; empty: none do.
+    """
+
+    title: str
+    heads: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    text_columns: int = 1
+    groups: Sequence[tuple[str, int]] = ()
+
+
+def number(value: float | None, metric: str, decimals: int = 3) -> str:
+    """A value as it is printed: three decimals, ranks whole, ``-`` where there is none."""
+    if value is None:
+        return "-"
+    return f"{value:.0f}" if metric.startswith(_RANKS) else f"{value:.{decimals}f}"
+
+
+def signed(value: float | None, metric: str) -> str:
+    """A difference as it is printed, with its sign; none where it rounds to nothing."""
+    if value is None:
+        return "-"
+    text = f"{value:+.1f}" if metric.startswith(_RANKS) else f"{value:+.3f}"
+    return text if float(text) else text[1:]
+
+
+def interval(low: float | None, high: float | None, metric: str) -> str:
+    """``[-0.012, +0.034]``; ``-`` without one."""
+    return "-" if low is None or high is None else f"[{signed(low, metric)}, {signed(high, metric)}]"
+
+
+def p_value(p: float | None) -> str:
+    """A p value as it is printed."""
+    return "-" if p is None else "<.001" if p < 0.001 else f"{p:.3f}"
+
+
+def marked(text: str, verdict: str | None) -> str:
+    """A number with the sign of what can be said of it."""
+    return f"{text} {MARKS[verdict]}" if verdict else text
+
+
+def visible(text: str) -> str:
+    r"""Text in which what is not printed shows as an escape: a line break as ``\n``, so that a name stays one line."""
+    return "".join(
+        char if char.isprintable() or char in "\u200c\u200d" else char.encode("unicode_escape").decode()
+        for char in text
+    )
+
+
+def render(tables: Iterable[Table], form: str, notes: Iterable[str] = ()) -> str:
+    """Tables and what is to be said of them, as ``table`` (plain text), ``markdown`` or ``latex``."""
+    maker, note = _FORMS[form]
+    blocks = [maker(table) for table in tables]
+    lines = [note(visible(line)) for line in notes]
+    return "\n\n".join([*blocks, *(["\n".join(lines)] if lines else [])]) + "\n"
+
+
+def as_csv(records: Sequence[Mapping[str, Any]], columns: Sequence[str] = ()) -> str:
+    """A line a record, the first names the columns; an unknown value is empty, numbers are not rounded.
+
+    Args:
+        columns: in this order, also when there are no records; default: those of the first record.
+    """
+    out = io.StringIO()
+    names = list(columns) or (list(records[0]) if records else [])
+    writer = csv.DictWriter(out, fieldnames=names, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(records)
+    return out.getvalue()
+
+
+def width(text: str) -> int:
+    """Columns that a terminal gives a text: two for a wide character, none for a combining one."""
+    return sum(
+        0
+        if unicodedata.combining(char) or char in "\u200c\u200d"
+        else 2
+        if unicodedata.east_asian_width(char) in "WF"
+        else 1
+        for char in text
+    )
+
+
+def _text(table: Table) -> str:
+    """Columns aligned by spaces; where some numbers of a column have a sign, the others keep its place free."""
+    lines = [[visible(cell) for cell in row] for row in (table.heads, *table.rows)]
+    for at in range(table.text_columns, len(table.heads)):
+        if any(row[at][-1:] in MARKS.values() for row in lines[1:] if row[at]):
+            for row in lines[1:]:
+                row[at] += "" if row[at][-1:] in MARKS.values() else "  "
+    widths = [max(width(row[at]) for row in lines) for at in range(len(table.heads))]
+    top = []
+    if table.groups:
+        at = table.text_columns
+        line = " " * (sum(each + 2 for each in widths[:at]) - 2)
+        for name, columns in table.groups:
+            own = range(at, at + columns)
+            # a single narrow column must hold the group's name
+            widths[at] += max(0, width(name) - sum(widths[each] + 2 for each in own) + 2)
+            span = sum(widths[each] + 2 for each in own) - 2
+            line += "  " + (f" {name} ".center(span, "-") if columns > 1 else name.rjust(span))
+            at += columns
+        top = [line.rstrip()]
+    made = []
+    for row in lines:
+        cells = [
+            cell + " " * (size - width(cell)) if at < table.text_columns else " " * (size - width(cell)) + cell
+            for at, (cell, size) in enumerate(zip(row, widths, strict=True))
+        ]
+        made.append("  ".join(cells).rstrip())
+    return "\n".join([*([visible(table.title)] if table.title else []), *top, *made])
+
+
+def _markdown(table: Table) -> str:
+    """GitHub's tables, each below a heading; a head says the name it stands under."""
+    names = [*[""] * table.text_columns, *(name for name, columns in table.groups for _ in range(columns))]
+    heads = (
+        [f"{name} {head}".strip() for name, head in zip(names, table.heads, strict=True)]
+        if table.groups
+        else table.heads
+    )
+    rule = ["---" if at < table.text_columns else "--:" for at in range(len(table.heads))]
+    lines = [f"### {markdown_escape(table.title)}", ""] if table.title else []
+    for row in (heads, *table.rows):
+        lines.append("| " + " | ".join(map(markdown_escape, row)) + " |")
+    lines.insert(len(lines) - len(table.rows), "| " + " | ".join(rule) + " |")
+    return "\n".join(lines)
+
+
+def markdown_escape(text: str) -> str:
+    """Text that GitHub shows as it is: no mark-up, no cell, no element."""
+    escaped = re.sub(r"([\\|*`\[\]~]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9]))", r"\\\1", visible(text))
+    return escaped.replace("&", "&amp;").replace("<", "&lt;")
+
+
+def _latex(table: Table) -> str:
+    r"""A ``table`` environment; it needs ``\usepackage{booktabs}``, and ``amssymb`` where it has signs."""
+    texts = table.text_columns
+    columns = "l" * texts + "r" * (len(table.heads) - texts)
+    signs = any(sign in cell for row in table.rows for cell in row for sign in MARKS.values())
+    lines = [
+        "% needs \\usepackage{booktabs}" + (" and \\usepackage{amssymb}" if signs else ""),
+        r"\begin{table}",
+        r"\centering",
+        *([rf"\caption{{{latex_escape(table.title)}}}"] if table.title else []),
+        rf"\begin{{tabular}}{{{columns}}}",
+        r"\toprule",
+    ]
+    if table.groups:
+        spans = [rf"\multicolumn{{{count}}}{{c}}{{{latex_escape(name)}}}" for name, count in table.groups]
+        lines.append(" & ".join([*[""] * texts, *spans]) + r" \\")
+    lines += [_latex_row(table.heads), r"\midrule", *map(_latex_row, table.rows), r"\bottomrule"]
+    return "\n".join([*lines, r"\end{tabular}", r"\end{table}"])
+
+
+def _latex_row(cells: Iterable[str]) -> str:
+    return " & ".join(map(latex_escape, cells)) + r" \\"
+
+
+_LATEX = {
+    "\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": "$<$", ">": "$>$",
+    "|": "$|$", **{char: "\\" + char for char in "&%$#_{}"},
+    "▲": r"$^{\blacktriangle}$", "▼": r"$^{\blacktriangledown}$", "◆": r"$^{\blacklozenge}$", "≥": r"$\geq$",
+}  # fmt: skip
+
+
+def latex_escape(text: str) -> str:
+    """Text that LaTeX sets as it is."""
+    return "".join(_LATEX.get(char, char) for char in visible(text)).replace("$>$=", r"$\geq$").replace(" $^{", "$^{")
+
+
+_FORMS: dict[str, tuple[Callable[[Table], str], Callable[[str], str]]] = {
+    "table": (_text, str),
+    "markdown": (_markdown, lambda line: f"- {markdown_escape(line)}"),
+    "latex": (_latex, lambda line: f"% {line}"),
+}
