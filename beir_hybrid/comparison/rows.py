@@ -141,9 +141,12 @@ class Comparison:
 
     def verdict(self, row: Row) -> Verdict | None:
         """What can be said of a row beyond chance: the one source of every mark, in every output."""
-        if not row.delta or not self.is_significant(row):
-            return None
-        better = row.delta * direction(row.metric)
+        return self.leaning(row) if row.delta and self.is_significant(row) else None
+
+    @staticmethod
+    def leaning(row: Row) -> Verdict:
+        """The way a difference points, be it chance or not."""
+        better = (row.delta or 0.0) * direction(row.metric)
         return "better" if better > 0 else "worse" if better < 0 else "differs"
 
     def to_ranx_report(

@@ -15,6 +15,49 @@ from beir_hybrid.metrics.measures import DEFAULT_METRICS
 from beir_hybrid.records import SETTINGS
 
 
+def made_by(results: Results) -> list[str]:
+    """The commands that make a result; a comment where none does."""
+    command = fuse_command(results) if results.retriever.get("type") == "fusion" else evaluate_command(results)
+    return [command or f"# {results.name}: no command makes it, see its retriever below"]
+
+
+def fuse_command(results: Results) -> str | None:
+    """``beir-hybrid fuse ...``; None where its parts or what it was tuned on are not known any more."""
+    retriever, inputs = results.retriever, results.inputs
+    folders = [part.get("folder") for part in retriever.get("inputs", ())]
+    tuned = retriever.get("tuned_on")
+    if not all(folders) or (tuned and "folds" not in tuned):
+        return None
+    options = ["--method", str(retriever["method"])]
+    if retriever.get("norm"):
+        options += ["--norm", str(retriever["norm"])]
+    if tuned:
+        options += [
+            "--tune-on",
+            f"folds:{tuned['folds']}",
+            "--tune-metric",
+            tuned["metric"],
+            "--seed",
+            str(tuned["seed"]),
+        ]
+    else:
+        given = dict(retriever.get("params") or {})
+        weights = given.pop("weights", None)
+        options += ["--weights", ",".join(f"{weight:g}" for weight in weights)] if weights else []
+        for name, value in given.items():
+            options += ["--param", f"{name}={value:g}"]
+    measured = {score.setting for score in results.scores}
+    options += ["--settings", ",".join(setting for setting in SETTINGS if setting in measured)]
+    options += [
+        "--metrics",
+        ",".join(inputs.get("metrics", DEFAULT_METRICS)),
+        "--name",
+        str(inputs.get("name") or results.name),
+    ]
+    folder = str(results.folder) if results.folder else "DIR"
+    return shlex.join(["beir-hybrid", "fuse", *map(str, folders), *options, "--out", folder])
+
+
 def evaluate_command(results: Results) -> str | None:
     """``beir-hybrid evaluate ...``; None for a retriever that no command line builds."""
     retriever, inputs = results.retriever, results.inputs

@@ -1,4 +1,4 @@
-"""What a report is about: the systems in order, their results, their comparison, and the published numbers."""
+"""What a report is about: the systems of a comparison in order, and what was compared of them, no more."""
 
 from __future__ import annotations
 
@@ -7,12 +7,17 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
+import numpy as np
+
 from beir_hybrid.comparison import Comparison
+from beir_hybrid.comparison.align import Aligned
 from beir_hybrid.comparison.rows import Row
-from beir_hybrid.errors import ResultsError
-from beir_hybrid.evaluation.results import Results, read_results
-from beir_hybrid.published.languages import languages as language_facts
+from beir_hybrid.errors import ComparisonError, ResultsError
+from beir_hybrid.evaluation.results import Results, Score, read_results
 from beir_hybrid.published.leaderboard import Leaderboard, build_leaderboard
+from beir_hybrid.records import POOL, SETTINGS, Setting
+
+_BOUND = "rank_distance_bound"
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,13 +25,12 @@ class Contents:
     """The systems of a comparison, in its order and under its names.
 
     Attributes:
-        results: those of each system; ``results[i].name`` is ``comparison.names[i]``.
+        results: those of each system, cut to what was compared; ``results[i].name`` is ``comparison.names[i]``.
         data_dir: where the texts of the data set may be; None: the usual places.
     """
 
     comparison: Comparison
     results: tuple[Results, ...]
-    folders: tuple[Path, ...]
     data_dir: Path | str | None = None
 
     @property
@@ -34,32 +38,56 @@ class Contents:
         return self.comparison.names
 
     @property
+    def folders(self) -> tuple[Path, ...]:
+        return self.aligned.folders
+
+    @property
     def others(self) -> tuple[str, ...]:
         """All systems but the baseline."""
         return tuple(name for name in self.names if name != self.comparison.baseline)
+
+    @property
+    def aligned(self) -> Aligned:
+        return self.comparison.scores[0]
 
     @property
     def title(self) -> str:
         count = f"{len(self.names)} systems" if len(self.names) > 1 else self.names[0]
         return f"{self.comparison.dataset} ({self.comparison.split}): {count}"
 
+    @property
+    def whole(self) -> bool:
+        """Whether nothing was left out of what was measured: then what has no row may be shown too."""
+        return self.aligned.whole and set(self.comparison.metrics) == set(self.aligned.metrics)
+
     @cached_property
     def languages(self) -> tuple[str, ...]:
-        return tuple(sorted({language for each in self.results for language in each.languages}))
+        """Those that something was asked in, or found in."""
+        there = {lang for task in self.aligned.tasks for lang in task.key[1:]} - {POOL}
+        pools = (
+            {lang for each in self.results for lang in each.languages} if "multi" in self.aligned.settings else set()
+        )
+        return tuple(sorted(there | pools))
+
+    @cached_property
+    def asked_in(self) -> tuple[str, ...]:
+        """The query languages."""
+        return tuple(sorted({task.key[1] for task in self.aligned.tasks}))
 
     @cached_property
     def board(self) -> Leaderboard:
-        return build_leaderboard(self.comparison.dataset, self.results, split=self.comparison.split)
-
-    @cached_property
-    def rows(self) -> dict[tuple[str, str, str, str, str], Row]:
-        """The comparison's rows by (system, setting, metric, query language, passage language)."""
-        return {(r.name, r.setting, r.metric, r.query_language, r.corpus_language): r for r in self.comparison.rows}
+        return build_leaderboard(
+            self.comparison.dataset, self.results, split=self.comparison.split, settings=self.comparison.settings
+        )
 
     @cached_property
     def by_language(self) -> dict[tuple[str, str, str, str], Row]:
         """Rows of mono and multi, and means, by (system, setting, metric, query language or ``mean``)."""
-        return {key[:4]: row for key, row in self.rows.items() if row.setting != "cross" or row.is_mean}
+        return {
+            (row.name, row.setting, row.metric, row.query_language): row
+            for row in self.comparison.rows
+            if row.setting != "cross" or row.is_mean
+        }
 
 
 def read_contents(
@@ -69,18 +97,38 @@ def read_contents(
 
     Raises:
         ResultsError: a folder cannot be read, or they are not those of the comparison.
+        ComparisonError: the comparison is over several data sets.
     """
-    results = [read_results(folder) for folder in ([folders] if isinstance(folders, str | Path) else folders)]
-    if len(results) != len(comparison.names):
+    if len(comparison.scores) != 1:
+        raise ComparisonError(f"a page is of one data set, not of {comparison.dataset}; compare each alone")
+    given = [Path(folder) for folder in ([folders] if isinstance(folders, str | Path) else folders)]
+    if [each.resolve() for each in given] != [each.resolve() for each in comparison.scores[0].folders]:
         raise ResultsError(
-            f"{len(results)} folders were given for a comparison of {len(comparison.names)} systems; "
-            "give those that were compared"
+            f"{len(given)} folders were given for a comparison of {len(comparison.names)} systems; "
+            "give those that were compared, in their order"
         )
-    named = tuple(replace(each, name=name) for each, name in zip(results, comparison.names, strict=True))
-    return Contents(comparison, named, tuple(each.folder or Path() for each in named), data_dir)
+    results = [
+        replace(read_results(folder), name=name, scores=_scores(comparison, at, name))
+        for at, (folder, name) in enumerate(zip(given, comparison.names, strict=True))
+    ]
+    return Contents(comparison, tuple(results), data_dir)
 
 
-def language_name(code: str) -> str:
-    """``Arabic (ar)``; the code alone where nothing is known of it."""
-    facts = language_facts().get(code)
-    return f"{facts.name} ({code})" if facts else code
+def _scores(comparison: Comparison, system: int, name: str) -> list[Score]:
+    """The scores of a system as they were compared: of the queries, settings and metrics that were."""
+    rows = [row for row in comparison.rows if row.name == name and not row.is_mean]
+    found = [
+        Score(_setting(row.setting), row.query_language, row.corpus_language, row.metric, row.value, row.queries)
+        for row in rows
+    ]
+    if "rank_distance" in comparison.metrics and _BOUND not in comparison.metrics:
+        # where a distance is not known its bound is shown, asked for or not
+        for task in comparison.scores[0].tasks:
+            if _BOUND in task.values:
+                values = task.values[_BOUND][system]
+                found.append(Score(_setting(task.key[0]), *task.key[1:], _BOUND, float(np.mean(values)), len(values)))
+    return found
+
+
+def _setting(name: str) -> Setting:
+    return next(setting for setting in SETTINGS if setting == name)

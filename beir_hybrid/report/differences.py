@@ -2,12 +2,40 @@
 
 from __future__ import annotations
 
-from beir_hybrid.comparison.rows import Row
-from beir_hybrid.published.scores import MEAN
+from dataclasses import dataclass
+
+from beir_hybrid.comparison.rows import MEAN, Row
 from beir_hybrid.report.contents import Contents
 
 # facts of the data, or the same number in another unit
 _UNSHOWN = ("rank_distance_floor", "rank_distance_excess", "rank_distance_bound", "same_language_lift", "peer")
+
+
+@dataclass(frozen=True)
+class Bar:
+    """One row as a bar; places are percent of a track whose middle is no difference.
+
+    Attributes:
+        kind: the way it points: ``better``, ``worse`` or ``differs`` (also where it is no more than chance).
+        whisker: where its interval begins, and how wide it is; None without one.
+    """
+
+    row: Row
+    verdict: str | None
+    kind: str
+    begin: float
+    width: float
+    whisker: tuple[float, float] | None
+
+
+@dataclass(frozen=True)
+class Bars:
+    """The bars of one system and metric, by query language, the mean last; all on one scale."""
+
+    name: str
+    setting: str
+    metric: str
+    bars: tuple[Bar, ...]
 
 
 def settings_and_metrics(contents: Contents) -> list[tuple[str, str]]:
@@ -15,16 +43,42 @@ def settings_and_metrics(contents: Contents) -> list[tuple[str, str]]:
     found = dict.fromkeys(
         (row.setting, row.metric)
         for row in contents.comparison.rows
-        if row.delta is not None and row.setting != "cross" and not row.metric.startswith(_UNSHOWN)
+        if row.delta is not None and not row.metric.startswith(_UNSHOWN)
     )
     return list(found)
 
 
 def against_baseline(contents: Contents, name: str, setting: str, metric: str) -> dict[str, Row]:
-    """``{query language: row}``, the mean last; only what was measured."""
+    """``{query language: row}``, the mean last; only what was measured. Of cross the mean alone."""
     found = {}
     for language in (*contents.languages, MEAN):
         row = contents.by_language.get((name, setting, metric, language))
-        if row is not None:
+        if row is not None and row.delta is not None:
             found[language] = row
     return found
+
+
+def all_bars(contents: Contents) -> list[Bars]:
+    """Every system and metric that has a difference."""
+    found = []
+    for name in contents.others:
+        for setting, metric in settings_and_metrics(contents):
+            rows = list(against_baseline(contents, name, setting, metric).values())
+            ends = [abs(v) for row in rows for v in (row.delta, row.ci_low, row.ci_high) if v is not None]
+            largest = max(ends, default=0.0) or 1.0
+            if rows:
+                bars = tuple(_bar(contents, row, largest) for row in rows)
+                found.append(Bars(name, setting, metric, bars))
+    return found
+
+
+def _bar(contents: Contents, row: Row, largest: float) -> Bar:
+    def place(value: float) -> float:
+        return 50 + 50 * value / largest
+
+    begin, end = sorted((50.0, place(row.delta or 0.0)))
+    whisker = None
+    if row.ci_low is not None and row.ci_high is not None:
+        whisker = place(row.ci_low), place(row.ci_high) - place(row.ci_low)
+    verdict = contents.comparison.verdict(row)
+    return Bar(row, verdict, contents.comparison.leaning(row), begin, end - begin, whisker)

@@ -34,6 +34,21 @@ class Distances:
     def queries(self) -> int:
         return sum(self.known) + sum(self.at_least)
 
+    @property
+    def bins(self) -> list[tuple[str, int, int]]:
+        """(its edges in words, known, at least) of each."""
+        return list(zip(labels(), self.known, self.at_least, strict=True))
+
+    @property
+    def largest(self) -> float:
+        """The share of the queries in the fullest bin."""
+        return max(known + bound for _, known, bound in self.bins) / (self.queries or 1)
+
+    def words(self, share: float) -> str:
+        """A quantile as it is printed."""
+        value, at_least = self.quantiles[share]
+        return f"{'≥ ' if at_least else ''}{value:,.0f}"
+
 
 def labels() -> list[str]:
     """The bins in words."""
@@ -42,15 +57,16 @@ def labels() -> list[str]:
 
 
 def rank_distances(contents: Contents) -> dict[str, Distances]:
-    """By system; empty where the rank distance was not measured."""
-    (aligned,) = contents.comparison.scores
-    tasks = [
-        t for t in aligned.tasks if t.key[0] == "multi" and {"rank_distance", "rank_distance_bound"} <= {*t.values}
-    ]
-    if not tasks:
+    """By system; empty where the rank distance was not compared, or no query has two answers."""
+    aligned = contents.aligned
+    needed = {"rank_distance", "rank_distance_bound"}
+    tasks = [task for task in aligned.tasks if task.key[0] == "multi" and needed <= {*task.values}]
+    if not tasks or "rank_distance" not in contents.comparison.metrics:
         return {}
     distance = np.concatenate([task.values["rank_distance"] for task in tasks], axis=1)
     bound = np.concatenate([task.values["rank_distance_bound"] for task in tasks], axis=1)
+    if not np.any(np.nan_to_num(bound) > 0):
+        return {}
     return {name: distances_of(*each) for name, *each in zip(aligned.names, distance, bound, strict=True)}
 
 

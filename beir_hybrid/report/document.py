@@ -1,43 +1,65 @@
-"""The frame of a self-contained page: style, script and policy around any sections."""
+"""Self-contained pages from templates: no file beside them, no request to anywhere, every text escaped."""
 
 from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Mapping, Sequence
 from importlib.resources import files
-from string import Template
 from typing import Any
 
-from beir_hybrid.report.markup import Html, embedded_json, h, join
+from beir_hybrid.metrics.bias import direction
+from beir_hybrid.published.languages import languages
+from beir_hybrid.published.scores import MEAN
+from beir_hybrid.report.leaderboard_tables import shown
+from beir_hybrid.tables import interval, number, p_value, signed, visible
 
 
-def render_document(
-    title: str, summary: Html, sections: Sequence[Html | None], titles: Mapping[str, str], data: Any
-) -> str:
-    """A page as HTML: no file beside it, no request to anywhere.
+def render_document(template: str, **values: Any) -> str:
+    """A page as HTML.
 
     Args:
-        summary: what stands below the title.
-        sections: None is left out.
-        titles: ``{id of a section: its name in the navigation}``, in order; the first is what one can skip to.
-        data: what the script draws other choices from, as JSON.
+        template: ``package:file`` of a Jinja2 template in a package's folder ``templates``, which extends
+            ``page.html`` of this one.
+        values: what it shows; text that is not markup already is escaped.
     """
-    script = _template("script.js")
-    there = [key for key in titles if any(section and f'id="{key}"' in section for section in sections)]
-    return Template(_template("page.html")).substitute(
-        title=join(title),
-        # a script runs only if its digest is this: no text of the data can
-        digest=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
-        style=_template("style.css"),
-        skip=join(h("a", f"Skip to the {titles[key].lower()}", href=f"#{key}", class_="skip") for key in there[:1]),
-        summary=summary,
-        navigation=h("ul", [h("li", h("a", titles[key], href=f"#{key}")) for key in there]),
-        sections=join(sections),
-        data=embedded_json(data),
-        script=script,
-    )
+    from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
+
+    package, _, name = template.partition(":")
+    environment = Environment(
+        loader=ChoiceLoader([PackageLoader(package), PackageLoader("beir_hybrid.report")]),
+        autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined,
+    )  # fmt: skip
+    environment.filters |= {
+        "number": number, "signed": signed, "p": p_value, "visible": visible, "language": language_name,
+        "percent": percent, "rank": rank_text,
+        "named": _choice, "entry": shown,
+    }  # fmt: skip
+    environment.globals |= {"direction": direction, "interval": interval}
+    script = (files("beir_hybrid.report") / "templates" / "script.js").read_text(encoding="utf-8")
+    # a script runs only if its digest is this: no text of the data can
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    made: str = environment.get_template(name).render(script=script, digest=digest, **values)
+    return made
 
 
-def _template(name: str) -> str:
-    return (files("beir_hybrid.report") / "templates" / name).read_text(encoding="utf-8")
+def language_name(code: str) -> str:
+    """``Arabic (ar)``; the code alone where nothing is known of it."""
+    facts = languages().get(code)
+    return f"{facts.name} ({code})" if facts else code
+
+
+def _choice(code: str) -> tuple[str, str]:
+    """A query language as a choice: (value, text)."""
+    return code, "mean over all" if code == MEAN else language_name(code)
+
+
+def percent(share: float | None, digits: int = 0) -> str:
+    """``37 %``; a dash where there is none."""
+    return "–" if share is None else f"{100 * share:.{digits}f} %"
+
+
+def rank_text(rank: int | None, kept: int) -> str:
+    """A rank; ``> 1000`` beyond what was kept, ``nothing`` where the system retrieved no passage at all."""
+    if rank is not None:
+        return f"{rank:,}"
+    return f"> {kept:,}" if kept else "nothing"

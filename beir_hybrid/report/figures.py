@@ -5,7 +5,11 @@ Labels are language codes, numbers and the names of the systems, so that no scri
 
 from __future__ import annotations
 
+import contextlib
+import html
+import io
 import re
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,7 +19,7 @@ import numpy as np
 from beir_hybrid.comparison import Comparison
 from beir_hybrid.disk.files import written_whole
 from beir_hybrid.errors import MissingExtraError
-from beir_hybrid.metrics.bias import SHARE_CUTOFF, direction
+from beir_hybrid.metrics.bias import SHARE_CUTOFF
 from beir_hybrid.published.scores import MEAN
 from beir_hybrid.report.charts import Chart
 from beir_hybrid.report.contents import Contents, read_contents
@@ -23,6 +27,7 @@ from beir_hybrid.report.differences import against_baseline, settings_and_metric
 from beir_hybrid.report.distances import Distances, labels, rank_distances
 from beir_hybrid.report.matrices import Matrix, Measure, difference, measures
 from beir_hybrid.report.preference import own_language, pool_shares
+from beir_hybrid.tables import MARKS
 
 FORMATS = ("png", "svg")
 _BLUE, _ORANGE, _GREEN, _RED, _GREY = "#14508c", "#b5500c", "#1b7f4b", "#b3392f", "#8a949e"
@@ -47,7 +52,7 @@ def write_figures(folders: Sequence[Path | str], comparison: Comparison, out: Pa
         MissingExtraError: matplotlib is not installed.
         ResultsError: as `render_page`.
     """
-    return _write(lambda: _figures(read_contents(folders, comparison)), Path(out))
+    return _write(_figures(read_contents(folders, comparison)), Path(out))
 
 
 def write_charts(charts: Mapping[str, Sequence[Chart]], out: Path | str) -> list[Path]:
@@ -56,20 +61,48 @@ def write_charts(charts: Mapping[str, Sequence[Chart]], out: Path | str) -> list
     Raises:
         MissingExtraError: matplotlib is not installed.
     """
-    return _write(lambda: ((_plain(name), _lines(own)) for name, own in charts.items()), Path(out))
+    names = _plain(charts)
+    return _write(((names[name], _lines(own)) for name, own in charts.items()), Path(out))
 
 
-def _write(figures: Callable[[], Iterable[tuple[str, Callable[[Any], None]]]], out: Path) -> list[Path]:
+def charts_svg(charts: Sequence[Chart], words: str) -> str:
+    """Charts side by side as one SVG element for a page; text stays text, and the same input gives the same bytes.
+
+    Args:
+        words: what a screen reader says of it.
+
+    Raises:
+        MissingExtraError: matplotlib is not installed.
+    """
+    out = io.StringIO()
+    with _matplotlib({"svg.fonttype": "none"}) as figure:
+        _lines(charts)(figure)
+        figure.savefig(out, format="svg", metadata={"Date": None})
+    text = out.getvalue()
+    svg = re.sub(r'(<svg [^>]*?) width="[^"]*"', r"\1", text[text.index("<svg") :], count=1)
+    # its style is for all elements of a page it stands in, and its names are those of its neighbours
+    svg = re.sub(r"<defs>\s*<style.*?</style>\s*</defs>", "", svg, flags=re.DOTALL)
+    return svg.replace("<svg ", f'<svg role="img" aria-label="{html.escape(words)}" class="chart" ', 1)
+
+
+@contextlib.contextmanager
+def _matplotlib(settings: Mapping[str, Any]) -> Iterator[Any]:
+    """A figure drawn with the settings of this module and these."""
     try:
         import matplotlib as mpl
         from matplotlib.figure import Figure
     except ImportError as error:
         raise MissingExtraError("drawing figures", "matplotlib", "report") from error
+    with mpl.rc_context({**_SETTINGS, **settings}), warnings.catch_warnings():
+        # a name in a script that the font lacks shows as boxes: it is in the file's name too
+        warnings.filterwarnings("ignore", message="Glyph .* missing from")
+        yield Figure(layout="constrained")
 
+
+def _write(figures: Iterable[tuple[str, Callable[[Any], None]]], out: Path) -> list[Path]:
     written = []
-    with mpl.rc_context(_SETTINGS):
-        for name, draw in figures():
-            figure = Figure(layout="constrained")
+    for name, draw in figures:
+        with _matplotlib({}) as figure:
             draw(figure)
             figure.draw_without_rendering()
             figure.set_layout_engine("none")  # laid out once, for all formats
@@ -86,13 +119,15 @@ def _write(figures: Callable[[], Iterable[tuple[str, Callable[[Any], None]]]], o
 def _figures(contents: Contents) -> Iterator[tuple[str, Callable[[Any], None]]]:
     """(file name, drawing) of each figure."""
     comparison = contents.comparison
+    names = _plain(contents.names)
     for measure in (each for each in measures(contents) if each.key in _HEAT):
         for name in contents.names:
-            yield f"heat-{measure.key}-{_plain(name)}", _heat(measure, measure.matrices[name], name)
+            yield f"heat-{measure.key}-{names[name]}", _heat(measure, measure.matrices[name], name)
         for name in contents.others:
             change = difference(measure.matrices[name], measure.matrices[comparison.baseline])
             title = f"{name} minus {comparison.baseline}"
-            yield f"heat-{measure.key}-{_plain(title)}", _heat(measure, change, title, signed=True)
+            file = f"heat-{measure.key}-{names[name]}-minus-{names[comparison.baseline]}"
+            yield file, _heat(measure, change, title, signed=True)
     if own_language(contents):
         yield "same-language-share", lambda figure: _shares(figure, contents)
     distances = rank_distances(contents)
@@ -100,12 +135,17 @@ def _figures(contents: Contents) -> Iterator[tuple[str, Callable[[Any], None]]]:
         yield "rank-distance", lambda figure: _distances(figure, distances)
     for setting, metric in settings_and_metrics(contents):
         if metric in _BARS:
-            yield f"baseline-{setting}-{_plain(metric)}", _differences(contents, setting, metric)
+            yield f"baseline-{setting}-{re.sub('[@_]', '-', metric)}", _differences(contents, setting, metric)
 
 
-def _plain(name: str) -> str:
-    """A part of a file name."""
-    return re.sub(r"[^A-Za-z0-9.-]+", "-", name).strip("-.") or "system"
+def _plain(names: Iterable[str]) -> dict[str, str]:
+    """A part of a file name for each name: its letters of whatever script, and a number where two would be alike."""
+    found: dict[str, str] = {}
+    for name in names:
+        plain = re.sub(r"[^\w.-]+|_", "-", name).strip("-.") or "system"
+        alike = sum(each.casefold() == plain.casefold() for each in found.values())
+        found[name] = f"{plain}-{alike + 1}" if alike else plain
+    return found
 
 
 def _heat(measure: Measure, matrix: Matrix, title: str, *, signed: bool = False) -> Callable[[Any], None]:
@@ -207,14 +247,15 @@ def _differences(contents: Contents, setting: str, metric: str) -> Callable[[Any
                 row = rows.get(language)
                 if row is None or row.delta is None:
                     continue
-                better = row.delta * direction(metric)
-                significant = contents.comparison.is_significant(row)
-                colour = _GREY if not significant or not better else _GREEN if better > 0 else _RED
+                verdict = contents.comparison.verdict(row)
+                colour = {"better": _GREEN, "worse": _RED}.get(verdict or "", _GREY)
                 axes.barh(place, row.delta, color=colour)
                 if row.ci_low is not None and row.ci_high is not None:
                     axes.plot([row.ci_low, row.ci_high], [place, place], color="black", linewidth=0.8)
-                if significant:
-                    axes.annotate("*", (1, place), xycoords=("axes fraction", "data"), va="center", ha="left")
+                if verdict:
+                    axes.annotate(
+                        MARKS[verdict], (1, place), xycoords=("axes fraction", "data"), va="center", ha="left"
+                    )
             axes.axvline(0, color="black", linewidth=0.6)
             axes.set_title(name, fontsize=7)
             axes.tick_params(labelsize=6)

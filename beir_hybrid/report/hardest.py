@@ -42,6 +42,11 @@ class HardQuery:
     ranks: Mapping[str, Mapping[str, Sequence[int | None]]]
     kept: Mapping[str, Sequence[int]]
 
+    @property
+    def main(self) -> str:
+        """The language its title is in: English, else the first."""
+        return "en" if "en" in self.queries else min(self.queries)
+
 
 @dataclass(frozen=True)
 class Hardest:
@@ -63,12 +68,13 @@ def hardest_queries(contents: Contents, count: int = COUNT) -> Hardest | None:
 
     Of the multilingual setting where there is one, else the monolingual. None where nothing was measured by query.
     """
-    (aligned,) = contents.comparison.scores
+    aligned = contents.aligned
     setting = next((s for s in ("multi", "mono") if s in contents.comparison.settings), None)
     if setting is None:
         return None
     tasks = [task for task in aligned.tasks if task.key[0] == setting]
-    metric = next((m for m in _METRICS if all(m in task.values for task in tasks)), None)
+    compared = contents.comparison.metrics
+    metric = next((m for m in _METRICS if m in compared and all(m in task.values for task in tasks)), None)
     if metric is None:
         return None
     scores: dict[str, dict[str, float]] = {}
@@ -106,7 +112,9 @@ def _hard_query(
             if setting == "mono" and home != language:
                 continue
             corpus = dataset.passages[home]
-            answers.setdefault(home, corpus.texts[corpus.position(passage) or 0])
+            place = corpus.position(passage) or 0
+            title = corpus.title(place)
+            answers.setdefault(home, f"{title}: {corpus.texts[place]}" if title else corpus.texts[place])
             best = ranks.setdefault(language, {}).setdefault(home, [None] * len(runs))
             for system, (found, _) in enumerate(runs):
                 rank, before = found.get((query, passage)), best[system]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from beir_hybrid.metrics.bias import direction
@@ -79,6 +80,48 @@ def language_tables(board: Leaderboard) -> Iterator[Table]:
             if rows:
                 title = f"{board.dataset} ({board.split}), {setting}: {metric} by query language"
                 yield Table(title, ["system", *board.languages, MEAN], rows)
+
+
+@dataclass(frozen=True)
+class Panel:
+    """The leaderboard of the means, or of one query language.
+
+    Attributes:
+        columns: (setting, metric) of each, without those that no system has a value of.
+        rows: (system, where it comes from, entries), the best by the first column first.
+        counted: whether the means are over different numbers of languages.
+    """
+
+    language: str
+    columns: tuple[tuple[str, str], ...]
+    rows: tuple[tuple[System, str, tuple[Entry | None, ...]], ...]
+    counted: bool
+
+    @property
+    def spans(self) -> list[tuple[str, int]]:
+        """How many columns each setting has."""
+        settings = [setting for setting, _ in self.columns]
+        return [(setting, settings.count(setting)) for setting in dict.fromkeys(settings)]
+
+
+def panel(board: Leaderboard, language: str, chosen: Sequence[tuple[str, str]]) -> Panel | None:
+    """The leaderboard of one query language, of the columns that have a value; None where none has."""
+
+    def value(system: System, column: tuple[str, str]) -> Entry | None:
+        entry = board.entry(system, *column, language)
+        return entry if entry is not None and entry.value is not None else None
+
+    columns = tuple(column for column in chosen if any(value(system, column) for system in board.systems))
+    if not columns:
+        return None
+    order = dict.fromkeys(system for column in columns for system in ranked(board, *column, language))
+    rows = []
+    for system in order:
+        entries = tuple(value(system, column) for column in columns)
+        if any(entries):
+            rows.append((system, where(system, entries), entries))
+    counts = {e.languages for e in board.entries if e.query_language == MEAN and e.languages}
+    return Panel(language, columns, tuple(rows), counted=language == MEAN and len(counts) > 1)
 
 
 def records(board: Leaderboard) -> Sequence[dict[str, Any]]:

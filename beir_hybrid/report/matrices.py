@@ -1,4 +1,4 @@
-"""Query language by passage language: a system as a square of numbers."""
+"""Query language by passage language: a system as a square of numbers, and its difference to the baseline."""
 
 from __future__ import annotations
 
@@ -9,6 +9,37 @@ from beir_hybrid.evaluation.results import Results
 from beir_hybrid.report.contents import Contents
 
 Matrix = list[list[float | None]]
+_METRICS = ("map", "recall@1", "ndcg@10")
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A number as it is shown: ``kind`` says which colour, ``strength`` (0 to 1) how much of it."""
+
+    text: str
+    kind: str
+    strength: float
+
+
+@dataclass(frozen=True)
+class Square:
+    """One square of a page; only languages that have a number have a row, or a column.
+
+    Attributes:
+        key: the choices that show it.
+        name: of the system, or of the difference.
+        rows: (query language, cells), None where nothing was measured.
+    """
+
+    key: str
+    measure: str
+    name: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, tuple[Cell | None, ...]], ...]
+
+    @property
+    def title(self) -> str:
+        return f"{self.name}, {self.measure}"
 
 
 @dataclass(frozen=True)
@@ -30,12 +61,13 @@ def measures(contents: Contents) -> list[Measure]:
     found = []
     languages = contents.languages
     pooled = {each.name: pool_matrix(each, languages) for each in contents.results}
-    if all(_any(matrix) for matrix in pooled.values()):
+    # it is of all queries and of a metric of its own: no part of a comparison that leaves something out
+    if contents.whole and "multi" in contents.comparison.settings and all(map(_says, pooled.values())):
         found.append(Measure("multi", "multi: reciprocal rank of the answer in the pool", languages, pooled))
     shared = [set(metrics) for each in contents.results if (metrics := each.summary.get("cross"))]
     if len(shared) == len(contents.results):
         for metric in contents.results[0].summary["cross"]:
-            if all(metric in names for names in shared) and metric in ("map", "recall@1", "ndcg@10"):
+            if all(metric in names for names in shared) and metric in _METRICS:
                 matrices = {each.name: pair_matrix(each, languages, metric) for each in contents.results}
                 found.append(Measure(metric, f"mono and cross: {metric}", languages, matrices))
     return found
@@ -64,5 +96,45 @@ def difference(one: Matrix, two: Matrix) -> Matrix:
     ]
 
 
-def _any(matrix: Matrix) -> bool:
-    return any(value is not None for row in matrix for value in row)
+def squares(contents: Contents) -> list[Square]:
+    """Every measure of every system, and of every system minus the baseline."""
+    found = []
+    base = contents.comparison.baseline
+    for place, measure in enumerate(measures(contents)):
+        shown = [(name, measure.matrices[name], False) for name in contents.names]
+        shown += [
+            (f"{name} minus {base}", difference(measure.matrices[name], measure.matrices[base]), True)
+            for name in contents.others
+        ]
+        several = len(measures(contents)) > 1
+        for at, (name, matrix, signed) in enumerate(shown):
+            key = " ".join([*([f"{place}"] if several else []), *([f"{at}"] if len(shown) > 1 else [])])
+            found.append(_square(key, measure, name, matrix, signed=signed))
+    return found
+
+
+def _square(key: str, measure: Measure, name: str, matrix: Matrix, *, signed: bool) -> Square:
+    largest = max((abs(v) for row in matrix for v in row if v is not None), default=0.0) or 1.0 if signed else 1.0
+    there = [at for at in range(len(measure.languages)) if any(row[at] is not None for row in matrix)]
+    rows = tuple(
+        (language, tuple(_cell(row[at], largest, signed=signed) for at in there))
+        for language, row in zip(measure.languages, matrix, strict=True)
+        if any(value is not None for value in row)
+    )
+    return Square(key, measure.title, name, tuple(measure.languages[at] for at in there), rows)
+
+
+def _cell(value: float | None, largest: float, *, signed: bool) -> Cell | None:
+    if value is None:
+        return None
+    strength = min(1.0, abs(value) / largest)
+    # where the text changes its colour to stay readable: later on a light page than on a dark one
+    kind = ("less" if value < 0 else "more") + (" strong" if strength > 0.76 else " middle" if strength > 0.66 else "")
+    text = f"{abs(value):.2f}".replace("0.", ".", 1) if abs(value) < 0.995 else "1"
+    sign = ("−" if value < 0 else "+") if signed and text != ".00" else ""
+    return Cell(sign + text, kind, strength)
+
+
+def _says(matrix: Matrix) -> bool:
+    """Whether anything is known between two languages: without that a square is a list."""
+    return any(value is not None for at, row in enumerate(matrix) for to, value in enumerate(row) if at != to)

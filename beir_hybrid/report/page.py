@@ -2,23 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Iterable, Sequence
+from itertools import groupby
 from pathlib import Path
 
-from beir_hybrid.comparison import Comparison
+from beir_hybrid.comparison import Comparison, Row
+from beir_hybrid.evaluation.results import Results
+from beir_hybrid.metrics.bias import SHARE_CUTOFF, direction
+from beir_hybrid.published.scores import MEAN, sources
+from beir_hybrid.report.commands import compare_command, made_by
 from beir_hybrid.report.contents import Contents, read_contents
+from beir_hybrid.report.differences import all_bars
+from beir_hybrid.report.distances import rank_distances
 from beir_hybrid.report.document import render_document
 from beir_hybrid.report.hardest import hardest_queries
-from beir_hybrid.report.markup import Html, h
-from beir_hybrid.report.sections import bars, distance, hardest, heat_maps, leaderboard, preference, provenance
+from beir_hybrid.report.leaderboard_tables import HEADS, panel, shown_metrics
+from beir_hybrid.report.matrices import squares
+from beir_hybrid.report.preference import own_language, pool_shares
+from beir_hybrid.tables import Table
+
+_SECTIONS = {
+    "leaderboard": "Leaderboard", "heat": "Languages", "preference": "Own language", "distance": "Rank distance",
+    "bars": "Baseline", "hardest": "Hardest queries", "provenance": "Provenance",
+}  # fmt: skip
 
 
 def render_page(folders: Sequence[Path | str], comparison: Comparison, *, data_dir: Path | str | None = None) -> str:
     """The page of a comparison as HTML.
 
     Leaderboard with the published numbers, heat maps by query and passage language, same-language preference, rank
-    distances, differences to the baseline, the hardest queries with their texts, provenance. The page needs no
-    network and asks for nothing; every text of the data is escaped.
+    distances, differences to the baseline, the hardest queries with their texts, provenance. It shows what was
+    compared and no more; what means nothing for the data set is left out. The page needs no network and asks for
+    nothing; every text of the data is escaped.
 
     Args:
         folders: those that were compared, in the same order.
@@ -28,44 +44,95 @@ def render_page(folders: Sequence[Path | str], comparison: Comparison, *, data_d
 
     Raises:
         ResultsError: a folder cannot be read, or the folders are not those of the comparison.
+        ComparisonError: the comparison is over several data sets.
     """
     contents = read_contents(folders, comparison, data_dir)
-    hard = hardest_queries(contents)
-    sections = [
-        leaderboard.section(contents),
-        heat_maps.section(contents),
-        preference.section(contents),
-        distance.section(contents),
-        bars.section(contents),
-        hardest.section(contents, hard),
-        provenance.section(contents),
-    ]
-    data = {"heat": heat_maps.data(contents), "hardest": hardest.data(hard)}
-    return render_document(contents.title, _summary(contents), sections, _TITLES, data)
+    board = contents.board
+    columns = [(s, m) for s in comparison.settings for m in shown_metrics(board, s)]
+    languages = [MEAN, *(language for language in board.languages if language in contents.languages)]
+    heat = squares(contents)
+    shares = own_language(contents)
+    distances = rank_distances(contents)
+    bars = all_bars(contents)
+    hardest = hardest_queries(contents)
+    shown = {
+        "heat": heat, "preference": shares, "distance": distances, "bars": bars,
+        "hardest": hardest and hardest.queries,
+    }  # fmt: skip
+    kinds = _numbered(f"{each.setting}: {each.metric}" for each in bars)
+    systems = _numbered(each.name for each in bars)
+    return render_document(
+        "beir_hybrid.report:comparison.html",
+        title=contents.title,
+        sections=[(key, name) for key, name in _SECTIONS.items() if shown.get(key, True)],
+        comparison=comparison,
+        names=contents.names,
+        others=contents.others,
+        best=_best(contents),
+        board=[made for language in languages if (made := panel(board, language, columns))],
+        by_language=contents.by_language,
+        heads=HEADS,
+        notes=board.notes,
+        sources=sources(),
+        squares=heat,
+        measure_names=_pairs(_numbered(each.measure for each in heat)),
+        square_names=_pairs(_numbered(each.name for each in heat)),
+        shares=shares,
+        pool=pool_shares(shares),
+        shared_languages=[language for language in contents.languages if any(key[1] == language for key in shares)],
+        cutoff=SHARE_CUTOFF,
+        distances=distances,
+        largest_share=max((each.largest for each in distances.values()), default=1.0) or 1.0,
+        bars=[
+            (_key((systems, each.name), (kinds, f"{each.setting}: {each.metric}")), each) for each in bars
+        ],
+        bar_names=_pairs(systems),
+        bar_kinds=_pairs(kinds),
+        hardest=hardest,
+        parallel=hardest is not None and any(len(query.languages) > 1 for query in hardest.queries),
+        commands=[*(line for each in contents.results for line in made_by(each)),
+                  compare_command(contents.folders, comparison)],
+        versions=_versions(contents),
+        records=[(each.name, _record(each)) for each in contents.results],
+    )  # fmt: skip
 
 
-_TITLES = {
-    "section-leaderboard": "Leaderboard", "section-heat": "Languages", "section-preference": "Own language",
-    "section-distance": "Rank distance", "section-bars": "Baseline", "section-hardest": "Hardest queries",
-    "section-provenance": "Provenance",
-}  # fmt: skip
+def _numbered(names: Iterable[str]) -> dict[str, str]:
+    return {name: f"{place}" for place, name in enumerate(dict.fromkeys(names))}
 
 
-def _summary(contents: Contents) -> Html:
-    """The best system of every setting by its first metric, in one sentence each."""
-    lines = []
-    for setting in contents.comparison.settings:
-        metric = next((m for m in contents.comparison.metrics if contents.rows.get(_mean(contents, setting, m))), None)
-        values = {
-            name: row.value
-            for name in contents.names
-            if metric and (row := contents.by_language.get((name, setting, metric, "mean"))) and row.value is not None
-        }
-        if values:
-            best = max(values, key=lambda name: values[name])
-            lines.append(h("li", h("b", setting), f": best {metric} ", h("b", f"{values[best]:.3f}"), " by ", best))
-    return h("ul", lines, class_="summary")
+def _pairs(numbered: dict[str, str]) -> list[tuple[str, str]]:
+    """(value, text) of a choice."""
+    return [(value, name) for name, value in numbered.items()]
 
 
-def _mean(contents: Contents, setting: str, metric: str) -> tuple[str, str, str, str, str]:
-    return contents.names[0], setting, metric, "mean", "mean"
+def _key(*chosen: tuple[dict[str, str], str]) -> str:
+    """What the choices of a group must be for a panel to show; there is no choice where there is one value."""
+    return " ".join(numbered[name] for numbered, name in chosen if len(numbered) > 1)
+
+
+def _best(contents: Contents) -> list[Row]:
+    """The best system of every setting by its first metric, in the direction of the metric."""
+    found = []
+    for _, rows in groupby((r for r in contents.comparison.rows if r.is_mean), key=lambda row: row.setting):
+        known = [row for row in rows if row.value is not None and direction(row.metric) != 0]
+        own = [row for row in known if row.metric == known[0].metric]
+        if own:
+            found.append(max(own, key=lambda row: direction(row.metric) * (row.value or 0.0)))
+    return found
+
+
+def _versions(contents: Contents) -> Table:
+    results = contents.results
+    packages = list(dict.fromkeys(package for each in results for package in each.versions))
+    rows = [[package, *(each.versions.get(package, "–") for each in results)] for package in packages]
+    rows.append(["seconds", *(f"{each.seconds:,.0f}" for each in results)])
+    return Table("Versions", ["package", *(each.name for each in results)], rows, len(results) + 1)
+
+
+def _record(results: Results) -> str:
+    """What a retriever says of itself, and the inputs, as JSON."""
+    inputs = {key: value for key, value in results.inputs.items() if key not in ("tasks", "retriever")}
+    if "tasks" in results.inputs:
+        inputs["tasks"] = f"{len(results.inputs['tasks'])} tasks"
+    return json.dumps({"retriever": dict(results.retriever), "inputs": inputs}, ensure_ascii=False, indent=1)

@@ -10,7 +10,7 @@ Shares = dict[tuple[str, str], tuple[float | None, float | None]]
 
 
 def own_language(contents: Contents) -> Shares:
-    """What was measured; empty without the multilingual setting."""
+    """What was compared; empty without the multilingual setting."""
     metrics = (f"same_language_share@{SHARE_CUTOFF}", f"same_language_lift@{SHARE_CUTOFF}")
     found: dict[tuple[str, str], list[float | None]] = {}
     for results in contents.results:

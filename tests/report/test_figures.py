@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import sys
 import warnings
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from beir_hybrid.errors import MissingExtraError
-from beir_hybrid.report.figures import write_figures
+from beir_hybrid.report.figures import _plain, write_figures
 from tests.systems_made import Made
 
 
@@ -34,3 +35,17 @@ def test_without_matplotlib_the_command_to_install_it(
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     with pytest.raises(MissingExtraError, match=r'pip install "beir-hybrid\[report\]"'):
         write_figures(made.folders, made.comparison, tmp_path)
+
+
+def test_names_of_any_script_have_files_of_their_own(made: Made, tmp_path: Path) -> None:
+    """α and 한국 are letters; names that would be one file get a number."""
+    names = ("α", "한국", "a/b")
+    new = dict(zip(made.comparison.names, names, strict=True))
+    named = dataclasses.replace(
+        made.comparison,
+        names=names, baseline="α",
+        rows=tuple(dataclasses.replace(row, name=new[row.name]) for row in made.comparison.rows),
+    )  # fmt: skip
+    found = {path.stem for path in write_figures(made.folders, named, tmp_path)}
+    assert {"heat-map-α", "heat-map-한국", "heat-map-a-b", "heat-map-한국-minus-α"} <= found
+    assert list(_plain(["a b", "a/b", "A.B", "!", "?"]).values()) == ["a-b", "a-b-2", "A.B", "system", "system-2"]
