@@ -45,7 +45,9 @@ def add_command(commands: Any) -> None:
     )  # fmt: skip
     parser.add_argument("--query-prompt", metavar="T", help="put before every query (default: the model's own)")
     parser.add_argument("--passage-prompt", metavar="T", help="put before every passage (default: the model's own)")
-    parser.add_argument("--batch-size", type=positive, metavar="N", help="texts encoded at a time (default 32)")
+    parser.add_argument(
+        "--batch-size", type=positive, metavar="N", help="texts encoded at a time (default 32, on a GPU 256)"
+    )
     parser.add_argument(
         "--device", metavar="D", help="where the model runs, such as cpu or cuda (default: the best there is)"
     )
@@ -61,6 +63,11 @@ def add_command(commands: Any) -> None:
         "--precision", choices=("float32", "float16", "int8"),
         help="what passages' vectors are kept as on disk and scored as: float16 halves the files, int8 quarters them, "
         "and the agreement with float32 is reported (default float32)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--dtype", choices=("auto", "float32", "bfloat16", "float16"),
+        help="what a model computes its vectors with: auto (bfloat16 where the processor has it and rankings "
+        "agree with float32, else float32; the results say which), or one of them (default auto)",
     )  # fmt: skip
     parser.add_argument(
         "--engine", choices=("local", "ray"),
@@ -124,8 +131,6 @@ def run(args: argparse.Namespace) -> int:
     loading = dict(args.dataset_option or ()) | ({"with_paragraph": True} if args.with_paragraph else {})
     dataset = load_dataset(args.dataset, args.data_dir, args.languages, args.split, **loading)
     retriever = _retriever(args)
-    if args.model is not None:
-        sys.stderr.write(f"{retriever.summary}\n")
     results = evaluate(
         dataset, retriever, settings=args.settings, metrics=args.metrics, top_k=args.top_k, name=args.name,
         out=args.out, trec=args.trec,
@@ -144,6 +149,7 @@ _OPTIONS = {
         "memory",
         "truncate_dim",
         "precision",
+        "dtype",
         "engine",
         "address",
     ),
@@ -159,6 +165,7 @@ def _retriever(args: argparse.Namespace) -> Any:
         return {name: value for name in _OPTIONS[kind] if (value := getattr(args, name)) is not None}
 
     if args.model is not None:
+        sys.stderr.write(f"loading {args.model}\n")
         return build_retriever("dense", args.model, **given("model"))
     if args.run_file is not None:
         return build_retriever("run", args.run_file)

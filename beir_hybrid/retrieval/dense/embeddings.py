@@ -19,6 +19,7 @@ from beir_hybrid.errors import RetrieverError
 from beir_hybrid.records import FloatArray
 
 Encode = Callable[[Sequence[str]], npt.ArrayLike]
+InOrder = Callable[[list[str]], list[str]]
 
 _KEY_BYTES = 16
 BLOCK = 2048
@@ -34,10 +35,12 @@ class EmbeddingStore:
 
     Args:
         folder: where the segments are; None: in memory only, for encoders that cannot be identified.
+        in_order: the texts as they are best encoded; by default as they come.
     """
 
-    def __init__(self, folder: Path | None) -> None:
+    def __init__(self, folder: Path | None, in_order: InOrder = list) -> None:
         self.folder = folder
+        self._in_order = in_order
         self._segments: list[FloatArray] = []
         self._where: dict[bytes, tuple[int, int]] = {}
         self._read: set[str] = set()
@@ -54,32 +57,38 @@ class EmbeddingStore:
 
         Args:
             encode: texts to vectors [n, d]; called with at most `BLOCK` different texts.
-            progress: called with the number of texts done.
+            progress: called with the number of texts that were in the store; ``encode`` says itself what it does.
 
         Raises:
             RetrieverError: ``encode`` returned another shape, NaN or infinity (naming the text), or vectors of
                 another dimension than before.
         """
-        todo = self.missing([texts])
-        if progress:
-            progress(len(texts) - sum(map(len, todo)))
-        for block in todo:
-            self.keep(block, check_vectors(encode(block), block, what))
-            if progress:
-                progress(len(block))
+        self.fill([texts], encode, progress=progress, what=what)
         return self._gather([_key(text) for text in texts])
 
+    def fill(
+        self,
+        lists: Sequence[Sequence[str]],
+        encode: Encode,
+        *,
+        progress: Callable[[int], object] | None = None,
+        what: str = "text",
+    ) -> None:
+        """Encode what is not in the store of all lists together, so that texts of one length meet; see `embed`."""
+        todo = self.missing(lists)
+        if progress:
+            progress(sum(map(len, lists)) - sum(map(len, todo)))
+        for block in todo:
+            self.keep(block, check_vectors(encode(block), block, what))
+
     def missing(self, lists: Iterable[Sequence[str]]) -> list[list[str]]:
-        """The blocks of texts that `embed` would encode, were it called with each of the lists in turn."""
+        """The blocks of texts that `fill` would encode, in its order."""
         self._refresh()
-        blocks = []
-        known: set[bytes] = set()
+        found: dict[bytes, str] = {}
         for texts in lists:
-            found = {key: text for text in texts if (key := _key(text)) not in self._where and key not in known}
-            known.update(found)
-            todo = list(found.values())
-            blocks += [todo[begin : begin + BLOCK] for begin in range(0, len(todo), BLOCK)]
-        return blocks
+            found.update({key: text for text in texts if (key := _key(text)) not in self._where and key not in found})
+        todo = self._in_order(list(found.values()))
+        return [todo[begin : begin + BLOCK] for begin in range(0, len(todo), BLOCK)]
 
     def keep(self, texts: Sequence[str], vectors: FloatArray) -> None:
         """Keep the embeddings of a block of `missing`, written whole or not at all."""

@@ -8,12 +8,18 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import numpy.typing as npt
 
 from beir_hybrid.errors import RetrieverError
+from beir_hybrid.retrieval.dense.dtypes import Dtype, computing
 from beir_hybrid.retrieval.dense.models import Role, load_model, model_fingerprint, name_of
+from beir_hybrid.retrieval.dense.threads import idle_threads
 
 __all__ = ["Encoder", "Role", "plain_function"]
+
+_AT_ONCE = 4096
+"""Texts whose tokens are counted at a time."""
 
 
 def plain_function(model: Any) -> Callable[[list[str]], npt.ArrayLike] | None:
@@ -38,6 +44,7 @@ class Encoder:
         prompts: put before every text.
         batch_size: texts a sentence-transformers model encodes at a time.
         identity: the fingerprint of its weights, if it has one.
+        dtype: what a sentence-transformers model computes with.
     """
 
     model: Any
@@ -46,21 +53,71 @@ class Encoder:
     prompts: Mapping[Role, str]
     batch_size: int
     identity: str | None
+    dtype: Dtype = "float32"
 
     @property
     def on_cpu(self) -> bool:
         return self.device is not None and self.device.startswith("cpu")
 
-    def encode(self, role: Role, texts: Sequence[str]) -> npt.ArrayLike:
-        """Vectors [n, d] as the model gives them."""
+    def in_order(self, role: Role, texts: Sequence[str]) -> list[str]:
+        """The texts as they are best encoded: by their number of tokens, longest first, so that little is padded.
+
+        Equal numbers are ordered by the text: which texts share a batch depends on the texts alone. Functions get
+        the order that is given.
+        """
+        if plain_function(self.model) is not None:
+            return list(texts)
+        sizes = self._sizes(role, texts)
+        return [texts[at] for at in sorted(range(len(texts)), key=lambda at: (-sizes[at], texts[at]))]
+
+    def _sizes(self, role: Role, texts: Sequence[str]) -> list[int]:
+        tokenizer = getattr(getattr(self.model, "tokenizer", None), "backend_tokenizer", None)
+        if tokenizer is None:  # no fast tokenizer: bytes are nearer to tokens than characters are, over many scripts
+            return [len(text.encode("utf-8", "surrogatepass")) for text in texts]
+        prompt = self.prompts[role]
+        tokenizer.no_padding()  # transformers sets it again with every call
+        return [
+            len(encoded.ids)
+            for begin in range(0, len(texts), _AT_ONCE)
+            for encoded in tokenizer.encode_batch_fast([prompt + text for text in texts[begin : begin + _AT_ONCE]])
+        ]
+
+    def encode(
+        self, role: Role, texts: Sequence[str], progress: Callable[[int], object] | None = None
+    ) -> npt.ArrayLike:
+        """Vectors [n, d] as the model gives them, in batches of the order that is given (see `in_order`).
+
+        Args:
+            progress: called with the number of texts done.
+        """
         prompt, plain = self.prompts[role], plain_function(self.model)
         if plain is not None:
-            return plain([prompt + text for text in texts])
+            vectors = plain([prompt + text for text in texts])
+            if progress:
+                progress(len(texts))
+            return vectors
         method = getattr(self.model, "encode_query" if role == "query" else "encode_document", self.model.encode)
-        encoded: npt.ArrayLike = method(
-            list(texts), prompt=prompt, batch_size=self.batch_size, show_progress_bar=False, convert_to_numpy=True
-        )
-        return encoded
+        parts: list[npt.NDArray[Any]] = []
+        with computing(self.model, self.dtype), idle_threads():
+            for begin in range(0, len(texts), self.batch_size):
+                batch = list(texts[begin : begin + self.batch_size])
+                parts.append(
+                    method(batch, prompt=prompt, batch_size=len(batch), show_progress_bar=False, convert_to_numpy=True)
+                )
+                if progress:
+                    progress(len(batch))
+        return np.concatenate(parts) if parts else np.empty((0, 0), np.float32)
+
+    def encode_mixed(
+        self, role: Role, texts: Sequence[str], progress: Callable[[int], object] | None = None
+    ) -> npt.ArrayLike:
+        """The same for texts in any order, each encoded once."""
+        if plain_function(self.model) is not None:
+            return self.encode(role, texts, progress)
+        ordered = self.in_order(role, list(dict.fromkeys(texts)))
+        vectors = np.asarray(self.encode(role, ordered, progress))
+        place = {text: at for at, text in enumerate(ordered)}
+        return vectors[[place[text] for text in texts]]
 
     def portable(self, dumps: Callable[[Any], bytes]) -> Encoder:
         """A form that can be sent to other processes: where the model is loaded from, else the model itself.

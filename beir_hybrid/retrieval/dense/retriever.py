@@ -20,6 +20,7 @@ from beir_hybrid.disk.locations import cache_dir
 from beir_hybrid.disk.passing_folder import passing_folder
 from beir_hybrid.errors import RetrieverError
 from beir_hybrid.processors import processors
+from beir_hybrid.progress import progress
 from beir_hybrid.records import BeirQueries, BeirResults, Corpus, FloatArray, Hits, Passages
 from beir_hybrid.retrieval.beir import BeirSearchable, CorpusTexts, corpus_texts, hits_to_results
 from beir_hybrid.retrieval.contract import Ranking, unidentified
@@ -34,7 +35,9 @@ from beir_hybrid.retrieval.dense.asked import Asked
 from beir_hybrid.retrieval.dense.block_plan import Plan
 from beir_hybrid.retrieval.dense.block_search import rankings_of
 from beir_hybrid.retrieval.dense.blocks import PRECISIONS, Precision, VectorBlocks
-from beir_hybrid.retrieval.dense.embeddings import EmbeddingStore
+from beir_hybrid.retrieval.dense.dtype_choice import agrees, bfloat16_agreement
+from beir_hybrid.retrieval.dense.dtypes import DtypeChoice, check_dtype
+from beir_hybrid.retrieval.dense.embeddings import EmbeddingStore, Encode
 from beir_hybrid.retrieval.dense.encoder import Encoder, Role, plain_function
 from beir_hybrid.retrieval.dense.exact import ROWS, best_of, exact_rankings
 from beir_hybrid.retrieval.dense.models import model_fingerprint, open_model, own_prompts
@@ -64,7 +67,8 @@ class DenseRetriever(BeirSearchable):
         passage_prompt: put before every passage. None: likewise.
         similarity: ``cosine`` or ``dot``; None: the model's own, else cosine.
         name: how results call it; default: the model's name.
-        batch_size: texts a sentence-transformers model encodes at a time; other encoders get up to 2,048 texts.
+        batch_size: texts a sentence-transformers model encodes at a time, default 32, on an accelerator 256; other
+            encoders get up to 2,048 texts.
         device: passed to sentence-transformers when ``model`` is a name or path.
         cache: the folder of embeddings; None: ``embeddings`` in the cache folder of this package. False: nothing
             is kept on disk, as with an encoder that nothing identifies.
@@ -82,6 +86,9 @@ class DenseRetriever(BeirSearchable):
         precision: what passages' vectors are kept as on disk and scored as (queries stay float32). ``float16`` halves
             the files, ``int8`` quarters them (a scale for each dimension, from a sample of the corpus); both always
             work from disk, and `describe` then says how far the rankings agree with those of float32.
+        dtype: what a sentence-transformers model computes its vectors with; they are float32 whatever it is. ``auto``:
+            ``bfloat16`` where the processor has it and rankings agree with float32 (see `bfloat16_agreement`;
+            `describe` says how far), else ``float32``. Vectors of one are never taken for those of another.
 
     Raises:
         RetrieverError: the model cannot be loaded, or an option is unknown.
@@ -98,13 +105,14 @@ class DenseRetriever(BeirSearchable):
         passage_prompt: str | None = None,
         similarity: Similarity | None = None,
         name: str | None = None,
-        batch_size: int = 32,
+        batch_size: int | None = None,
         device: str | None = None,
         cache: Path | str | bool | None = None,
         identity: str | None = None,
         memory: int = DEFAULT_MEMORY,
         truncate_dim: int | None = None,
         precision: Precision = "float32",
+        dtype: DtypeChoice = "auto",
         engine: EngineName = "local",
         address: str | None = None,
     ) -> None:
@@ -121,8 +129,6 @@ class DenseRetriever(BeirSearchable):
         opened = open_model(model, device)
         self._model, self._source, self._label, self._record = opened.model, opened.source, opened.label, opened.record
         plain_function(self._model)  # refuses what is no encoder
-        self._device = device
-        self._batch_size = batch_size
         given: dict[Role, str | None] = {"query": query_prompt, "passage": passage_prompt}
         own = own_prompts(self._model)
         self.prompts: dict[Role, str] = {role: own[role] if text is None else text for role, text in given.items()}
@@ -131,21 +137,42 @@ class DenseRetriever(BeirSearchable):
             raise RetrieverError(f"unknown similarity {self.similarity!r}; known: cosine, dot")
         self.name = name or (Path(self._label).name if isinstance(model, str | Path) else self._label)
         self.identity = model_fingerprint(self._model) or identity
-        self._stores = {role: EmbeddingStore(self._folder(role, cache)) for role in self.prompts}
+        self._encoder = Encoder(
+            self._model, self._source, device, self.prompts, batch_size or self._batch, self.identity
+        )
+        base = None
+        if cache is not False and self.identity is not None:
+            base = (cache_dir() / "embeddings" if cache is None or cache is True else Path(cache)) / self.identity
+        check_dtype(self._model, dtype)
+        self._dtype_agreement: dict[str, Any] | None = None
+        if dtype == "auto":
+            self._dtype_agreement = bfloat16_agreement(self._encoder, base, self.similarity)
+            dtype = "bfloat16" if self._dtype_agreement and agrees(self._dtype_agreement) else "float32"
+        self._encoder = replace(self._encoder, dtype=dtype)
+        self._stores = {role: EmbeddingStore(self._folder(base, role), self._in_order(role)) for role in self.prompts}
 
-    def _folder(self, role: Role, cache: Path | str | bool | None) -> Path | None:
-        if cache is False or self.identity is None:
+    @property
+    def _batch(self) -> int:
+        """A processor is busy with few texts, an accelerator waits between small batches."""
+        return 32 if str(getattr(self._model, "device", "cpu")).startswith("cpu") else 256
+
+    def _folder(self, base: Path | None, role: Role) -> Path | None:
+        if base is None:
             return None
-        base = cache_dir() / "embeddings" if cache is None or cache is True else Path(cache)
         # the role counts as well: models with a router encode the same text in two ways
-        return base / self.identity / fingerprint(role, self.prompts[role])
+        parts = [role, self.prompts[role], *([self._encoder.dtype] if self._encoder.dtype != "float32" else [])]
+        return base / fingerprint(*parts)
+
+    def _in_order(self, role: Role) -> Callable[[list[str]], list[str]]:
+        return lambda texts: self._encoder.in_order(role, texts)
 
     @property
     def summary(self) -> str:
         """One line for people: what the model is where its name does not say it, and its prompts."""
         weights = f" ({self._record['weights']})" if "weights" in self._record else ""
         queries, passages = (repr(text) if (text := self.prompts[role]) else "none" for role in ("query", "passage"))
-        return f"model {self._label}{weights}; prompts: queries {queries}, passages {passages}"
+        prompts = f"prompts: queries {queries}, passages {passages}"
+        return f"model {self._label}{weights} in {self._encoder.dtype}; {prompts}"
 
     def describe(self) -> dict[str, Any]:
         length = getattr(self._model, "max_seq_length", None)
@@ -162,6 +189,8 @@ class DenseRetriever(BeirSearchable):
             # said only where they were chosen: what they change are the scores
             **({"truncate_dim": self._truncate_dim} if self._truncate_dim else {}),
             **({"agreement_with_whole_vectors": mean_agreement(self._agreement)} if self._agreement else {}),
+            **({"dtype": self._encoder.dtype} if self._encoder.dtype != "float32" else {}),
+            **({"dtype_agreement": self._dtype_agreement} if self._dtype_agreement else {}),
             **({"precision": self._precision} if self._precision != "float32" else {}),
             **({"agreement_with_float32": self._loss.record()} if self._loss and self._loss.measured else {}),
         }
@@ -172,8 +201,11 @@ class DenseRetriever(BeirSearchable):
         Raises:
             RetrieverError: the model returned NaN, infinity or the wrong shape.
         """
-        vectors = self._stores[role].embed(texts, lambda block: self._encode(role, block), progress=progress, what=role)
-        return self._as_scored(vectors)
+        store = self._stores[role]
+        return self._as_scored(store.embed(texts, self._encoding(role, progress), progress=progress, what=role))
+
+    def _encoding(self, role: Role, progress: Callable[[int], object] | None) -> Encode:
+        return lambda block: self._encode(role, block, progress)
 
     @property
     def _as_scored(self) -> ScoredForm:
@@ -204,18 +236,18 @@ class DenseRetriever(BeirSearchable):
                 for language, content in contents.items()
             }  # fmt: skip
             fillings = [Filling(made[name], content.texts, content.on_disk) for name, content in contents.items()]
-            engine.fill(fillings, lambda block: self._encode("passage", block), progress)
+            engine.fill(fillings, lambda block: self._encoder.encode_mixed("passage", block), progress)
             yield made
 
-    def _encode(self, role: Role, texts: Sequence[str]) -> npt.ArrayLike:
-        return self._encoder.encode(role, texts)
-
-    @property
-    def _encoder(self) -> Encoder:
-        return Encoder(self._model, self._source, self._device, self.prompts, self._batch_size, self.identity)
+    def _encode(
+        self, role: Role, texts: Sequence[str], progress: Callable[[int], object] | None = None
+    ) -> npt.ArrayLike:
+        return self._encoder.encode(role, texts, progress)
 
     def retrieve(self, tasks: Sequence[Task], top_k: int | None = None) -> Iterator[Ranking]:
         """Full-depth rankings; ``top_k`` (default 100) is only how many passages of each are kept."""
+        if plain_function(self._model) is None:
+            sys.stderr.write(f"{self.summary}\n")
         with self._engine.running(self._encoder) as engine:
             if self._truncate_dim is None:
                 yield from self._rankings(tasks, top_k, engine)
@@ -237,8 +269,11 @@ class DenseRetriever(BeirSearchable):
         loss = None if self._precision == "float32" else PrecisionLoss(tasks)
         found_depth = depth if loss is None else max(depth, CANDIDATES)
         with contextlib.ExitStack() as stack:
-            with _progress("encoding", "text", sum(map(len, queries.values())) + n_passages) as bar:
-                query_vectors = {lang: self.embed("query", block.texts, bar.update) for lang, block in queries.items()}
+            with progress("encoding", sum(map(len, queries.values())) + n_passages, "text") as bar:
+                asked_texts = [block.texts for block in queries.values()]
+                encoding = self._encoding("query", bar.advance)
+                self._stores["query"].fill(asked_texts, encoding, progress=bar.advance, what="query")
+                query_vectors = {lang: self.embed("query", block.texts) for lang, block in queries.items()}
                 dimension = max((vectors.shape[1] for vectors in query_vectors.values()), default=0)
                 small = self._precision == "float32" and self._fits(n_passages, dimension)
                 passage_vectors: dict[str, FloatArray] = {}
@@ -247,23 +282,24 @@ class DenseRetriever(BeirSearchable):
                 work = 0
                 if small:
                     texts = {lang: block.full_texts() for lang, block in passages.items()}
-                    engine.embed_ahead(self._stores["passage"], list(texts.values()), bar.update)
-                    passage_vectors = {lang: self.embed("passage", some, bar.update) for lang, some in texts.items()}
+                    lists = list(texts.values())
+                    engine.embed(self._stores["passage"], lists, self._encoding("passage", bar.advance), bar.advance)
+                    passage_vectors = {lang: self.embed("passage", some) for lang, some in texts.items()}
                 else:
                     asked = [Asked.of_task(task, found_depth) for task in tasks]
                     sizes = {lang: len(block) for lang, block in passages.items()}
                     # refuses before anything is encoded
                     work = Plan(asked, query_vectors, sizes, self._memory, engine.threads).work
                     contents = {lang: CorpusContent.of(block) for lang, block in passages.items()}
-                    corpora = stack.enter_context(self._blocks(contents, engine, bar.update))
+                    corpora = stack.enter_context(self._blocks(contents, engine, bar.advance))
             found = {each.shape[1] for each in (*query_vectors.values(), *passage_vectors.values()) if len(each)}
             self._check_dimensions(found | {each.dimension for each in corpora.values() if len(each)})
             if small:
                 yield from exact_rankings(tasks, query_vectors, passage_vectors, depth)
                 return
             self._loss = loss
-            with _progress("searching", "passage", work) as bar:
-                answers = engine.search(asked, query_vectors, corpora, self._memory, bar.update)
+            with progress("searching", work, "passage") as bar:
+                answers = engine.search(asked, query_vectors, corpora, self._memory, bar.advance)
                 for ranking in rankings_of(tasks, answers):
                     if loss is not None:
                         loss.add(ranking, query_vectors[ranking.task.query_language], self._embed_passages)
@@ -286,11 +322,11 @@ class DenseRetriever(BeirSearchable):
             engine = stack.enter_context(self._engine.running(self._encoder))
             size = len(content.texts)
             work = Plan([asked], {"": vectors}, {"": size}, self._memory, engine.threads).work
-            with _progress("encoding", "text", size) as bar:
-                corpora = stack.enter_context(self._blocks({"": content}, engine, bar.update))
+            with progress("encoding", size, "text") as bar:
+                corpora = stack.enter_context(self._blocks({"": content}, engine, bar.advance))
             self._check_dimensions({vectors.shape[1], corpora[""].dimension})
-            with _progress("searching", "passage", work) as bar:
-                ((_, answer),) = engine.search([asked], {"": vectors}, corpora, self._memory, bar.update)
+            with progress("searching", work, "passage") as bar:
+                ((_, answer),) = engine.search([asked], {"": vectors}, corpora, self._memory, bar.advance)
         return answer.hits
 
     def search(
@@ -341,9 +377,3 @@ class CorpusContent:
     def of(cls, passages: Passages) -> CorpusContent:
         texts = passages.lazy_full_texts()
         return cls(passages.content or fingerprint(*texts), texts, passages.on_disk)
-
-
-def _progress(what: str, unit: str, total: int) -> Any:
-    from tqdm import tqdm
-
-    return tqdm(total=total, desc=what, unit=unit, unit_scale=total > 10**6, file=sys.stderr, disable=None, leave=False)
