@@ -61,8 +61,10 @@ class TrainConfig:
     mini_batch_size: int | None = _option(None, "cached loss (GradCache): rows in memory at a time")
     gather: bool = _option(False, "take the passages of all processes as negatives")
     matryoshka: tuple[int, ...] | None = _option(None, "also train these shorter dimensions")
-    query_prompt: str = _option("Query: ", "put before every query, in training and by the saved model")
-    passage_prompt: str = _option("Passage: ", "put before every passage, in training and by the saved model")
+    query_prompt: str | None = _option(
+        None, "put before every query, in training and by the saved model (default: the model's own; new: 'Query: ')"
+    )
+    passage_prompt: str | None = _option(None, "put before every passage (default: the model's own; new: 'Passage: ')")
     negatives: int | None = _option(None, "hard negatives of each row (default: as many as the first row has)")
     precision: Literal["fp32", "bf16", "fp16"] = _option("fp32", "mixed precision")
     seed: int = _option(42, "seed of weights, batches and everything else drawn")
@@ -74,6 +76,14 @@ class TrainConfig:
     dev_limit: int = _option(300, "validation groups ranked for the map metrics at most")
     workers: int = _option(0, "processes that prepare batches")
     max_seq_length: int | None = _option(None, "tokens read of a text (default: the model's; from scratch 128)")
+    freeze_embeddings: bool = _option(False, "leave the word embeddings as they are")
+    cut_vocabulary: bool = _option(
+        False, "train without the tokens that no training text uses; the saved model has all of them again"
+    )
+    lora: int | None = _option(None, "train low-rank adapters of this rank (needs peft), merged in the saved model")
+    wise_ft: float | None = _option(
+        None, "share of the trained weights in the saved model; the rest is of the starting model (arXiv 2109.01903)"
+    )
     vocabulary: int = _option(64_000, "from scratch: tokens of the tokenizer")
     width: int = _option(512, "from scratch: dimension of the embedding")
     layers: int = _option(4, "from scratch, transformer: layers")
@@ -113,14 +123,8 @@ class TrainConfig:
             raise TrainingError(f"--best is {self.best!r}; {did_you_mean(self.best, known)}")
         if self.tokenizer is not None and self.from_scratch is None:
             raise TrainingError("--tokenizer needs --from-scratch; --model brings its own")
-        if self.from_scratch == "static" and self.max_seq_length is not None:
-            raise TrainingError("--max-seq-length needs a transformer; a static model reads all of a text")
-        if self.from_scratch == "static" and self.mini_batch_size is not None:
-            raise TrainingError("--mini-batch-size needs a transformer; a static model takes any batch as it is")
-        if self.from_scratch == "static" and self.precision == "fp16":
-            raise TrainingError(
-                "--precision fp16 needs a transformer; sparse gradients are not scaled, use bf16 or fp32"
-            )
+        if self.from_scratch == "static":
+            refuse_for_static(self)
         if self.from_scratch == "transformer" and self.width % 64:
             raise TrainingError(f"--width is {self.width}; expected a multiple of 64 (the width of an attention head)")
         if any(dim < 1 for dim in self.matryoshka or ()):
@@ -131,10 +135,9 @@ class TrainConfig:
             repeated = [value for value, count in Counter(getattr(self, name) or ()).items() if count > 1]
             if repeated:
                 raise TrainingError(f"{_flag(name)} names {repeated[0]!r} twice")
-        if self.pretrain_text and self.from_scratch == "static":
-            raise TrainingError(
-                "--pretrain-text needs a transformer; a static model has no context to predict words from"
-            )
+        if self.cut_vocabulary and (self.from_scratch is not None or self.code_switch > 0):
+            other = "--from-scratch" if self.from_scratch is not None else "--code-switch"
+            raise TrainingError(f"--cut-vocabulary does not go with {other}")
         if (self.code_switch > 0) != (self.lexicon is not None):
             raise TrainingError("--code-switch and --lexicon go together")
         self.weights()
@@ -189,6 +192,8 @@ _RANGES: tuple[tuple[str, float, float], ...] = (
     ("weight_decay", 0, math.inf),
     ("scale", 1e-9, math.inf),
     ("vocabulary", 300, math.inf),
+    ("lora", 1, math.inf),
+    ("wise_ft", 0, 1),
     ("width", 1, math.inf),
     ("layers", 1, math.inf),
     ("evaluate_every", 1, math.inf),
@@ -206,6 +211,29 @@ _RANGES: tuple[tuple[str, float, float], ...] = (
 
 def _flag(name: str) -> str:
     return "--" + name.replace("_", "-")
+
+
+def refuse_for_static(config: TrainConfig) -> None:
+    """Refuse the settings that mean nothing for a static model.
+
+    Raises:
+        TrainingError: one of them is set.
+    """
+    for name, reason in _NOT_FOR_STATIC.items():
+        if getattr(config, name):
+            raise TrainingError(f"{_flag(name)} needs a transformer; a static model {reason}")
+    if config.precision == "fp16":
+        raise TrainingError("--precision fp16 needs a transformer; sparse gradients are not scaled, use bf16 or fp32")
+
+
+_NOT_FOR_STATIC = {
+    "max_seq_length": "reads all of a text",
+    "mini_batch_size": "takes any batch as it is",
+    "pretrain_text": "has no context to predict words from",
+    "lora": "is nothing but its embeddings",
+    "freeze_embeddings": "is nothing but its embeddings",
+    "cut_vocabulary": "updates only the tokens that occur anyway",
+}
 
 
 def option_fields() -> list[tuple[str, type, bool, tuple[str, ...], str]]:

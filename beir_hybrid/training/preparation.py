@@ -14,7 +14,10 @@ from beir_hybrid.disk.files import write_json, written_whole
 from beir_hybrid.errors import TrainingError, at
 from beir_hybrid.readers.json_lines import read_json_lines
 from beir_hybrid.training.config import TrainConfig, read_toml
+from beir_hybrid.training.leak import TrainingText, texts_of_groups
+from beir_hybrid.training.models import PAPER_PROMPTS, model_folder
 from beir_hybrid.training.pretrain import read_pretraining_text
+from beir_hybrid.training.vocabulary import cut_vocabulary
 
 CONFIG_FILE = "train.toml"
 GIVEN_FILE = "train.given.toml"
@@ -160,7 +163,7 @@ def _prepare(config: TrainConfig, work: Path, out: Path, processes: int) -> None
         from beir_hybrid.training.code_switch import read_lexicon
 
         _check_lexicon(config, set(read_lexicon(Path(config.lexicon)).entries), data.languages)
-    _make_base(config, train_groups, work)
+    _make_base(config, train_groups, dev_groups, lines, work)
     write_json(work / _PREPARED, facts)
 
 
@@ -283,7 +286,7 @@ def _write_groups(path: Path, groups: list[Any]) -> None:
 def _without_leaks(config: TrainConfig, parts: dict[str, list[Any]], out: Path) -> dict[str, list[Any]]:
     """The groups of each part, and the lines of pretraining text, that overlap no evaluation set."""
     from beir_hybrid.datasets import load_dataset
-    from beir_hybrid.training.leak import LeakDetector, find_leaks, leak_report, texts_of_groups
+    from beir_hybrid.training.leak import LeakDetector, find_leaks, leak_report
 
     leaks = {}
     for name in config.leak_check or ():
@@ -324,10 +327,20 @@ def texts_of(groups: Iterable[Any], languages: Sequence[str] | None = None) -> I
             yield from (text for language, text in side.items() if wanted is None or language in wanted)
 
 
-def _make_base(config: TrainConfig, groups: list[Any], work: Path) -> None:
-    """A model with random weights in ``work/base``, if the training begins from scratch."""
-    if config.from_scratch is None:
-        return
+def _make_base(config: TrainConfig, groups: list[Any], dev: list[Any], lines: list[TrainingText], work: Path) -> None:
+    """What the training begins with in ``work/base``, if it is not the model itself: new, or with a cut vocabulary."""
+    if config.from_scratch is not None:
+        _new_model(config, groups, work / "base")
+    elif config.cut_vocabulary:
+        parts = (texts_of_groups(groups, "train", config.languages), texts_of_groups(dev, "dev", config.languages))
+        texts = (one.text for one in itertools.chain(*parts, lines))
+        prompts = [prompt for prompt in (config.query_prompt, config.passage_prompt, *PAPER_PROMPTS.values()) if prompt]
+        sys.stderr.write("cutting the vocabulary\n")
+        kept = cut_vocabulary(model_folder(str(config.model)), texts, work / "base", prompts)
+        sys.stderr.write(f"vocabulary: {kept:,} tokens are in use\n")
+
+
+def _new_model(config: TrainConfig, groups: list[Any], base: Path) -> None:
     from beir_hybrid.training.scratch import (
         load_tokenizer,
         static_model,
@@ -341,7 +354,6 @@ def _make_base(config: TrainConfig, groups: list[Any], work: Path) -> None:
     else:
         sys.stderr.write("training the tokenizer\n")
         tokenizer = train_tokenizer(texts_of(groups, config.languages), config.vocabulary)
-    base = work / "base"
     if config.from_scratch == "static":
         weights = token_weights(tokenizer, texts_of(groups, config.languages))
         static_model(tokenizer, config.width, config.seed, weights).save(str(base))

@@ -34,7 +34,6 @@ def read_pretraining_text(paths: Sequence[str]) -> Iterator[TrainingText]:
 
 def pretrain(
     source: str,
-    model: Any,
     texts: Iterable[str],
     out: Path,
     work: Path,
@@ -51,7 +50,6 @@ def pretrain(
 
     Args:
         source: folder or name of a transformers or sentence-transformers model.
-        model: the same, loaded by sentence-transformers.
         texts: what to train on.
         out: the trained transformers model.
         work: checkpoints; if there are some, the training goes on from the last one.
@@ -64,10 +62,10 @@ def pretrain(
     import datasets
     from transformers import DataCollatorForLanguageModeling, Trainer, TrainingArguments
 
+    from beir_hybrid.training.models import on_cpu
     from beir_hybrid.training.progress import only_ours
-    from beir_hybrid.training.scratch import on_cpu
 
-    masked_model, tokenizer = _masked_model(source, model, seed)
+    masked_model, tokenizer = _masked_model(source, seed)
     encoded = tokenizer(list(texts), truncation=True, max_length=max_seq_length, return_special_tokens_mask=True)
     arguments = TrainingArguments(
         output_dir=str(work),
@@ -121,15 +119,10 @@ def load_encoder(folder: Path, model: Any) -> None:
         raise TrainingError(f"{folder}: masked-language modelling left no weights for {', '.join(missing[:3])}")
 
 
-def _masked_model(source: str, model: Any, seed: int) -> tuple[Any, Any]:
+def _masked_model(source: str, seed: int) -> tuple[Any, Any]:
     from transformers import AutoModelForMaskedLM, AutoTokenizer, set_seed
 
     set_seed(seed)  # before the model: a head that is not in the folder is drawn
-    if not hasattr(model[0], "auto_model"):
-        raise TrainingError(
-            f"--pretrain-text needs a transformer, but {source} begins with a {type(model[0]).__name__}, which has no "
-            "context to predict words from"
-        )
     source = str(transformer_folder(Path(source))) if Path(source).is_dir() else source
     try:
         tokenizer = AutoTokenizer.from_pretrained(source)

@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from beir_hybrid.errors import TrainingError
-from beir_hybrid.retrieval.dense.models import load_model
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -150,43 +149,3 @@ def transformer_folder(
     # with its language-modelling head, so that masked-language modelling can go first
     BertForMaskedLM(config).save_pretrained(folder)
     wrapped.save_pretrained(folder)
-
-
-def encoder_model(source: str, max_seq_length: int | None, seed: int) -> SentenceTransformer:
-    """A sentence-transformers model from a transformers folder or name (mean pooling), or one that is saved whole.
-
-    Args:
-        source: folder or name.
-        max_seq_length: tokens read of a text; None leaves it as it is.
-        seed: of weights that the source does not have.
-
-    Raises:
-        TrainingError: it cannot be loaded.
-    """
-    import torch
-
-    torch.manual_seed(seed)
-    model = load_model(source, "cpu" if on_cpu() else None, TrainingError)
-    if max_seq_length is not None:
-        if is_static(model):
-            raise TrainingError("--max-seq-length needs a transformer; a static model reads all of a text")
-        model.max_seq_length = max_seq_length
-    pooler = getattr(getattr(model[0], "auto_model", None), "pooler", None)
-    if isinstance(pooler, torch.nn.Module):
-        # sentence-transformers pools by itself: no gradient comes here, which several processes would wait for
-        pooler.requires_grad_(False)
-    return model
-
-
-def is_static(model: SentenceTransformer) -> bool:
-    """Whether it is a mean of one vector a token, with no transformer."""
-    from sentence_transformers.sentence_transformer.modules import StaticEmbedding
-
-    return isinstance(model[0], StaticEmbedding)
-
-
-def on_cpu() -> bool:
-    """Whether there is no device but the CPU."""
-    import torch
-
-    return not torch.accelerator.is_available()

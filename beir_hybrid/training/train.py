@@ -15,9 +15,8 @@ from typing import Any
 from beir_hybrid.disk.files import write_json
 from beir_hybrid.errors import BeirHybridError, TrainingError
 from beir_hybrid.training.config import TrainConfig
+from beir_hybrid.training.models import average, merge_adapters, model_folder, on_cpu
 from beir_hybrid.training.preparation import (
-    PRETRAINING_TEXT,
-    SCRATCH_LENGTH,
     SUMMARY_FILE,
     claim,
     last_checkpoint,
@@ -25,10 +24,10 @@ from beir_hybrid.training.preparation import (
     read_facts,
     work_folder,
 )
+from beir_hybrid.training.trainer import Built, build_trainer
+from beir_hybrid.training.vocabulary import restore_vocabulary
 
 LOG_FILE = "train_log.json"
-_DEFAULT_STEPS = {"static": 3000, "transformer": 10_000, None: 10_000}
-_LEARNING_RATES = {"static": 1e-2, "transformer": 5e-4, None: 3e-5}
 _PATIENCE = timedelta(hours=4)
 """How long processes wait for the first one: a large data set takes a while to prepare."""
 
@@ -73,7 +72,6 @@ def train(config: TrainConfig, *, resume: bool = False, config_file: Path | None
     from accelerate import PartialState
 
     from beir_hybrid.training.progress import quiet_hosts
-    from beir_hybrid.training.scratch import on_cpu
 
     # accelerate looks for processes that share CPUs only when told to
     state = PartialState(cpu=on_cpu(), timeout=_PATIENCE)
@@ -94,9 +92,9 @@ def train(config: TrainConfig, *, resume: bool = False, config_file: Path | None
         if done:
             return read_summary(out)
         facts = read_facts(out)
-        trainer = _trainer(config, work_folder(out), facts, state)
-        trainer.train(resume_from_checkpoint=checkpoint)
-        summary = _finish(config, trainer, out, facts, time.perf_counter() - started, first=bool(state.is_main_process))
+        built = build_trainer(config, work_folder(out), facts, state)
+        built.trainer.train(resume_from_checkpoint=checkpoint)
+        summary = _finish(config, built, out, facts, time.perf_counter() - started, first=bool(state.is_main_process))
         state.wait_for_everyone()
         return summary
 
@@ -181,203 +179,24 @@ def read_summary(out: Path) -> TrainSummary:
     return TrainSummary(**{**values, "out": out})
 
 
-def _trainer(config: TrainConfig, work: Path, facts: dict[str, Any], state: Any) -> Any:
-    from sentence_transformers import SentenceTransformerTrainer
-    from transformers import EarlyStoppingCallback
-
-    from beir_hybrid.training.progress import ProgressLine, only_ours
-    from beir_hybrid.training.scratch import encoder_model, is_static
-    from st_hybrid_batch import LazyAdamW, ParallelDataset, hybrid_callbacks, use_sparse_gradients
-
-    source = str(work / "base") if config.from_scratch else str(config.model)
-    model = encoder_model(source, config.max_seq_length, config.seed)
-    static = is_static(model)
-    if static and config.precision == "fp16":
-        raise TrainingError("--precision fp16 needs a transformer; sparse gradients are not scaled, use bf16 or fp32")
-    if config.pretrain_text:
-        _pretrain(config, source, model, work, state)
-    model.prompts = {"query": config.query_prompt, "document": config.passage_prompt}
-    data = ParallelDataset.load(work / "train")
-    if config.code_switch:
-        from beir_hybrid.training.code_switch import read_lexicon
-        from beir_hybrid.training.switched_view import CodeSwitched
-
-        data = CodeSwitched.of(data, read_lexicon(Path(config.lexicon or "")), config.code_switch, config.seed)
-    dev = ParallelDataset.load(work / "dev") if facts["dev_batch"] else None
-    loss = _loss(config, model, static)
-    sparse = static and state.num_processes == 1
-    if static:
-        import torch
-
-        # look-ups and small products: threads spend more time waiting for each other than working
-        torch.set_num_threads(1)
-    if sparse:
-        use_sparse_gradients(model)
-    arguments = _arguments(config, work, facts, data, state.num_processes, "static" if static else config.from_scratch)
-    callbacks = [*hybrid_callbacks(loss), ProgressLine()]
-    if dev is not None and config.patience:
-        callbacks.append(EarlyStoppingCallback(early_stopping_patience=config.patience))
-    trainer = SentenceTransformerTrainer(
-        model=model,
-        args=arguments,
-        train_dataset=data,
-        eval_dataset=dev,
-        loss=loss,
-        evaluator=_evaluator(config, work) if dev is not None else None,
-        callbacks=callbacks,
-        optimizer_cls_and_kwargs=(LazyAdamW, {"lr": arguments.learning_rate}) if sparse else None,
-    )
-    only_ours(trainer)
-    return trainer
-
-
-def _pretrain(config: TrainConfig, source: str, model: Any, work: Path, state: Any) -> None:
-    """Masked-language modelling before the hybrid batches; its weights go into the model's transformer."""
-    from beir_hybrid.training.pretrain import load_encoder, pretrain
-    from beir_hybrid.training.progress import ProgressLine
-
-    folder = work / "pretrained"
-    if not folder.exists():
-        pretrain(
-            source,
-            model,
-            json.loads((work / PRETRAINING_TEXT).read_text(encoding="utf-8")),
-            folder,
-            work / "pretraining",
-            steps=config.pretrain_steps,
-            batch_size=config.batch_size,
-            learning_rate=config.pretrain_learning_rate,
-            max_seq_length=config.max_seq_length or int(min(model.max_seq_length or SCRATCH_LENGTH, 512)),
-            precision=config.precision,
-            seed=config.seed,
-            callbacks=[ProgressLine("pretraining")],
-        )
-        state.wait_for_everyone()
-    load_encoder(folder, model)
-
-
-def _loss(config: TrainConfig, model: Any, static: bool) -> Any:
-    from sentence_transformers.sentence_transformer import losses
-
-    from st_hybrid_batch import CachedMaskedRankingLoss, MaskedRankingLoss
-
-    kinds: dict[tuple[str, bool], Callable[..., Any]] = {
-        ("masked", False): MaskedRankingLoss,
-        ("masked", True): CachedMaskedRankingLoss,
-        ("plain", False): losses.MultipleNegativesRankingLoss,
-        ("plain", True): losses.CachedMultipleNegativesRankingLoss,
-    }
-    cached = config.mini_batch_size is not None
-    if cached and static:
-        raise TrainingError("--mini-batch-size needs a transformer; a static model takes any batch as it is")
-    extra = {"mini_batch_size": config.mini_batch_size} if cached else {}
-    loss = kinds[config.loss, cached](model, scale=config.scale, gather_across_devices=config.gather, **extra)
-    return losses.MatryoshkaLoss(model, loss, matryoshka_dims=_dims(config, model)) if config.matryoshka else loss
-
-
-def _dims(config: TrainConfig, model: Any) -> list[int]:
-    full = int(model.get_embedding_dimension())
-    too_large = [dim for dim in config.matryoshka or () if dim >= full]
-    if too_large:
-        raise TrainingError(f"--matryoshka {too_large[0]} is not below the model's dimension {full}")
-    return sorted({full, *(config.matryoshka or ())}, reverse=True)
-
-
-def _arguments(
-    config: TrainConfig, work: Path, facts: dict[str, Any], data: Any, processes: int, kind: str | None
-) -> Any:
-    import torch
-    from sentence_transformers import SentenceTransformerTrainingArguments
-
-    from beir_hybrid.training.scratch import on_cpu
-
-    # as the trainer counts: the last step of an epoch takes the batches that are left
-    updates = -(-(facts["groups"] // (config.batch_size * processes)) // config.gradient_accumulation)
-    steps = config.steps
-    if steps is None and config.epochs is None:
-        steps = _DEFAULT_STEPS[kind]
-    total = steps or max(1, round((config.epochs or 0) * updates))
-    every = min(config.evaluate_every or max(1, total // 20), total)
-    validated = facts["dev_batch"] is not None
-    prompts = {"anchor": config.query_prompt, "positive": config.passage_prompt}
-    prompts |= {name: config.passage_prompt for name in data.column_names if name.startswith("negative")}
-    return SentenceTransformerTrainingArguments(
-        output_dir=str(work / "checkpoints"),
-        max_steps=total,
-        per_device_train_batch_size=config.batch_size,
-        per_device_eval_batch_size=facts["dev_batch"] or config.batch_size,
-        gradient_accumulation_steps=config.gradient_accumulation,
-        learning_rate=config.learning_rate or _LEARNING_RATES[kind],
-        weight_decay=config.weight_decay,
-        warmup_steps=config.warmup if config.warmup < 1 else total,
-        bf16=config.precision == "bf16",
-        fp16=config.precision == "fp16",
-        eval_strategy="steps" if validated else "no",
-        eval_steps=every,
-        save_strategy="steps",
-        save_steps=every,
-        save_total_limit=2,
-        load_best_model_at_end=validated,
-        metric_for_best_model=("eval_loss" if config.best == "loss" else f"eval_dev_{config.best}")
-        if validated
-        else None,
-        greater_is_better=(config.best not in ("loss", "rank_distance")) if validated else None,
-        logging_steps=max(1, min(every, 50)),
-        seed=config.seed,
-        data_seed=config.seed,
-        prompts=prompts,
-        batch_sampler=_batches(config, total / max(1, updates)),
-        dataloader_num_workers=config.workers,
-        dataloader_pin_memory=torch.cuda.is_available(),
-        use_cpu=on_cpu(),
-        # so that a resumed training stops early where an uninterrupted one would have
-        restore_callback_states_from_checkpoint=True,
-        report_to="none",
-        disable_tqdm=True,
-        ddp_find_unused_parameters=False,
-    )
-
-
-def _batches(config: TrainConfig, epochs: float) -> Any:
-    from st_hybrid_batch import Cosine, HybridBatches, Linear
-
-    alpha: Any = config.start_alpha
-    if config.alpha_end is not None:
-        schedule = Linear if config.alpha_schedule == "linear" else Cosine
-        alpha = schedule(config.start_alpha, config.alpha_end, epochs)
-    return HybridBatches(
-        alpha=alpha,
-        languages=config.weights(),
-        pairing=config.pairing,
-        short_languages="cross-only",
-        seed=config.seed,
-    )
-
-
-def _evaluator(config: TrainConfig, work: Path) -> Any:
-    from st_hybrid_batch import ParallelDataset, ParallelEvaluator, read_jsonl
-
-    return ParallelEvaluator(
-        read_jsonl(work / "dev.jsonl"),
-        languages=list(ParallelDataset.load(work / "dev").languages),
-        max_groups=config.dev_limit,
-        name="dev",
-        query_prompt=config.query_prompt,
-        passage_prompt=config.passage_prompt,
-    )
-
-
 def _finish(
-    config: TrainConfig, trainer: Any, out: Path, facts: dict[str, Any], seconds: float, *, first: bool
+    config: TrainConfig, built: Built, out: Path, facts: dict[str, Any], seconds: float, *, first: bool
 ) -> TrainSummary:
     """Save the model (the best one if there was a validation), its history and the summary."""
+    trainer = built.trainer
     state = trainer.state
     best = state.best_model_checkpoint
     best_step = int(Path(best).name.rpartition("-")[2]) if best else None
-    at_best = [entry for entry in state.log_history if entry.get("step") == best_step] if best else []
+    measured = [entry for entry in state.log_history if entry.get("step") == best_step] if best else []
+    if config.lora is not None:
+        merge_adapters(trainer.model)
+    if config.wise_ft is not None and built.start is not None:
+        average(trainer.model, built.start, config.wise_ft)
+        if best:  # what is saved is not what was measured
+            measured = [trainer.evaluate()]
     validation = {
         key.removeprefix("eval_"): value
-        for entry in at_best
+        for entry in measured
         for key, value in entry.items()
         if key.startswith("eval_") and isinstance(value, float) and "runtime" not in key and "per_second" not in key
     }
@@ -398,16 +217,30 @@ def _finish(
         groups=facts["groups"],
         dropped_groups=facts["dropped_groups"],
     )
-    if not first:
-        return summary
-    trainer.model.save(str(out))
+    if first:
+        _save(config, trainer, out, summary)
+    return summary
+
+
+def _save(config: TrainConfig, trainer: Any, out: Path, summary: TrainSummary) -> None:
+    """The model and what is known of its training; the summary comes last, and says that all is there."""
+    work = work_folder(out)
+    ready = work / "model"
+    shutil.rmtree(ready, ignore_errors=True)
+    trainer.model.save(str(ready))
+    if config.cut_vocabulary:
+        trained = ready.rename(work / "cut-model")
+        restore_vocabulary(trained, model_folder(str(config.model)), ready)
     checkpoints = Path(trainer.args.output_dir)
     if (checkpoints / "hybrid_batches.json").exists():
-        shutil.copyfile(checkpoints / "hybrid_batches.json", out / "hybrid_batches.json")
-    write_json(out / LOG_FILE, state.log_history)
+        shutil.copyfile(checkpoints / "hybrid_batches.json", ready / "hybrid_batches.json")
+    write_json(ready / LOG_FILE, trainer.state.log_history)
+    for path in ready.iterdir():
+        if (out / path.name).is_dir():
+            shutil.rmtree(out / path.name)
+        path.replace(out / path.name)
     write_json(out / SUMMARY_FILE, {**vars(summary), "out": str(out)})
-    shutil.rmtree(work_folder(out), ignore_errors=True)
-    return summary
+    shutil.rmtree(work, ignore_errors=True)
 
 
 def _pairs(config: TrainConfig, steps: int, groups: int, processes: int) -> int:

@@ -10,6 +10,7 @@ import pytest
 
 from beir_hybrid.errors import TrainingError
 from beir_hybrid.training.config import TrainConfig, config_from, read_toml
+from beir_hybrid.training.models import PAPER_PROMPTS
 
 SCRATCH: dict[str, Any] = {"groups": "g.jsonl", "out": "o", "from_scratch": "static"}
 MODEL: dict[str, Any] = {"groups": "g.jsonl", "out": "o", "model": "m"}
@@ -40,7 +41,7 @@ def test_the_paper_is_the_default() -> None:
     """Alpha 0.5, batches of 100, weight decay 0.01 and the prompts come from arXiv 2408.10536."""
     config = TrainConfig(**MODEL)
     assert (config.start_alpha, config.batch_size, config.weight_decay) == (0.5, 100, 0.01)
-    assert (config.query_prompt, config.passage_prompt) == ("Query: ", "Passage: ")
+    assert PAPER_PROMPTS == {"query": "Query: ", "passage": "Passage: "}
     assert [TrainConfig(**MODEL, sampling=kind).start_alpha for kind in ("mono", "cross", "hybrid")] == [1, 0, 0.5]
 
 

@@ -127,7 +127,12 @@ def test_the_best_checkpoint_is_saved(
     import beir_hybrid.training.train as module
 
     kept = tmp_path / "kept"
-    keep = SimpleNamespace(copyfile=shutil.copyfile, rmtree=lambda path, **_: shutil.copytree(path, kept))
+
+    def removed(path: Path, **_: Any) -> None:
+        if path.name == "work":
+            shutil.copytree(path, kept)
+
+    keep = SimpleNamespace(copyfile=shutil.copyfile, rmtree=removed)
     monkeypatch.setattr(module, "shutil", keep)
     summary = train(
         configure(tmp_path / "o", best=best, steps=12, evaluate_every=2, patience=2, learning_rate=0.3)

@@ -1,0 +1,227 @@
+"""The stock trainer of sentence-transformers, with the plugin's parts, as the settings say."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from beir_hybrid.errors import TrainingError
+from beir_hybrid.retrieval.dense.models import Role, own_prompts
+from beir_hybrid.training.config import TrainConfig
+from beir_hybrid.training.preparation import PRETRAINING_TEXT, SCRATCH_LENGTH
+
+_DEFAULT_STEPS = {"static": 3000, "transformer": 10_000, None: 10_000}
+_LEARNING_RATES = {"static": 1e-2, "transformer": 5e-4, None: 3e-5}
+
+
+@dataclass(frozen=True)
+class Built:
+    """A trainer, and the weights that its model began with, where they are needed at the end."""
+
+    trainer: Any
+    start: dict[str, Any] | None
+
+
+def build_trainer(config: TrainConfig, work: Path, facts: dict[str, Any], state: Any) -> Built:
+    """The trainer of a prepared training, with the model it begins with (pretrained first, if that is asked for).
+
+    Args:
+        config: the settings.
+        work: the folder with what was prepared.
+        facts: what the preparation found out.
+        state: accelerate's, of the processes.
+    """
+    from sentence_transformers import SentenceTransformerTrainer
+    from transformers import EarlyStoppingCallback
+
+    from beir_hybrid.training.models import adapt, is_static, starting_model, weights_of
+    from beir_hybrid.training.progress import ProgressLine, only_ours
+    from st_hybrid_batch import LazyAdamW, ParallelDataset, hybrid_callbacks, use_sparse_gradients
+
+    source = str(work / "base") if (work / "base").exists() else str(config.model)
+    model = starting_model(config, source)
+    static = is_static(model)
+    if config.pretrain_text:
+        _pretrain(config, source, model, work, state)
+    start = weights_of(model) if config.wise_ft is not None else None
+    if config.lora is not None:
+        adapt(model, config.lora)
+    prompts = own_prompts(model)
+    data = ParallelDataset.load(work / "train")
+    if config.code_switch:
+        from beir_hybrid.training.code_switch import read_lexicon
+        from beir_hybrid.training.switched_view import CodeSwitched
+
+        data = CodeSwitched.of(data, read_lexicon(Path(config.lexicon or "")), config.code_switch, config.seed)
+    dev = ParallelDataset.load(work / "dev") if facts["dev_batch"] else None
+    loss = _loss(config, model, static)
+    sparse = static and state.num_processes == 1
+    if static:
+        import torch
+
+        # look-ups and small products: threads spend more time waiting for each other than working
+        torch.set_num_threads(1)
+    if sparse:
+        use_sparse_gradients(model)
+    arguments = _arguments(
+        config, work, facts, data, prompts, state.num_processes, "static" if static else config.from_scratch
+    )
+    callbacks = [*hybrid_callbacks(loss), ProgressLine()]
+    if dev is not None and config.patience:
+        callbacks.append(EarlyStoppingCallback(early_stopping_patience=config.patience))
+    trainer = SentenceTransformerTrainer(
+        model=model,
+        args=arguments,
+        train_dataset=data,
+        eval_dataset=dev,
+        loss=loss,
+        evaluator=_evaluator(config, work, prompts) if dev is not None else None,
+        callbacks=callbacks,
+        optimizer_cls_and_kwargs=(LazyAdamW, {"lr": arguments.learning_rate}) if sparse else None,
+    )
+    only_ours(trainer)
+    return Built(trainer, start)
+
+
+def _pretrain(config: TrainConfig, source: str, model: Any, work: Path, state: Any) -> None:
+    """Masked-language modelling before the hybrid batches; its weights go into the model's transformer."""
+    from beir_hybrid.training.pretrain import load_encoder, pretrain
+    from beir_hybrid.training.progress import ProgressLine
+
+    folder = work / "pretrained"
+    if not folder.exists():
+        pretrain(
+            source,
+            json.loads((work / PRETRAINING_TEXT).read_text(encoding="utf-8")),
+            folder,
+            work / "pretraining",
+            steps=config.pretrain_steps,
+            batch_size=config.batch_size,
+            learning_rate=config.pretrain_learning_rate,
+            max_seq_length=config.max_seq_length or int(min(model.max_seq_length or SCRATCH_LENGTH, 512)),
+            precision=config.precision,
+            seed=config.seed,
+            callbacks=[ProgressLine("pretraining")],
+        )
+        state.wait_for_everyone()
+    load_encoder(folder, model)
+
+
+def _loss(config: TrainConfig, model: Any, static: bool) -> Any:
+    from sentence_transformers.sentence_transformer import losses
+
+    from st_hybrid_batch import CachedMaskedRankingLoss, MaskedRankingLoss
+
+    kinds: dict[tuple[str, bool], Callable[..., Any]] = {
+        ("masked", False): MaskedRankingLoss,
+        ("masked", True): CachedMaskedRankingLoss,
+        ("plain", False): losses.MultipleNegativesRankingLoss,
+        ("plain", True): losses.CachedMultipleNegativesRankingLoss,
+    }
+    cached = config.mini_batch_size is not None
+    if cached and static:
+        raise TrainingError("--mini-batch-size needs a transformer; a static model takes any batch as it is")
+    extra = {"mini_batch_size": config.mini_batch_size} if cached else {}
+    loss = kinds[config.loss, cached](model, scale=config.scale, gather_across_devices=config.gather, **extra)
+    return losses.MatryoshkaLoss(model, loss, matryoshka_dims=_dims(config, model)) if config.matryoshka else loss
+
+
+def _dims(config: TrainConfig, model: Any) -> list[int]:
+    full = int(model.get_embedding_dimension())
+    too_large = [dim for dim in config.matryoshka or () if dim >= full]
+    if too_large:
+        raise TrainingError(f"--matryoshka {too_large[0]} is not below the model's dimension {full}")
+    return sorted({full, *(config.matryoshka or ())}, reverse=True)
+
+
+def _arguments(
+    config: TrainConfig,
+    work: Path,
+    facts: dict[str, Any],
+    data: Any,
+    prompts: dict[Role, str],
+    processes: int,
+    start: str | None,
+) -> Any:
+    import torch
+    from sentence_transformers import SentenceTransformerTrainingArguments
+
+    from beir_hybrid.training.models import on_cpu
+
+    # as the trainer counts: the last step of an epoch takes the batches that are left
+    updates = -(-(facts["groups"] // (config.batch_size * processes)) // config.gradient_accumulation)
+    steps = config.steps
+    if steps is None and config.epochs is None:
+        steps = _DEFAULT_STEPS[start]
+    total = steps or max(1, round((config.epochs or 0) * updates))
+    every = min(config.evaluate_every or max(1, total // 20), total)
+    validated = facts["dev_batch"] is not None
+    by_column = {"anchor": prompts["query"], "positive": prompts["passage"]}
+    by_column |= {name: prompts["passage"] for name in data.column_names if name.startswith("negative")}
+    return SentenceTransformerTrainingArguments(
+        output_dir=str(work / "checkpoints"),
+        max_steps=total,
+        per_device_train_batch_size=config.batch_size,
+        per_device_eval_batch_size=facts["dev_batch"] or config.batch_size,
+        gradient_accumulation_steps=config.gradient_accumulation,
+        learning_rate=config.learning_rate or _LEARNING_RATES[start],
+        weight_decay=config.weight_decay,
+        warmup_steps=config.warmup if config.warmup < 1 else total,
+        bf16=config.precision == "bf16",
+        fp16=config.precision == "fp16",
+        eval_strategy="steps" if validated else "no",
+        eval_steps=every,
+        save_strategy="steps",
+        save_steps=every,
+        save_total_limit=2,
+        load_best_model_at_end=validated,
+        metric_for_best_model=("eval_loss" if config.best == "loss" else f"eval_dev_{config.best}")
+        if validated
+        else None,
+        greater_is_better=(config.best not in ("loss", "rank_distance")) if validated else None,
+        logging_steps=max(1, min(every, 50)),
+        seed=config.seed,
+        data_seed=config.seed,
+        prompts={column: prompt for column, prompt in by_column.items() if prompt},
+        batch_sampler=_batches(config, total / max(1, updates)),
+        dataloader_num_workers=config.workers,
+        dataloader_pin_memory=torch.cuda.is_available(),
+        use_cpu=on_cpu(),
+        # so that a resumed training stops early where an uninterrupted one would have
+        restore_callback_states_from_checkpoint=True,
+        report_to="none",
+        disable_tqdm=True,
+        ddp_find_unused_parameters=False,
+    )
+
+
+def _batches(config: TrainConfig, epochs: float) -> Any:
+    from st_hybrid_batch import Cosine, HybridBatches, Linear
+
+    alpha: Any = config.start_alpha
+    if config.alpha_end is not None:
+        schedule = Linear if config.alpha_schedule == "linear" else Cosine
+        alpha = schedule(config.start_alpha, config.alpha_end, epochs)
+    return HybridBatches(
+        alpha=alpha,
+        languages=config.weights(),
+        pairing=config.pairing,
+        short_languages="cross-only",
+        seed=config.seed,
+    )
+
+
+def _evaluator(config: TrainConfig, work: Path, prompts: dict[Role, str]) -> Any:
+    from st_hybrid_batch import ParallelDataset, ParallelEvaluator, read_jsonl
+
+    return ParallelEvaluator(
+        read_jsonl(work / "dev.jsonl"),
+        languages=list(ParallelDataset.load(work / "dev").languages),
+        max_groups=config.dev_limit,
+        name="dev",
+        query_prompt=prompts["query"],
+        passage_prompt=prompts["passage"],
+    )

@@ -1,0 +1,169 @@
+"""Each option of a training is seen in what comes out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from beir_hybrid.errors import TrainingError
+from beir_hybrid.training.train import train
+from tests.training.conftest import Configure, same_weights, weights
+
+pytestmark = [pytest.mark.train, pytest.mark.slow]
+
+EMBEDDINGS = "embeddings.word_embeddings.weight"
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("query_prompt", "Suche: "),
+        ("passage_prompt", "Absatz: "),
+        ("scale", 5.0),
+        ("weight_decay", 0.9),
+        ("learning_rate", 0.02),
+        ("warmup", 0.9),
+        ("loss", "plain"),
+        ("pairing", "batch"),
+        ("language_weights", "size"),
+        ("matryoshka", (8,)),
+    ],
+)
+def test_an_option_changes_the_weights(
+    configure: Configure,
+    trained: Callable[[str], Path],
+    groups_with_few_thai: Path,
+    tmp_path: Path,
+    option: str,
+    value: Any,
+) -> None:
+    """Another value is another model: none is read and then forgotten."""
+    changes = {option: value}
+    before = trained("static")
+    if option in ("language_weights", "loss"):  # they need data in which they matter
+        changes["groups"] = str(groups_with_few_thai)
+        before = tmp_path / "before"
+        train(configure(before, groups=str(groups_with_few_thai)))
+    train(configure(tmp_path / "after", **changes))
+    assert not same_weights(before, tmp_path / "after")
+
+
+@pytest.fixture
+def groups_with_few_thai(groups_file: Path, tmp_path: Path) -> Path:
+    """Thai in a third of the groups, and one passage for all of them."""
+    groups = [json.loads(line) for line in groups_file.read_text(encoding="utf-8").splitlines()]
+    for number, group in enumerate(groups):
+        group["passage_group"] = str(number // 2)
+        if number % 3:
+            del group["query"]["th"], group["passage"]["th"]
+    path = tmp_path / "few_thai.jsonl"
+    path.write_text("".join(json.dumps(group) + "\n" for group in groups), encoding="utf-8")
+    return path
+
+
+def test_half_precision_is_nearly_the_same_training(
+    configure: Configure, trained: Callable[[str], Path], tmp_path: Path
+) -> None:
+    """bfloat16 changes the last digits of the weights, and no more."""
+    import torch
+
+    train(configure(tmp_path / "half", "transformer", precision="bf16"))
+    assert not same_weights(tmp_path / "half", trained("transformer"))
+    half, single = weights(tmp_path / "half"), weights(trained("transformer"))
+    assert all(torch.allclose(half[name], single[name], atol=0.01) for name in single)
+
+
+def test_a_model_keeps_its_prompts(configure: Configure, trained: Callable[[str], Path], tmp_path: Path) -> None:
+    """Its own ones are trained with and saved, under all their names, unless others are given; none stays none."""
+    from sentence_transformers import SentenceTransformer
+
+    base = SentenceTransformer(str(trained("transformer")), device="cpu")
+    prompts = {"query": "Frage: ", "document": "", "passage": "Absatz: "}
+    base.prompts = prompts
+    base.save(str(tmp_path / "own"))
+    base.prompts = {}
+    base.save(str(tmp_path / "none"))
+    saved = {}
+    for name, changes in (
+        ("own", {}),
+        ("none", {}),
+        ("given", {"query_prompt": "Frage: ", "passage_prompt": "Absatz: "}),
+        ("cleared", {"query_prompt": "", "passage_prompt": ""}),
+    ):
+        out = tmp_path / f"trained-{name}"
+        train(configure(out, "transformer", model=str(tmp_path / ("none" if name == "none" else "own")), **changes))
+        saved[name] = json.loads((out / "config_sentence_transformers.json").read_text(encoding="utf-8"))["prompts"]
+    assert saved["own"] == prompts
+    assert saved["none"] == saved["cleared"] == {"query": "", "document": ""}
+    assert saved["given"] == {"query": "Frage: ", "document": "Absatz: "}
+    assert same_weights(tmp_path / "trained-own", tmp_path / "trained-given")
+    assert same_weights(tmp_path / "trained-none", tmp_path / "trained-cleared")
+    assert not same_weights(tmp_path / "trained-own", tmp_path / "trained-none")
+
+
+def test_frozen_embeddings_stand_still(configure: Configure, trained: Callable[[str], Path], tmp_path: Path) -> None:
+    """--freeze-embeddings trains everything but the word embeddings."""
+    base = trained("transformer")
+    train(configure(tmp_path / "o", "transformer", model=str(base), freeze_embeddings=True))
+    before, after = weights(base), weights(tmp_path / "o")
+    assert before[EMBEDDINGS].equal(after[EMBEDDINGS])
+    assert not before["encoder.layer.0.output.dense.weight"].equal(after["encoder.layer.0.output.dense.weight"])
+
+
+def test_a_cut_vocabulary_is_the_same_training(
+    configure: Configure, trained: Callable[[str], Path], tmp_path: Path
+) -> None:
+    """--cut-vocabulary trains the tokens in use as they would have been trained, and gives all of them back."""
+    import torch
+
+    base = trained("transformer")
+    options: dict[str, Any] = {"model": str(base), "weight_decay": 0.0, "languages": ("de", "en")}
+    train(configure(tmp_path / "whole", "transformer", **options))
+    train(configure(tmp_path / "cut", "transformer", **options, cut_vocabulary=True))
+    whole, cut = weights(tmp_path / "whole"), weights(tmp_path / "cut")
+    assert all(torch.allclose(whole[name], cut[name], atol=1e-6) for name in whole)
+    assert (tmp_path / "cut" / "tokenizer.json").read_bytes() == (base / "tokenizer.json").read_bytes()
+    still = (cut[EMBEDDINGS] == weights(base)[EMBEDDINGS]).all(dim=1)
+    assert 10 < int((~still).sum()) < 100
+
+
+def test_adapters_are_merged(configure: Configure, trained: Callable[[str], Path], tmp_path: Path) -> None:
+    """--lora changes the linear layers by matrices of its rank, nothing else, and leaves an ordinary model."""
+    import torch
+
+    pytest.importorskip("peft")
+    base = trained("transformer")
+    train(configure(tmp_path / "o", "transformer", model=str(base), lora=2))
+    before, after = weights(base), weights(tmp_path / "o")
+    assert before.keys() == after.keys()
+    moved = {name for name in before if not torch.equal(before[name], after[name])}
+    assert moved
+    for name in moved:
+        assert name.endswith("dense.weight") or ".attention.self." in name
+        assert int(torch.linalg.matrix_rank(after[name] - before[name], rtol=1e-3)) <= 2
+
+
+def test_weights_between_start_and_end(configure: Configure, trained: Callable[[str], Path], tmp_path: Path) -> None:
+    """--wise-ft 0.25 is a quarter of the way from the start to the end, and is measured there."""
+    import torch
+
+    base = trained("transformer")
+    whole = train(configure(tmp_path / "whole", "transformer", model=str(base), learning_rate=0.01))
+    part = train(configure(tmp_path / "part", "transformer", model=str(base), learning_rate=0.01, wise_ft=0.25))
+    start, end, between = weights(base), weights(tmp_path / "whole"), weights(tmp_path / "part")
+    assert all(torch.allclose(between[name], start[name].lerp(end[name], 0.25), atol=1e-6) for name in start)
+    assert part.validation["loss"] != whole.validation["loss"]
+
+
+def test_what_needs_a_transformer(configure: Configure, trained: Callable[[str], Path], tmp_path: Path) -> None:
+    """A static model, new or given, is refused what means nothing for it."""
+    for option in ({"lora": 4}, {"freeze_embeddings": True}, {"mini_batch_size": 4}, {"precision": "fp16"}):
+        name = f"--{next(iter(option)).replace('_', '-')}"
+        with pytest.raises(TrainingError, match=f"{name}.* needs a transformer"):
+            configure(tmp_path / "o", **option)
+        with pytest.raises(TrainingError, match=f"{name}.* needs a transformer"):
+            train(configure(tmp_path / "o", model=str(trained("static")), **option))
