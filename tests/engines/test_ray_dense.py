@@ -248,7 +248,6 @@ def test_the_command_gives_the_same_by_both_engines(
     assert main(["evaluate", "sample", *small, "--out", str(tmp_path / "small")]) == 1
     err = capsys.readouterr().err.splitlines()[-1]
     assert err.startswith("beir-hybrid: 1 MB of memory are too little for this search: its queries, their hits and ")
-    assert err.count("\n") == 1
     assert "; give at least --memory " in err
 
 
