@@ -51,6 +51,10 @@ class TrainingError(BeirHybridError):
     """A training cannot begin or go on: its settings, its data or its output folder."""
 
 
+class NeutralizeError(BeirHybridError):
+    """What is language in a model's vectors cannot be learnt from these texts, or not be removed from these vectors."""
+
+
 class StudyError(BeirHybridError):
     """A study file, its grid or the folder of its results is unusable."""
 

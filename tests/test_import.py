@@ -23,7 +23,7 @@ FLOORS = (
     ("disk", "disk.*", "records"),
     ("readers", "readers.*"),
     ("corpus.pool", "registry"),
-    ("settings", "encoders", "encoders.*"),
+    ("settings", "encoders", "encoders.*", "neutralize", "neutralize.geometry", "neutralize.transform"),
     ("corpus", "corpus.*", "datasets", "datasets.*"),
     ("metrics", "metrics.*", "retrieval", "retrieval.*", "engines", "engines.*"),
     ("evaluation.results", "evaluation.folder", "evaluation.interop"),

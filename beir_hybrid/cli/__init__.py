@@ -14,7 +14,7 @@ from beir_hybrid.errors import BeirHybridError
 def build_parser() -> argparse.ArgumentParser:
     """The whole command line; commands import what they need when they run."""
     from beir_hybrid import __version__
-    from beir_hybrid.cli import compare, convert, data, doctor, evaluate, fuse, leaderboard, study, train
+    from beir_hybrid.cli import compare, convert, data, doctor, evaluate, fuse, leaderboard, neutralize, study, train
     from beir_hybrid.cli.options import Parser
 
     parser = Parser(
@@ -36,6 +36,7 @@ def build_parser() -> argparse.ArgumentParser:
     convert.add_command(commands)
     leaderboard.add_command(commands)
     train.add_command(commands)
+    neutralize.add_command(commands)
     study.add_command(commands)
     doctor.add_command(commands)
     return parser

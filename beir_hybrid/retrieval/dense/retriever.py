@@ -167,6 +167,11 @@ class DenseRetriever(BeirSearchable):
         return lambda texts: self._encoder.in_order(role, texts)
 
     @property
+    def model(self) -> Any:
+        """What encodes."""
+        return self._model
+
+    @property
     def summary(self) -> str:
         """One line for people: what the model is where its name does not say it, and its prompts."""
         weights = f" ({self._record['weights']})" if "weights" in self._record else ""

@@ -1,0 +1,141 @@
+"""Where the vectors of each language lie, and what of that is removed: the methods."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
+
+import numpy as np
+
+from beir_hybrid.errors import NeutralizeError
+from beir_hybrid.records import FloatArray, ScoreArray
+
+Role: TypeAlias = Literal["query", "passage"]
+ROLES: tuple[Role, ...] = ("query", "passage")
+Vectors: TypeAlias = Mapping[Role, Mapping[str, FloatArray]]
+"""Vectors [n, d] of the texts of each language, encoded as queries and as passages; the same languages in both."""
+
+
+@dataclass(frozen=True, eq=False)
+class Removal:
+    """What is taken off a vector x [d]: first an offset, then what of the rest lies in some directions.
+
+    Args:
+        offsets: by role and language; ``""`` is any other language.
+        directions: orthonormal rows [k, d] by role and language, likewise.
+        everywhere: orthonormal rows [k, d] of directions that are removed whatever role and language.
+    """
+
+    offsets: Mapping[tuple[Role, str], FloatArray] = field(default_factory=dict)
+    directions: Mapping[tuple[Role, str], FloatArray] = field(default_factory=dict)
+    everywhere: FloatArray | None = None
+
+
+def language_means(vectors: Vectors) -> dict[tuple[Role, str], ScoreArray]:
+    """The mean vector [d] of each role and language; under ``""`` that of the languages' means."""
+    means: dict[tuple[Role, str], ScoreArray] = {}
+    for role, by_language in vectors.items():
+        own = {language: rows.mean(axis=0, dtype=np.float64) for language, rows in by_language.items()}
+        means |= {(role, language): mean for language, mean in own.items()}
+        means[role, ""] = np.mean(list(own.values()), axis=0)
+    return means
+
+
+def center(vectors: Vectors, directions: int | None) -> Removal:
+    """Each language's mean is taken off, queries' and passages' apart.
+
+    A vector of a language without a mean loses the common one. Source: Libovicky, Rosa, Fraser 2020, *On the Language
+    Neutrality of Pre-trained Multilingual Representations* (arXiv 2004.05160).
+    """
+    return Removal(offsets={key: mean.astype(np.float32) for key, mean in language_means(vectors).items()})
+
+
+def common_mean(vectors: Vectors, directions: int | None) -> Removal:
+    """Each language's mean is moved onto the mean of the languages' means, queries and passages apart.
+
+    A vector of a language without a mean stays as it is. Source: centring (Libovicky et al. 2020, arXiv 2004.05160),
+    with what all languages share left in.
+    """
+    means = language_means(vectors)
+    return Removal(offsets={(role, lang): (mean - means[role, ""]).astype(np.float32)
+                            for (role, lang), mean in means.items()})  # fmt: skip
+
+
+def lir(vectors: Vectors, directions: int | None) -> Removal:
+    """Each language's leading right singular vectors (``directions`` of them, 1 if None) are projected out.
+
+    The vectors are not centred before, so that the first is close to the language's mean. A vector of a language
+    without any loses those of all languages together. Source: Yang, Yang, Cer, Darve 2021, *A Simple and Effective
+    Method To Eliminate the Self Language Bias in Multilingual Representations* (arXiv 2109.04727).
+
+    Raises:
+        NeutralizeError: a language has fewer texts than directions.
+    """
+    k = 1 if directions is None else directions
+    found: dict[tuple[Role, str], FloatArray] = {}
+    for role, by_language in vectors.items():
+        for language, rows in by_language.items():
+            if len(rows) < k:
+                raise NeutralizeError(
+                    f"{language} has {len(rows)} {role} texts, fewer than the {k} directions that lir removes from "
+                    f"each language; give more texts or fewer --directions"
+                )
+            found[role, language] = _leading(rows, k)
+        found[role, ""] = _leading(np.concatenate(list(by_language.values())), k)
+    return Removal(directions=found)
+
+
+def project(vectors: Vectors, directions: int | None) -> Removal:
+    """The span of the languages' means is projected out; no text's language needs to be known afterwards.
+
+    A language's mean is that of its queries' and passages' means, so that both are changed by one linear map. The
+    means are not centred before: what all languages share goes too (one direction, which costs nothing and mends as
+    much as centring does, see the page on neutralizing). ``directions`` (None: as many as languages) are the leading
+    ones. Source: the idea of Xie et al. 2022, *Discovering Low-rank Subspaces for Language-agnostic Multilingual
+    Representations* (LSAR, EMNLP 2022), with the means themselves in place of their factorisation.
+
+    Raises:
+        NeutralizeError: more directions are asked for than there are languages, or texts.
+    """
+    means = language_means(vectors)
+    languages = sorted(next(iter(vectors.values())))
+    k = len(languages) if directions is None else directions
+    if k > len(languages):
+        raise NeutralizeError(
+            f"{k} directions are more than the means of {len(languages)} languages span; give --directions "
+            f"{len(languages)} or less, or texts of more languages"
+        )
+    of_both = np.array([np.mean([means[role, language] for role in vectors], axis=0) for language in languages])
+    return Removal(everywhere=_leading(of_both, k))
+
+
+def _leading(rows: FloatArray | ScoreArray, k: int) -> FloatArray:
+    """The first k right singular vectors [k, d], with a sign that does not depend on the library."""
+    found = np.linalg.svd(rows.astype(np.float64), full_matrices=False)[2][:k]
+    signs = np.sign(found[np.arange(len(found)), np.abs(found).argmax(axis=1)])
+    leading: FloatArray = (found * signs[:, None]).astype(np.float32)
+    return leading
+
+
+METHODS: dict[str, Callable[[Vectors, int | None], Removal]] = {
+    "project": project,
+    "center": center,
+    "common-mean": common_mean,
+    "lir": lir,
+}
+"""The first is the default."""
+NEEDS_LANGUAGE = ("center", "common-mean", "lir")
+TAKES_DIRECTIONS = ("project", "lir")
+
+
+def language_share(vectors: Mapping[str, FloatArray]) -> float:
+    """Which share of the variance of vectors lies between the languages' means (eta squared), 0 to 1.
+
+    Every language counts the same, however many vectors it has.
+    """
+    means = np.array([rows.mean(axis=0, dtype=np.float64) for rows in vectors.values()])
+    spreads = [np.square(rows - mean).sum(axis=1).mean() for rows, mean in zip(vectors.values(), means, strict=True)]
+    between = float(np.square(means - means.mean(axis=0)).sum(axis=1).mean())
+    whole = between + float(np.mean(spreads))
+    return between / whole if whole > 0 else 0.0

@@ -1,0 +1,240 @@
+"""The one function: what is language in a model's vectors is learnt from texts, and a model without it written."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from beir_hybrid.disk.files import folder_written_whole
+from beir_hybrid.errors import NeutralizeError, did_you_mean
+from beir_hybrid.neutralize.geometry import (
+    METHODS,
+    TAKES_DIRECTIONS,
+    Role,
+    Vectors,
+    language_means,
+    language_share,
+)
+from beir_hybrid.neutralize.texts import (
+    PER_LANGUAGE,
+    Sample,
+    Text,
+    draw,
+    language_files,
+    texts_of_dataset,
+    texts_of_files,
+    texts_of_groups,
+)
+from beir_hybrid.neutralize.transform import Transform
+
+if TYPE_CHECKING:
+    from beir_hybrid.retrieval.dense.retriever import DenseRetriever
+
+
+@dataclass(frozen=True)
+class Neutralized:
+    """What was learnt and written.
+
+    Args:
+        out: the folder of the model.
+        record: what stands in its ``neutralize.json``.
+    """
+
+    out: Path
+    record: Mapping[str, Any]
+
+
+def neutralize(
+    model: Any,
+    out: Path | str,
+    *,
+    method: str = "project",
+    directions: int | None = None,
+    groups: Path | str | None = None,
+    dataset: str | None = None,
+    texts: str | Mapping[str, Path | str] | None = None,
+    queries: str | Mapping[str, Path | str] | None = None,
+    languages: str | Sequence[str] | None = None,
+    per_language: int = PER_LANGUAGE,
+    seed: int = 0,
+    check_leaks: Sequence[str] = (),
+    data_dir: Path | str | None = None,
+    split: str | None = None,
+    dataset_options: Mapping[str, Any] | None = None,
+    **options: Any,
+) -> Neutralized:
+    """Learn where each language's vectors lie, and write the model without it.
+
+    Texts come from one or more of ``groups``, ``dataset`` and ``texts``, and ``queries``. Where there are no texts of
+    queries, those of passages stand in for them, under the prompt of queries.
+
+    Args:
+        model: a sentence-transformers model, its name or path, or a registered encoder.
+        out: the folder of the new model; must not exist or be empty.
+        method: a key of `METHODS`.
+        directions: how many are removed, by the methods that remove directions; None: the method's own number.
+        groups: JSON Lines of parallel groups (queries and passages).
+        dataset: a registered data set or BEIR folder, of which the passages are taken.
+        texts: passages as plain text: ``de=FILE,en=FILE``, or a folder of ``LANGUAGE.txt``.
+        queries: queries likewise.
+        languages: only these.
+        per_language: texts of each language and role at most.
+        seed: which texts are drawn.
+        check_leaks: data sets that none of the texts may overlap.
+        data_dir: where data sets are.
+        split: of ``dataset``.
+        dataset_options: loading options of ``dataset``.
+        **options: of `DenseRetriever`: ``query_prompt``, ``passage_prompt``, ``batch_size``, ``device``, ``cache`` ...
+
+    Raises:
+        NeutralizeError: the method or its directions make no sense, there is no text in two languages, a text overlaps
+            a data set of ``check_leaks``, or the model is not a dense sentence-transformers model.
+    """
+    from beir_hybrid.neutralize.written_model import write_model
+
+    _check_method(method, directions, per_language)
+    chosen = [part.strip() for part in languages.split(",")] if isinstance(languages, str) else languages
+    if not (groups or dataset or texts):
+        raise NeutralizeError(
+            "there is nothing to learn from; give texts: --groups FILE, --dataset NAME, or --texts de=FILE,en=FILE"
+        )
+    sources = _sources(groups, dataset, texts, queries)
+    read = _read(groups, dataset, texts, queries, chosen, data_dir, split, dataset_options or {})
+    sample = draw(read, per_language, seed, chosen)
+    leaks = _without_leaks(sample, check_leaks, data_dir)
+    encoder = _dense(model, options)
+    vectors = _encode(encoder, sample)
+    removal = METHODS[method](vectors, directions)
+    shares = {}
+    transform = Transform(removal, encoder.similarity == "cosine")
+    for role, by_language in vectors.items():
+        after = {lang: _unit(transform(rows, role, lang), transform.unit) for lang, rows in by_language.items()}
+        shares[role] = {"before": language_share(by_language), "after": language_share(after)}
+    removed = [each for each in (removal.everywhere, *removal.directions.values()) if each is not None]
+    record = {
+        "method": method,
+        **({"directions": len(removed[0])} if removed else {}),
+        "base": {"name": encoder.name, **encoder.describe()},
+        "languages": sample.languages,
+        "sources": sources,
+        "per_language": per_language,
+        "seed": seed,
+        "texts": sample.record(),
+        "queries": "their own texts" if "query" in sample.texts else "the passages' texts under the prompt of queries",
+        "leak_check": leaks,
+        "language_share_of_variance": shares,
+    }
+    transform = Transform(removal, transform.unit, record)
+    with folder_written_whole(Path(out)) as part:
+        write_model(encoder.model, transform, part)
+        transform.write(part, language_means(vectors))
+    return Neutralized(Path(out), record)
+
+
+def _check_method(method: str, directions: int | None, per_language: int) -> None:
+    if method not in METHODS:
+        raise NeutralizeError(f"unknown method {method!r}; {did_you_mean(method, METHODS)}")
+    if directions is not None and method not in TAKES_DIRECTIONS:
+        raise NeutralizeError(f"{method} removes means, not directions; {' and '.join(TAKES_DIRECTIONS)} take a number")
+    if (directions is not None and directions < 1) or per_language < 1:
+        raise NeutralizeError(f"directions are {directions} and texts a language {per_language}; expected 1 or more")
+
+
+def _sources(
+    groups: Path | str | None, dataset: str | None, texts: Any, queries: Any
+) -> dict[str, Any]:  # fmt: skip
+    from beir_hybrid.disk.files import sha256_of
+
+    found: dict[str, Any] = {}
+    if groups:
+        if not Path(groups).is_file():
+            raise NeutralizeError(f"{groups} is no file; expected JSON Lines of parallel groups")
+        found["groups"] = {"file": Path(groups).name, "sha256": sha256_of(Path(groups))}
+    if dataset:
+        found["dataset"] = dataset
+    for name, given in (("texts", texts), ("queries", queries)):
+        if given:
+            found[name] = {language: path.name for language, path in language_files(given).items()}
+    return found
+
+
+def _read(
+    groups: Path | str | None,
+    dataset: str | None,
+    texts: Any,
+    queries: Any,
+    languages: Sequence[str] | None,
+    data_dir: Path | str | None,
+    split: str | None,
+    dataset_options: Mapping[str, Any],
+) -> Iterator[Text]:
+    if groups:
+        # queries that are given apart stand in place of the groups'
+        yield from (one for one in texts_of_groups(Path(groups)) if not (queries and one.role == "query"))
+    if dataset:
+        wanted = None if languages is None else ",".join(languages)
+        yield from texts_of_dataset(dataset, data_dir, wanted, split, dataset_options)
+    if texts:
+        yield from texts_of_files(texts, "passage")
+    if queries:
+        yield from texts_of_files(queries, "query")
+
+
+def _without_leaks(sample: Sample, datasets: Sequence[str], data_dir: Path | str | None) -> dict[str, Any]:
+    """What was compared; refuses texts that overlap."""
+    from beir_hybrid.datasets import load_dataset
+
+    if not datasets:
+        return {}
+    from beir_hybrid.training.leak import LeakDetector, TrainingText, find_leaks
+
+    texts = [TrainingText(one.text, "neutralize", one.where, one.group, one.language, one.role) for one in sample]
+    for name in datasets:
+        found = find_leaks(texts, LeakDetector(load_dataset(name, data_dir)))
+        sys.stderr.write(f"leak check: {len(found)} of {len(texts):,} texts overlap {name}\n")
+        if found:
+            first = found[0]
+            raise NeutralizeError(
+                f"{len(found)} of {len(texts)} texts overlap {name}; the first is {first.where} ({first.language}, "
+                f"{first.kind}: {first.evaluation_id}); learn from other texts, or leave --check-leaks out and say so"
+            )
+    return {"disjoint_from": list(datasets), "texts": len(texts)}
+
+
+def _dense(model: Any, options: Mapping[str, Any]) -> DenseRetriever:
+    from beir_hybrid.neutralize.written_model import refuse_not_dense
+    from beir_hybrid.retrieval.dense.retriever import DenseRetriever
+
+    refuse_not_dense(model)
+    encoder = DenseRetriever(model, **options)
+    refuse_not_dense(encoder.model)
+    sys.stderr.write(f"{encoder.summary}\n")
+    return encoder
+
+
+def _encode(encoder: DenseRetriever, sample: Sample) -> Vectors:
+    """Vectors of the sample for both roles, as the model gives them, of unit length if it ranks by cosine."""
+    asked: dict[Role, Mapping[str, Sequence[Text]]] = {
+        "passage": sample.texts.get("passage") or sample.texts["query"],
+        "query": sample.texts.get("query") or sample.texts["passage"],
+    }
+    found: dict[Role, dict[str, Any]] = {}
+    for role, by_language in asked.items():
+        vectors = encoder.embed(role, [one.text for texts in by_language.values() for one in texts])
+        begin = 0
+        for language, texts in by_language.items():
+            found.setdefault(role, {})[language] = vectors[begin : begin + len(texts)]
+            begin += len(texts)
+    return found
+
+
+def _unit(vectors: Any, wanted: bool) -> Any:
+    import numpy as np
+
+    if not wanted:
+        return vectors
+    norms = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return vectors / np.where(norms > 0, norms, 1)

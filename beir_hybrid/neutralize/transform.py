@@ -1,0 +1,170 @@
+"""A removal as it is applied to vectors in hand, and as it stands in a folder."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from zipfile import BadZipFile
+
+import numpy as np
+
+from beir_hybrid.disk.files import fingerprint, write_json, written_whole
+from beir_hybrid.errors import NeutralizeError
+from beir_hybrid.neutralize.geometry import Removal, Role
+from beir_hybrid.records import FloatArray, ScoreArray
+
+ARRAYS_FILE = "means.npz"
+RECORD_FILE = "neutralize.json"
+
+
+@dataclass(frozen=True, eq=False)
+class Transform:
+    """What `neutralize` has learnt, for vectors in hand.
+
+    Args:
+        removal: what is taken off.
+        unit: vectors get unit length first, which is how they were when it was learnt.
+        record: what it was learnt from, as JSON values.
+    """
+
+    removal: Removal
+    unit: bool
+    record: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def width(self) -> int:
+        arrays = [*self.removal.offsets.values(), *self.removal.directions.values()]
+        if self.removal.everywhere is not None:
+            arrays.append(self.removal.everywhere)
+        return int(arrays[0].shape[-1])
+
+    @property
+    def needs_language(self) -> bool:
+        """Whether texts of two languages are changed in different ways."""
+        return self.removal.everywhere is None
+
+    @property
+    def languages(self) -> list[str]:
+        """Those it knows, sorted."""
+        return sorted({language for _, language in (*self.removal.offsets, *self.removal.directions) if language}) or (
+            sorted(self.record.get("languages", ()))
+        )
+
+    def __call__(self, vectors: FloatArray, role: Role, language: str | None = None) -> FloatArray:
+        """Vectors [n, d] without what is language; their length is not brought back to 1.
+
+        Every row is changed the same way wherever it stands: equal vectors stay equal.
+
+        Args:
+            language: of the texts; unknown or None: what is common to all known languages is removed.
+
+        Raises:
+            NeutralizeError: the vectors have another width.
+        """
+        if not len(vectors):
+            return vectors
+        if vectors.shape[1] != self.width:
+            raise NeutralizeError(
+                f"the vectors have {vectors.shape[1]} dimensions, but those that were neutralized have {self.width}; "
+                f"give the model that it was learnt from"
+            )
+        rows: ScoreArray = vectors.astype(np.float64)
+        if self.unit:
+            norms = np.linalg.norm(rows, axis=1, keepdims=True)
+            rows = rows / np.where(norms > 0, norms, 1)
+        offset = _of(self.removal.offsets, role, language)
+        if offset is not None:
+            rows = rows - offset
+        directions = self.removal.everywhere
+        if directions is None:
+            directions = _of(self.removal.directions, role, language)
+        if directions is not None:
+            # not a matrix product: what those give differs with the place of a row
+            rows = rows - np.einsum("nk,kd->nd", np.einsum("nd,kd->nk", rows, directions, dtype=np.float64), directions)
+        changed: FloatArray = rows.astype(np.float32)
+        return changed
+
+    def matrix(self, role: Role = "passage", language: str | None = None) -> tuple[FloatArray, FloatArray | None]:
+        """The same as ``x @ weight.T + bias``: weight [d, d] and bias [d], which is None where nothing is taken off."""
+        offset = _of(self.removal.offsets, role, language)
+        directions = self.removal.everywhere
+        if directions is None:
+            directions = _of(self.removal.directions, role, language)
+        weight = np.eye(self.width)
+        if directions is not None:
+            weight -= directions.T.astype(np.float64) @ directions
+        bias = None if offset is None else (-(weight @ offset)).astype(np.float32)
+        return weight.astype(np.float32), bias
+
+    @property
+    def identity(self) -> str:
+        """A digest of what it does to vectors."""
+        arrays = _arrays(self.removal)
+        parts = [part for name in sorted(arrays) for part in (name, arrays[name].tobytes())]
+        return fingerprint(str(self.unit), *parts)
+
+    def write(self, folder: Path, means: Mapping[tuple[Role, str], ScoreArray]) -> None:
+        """Into a folder that exists: what is needed to apply it, the languages' means, and the record."""
+        arrays = _arrays(self.removal) | {
+            f"mean-{_name(key)}": mean.astype(np.float32) for key, mean in means.items()
+        }  # fmt: skip
+        with written_whole(folder / ARRAYS_FILE) as part, part.open("wb") as out:
+            np.savez(out, **arrays)  # type: ignore[arg-type]  # its stub takes keywords for allow_pickle
+        write_json(folder / RECORD_FILE, {**self.record, "unit": self.unit, "identity": self.identity})
+
+
+def _of(arrays: Mapping[tuple[Role, str], FloatArray], role: Role, language: str | None) -> FloatArray | None:
+    found = arrays.get((role, language or ""))
+    return arrays.get((role, "")) if found is None else found
+
+
+def _name(key: tuple[Role, str]) -> str:
+    role, language = key
+    return f"{role}-{language}" if language else role
+
+
+def _arrays(removal: Removal) -> dict[str, FloatArray]:
+    named = {f"offset-{_name(key)}": value for key, value in removal.offsets.items()}
+    named |= {f"directions-{_name(key)}": value for key, value in removal.directions.items()}
+    return named | ({} if removal.everywhere is None else {"directions": removal.everywhere})
+
+
+def read_transform(folder: Path | str) -> Transform:
+    """What `neutralize` wrote into a folder.
+
+    Raises:
+        NeutralizeError: the folder holds none, or a damaged one.
+    """
+    folder = Path(folder)
+    if not (folder / RECORD_FILE).is_file():
+        raise NeutralizeError(
+            f"{folder} holds no {RECORD_FILE}; give a folder that was written by: beir-hybrid neutralize MODEL --out"
+        )
+    try:
+        record = json.loads((folder / RECORD_FILE).read_text(encoding="utf-8"))
+        with np.load(folder / ARRAYS_FILE) as file:
+            arrays: dict[str, FloatArray] = {name: file[name] for name in file.files}
+        unit = bool(record["unit"])
+        found = Transform(
+            Removal(_keyed("offset", arrays), _keyed("directions", arrays), arrays.get("directions")), unit, record
+        )
+        if found.identity != record["identity"]:
+            raise ValueError("its digest is another")
+    except (OSError, ValueError, KeyError, IndexError, EOFError, TypeError, BadZipFile) as error:
+        raise NeutralizeError(
+            f"{folder}: {RECORD_FILE} or {ARRAYS_FILE} is damaged ({error}); neutralize the model again"
+        ) from error
+    return found
+
+
+def _keyed(kind: str, arrays: Mapping[str, FloatArray]) -> dict[tuple[Role, str], FloatArray]:
+    found: dict[tuple[Role, str], FloatArray] = {}
+    for name, value in arrays.items():
+        what, _, rest = name.partition("-")
+        role, _, language = rest.partition("-")
+        if what == kind and role in ("query", "passage"):
+            found["query" if role == "query" else "passage", language] = value
+    return found

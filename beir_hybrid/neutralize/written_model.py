@@ -1,0 +1,179 @@
+"""The model that is written: the base with one or two more stock modules, and the card that says what was done."""
+
+from __future__ import annotations
+
+import json
+from collections import OrderedDict
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from beir_hybrid.errors import NeutralizeError
+from beir_hybrid.neutralize.geometry import Role
+from beir_hybrid.neutralize.transform import ARRAYS_FILE, RECORD_FILE, Transform
+
+TASKS: dict[Role, str] = {"query": "query", "passage": "document"}
+"""What sentence-transformers calls the roles."""
+
+
+def refuse_not_dense(model: Any) -> None:
+    """Refuse what gives no single dense vector a text.
+
+    Args:
+        model: as it was given (text or path), or loaded.
+
+    Raises:
+        NeutralizeError: a cross-encoder, a sparse or multi-vector model, or no sentence-transformers model.
+    """
+    if isinstance(model, str | Path):
+        config = Path(model) / "config_sentence_transformers.json"
+        try:
+            kind = json.loads(config.read_text(encoding="utf-8")).get("model_type", "SentenceTransformer")
+        except (OSError, ValueError, AttributeError):
+            return
+        if kind != "SentenceTransformer":
+            raise NeutralizeError(f"{model} is a {kind}; expected a dense model, which gives one vector a text")
+        return
+    from sentence_transformers import SentenceTransformer
+
+    if not isinstance(model, SentenceTransformer):
+        raise NeutralizeError(
+            f"{type(model).__name__} is not a dense sentence-transformers model; give the name or folder of one"
+        )
+
+
+def write_model(model: Any, transform: Transform, folder: Path) -> None:
+    """The base's modules and the removal, as a sentence-transformers model that loads without this package.
+
+    A removal that is the same for every text is a linear `Dense` module without bias before the last `Normalize` (at
+    the end of a model that has none). One that differs by language is a `Router` with a `Dense` for each role and
+    language, chosen with ``model.encode(texts, prompt_name="query", task="query-de")``; ``encode_query`` and
+    ``encode_document`` alone remove what is common to all languages. It works on vectors of unit length if the model
+    ranks by cosine, so a `Normalize` stands before and after it.
+
+    Raises:
+        NeutralizeError: the removal differs by language, and the base has routes of its own.
+    """
+    from sentence_transformers import SentenceTransformer
+    from sentence_transformers.base.modules.normalize import Normalize
+    from sentence_transformers.base.modules.router import Router
+
+    modules = list(model.named_children())
+    names = {name for name, _ in modules}
+
+    def add(place: int, module: Any) -> None:
+        name = next(str(number) for number in range(len(modules), 2 * len(modules) + 2) if str(number) not in names)
+        names.add(name)
+        modules.insert(place, (name, module))
+
+    normalized = bool(modules) and isinstance(modules[-1][1], Normalize)
+    if not transform.needs_language:
+        add(len(modules) - 1 if normalized else len(modules), _dense(transform, "passage", None))
+    else:
+        if any(isinstance(module, Router) for _, module in modules):
+            raise NeutralizeError(
+                f"the model has routes of its own, and {transform.record.get('method')} needs one for each language; "
+                f"use --method project"
+            )
+        if transform.unit and not normalized:
+            add(len(modules), Normalize())
+        add(len(modules), _router(transform))
+        if transform.unit:
+            add(len(modules), Normalize())
+    written = SentenceTransformer(
+        modules=OrderedDict(modules),
+        prompts=dict(model.prompts),
+        default_prompt_name=model.default_prompt_name,
+        similarity_fn_name=model.similarity_fn_name,
+        device="cpu",
+    )
+    written.module_kwargs = model.module_kwargs
+    written.save(str(folder), create_model_card=False)
+    (folder / "README.md").write_text(model_card(transform), encoding="utf-8")
+
+
+def _dense(transform: Transform, role: Role, language: str | None) -> Any:
+    import torch
+    from sentence_transformers.base.modules.dense import Dense
+
+    weight, bias = transform.matrix(role, language)
+    return Dense(
+        transform.width, transform.width, bias=bias is not None, activation_function=torch.nn.Identity(),
+        init_weight=torch.from_numpy(weight), init_bias=None if bias is None else torch.from_numpy(bias),
+    )  # fmt: skip
+
+
+def _router(transform: Transform) -> Any:
+    from sentence_transformers.base.modules.router import Router
+
+    routes = {}
+    for role, task in TASKS.items():
+        routes[task] = [_dense(transform, role, None)]
+        for language in transform.languages:
+            routes[f"{task}-{language}"] = [_dense(transform, role, language)]
+    return Router(routes, default_route="document")
+
+
+def model_card(transform: Transform) -> str:
+    """What was done to which model with which texts, and how it is used."""
+    record = transform.record
+    base: Mapping[str, Any] = record["base"]
+    languages = list(record["languages"])
+    counts = {role: [entry["texts"] for entry in by_language.values()] for role, by_language in record["texts"].items()}
+    texts = " and ".join(
+        f"{_range(numbers)} {'queries' if role == 'query' else 'passages'}" for role, numbers in counts.items()
+    )
+    shares = record["language_share_of_variance"]["passage"]
+    leaks = record["leak_check"]
+    lines = [
+        "---",
+        "library_name: sentence-transformers",
+        "pipeline_tag: sentence-similarity",
+        f"base_model: {json.dumps(str(base['name']))}",
+        f"language: {json.dumps(languages)}",
+        "tags: [sentence-transformers, feature-extraction, beir-hybrid]",
+        "---",
+        "",
+        f"# {base['name']}, neutralized",
+        "",
+        f"`{base['name']}` (fingerprint `{base['fingerprint']}`) with what is language removed from its vectors, by "
+        f"`beir-hybrid neutralize`. No weight of the base was trained or changed.",
+        "",
+        f"- method: `{record['method']}`{_directions(record)}",
+        f"- learnt from {texts} a language in {len(languages)} languages: {' '.join(languages)}",
+        f"- sources: {json.dumps(record['sources'], ensure_ascii=False)}, seed {record['seed']}",
+        f"- queries: {record['queries']}",
+        f"- of the variance of these passages' vectors {shares['before']:.1%} lay between the languages' means, "
+        f"{shares['after']:.1%} do now",
+        f"- overlap with test sets: {'none with ' + ', '.join(leaks['disjoint_from']) if leaks else 'not checked'}",
+        f"- `{RECORD_FILE}` holds the digests of the texts, `{ARRAYS_FILE}` the languages' means",
+        "- its licence is that of the base",
+        "",
+        "```python",
+        "from sentence_transformers import SentenceTransformer",
+        "",
+        'model = SentenceTransformer("THIS FOLDER")',
+    ]
+    if transform.needs_language:
+        first = languages[0]
+        lines += [
+            f'queries = model.encode(["..."], prompt_name="query", task="query-{first}")      # a language\'s queries',
+            f'passages = model.encode(["..."], prompt_name="document", task="document-{first}")  # and passages',
+            'others = model.encode_document(["..."])  # another language: what is common to all is removed',
+        ]
+    else:
+        lines += [
+            'queries = model.encode_query(["..."])',
+            'passages = model.encode_document(["..."])  # of any language, known or not',
+        ]
+    return "\n".join([*lines, "```", ""])
+
+
+def _range(numbers: list[int]) -> str:
+    low, high = min(numbers), max(numbers)
+    return f"{low:,}" if low == high else f"{low:,} to {high:,}"
+
+
+def _directions(record: Mapping[str, Any]) -> str:
+    k = record.get("directions")
+    return "" if k is None else f", {k} direction{'' if k == 1 else 's'}"
