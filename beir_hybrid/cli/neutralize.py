@@ -16,6 +16,11 @@ def add_command(commands: Any) -> None:
         help="remove what is language from a model's vectors, without training",
         description="Learn from a few hundred texts a language where a model's vectors lie, and write the model "
         "without it, as a sentence-transformers folder that loads anywhere. Learn from other texts than are measured.",
+        examples=[
+            "neutralize e5-small --groups groups.jsonl.gz --out e5-neutral --check-leaks xquad-r",
+            "neutralize ./model --texts de=de.txt,en=en.txt,zh=zh.txt --out ./neutral",
+            "evaluate xquad-r --model e5-small --neutralize e5-neutral --out results/neutral",
+        ],
     )
     parser.add_argument("model", metavar="MODEL", help="a folder, a name on the hub, or an encoder such as e5-small")
     parser.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="the new model; must not exist yet")
@@ -53,6 +58,7 @@ def add_command(commands: Any) -> None:
     parser.add_argument("--passage-prompt", metavar="T", help="put before every passage (default: the model's own)")
     parser.add_argument("--batch-size", type=positive, metavar="N", help="texts encoded at a time (default 32)")
     parser.add_argument("--device", metavar="D", help="where the model runs, such as cpu or cuda")
+    parser.add_argument("--dtype", choices=("auto", "float32", "bfloat16"), help="as for evaluate (default auto)")
     parser.set_defaults(run=run)
 
 
@@ -61,7 +67,7 @@ def run(args: argparse.Namespace) -> int:
 
     given = {
         name: value
-        for name in ("query_prompt", "passage_prompt", "batch_size", "device")
+        for name in ("query_prompt", "passage_prompt", "batch_size", "device", "dtype")
         if (value := getattr(args, name)) is not None
     }
     done = neutralize(

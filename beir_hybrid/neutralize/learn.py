@@ -29,6 +29,7 @@ from beir_hybrid.neutralize.texts import (
     texts_of_groups,
 )
 from beir_hybrid.neutralize.transform import Transform
+from beir_hybrid.progress import progress
 
 if TYPE_CHECKING:
     from beir_hybrid.retrieval.dense.retriever import DenseRetriever
@@ -222,8 +223,11 @@ def _encode(encoder: DenseRetriever, sample: Sample) -> Vectors:
         "query": sample.texts.get("query") or sample.texts["passage"],
     }
     found: dict[Role, dict[str, Any]] = {}
+    lists = {role: [one.text for texts in some.values() for one in texts] for role, some in asked.items()}
+    with progress("encoding", sum(map(len, lists.values())), "text") as bar:
+        encoded = {role: encoder.embed(role, texts, bar.advance) for role, texts in lists.items()}
     for role, by_language in asked.items():
-        vectors = encoder.embed(role, [one.text for texts in by_language.values() for one in texts])
+        vectors = encoded[role]
         begin = 0
         for language, texts in by_language.items():
             found.setdefault(role, {})[language] = vectors[begin : begin + len(texts)]
