@@ -44,7 +44,7 @@ def fuse(
     out: Path | str,
     *,
     method: str = "rrf",
-    norm: str = "min-max",
+    norm: str | None = None,
     params: Mapping[str, Any] | None = None,
     tune_on: str | Sequence[Path | str] | None = None,
     tune_metric: str = "map",
@@ -67,7 +67,8 @@ def fuse(
         folders: two result folders or more, of the same data set and tasks.
         out: the new folder.
         method: one of `METHODS`, ranx's names.
-        norm: one of `NORMS`, applied to each query's scores; methods that look at ranks alone take none.
+        norm: one of `NORMS`, applied to each query's scores; default ``min-max``. Methods that look at ranks alone
+            take none.
         params: the method's parameters; default: those of `METHODS`, weights all equal.
         tune_on: one folder for each of ``folders``, in the same order and of the same retrievers, or ``"folds:N"``.
         tune_metric: what tuning maximises, the mean over the queries; tuned for each setting on its own.
@@ -126,6 +127,7 @@ class FusedRetriever:
             "inputs": [
                 {
                     "name": each.results.name,
+                    "folder": str(each.folder),
                     "retriever": dict(each.results.retriever),
                     "runs_sha256": sha256_of(each.folder / RUNS_FILE),
                 }
@@ -354,7 +356,9 @@ def _settings(settings: str | Iterable[str]) -> tuple[str, ...]:
     return parse_settings(settings)
 
 
-def _checked(method: str, norm: str, params: Mapping[str, Any] | None, n: int) -> tuple[str, str, dict[str, Any]]:
+def _checked(
+    method: str, norm: str | None, params: Mapping[str, Any] | None, n: int
+) -> tuple[str, str, dict[str, Any]]:
     """Method, norm and parameters, complete.
 
     Raises:
@@ -367,8 +371,10 @@ def _checked(method: str, norm: str, params: Mapping[str, Any] | None, n: int) -
         )
     if method not in METHODS:
         raise ComparisonError(f"unknown fusion method {method!r}; {did_you_mean(method, METHODS)}")
-    if norm not in NORMS:
+    if norm is not None and norm not in NORMS:
         raise ComparisonError(f"unknown normalisation {norm!r}; {did_you_mean(norm, NORMS)}")
+    if method in RANK_METHODS and norm not in (None, "none"):
+        raise ComparisonError(f"method {method!r} looks at ranks alone: leave out the normalisation {norm!r}")
     known = dict(METHODS[method])
     if method in WEIGHTED:
         known["weights"] = [1 / n] * n
@@ -379,4 +385,4 @@ def _checked(method: str, norm: str, params: Mapping[str, Any] | None, n: int) -
     weights = known.get("weights", [0.0] * n)
     if len(weights) != n:
         raise ComparisonError(f"{len(weights)} weights for {n} systems; give one for each folder, in their order")
-    return method, "none" if method in RANK_METHODS else norm, known
+    return method, "none" if method in RANK_METHODS else norm or "min-max", known

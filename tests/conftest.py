@@ -62,7 +62,7 @@ def make_folder(tmp_path: Path) -> MakeFolder:
     def make(
         folder: str, tasks: TaskValues, *, name: str | None = None, queries: Sequence[int] | None = None,
         shuffle: bool = False, dataset: str = "toy", split: str = "test", overall: Mapping[str, float] | None = None,
-        inputs: Mapping[str, Any] | None = None,
+        inputs: Mapping[str, Any] | None = None, matrix: Mapping[str, Mapping[str, float]] | None = None,
     ) -> Path:  # fmt: skip
         rows, scores = [], []
         for task, metrics in tasks.items():
@@ -89,6 +89,7 @@ def make_folder(tmp_path: Path) -> MakeFolder:
             split,
             {"type": "toy"},
             scores,
+            matrix=matrix or {},
             inputs={"languages": ["de", "en"], **(inputs or {})},
         )
         record.write(path)

@@ -3,8 +3,17 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import importlib.metadata
+import platform
+import re
+import shutil
+import subprocess
 import sys
+import time
+import zlib
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 _PARTS = {
@@ -18,14 +27,132 @@ _PARTS = {
 }
 
 
+# what the instructions a processor names are good for
+_INSTRUCTIONS = {
+    "avx2": "float32 (AVX2)", "avx512f": "float32 (AVX-512)", "avx512_vnni": "int8 (VNNI)",
+    "avx_vnni": "int8 (AVX-VNNI)", "avx512_bf16": "bfloat16 (AVX-512)", "amx_bf16": "bfloat16 (AMX)",
+    "amx_int8": "int8 (AMX)",
+    "asimd": "float32 (NEON)", "asimddp": "int8 (NEON)", "bf16": "bfloat16 (NEON)",
+}  # fmt: skip
+TOLERANCE = 0.002
+KNOWN: dict[str, dict[tuple[str, str], float]] = {
+    "dense": {
+        ("mono", "map"): 0.8724, ("cross", "map"): 0.3091, ("multi", "map"): 0.5290,
+        ("multi", "rank_distance"): 34.3833, ("multi", "same_language_share@10"): 0.8583,
+    },
+    "bm25": {("mono", "map"): 0.9250, ("cross", "map"): 0.3000, ("multi", "map"): 0.5978},
+}  # fmt: skip
+"""Macro means of the embedded sample in German and English, by part, setting and metric."""
+
+
 def add_command(commands: Any) -> None:
-    parser = commands.add_parser("doctor", help="what is installed, which Java, which data, and how to fix each lack")
+    parser = commands.add_parser(
+        "doctor",
+        help="what is installed, which Java, which data, and how to fix each lack",
+        description="What is installed, what this machine computes with, which Java would be used and why, which data "
+        "are where; and the command that fixes each lack.",
+        examples=["doctor", "doctor --test      measure the embedded sample and hold it against known answers"],
+    )
+    parser.add_argument(
+        "--test", action="store_true",
+        help="measure the embedded sample against known answers, in under a minute; exit 1 if one is off",
+    )  # fmt: skip
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
-    sys.stdout.write("\n".join([*_packages(), "", *_java(), "", *_data(), ""]))
+    if args.test:
+        return _test()
+    sys.stdout.write("\n".join([*_packages(), "", *_machine(), "", *_java(), "", *_data(), ""]))
     return 0
+
+
+def _machine() -> list[str]:
+    """Processors, the kernels of linear algebra, what precisions they are quick in, memory and disk."""
+    import numpy  # noqa: F401  # its BLAS is what is looked at
+    from threadpoolctl import threadpool_info
+
+    from beir_hybrid.disk.locations import cache_dir
+    from beir_hybrid.processors import processors
+
+    lines = [f"machine {platform.system()} {platform.machine()}, {processors()} processors for this process"]
+    for pool in threadpool_info():
+        kernels = " ".join(str(pool[key]) for key in ("internal_api", "version", "architecture") if pool.get(key))
+        lines.append(f"        {pool['user_api']}: {kernels}, {pool['num_threads']} threads")
+    flags = set()
+    with contextlib.suppress(OSError):
+        found = re.search(
+            r"^(?:flags|Features)\s*:(.*)$", Path("/proc/cpuinfo").read_text(encoding="utf-8"), re.MULTILINE
+        )
+        flags = set(found[1].split()) if found else set()
+    quick = [words for flag, words in _INSTRUCTIONS.items() if flag in flags]
+    lines.append(f"        quick in: {', '.join(quick) or 'not known on this system'}")
+    lines += [f"        {line}" for line in _accelerators()]
+    folder = next(path for path in (cache_dir(), *cache_dir().parents) if path.exists())
+    disk = shutil.disk_usage(folder)
+    lines.append(f"        disk: {disk.free / 2**30:,.1f} of {disk.total / 2**30:,.1f} GiB free at {folder}")
+    return lines
+
+
+def _accelerators() -> list[str]:
+    """Graphics cards as their driver names them; torch is not loaded for it."""
+    program = shutil.which("nvidia-smi")
+    if program is None:
+        return ["no accelerator found (nvidia-smi is not installed)"]
+    query = [program, "--query-gpu=name,memory.total", "--format=csv,noheader"]
+    try:
+        done = subprocess.run(query, capture_output=True, text=True, timeout=20, check=True)
+    except (OSError, subprocess.SubprocessError) as error:
+        return [f"nvidia-smi failed: {error}"]
+    return [f"accelerator: {line}" for line in done.stdout.splitlines() if line.strip()]
+
+
+def _test() -> int:
+    """The sample measured with what is here, held against known answers."""
+    from beir_hybrid.datasets import load_dataset
+    from beir_hybrid.errors import BeirHybridError
+    from beir_hybrid.evaluation.evaluate import evaluate
+    from beir_hybrid.retrieval.bm25.retriever import BM25Retriever
+    from beir_hybrid.retrieval.dense.retriever import DenseRetriever
+
+    makers: dict[str, Callable[[], Any]] = {
+        "dense": lambda: DenseRetriever(_letters, identity="doctor", name="letters", cache=False),
+        "bm25": BM25Retriever,
+    }
+    dataset = load_dataset("sample", languages=["de", "en"])
+    good = True
+    for part, known in KNOWN.items():
+        begun = time.perf_counter()
+        try:
+            results = evaluate(dataset, makers[part](), metrics=["map", "recall@10"])
+        except BeirHybridError as error:
+            sys.stdout.write(f"{part:<7} not tested: {error}\n")
+            continue
+        for (setting, metric), expected in known.items():
+            got = results.value(setting, metric)
+            off = got is None or abs(got - expected) > TOLERANCE * max(1.0, expected)
+            good = good and not off
+            shown = "nothing" if got is None else f"{got:.4f}"
+            sys.stdout.write(
+                f"{part:<7} {setting:<5} {metric:<14} {shown} expected {expected:.4f} {'OFF' if off else 'OK'}\n"
+            )
+        sys.stdout.write(f"{part:<7} {time.perf_counter() - begun:.1f} s\n")
+    if not good:
+        sys.stderr.write(
+            "beir-hybrid: doctor: a known answer is off; reinstall, or report it with the output of: doctor\n"
+        )
+    return 0 if good else 1
+
+
+def _letters(texts: Sequence[str]) -> Any:
+    """Bags of three letters in 512 places: the same vectors on any machine, and better than chance."""
+    import numpy as np
+
+    vectors = np.zeros((len(texts), 512), dtype=np.float32)
+    for row, text in enumerate(texts):
+        for at in range(len(text) - 2):
+            vectors[row, zlib.crc32(text[at : at + 3].lower().encode()) % 512] += 1
+    return vectors
 
 
 def _packages() -> list[str]:

@@ -149,8 +149,7 @@ def fuse_hits(runs: Sequence[Hits], method: str, norm: str, params: Mapping[str,
     Args:
         runs: one ranking a system, of the same queries and corpus.
         method: of `METHODS`.
-        norm: of `NORMS`. ranx's ``min-max`` makes 0 of all scores of a query where they are equal, of a single
-            passage's too.
+        norm: of `NORMS`. Where all scores of a query are equal, or there is one, ``min-max`` makes them 1.
         params: the method's parameters, such as ``{"weights": [0.5, 0.5]}`` or ``{"k": 60}``.
     """
     n = len(runs[0])
@@ -159,8 +158,8 @@ def fuse_hits(runs: Sequence[Hits], method: str, norm: str, params: Mapping[str,
     if not len(rows):
         return Hits.sorted(n, [], [], [])
     with ranx_library() as ranx:
-        given = [_typed_run(hits.take(rows), method) for hits in runs]
-        fused = ranx.fuse(given, norm=None if norm == "none" else norm, method=method, params=dict(params))
+        given = [_typed_run(hits.take(rows), method, norm) for hits in runs]
+        fused = ranx.fuse(given, norm=_ranx_norm(norm), method=method, params=dict(params))
         query, passages, scores = _untyped(fused, rows, max(int(h.passages.max(initial=0)) for h in runs) + 1)
     return Hits.sorted(n, query, passages, scores)
 
@@ -195,9 +194,9 @@ def tune_fusion(
         # grades in place of scores: ranx sorts them, which its metrics do not mind
         ranked = Hits(np.searchsorted(query[order], np.arange(begins[-1] + 1)), passage[order], grade[order])
         qrels.qrels = _typed_dict(ranked.take(rows), ranked.take(rows).scores, int)
-        given = [_typed_run(hits.take(rows), method) for hits in together]
+        given = [_typed_run(hits.take(rows), method, norm) for hits in together]
         found = ranx.optimize_fusion(
-            qrels, given, norm=None if norm == "none" else norm, method=method, metric=str(metric), show_progress=False
+            qrels, given, norm=_ranx_norm(norm), method=method, metric=str(metric), show_progress=False
         )
     return {
         name: [float(each) for each in value] if isinstance(value, tuple | list) else value
@@ -213,13 +212,33 @@ def _joined(runs: Sequence[Hits]) -> Hits:
     return Hits(np.concatenate([*indptr, ends[-1:]]), passages, scores)
 
 
-def _typed_run(hits: Hits, method: str) -> Any:
+def _ranx_norm(norm: str) -> str | None:
+    """What is left for ranx to do: its ``min-max`` makes 0 of a single passage's score, so it is done here."""
+    return None if norm in ("none", "min-max") else norm
+
+
+def _min_max(hits: Hits) -> ScoreArray:
+    """Scores from 0 (the last of its query) to 1 (the first); 1 where all are equal."""
+    scores: ScoreArray = hits.scores.astype(np.float64)
+    first, last = (np.zeros(len(hits)) for _ in range(2))
+    filled = hits.counts > 0
+    begins, ends = hits.indptr[:-1][filled], hits.indptr[1:][filled]
+    first[filled], last[filled] = scores[begins], scores[ends - 1]
+    span, low = (np.repeat(each, hits.counts) for each in (first - last, last))
+    return np.where(span > 0, (scores - low) / np.where(span > 0, span, 1.0), 1.0)
+
+
+def _typed_run(hits: Hits, method: str, norm: str) -> Any:
     """A ``ranx.Run`` whose ids are numbers of a fixed width."""
     from ranx import Run
 
     run = Run()
     # where only the order counts it must be ours; scores that count are handed over as they are
-    scores = _surrogates(hits) if method in RANK_METHODS else hits.scores.astype(np.float64)
+    scores = hits.scores.astype(np.float64)
+    if method in RANK_METHODS:
+        scores = _surrogates(hits)
+    elif norm == "min-max":
+        scores = _min_max(hits)
     run.run = _typed_dict(hits, scores, float)
     run.sorted = True
     return run

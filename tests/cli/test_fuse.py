@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from beir_hybrid import load_dataset
+from beir_hybrid.evaluation.results import read_results
+from beir_hybrid.report.commands import made_by
+from tests.cli.refusals import failed, refused
 
 
 @pytest.fixture
@@ -70,3 +74,43 @@ def test_refusals_are_one_line(command: Any, folders: list[Path], tmp_path: Path
     assert command("fuse", *folders).status == 2
     assert command("fuse", *folders, "--weights", "a,b", "--out", tmp_path / "out").status == 2
     assert command("fuse", *folders, "--param", "k", "--out", tmp_path / "out").status == 2
+
+
+def test_folds_leave_the_folders_alone(command: Any, folders: list[Path], tmp_path: Path) -> None:
+    """`--tune-on folds:2 A B` is `A B --tune-on folds:2`."""
+    options = ["--method", "wsum", "--metrics", "map"]
+    one = command("fuse", *folders, "--tune-on", "folds:2", *options, "--out", tmp_path / "one")
+    two = command("fuse", *options, "--out", tmp_path / "two", "--tune-on", "folds:2", *folders)
+    assert (one.status, two.status) == (0, 0), two.err
+    assert one.out == two.out
+
+
+def test_a_norm_that_would_be_ignored_is_refused(command: Any, folders: list[Path], tmp_path: Path) -> None:
+    """rrf looks at ranks alone."""
+    done = command("fuse", *folders, "--norm", "zmuv", "--out", tmp_path / "out")
+    failed(done, "method 'rrf' looks at ranks alone", "'zmuv'")
+    refused(command("fuse", "--out", tmp_path / "out"), 2, "required: DIR")
+
+
+def test_the_printed_command_makes_a_fusion_again(command: Any, folders: list[Path], tmp_path: Path) -> None:
+    """The page's command for a fusion, run: the same scores."""
+    out = tmp_path / "out"
+    command(
+        "fuse",
+        *folders,
+        "--method",
+        "wsum",
+        "--norm",
+        "zmuv",
+        "--weights",
+        "0.25,0.75",
+        "--metrics",
+        "map",
+        "--out",
+        out,
+    )
+    results = read_results(out)
+    (printed,) = made_by(results)
+    assert command(*shlex.split(printed.replace(str(out), str(tmp_path / "again")))[1:]).status == 0
+    again = read_results(tmp_path / "again")
+    assert [vars(score) for score in again.scores] == [vars(score) for score in results.scores]

@@ -179,6 +179,7 @@ def test_metric_names_of_ir_measures(make_folder: Any) -> None:
     [
         ({"test": "studnt"}, "unknown test 'studnt'; did you mean 'student'"),
         ({"correction": "hlm"}, "unknown correction 'hlm'; did you mean 'holm'"),
+        ({"correction": "max-t", "test": "student"}, "max-t corrects the permutation test, not student"),
         ({"alpha": 5}, "alpha is 5; expected a number between 0 and 1"),
         ({"draws": 0}, "draws is 0"),
         ({"baseline": "bm52"}, r"unknown baseline 'bm52'; did you mean 'bm25'\? known: bm25, other"),

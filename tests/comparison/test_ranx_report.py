@@ -109,3 +109,33 @@ def test_what_was_not_compared(comparison: Any) -> None:
         comparison.to_ranx_report("mono")
     with pytest.raises(ComparisonError, match="multi:fr was not compared"):
         comparison.to_ranx_report("multi", "fr")
+
+
+def test_what_has_no_value_by_query_is_left_out(make_folder: Any) -> None:
+    """PEER is of all queries at once; a rank distance of one query is not known."""
+    folders = []
+    for name, seed in (("a", 0), ("b", 1)):
+        task = scores(seed)
+        task["multi:de"]["rank_distance"][3] = None
+        folders.append(make_folder(name, task, overall={"peer": 0.5}))
+    assert compare(folders, draws=100).to_ranx_report().metrics == ["map", "same_language_share@10"]
+
+
+def test_it_marks_what_compare_marks(make_folder: Any) -> None:
+    """In one language of many the correction is that of the comparison, with all languages in the family."""
+    rng = np.random.default_rng(4)
+    languages = ["ar", "de", "en", "es", "hi", "ru", "th", "zh"]
+    one = {f"mono:{x}": {"map": rng.random(40).tolist()} for x in languages}
+    two = {task: {"map": (np.array(own["map"]) + rng.normal(0.09, 0.22, 40)).tolist()} for task, own in one.items()}
+    folders = [make_folder(name, task, inputs={"languages": languages}) for name, task in (("a", one), ("b", two))]
+    comparison = compare(folders, draws=1000)
+    marks = []
+    for language in languages:
+        (row,) = comparison.select("mono", "map", "b", language)
+        report = comparison.to_ranx_report("mono", language)
+        assert report.to_dict()["b"]["comparisons"]["a"]["map"] == row.p
+        marked = "ᵃ" in str(report).splitlines()[-1] or "ᵇ" in str(report).splitlines()[-2]
+        assert marked == comparison.is_significant(row)
+        marks.append((marked, row.p <= 0.05))
+    assert (True, True) in marks
+    assert (False, True) in marks, "one that is marked only without the correction"

@@ -35,6 +35,8 @@ def test_undefined_values_are_left_out() -> None:
     assert sample.mean[0] == 1.0
     assert np.isnan(sample.mean[1])
     assert sample.present[:, 0].tolist() == [True, False]
+    known = task_sample(np.array([[1.0, np.nan, 0.0]]), np.array([0, 1, 2]))
+    assert known.spread[:, 0].tolist() == [0.25, 0.0, -0.25], "resampling a group without a value adds nothing"
 
 
 def test_effect_is_the_mean_in_standard_deviations() -> None:

@@ -172,6 +172,7 @@ def test_weighted_sum_by_hand() -> None:
     """Scores between 0 and 1 within each query, then .25 and .75 of them."""
     first, _, _ = fused("wsum", weights=[0.25, 0.75])
     assert first == pytest.approx({0: 0.25, 1: 0.125, 2: 0.75}, abs=1e-6)
+    assert fused("wsum", weights=[0.25, 0.75])[1:] == [{7: 0.25, 8: 0.75}, {3: 1.0}], "a single passage is the best"
     raw, _, _ = fused("wsum", "none", weights=[0.5, 0.5])
     assert raw == pytest.approx({0: 5.0, 1: 2.5, 2: 2.0}, abs=1e-6)
 

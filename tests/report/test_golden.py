@@ -1,0 +1,339 @@
+"""Results whose every number can be worked out on paper, read back from every output.
+
+Six question groups in German and English, so that a test has 64 sign patterns and the least p is 2/64 = .031.
+
+- ``b`` is .25 above ``a`` in every German query and equal to it in English; its rank distance is 60 lower, and its
+  own-language share .4 higher, which is neither better nor worse.
+- ``c`` is .1, .2, .3, .1, .2, .3 below ``a`` in German; its rank distances are not known, and at least 16.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import itertools
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from beir_hybrid.comparison import Comparison, compare
+from beir_hybrid.comparison.render import render
+from beir_hybrid.report.page import render_page
+from tests.report.chromium import Browser
+
+DOWN = [0.1, 0.2, 0.3, 0.1, 0.2, 0.3]
+VALUES = {
+    "a": {"de": [0.5] * 6, "en": [0.5] * 6, "distance": [100.0] * 6, "bound": [100.0] * 6, "share": [0.5] * 6},
+    "b": {"de": [0.75] * 6, "en": [0.5] * 6, "distance": [40.0] * 6, "bound": [40.0] * 6, "share": [0.9] * 6},
+    "c": {"de": [0.5 - x for x in DOWN], "en": [0.5] * 6, "distance": [None] * 6, "bound": [16.0] * 6,
+          "share": [0.5] * 6},
+}  # fmt: skip
+MATRIX = {
+    "a": {"de": {"de": 1.0, "en": 0.25}, "en": {"de": 0.25, "en": 1.0}},
+    "b": {"de": {"de": 0.5, "en": 0.5}, "en": {"de": 0.125, "en": 0.75}},
+    "c": {"de": {"de": 1.0, "en": 0.0}, "en": {"de": 0.0, "en": 1.0}},
+}
+
+
+@pytest.fixture
+def folders(make_folder: Any) -> list[Path]:
+    made = []
+    for name, own in VALUES.items():
+        pooled = {
+            "rank_distance": own["distance"], "rank_distance_bound": own["bound"],
+            "same_language_share@10": own["share"], "same_language_lift@10": [2 * x for x in own["share"]],
+        }  # fmt: skip
+        tasks = {
+            "mono:de": {"map": own["de"]}, "mono:en": {"map": own["en"]},
+            "cross:de-en": {"map": own["de"]}, "cross:en-de": {"map": own["en"]},
+            "multi:de": {"map": own["de"], **pooled}, "multi:en": {"map": own["en"], **pooled},
+        }  # fmt: skip
+        made.append(make_folder(name, tasks, matrix=MATRIX[name]))
+    return made
+
+
+@pytest.fixture
+def comparison(folders: list[Path]) -> Comparison:
+    return compare(folders)
+
+
+def interval_of_c() -> list[str]:
+    """Brute force: the mean of six of .05, .1, .15 (half of `DOWN`) in all 6**6 resamples, its percentiles."""
+    halves = np.array(DOWN) / 2
+    means = -halves[np.indices((6,) * 6).reshape(6, -1)].mean(axis=0)
+    low, high = np.quantile(means, [0.025, 0.975], method="inverted_cdf")
+    return [f"{low:+.3f}", f"{high:+.3f}"]
+
+
+LOW, HIGH = interval_of_c()
+# the mean is -.1 and the standard deviation of .05, .1, .15, .05, .1, .15 is .0447
+GOLDEN = {
+    "mono: mean over languages": [["system", "map"], ["a", "0.500"], ["b", "0.625 ▲"], ["c", "0.400 ▼"]],
+    "mono: against a": [
+        ["metric", "system", "delta", "95% interval", "p", "p corrected", "effect", "wins/ties/losses"],
+        ["map", "b", "+0.125 ▲", "[+0.125, +0.125]", "0.031", "0.031", "-", "6/6/0"],
+        ["map", "c", "-0.100 ▼", f"[{LOW}, {HIGH}]", "0.031", "0.031", "-2.24", "0/6/6"],
+    ],
+    "mono: map by query language": [
+        ["system", "de", "en"], ["a", "0.500", "0.500"], ["b", "0.750 ▲", "0.500"], ["c", "0.300 ▼", "0.500"],
+    ],
+    "cross: mean over ordered language pairs": [["system", "map"], ["a", "0.500"], ["b", "0.625 ▲"], ["c", "0.400 ▼"]],
+    "cross: against a": [
+        ["metric", "system", "delta", "95% interval", "p", "p corrected", "effect", "wins/ties/losses"],
+        ["map", "b", "+0.125 ▲", "[+0.125, +0.125]", "0.031", "0.031", "-", "6/6/0"],
+        ["map", "c", "-0.100 ▼", f"[{LOW}, {HIGH}]", "0.031", "0.031", "-2.24", "0/6/6"],
+    ],
+    "multi: mean over languages": [
+        ["system", "map", "rank_distance", "rank_distance_bound", "same_language_share@10"],
+        ["a", "0.500", "100", "100", "0.500"],
+        ["b", "0.625 ▲", "40 ▲", "40", "0.900 ◆"],
+        ["c", "0.400 ▼", "-", "16", "0.500"],
+    ],
+    "multi: against a": [
+        ["metric", "system", "delta", "95% interval", "p", "p corrected", "effect", "wins/ties/losses"],
+        ["map", "b", "+0.125 ▲", "[+0.125, +0.125]", "0.031", "0.031", "-", "6/6/0"],
+        ["map", "c", "-0.100 ▼", f"[{LOW}, {HIGH}]", "0.031", "0.031", "-2.24", "0/6/6"],
+        ["rank_distance", "b", "-60.0 ▲", "[-60.0, -60.0]", "0.031", "0.031", "-", "12/0/0"],
+        ["same_language_share@10", "b", "+0.400 ◆", "[+0.400, +0.400]", "0.031", "0.031", "-", "-"],
+        ["same_language_share@10", "c", "0.000", "[0.000, 0.000]", "1.000", "1.000", "-", "-"],
+    ],
+    "multi: map by query language": [
+        ["system", "de", "en"], ["a", "0.500", "0.500"], ["b", "0.750 ▲", "0.500"], ["c", "0.300 ▼", "0.500"],
+    ],
+}  # fmt: skip
+NOTES = [
+    "toy (test), baseline a; paired permutation test (10,000 draws), corrected: max-t",
+    "▲ better, ▼ worse, ◆ different than the baseline with corrected p <= 0.05",
+    "95% intervals: bootstrap over question groups; effect: mean difference over its standard deviation",
+]
+
+
+def tables_of_text(text: str) -> dict[str, list[list[str]]]:
+    blocks = [block.splitlines() for block in text.strip().split("\n\n")]
+    return {lines[0]: [re.split(r"\s{2,}", line.strip()) for line in lines[1:]] for lines in blocks[:-1]}
+
+
+def tables_of_markdown(text: str) -> dict[str, list[list[str]]]:
+    found = {}
+    for block in text.split("### ")[1:]:
+        lines = [line for line in block.splitlines() if line.startswith("|")]
+        rows = [[cell.strip().replace("\\", "") for cell in line.strip("|").split(" | ")] for line in lines]
+        assert set(rows[1]) <= {"---", "--:"}
+        found[block.splitlines()[0]] = [rows[0], *rows[2:]]
+    return found
+
+
+def tables_of_latex(text: str) -> dict[str, list[list[str]]]:
+    signs = {r"$^{\blacktriangle}$": " ▲", r"$^{\blacktriangledown}$": " ▼", r"$^{\blacklozenge}$": " ◆"}
+    found = {}
+    for block in text.split(r"\begin{table}")[1:]:
+        title = re.search(r"\\caption\{(.*)\}\n", block)
+        lines = [line.removesuffix(r" \\") for line in block.splitlines() if line.endswith(r" \\")]
+        for sign, char in signs.items():
+            lines = [line.replace(sign, char) for line in lines]
+        assert title
+        found[title[1].replace("\\", "")] = [[cell.replace("\\", "") for cell in line.split(" & ")] for line in lines]
+    return found
+
+
+@pytest.mark.parametrize(
+    ("form", "read"), [("table", tables_of_text), ("markdown", tables_of_markdown), ("latex", tables_of_latex)]
+)
+def test_every_number_and_mark_of_the_tables(comparison: Comparison, form: str, read: Any) -> None:
+    """As worked out above, in every form, in their order, with nothing more."""
+    text = render(comparison, form)
+    found = read(text)
+    assert list(found) == list(GOLDEN)
+    for title, rows in GOLDEN.items():
+        assert found[title] == rows, title
+    lines = text.replace("\\", "").replace("&lt;", "<").splitlines()
+    assert [line.removeprefix("- ").removeprefix("% ") for line in lines[-3:]] == NOTES
+
+
+def test_every_row_of_csv_and_json(comparison: Comparison) -> None:
+    """Unrounded, every pair, with what was asked for."""
+    record = json.loads(render(comparison, "json"))
+    rows = list(csv.DictReader(io.StringIO(render(comparison, "csv"))))
+    asked = ("dataset", "split", "baseline", "test", "correction", "alpha", "seed", "draws", "intersect")
+    assert [record[name] for name in asked] == ["toy", "test", "a", "permutation", "max-t", 0.05, 0, 10_000, False]
+    # two of two settings and a pool with 5 metrics: 3 tasks each (a mean and two), 3 systems
+    assert len(rows) == len(record["rows"]) == (1 + 1 + 5) * 3 * 3
+    for row, other in zip(rows, record["rows"], strict=True):
+        assert {key: "" if value is None else str(value) for key, value in other.items()} == row
+    found = {
+        (r["name"], r["setting"], r["query_language"], r["corpus_language"], r["metric"]): r for r in record["rows"]
+    }
+    wanted = {
+        ("b", "cross", "de", "en", "map"): (0.75, 0.25, 0.25, 0.25, 2 / 64, 2 / 64, 6, 0, 0, 6, None),
+        ("b", "cross", "en", "de", "map"): (0.5, 0.0, 0.0, 0.0, 1.0, 1.0, 0, 6, 0, 6, None),
+        ("b", "multi", "mean", "mean", "rank_distance"): (40, -60, -60, -60, 2 / 64, 2 / 64, 12, 0, 0, 12, None),
+        ("c", "multi", "en", "all", "rank_distance_bound"): (16.0, *[None] * 8, 6, None),
+        ("a", "mono", "mean", "mean", "map"): (0.5, None, 0.5, 0.5, *[None] * 5, 12, None),
+    }
+    fields = ("value", "delta", "ci_low", "ci_high", "p", "p_corrected", "wins", "ties", "losses", "queries", "effect")
+    for key, values in wanted.items():
+        assert tuple(found[key][field] for field in fields) == pytest.approx(values), key
+    c = found["c", "mono", "de", "de", "map"]
+    assert (c["delta"], c["effect"]) == (pytest.approx(-0.2), pytest.approx(-0.2 / np.std(DOWN, ddof=1)))
+
+
+class Tables(HTMLParser):
+    """Every table of a page as rows of text, by the title of the panel, caption or figure it stands in."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.found: dict[str, list[list[str]]] = {}
+        self.words = ""
+        self.title, self.rows, self.cell, self.skip = "", [], None, 0  # type: ignore[var-annotated]
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: Any) -> None:
+        classes = dict(attrs).get("class") or ""
+        if tag in ("th", "td"):
+            self.cell = ""
+        elif tag == "tr":
+            self.rows.append([])
+        elif tag == "table":
+            self.rows = []
+        elif tag in ("h3", "strong", "caption") and self.cell is None:
+            self.title = ""
+        if "hidden" in classes.split() and tag == "span":
+            self.skip += 1
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag == "span" and self.skip:
+            self.skip -= 1
+        elif tag in ("th", "td") and self.cell is not None:
+            self.rows[-1].append(" ".join(self.cell.split()))
+            self.cell = None
+        elif tag == "table":
+            self.found[" ".join(self.title.split())] = self.rows
+
+    def handle_data(self, data: str) -> None:
+        self.words += data
+        if self.cell is not None and not self.skip:
+            self.cell += data
+        elif self.cell is None and self.rows[-1:] != [[]] and self.lasttag in ("h3", "strong", "caption", "bdi"):
+            self.title += data
+
+
+LANGUAGES = ["query language", "share of the pool", "a", "b", "c"]
+PAGE = {
+    "Query language: mean over all": [
+        ["", "mono", "cross", "multi"],
+        ["system", "map", "map", "map", "rank dist", "same@10"],
+        ["b", "0.625 ▲", "0.625 ▲", "0.625 ▲", "40 ▲", "0.900 ◆"],
+        ["a baseline", "0.500", "0.500", "0.500", "100", "0.500"],
+        ["c", "0.400 ▼", "0.400 ▼", "0.400 ▼", "≥ 16", "0.500"],
+    ],
+    "Query language: German (de)": [
+        ["", "mono", "cross", "multi"],
+        ["system", "map", "map", "map", "rank dist", "same@10"],
+        ["b", "0.750 ▲", "0.750", "0.750 ▲", "40 ▲", "0.900 ◆"],
+        ["a baseline", "0.500", "0.500", "0.500", "100", "0.500"],
+        ["c", "0.300 ▼", "0.300", "0.300 ▼", "≥ 16", "0.500"],
+    ],
+    "a, multi: reciprocal rank of the answer in the pool": [["", "de", "en"], ["de", "1", ".25"], ["en", ".25", "1"]],
+    "b minus a, multi: reciprocal rank of the answer in the pool": [
+        ["", "de", "en"], ["de", "−.50", "+.25"], ["en", "−.12", "−.25"],
+    ],
+    "c, mono and cross: map": [["", "de", "en"], ["de", ".30", ".30"], ["en", ".50", ".50"]],
+    "c minus a, mono and cross: map": [["", "de", "en"], ["de", "−.20", "−.20"], ["en", ".00", ".00"]],
+    "b, multi: map": [
+        ["query language", "", "difference", "95 % interval", "p", "corrected", "wins/ties/losses"],
+        ["German (de)", "", "+0.250 ▲", "[+0.250, +0.250]", "0.031", "0.031", "6/0/0"],
+        ["English (en)", "", "0.000", "[0.000, 0.000]", "1.000", "1.000", "0/6/0"],
+        ["mean", "", "+0.125 ▲", "[+0.125, +0.125]", "0.031", "0.031", "6/6/0"],
+    ],
+    "b, multi: rank_distance": [
+        ["query language", "", "difference", "95 % interval", "p", "corrected", "wins/ties/losses"],
+        ["German (de)", "", "-60.0 ▲", "[-60.0, -60.0]", "0.031", "0.031", "6/0/0"],
+        ["English (en)", "", "-60.0 ▲", "[-60.0, -60.0]", "0.031", "0.031", "6/0/0"],
+        ["mean", "", "-60.0 ▲", "[-60.0, -60.0]", "0.031", "0.031", "12/0/0"],
+    ],
+    "b, multi: same_language_share@10": [
+        ["query language", "", "difference", "95 % interval", "p", "corrected", "wins/ties/losses"],
+        ["German (de)", "", "+0.400 ◆", "[+0.400, +0.400]", "0.031", "0.031", "–"],
+        ["English (en)", "", "+0.400 ◆", "[+0.400, +0.400]", "0.031", "0.031", "–"],
+        ["mean", "", "+0.400 ◆", "[+0.400, +0.400]", "0.031", "0.031", "–"],
+    ],
+}  # fmt: skip
+
+
+def test_every_number_and_mark_of_the_page(folders: list[Path], comparison: Comparison) -> None:
+    """Values, ranks, marks, bounds, differences, intervals, p, wins, squares, as worked out above."""
+    found = Tables(render_page(folders, comparison))
+    for title, rows in PAGE.items():
+        assert found.found[title] == rows, title
+    words = " ".join(found.words.split())
+    for setting in ("mono", "cross", "multi"):
+        assert f"{setting}: best map 0.625 by b" in words
+    shares = next(rows for rows in found.found.values() if rows[0] == LANGUAGES)
+    assert shares[1:] == [
+        ["German (de)", "50 %", "50 % 1.0×", "90 % 1.8×", "50 % 1.0×"],
+        ["English (en)", "50 %", "50 % 1.0×", "90 % 1.8×", "50 % 1.0×"],
+    ]
+    assert "a median 100, 90th percentile 100; not known: 0 %" in words
+    assert "c median ≥ 16, 90th percentile ≥ 16; not known: 100 %" in words
+    by_bin = {row[0]: row[2] for row in found.found["c"] if row[2].endswith("%")}
+    assert {label: share for label, share in by_bin.items() if share != "0.0 %"} == {"11–20": "100.0 %"}
+    assert {row[0] for row in found.found["a"] if row[2] == "100.0 %"} == {"51–100"}
+
+
+def test_the_best_rank_distance_is_the_lowest_that_is_known(folders: list[Path], command: Any) -> None:
+    """40 is best; a bound of 16 is below both, in the summary and in every ranking."""
+    comparison = compare(folders, metrics="rank_distance", settings="multi")
+    found = Tables(render_page(folders, comparison))
+    assert "multi: best rank_distance 40 by b" in " ".join(found.words.split())
+    rows = found.found["Query language: mean over all"]
+    assert [row[:2] for row in rows[2:]] == [["b", "40 ▲"], ["a baseline", "100"], ["c", "≥ 16"]]
+    done = command("leaderboard", "toy", *folders, "--metrics", "rank_distance", "--format", "markdown")
+    order = re.findall(r"^\| (\w) \|.* (\S+) \|$", done.out, re.MULTILINE)
+    assert order == [("b", "40"), ("a", "100"), ("c", ">=16")]
+
+
+def test_a_page_shows_what_was_compared_and_no_more(folders: list[Path], make_folder: Any) -> None:
+    """Of other settings, metrics and queries there is nothing; the numbers are of the queries that all have."""
+    few = {"mono:de": {"map": [0.25, 0.5, 1.0, 0.25]}, "mono:en": {"map": [0.5] * 4}}
+    fewer = make_folder("d", few, queries=[0, 1, 2, 5])
+    comparison = compare([folders[2], fewer], intersect=True, settings="mono", metrics="map")
+    found = Tables(render_page([folders[2], fewer], comparison))
+    # c over groups 0, 1, 2, 5: .4, .3, .2, .2
+    assert found.found["Query language: German (de)"][2:] == [["d", "0.500"], ["c baseline", "0.275"]]
+    assert not any("multi" in title or "cross" in title for title in found.found)
+    assert "--intersect" in found.words and "--settings mono" in found.words
+
+
+def test_the_page_in_a_browser(chromium: Browser, folders: list[Path], comparison: Comparison, tmp_path: Path) -> None:
+    """What a reader sees is what was worked out; sorted by rank distance the bound stays last, both ways."""
+    path = tmp_path / "page.html"
+    path.write_text(render_page(folders, comparison), encoding="utf-8")
+    chromium.open(path)
+    read = (
+        "[...document.querySelectorAll('#{} > div')].filter(p => !p.hidden)[0].querySelectorAll('tbody tr')"
+        ".values().map(r => [...r.cells].map(c => [...c.childNodes].map(n => n.innerText ?? n.textContent).join(' ')"
+        ".replace(/(better|worse|differs).*/, '').split(/\\s+/).filter(Boolean).join(' '))).toArray()"
+    )
+    assert chromium.run(read.format("leaderboard")) == PAGE["Query language: mean over all"][2:]
+    heads = "[...document.querySelectorAll('#leaderboard > div:not([hidden]) th button')]"
+    order = (
+        "[...document.querySelectorAll('#leaderboard > div:not([hidden]) tbody tr')].map(r => r.cells[0].innerText[0])"
+    )
+    for wanted in (["b", "a", "c"], ["a", "b", "c"]):
+        chromium.run(f"{heads}.find(b => b.title === 'multi: rank_distance').click()")
+        assert chromium.run(order) == wanted
+    choices = chromium.run("[...document.querySelectorAll('[data-panels=bars]')].map(s => s.options.length)")
+    assert choices == [2, 5], "b and c; map in three settings, the rank distance and the share"
+    bar = chromium.run(
+        "(() => { const f = document.querySelector('#bars .fill'), t = f.parentElement; const [a, b] = "
+        "[f.getBoundingClientRect(), t.getBoundingClientRect()]; "
+        "return [(a.left - b.left) / b.width, a.width / b.width] })()"
+    )
+    assert bar == pytest.approx([0.5, 0.5], abs=0.01), "the largest difference fills its half of the track"
+    for title in itertools.islice(PAGE, 2, 5):
+        assert chromium.run(f"[...document.querySelectorAll('.chosen')].some(c => c.textContent === `{title}`)")
