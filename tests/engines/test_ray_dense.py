@@ -232,7 +232,8 @@ def test_the_command_gives_the_same_by_both_engines(
         assert main(["evaluate", "sample", *given, "--out", out_dir]) == 0
         out, err = capsys.readouterr()
         printed.append(out)
-        assert err.splitlines() == [
+        # Ray may take more than the half minute after which a line is added
+        assert [line for line in err.splitlines() if " of " not in line] == [
             f"loading {model}",
             f"model {model} in float32; prompts: queries none, passages none",
             "encoding: 70 texts",

@@ -195,7 +195,7 @@ class DenseRetriever(BeirSearchable):
             **({"truncate_dim": self._truncate_dim} if self._truncate_dim else {}),
             **({"agreement_with_whole_vectors": mean_agreement(self._agreement)} if self._agreement else {}),
             **({"dtype": self._encoder.dtype} if self._encoder.dtype != "float32" else {}),
-            **({"dtype_agreement": self._dtype_agreement} if self._dtype_agreement else {}),
+            **({"agreement_of_dtype": self._dtype_agreement} if self._dtype_agreement else {}),
             **({"precision": self._precision} if self._precision != "float32" else {}),
             **({"agreement_with_float32": self._loss.record()} if self._loss and self._loss.measured else {}),
         }

@@ -134,7 +134,7 @@ class TestDtype:
         for _ in range(2):
             record = DenseRetriever(model).describe()
             assert record.get("dtype", "float32") == expected
-            assert record.get("dtype_agreement", {}).get("top_10_overlap") == (agreement if has else None)
+            assert record.get("agreement_of_dtype", {}).get("top_10_overlap") == (agreement if has else None)
         assert len(measured) == has
         json.dumps(record, allow_nan=False)
 
