@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
-
 
 def processors() -> int:
-    """Processors this process may run on, which in a container can be fewer than the machine has."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """Processors this process may use, which under a container's limits can be fewer than the machine has."""
+    from joblib import cpu_count
+
+    return int(cpu_count())

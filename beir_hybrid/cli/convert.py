@@ -33,7 +33,7 @@ def run(args: argparse.Namespace) -> int:
     languages, split = check_selection(source, args.languages, None)
     convert = getattr(source, "corpus", None)
     if convert is None or not isinstance(source, FileSource):
-        sys.stderr.write(f"{source.name} needs no conversion: it is small enough for memory\n")
+        sys.stderr.write(f"{source.name} is not converted ahead of time: its texts are read when it is loaded\n")
         return 0
     for language in languages:
         # one after the other: what is missing of the last is no reason not to convert the first

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from beir_hybrid.cli.options import add_dataset_options
+from beir_hybrid.cli.options import add_dataset_options, key_value
 
 if TYPE_CHECKING:
     from beir_hybrid.datasets.family import Family
@@ -36,6 +36,10 @@ def add_commands(commands: Any) -> None:
     export.add_argument(
         "--setting", required=True, metavar="S", help="mono:de, cross:de-en (query language first) or multi:de"
     )
+    export.add_argument(
+        "--dataset-option", type=key_value, action="append", metavar="KEY=VALUE",
+        help="a loading option of the data set; may be given several times",
+    )  # fmt: skip
     export.add_argument("--trec", action="store_true", help="also write qrels/SPLIT.trec, in TREC's format")
     add_dataset_options(export)
     export.set_defaults(run=run_export)
@@ -166,7 +170,7 @@ def run_export(args: argparse.Namespace) -> int:
     languages = args.languages
     if languages is None and setting != "multi":
         languages = [query, passage] if passage else [query]
-    dataset = load_dataset(args.dataset, args.data_dir, languages, args.split)
+    dataset = load_dataset(args.dataset, args.data_dir, languages, args.split, **dict(args.dataset_option or ()))
     task = dataset.task(args.setting)
     folder = task.export(args.folder)
     if args.trec:

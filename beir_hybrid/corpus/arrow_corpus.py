@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -11,6 +12,7 @@ from beir_hybrid.corpus.convert import convert, read_manifest
 from beir_hybrid.corpus.mapped import MappedFiles
 from beir_hybrid.corpus.order import Order
 from beir_hybrid.corpus.shards import Shards
+from beir_hybrid.disk.files import fingerprint
 from beir_hybrid.errors import DatasetError
 from beir_hybrid.records import Passages
 
@@ -52,7 +54,7 @@ class ArrowCorpus(Mapping[str, dict[str, str]]):
     @classmethod
     def build(
         cls, sources: Sequence[Path], folder: Path | str, *, id_prefix: str = "", id_width: int = 0,
-        id_field: str | None = None, workers: int | None = None,
+        id_field: str | None = None, by_language: bool = False, workers: int | None = None,
     ) -> ArrowCorpus:  # fmt: skip
         """Convert files into ``folder``, or open it where they have been.
 
@@ -65,6 +67,8 @@ class ArrowCorpus(Mapping[str, dict[str, str]]):
             id_prefix: put before every id, as ``"de-p-"``.
             id_width: ids shorter than that are filled with zeros on the left, so that all have one width.
             id_field: see `read_records`.
+            by_language: each record has a field ``language``, and ``{language}-p-`` is put before its id; see
+                `languages`.
             workers: processes that convert sources side by side; default: one a processor, and none of their own for
                 a few megabytes.
 
@@ -73,7 +77,10 @@ class ArrowCorpus(Mapping[str, dict[str, str]]):
                 the folder holds the corpus of other files (or another revision of these).
             BeirHybridError: the disk fails. What was finished stays; the same call goes on from there.
         """
-        convert(sources, Path(folder), id_prefix=id_prefix, id_width=id_width, id_field=id_field, workers=workers)
+        convert(
+            sources, Path(folder), id_prefix=id_prefix, id_width=id_width, id_field=id_field, by_language=by_language,
+            workers=workers,
+        )  # fmt: skip
         return cls(folder)
 
     @cached_property
@@ -152,21 +159,47 @@ class ArrowCorpus(Mapping[str, dict[str, str]]):
         row = self._order.row(position)
         return self._shards.cell({"source_ids": _DOCID, "titles": _TITLE, "texts": _TEXT}[column], row)
 
+    @cached_property
+    def languages(self) -> tuple[str, ...]:
+        """The languages of a corpus that was built ``by_language``, in the order of their ids."""
+        found: list[str] = []
+        begin = 0
+        while self.manifest["by_language"] and begin < len(self):
+            found.append(self.ids[begin].partition("-p-")[0])
+            begin = self._range(found[-1]).stop
+        return tuple(found)
+
+    def _range(self, language: str) -> range:
+        """Where the passages of a language stand."""
+        ids = self.ids
+        # "." comes next after "-"
+        return range(bisect_left(ids, f"{language}-p-"), bisect_left(ids, f"{language}-p."))
+
     def passages(self, language: str) -> Passages:
-        """The corpus as the passages of a language; ids must begin with it."""
-        return Passages(language, self.ids, self.texts, self.titles, self.source_ids, content=self.content)
+        """The passages of a language, ids of which begin with it."""
+        if not self.manifest["by_language"]:
+            return Passages(language, self.ids, self.texts, self.titles, self.source_ids, content=self.content)
+        where = self._range(language)
+        ids, texts, titles = (Column(self, name, where) for name in ("ids", "texts", "titles"))
+        source_ids = Column(self, "ids", where, f"{language}-p-")
+        return Passages(language, ids, texts, titles, source_ids, content=fingerprint(self.content, language))
 
 
 class Column(Sequence[str]):
-    """A column of a corpus by position: strings are made when they are asked for, slices are views."""
+    """A column of a corpus by position: strings are made when they are asked for, slices are views.
+
+    Args:
+        without: what every string of it begins with and is left out.
+    """
 
     distinct_ascending = True
     """Of ids: the order was checked when the corpus was built."""
 
-    def __init__(self, corpus: ArrowCorpus, name: str, positions: range | None = None) -> None:
+    def __init__(self, corpus: ArrowCorpus, name: str, positions: range | None = None, without: str = "") -> None:
         self._corpus = corpus
         self._name = name
         self._positions = range(len(corpus)) if positions is None else positions
+        self._without = without
 
     def __len__(self) -> int:
         return len(self._positions)
@@ -179,17 +212,18 @@ class Column(Sequence[str]):
 
     def __getitem__(self, index: int | slice) -> str | Column:
         if isinstance(index, slice):
-            return Column(self._corpus, self._name, self._positions[index])
-        return self._corpus.value(self._name, self._positions[index])
+            return Column(self._corpus, self._name, self._positions[index], self._without)
+        return self._corpus.value(self._name, self._positions[index])[len(self._without) :]
 
     def __iter__(self) -> Iterator[str]:
-        value, name = self._corpus.value, self._name
-        return (value(name, position) for position in self._positions)
+        value, name, begin = self._corpus.value, self._name, len(self._without)
+        return (value(name, position)[begin:] for position in self._positions)
 
     def position(self, key: str) -> int | None:
         """Where an id stands in this column of ids (or source ids); None if it does not."""
         corpus = self._corpus
-        found = corpus.source_position(key) if self._name == "source_ids" else corpus.position(key)
+        find = corpus.source_position if self._name == "source_ids" else corpus.position
+        found = find(f"{self._without}{key}")
         return None if found is None or found not in self._positions else self._positions.index(found)
 
     def __repr__(self) -> str:

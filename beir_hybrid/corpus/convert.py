@@ -12,9 +12,10 @@ from typing import Any
 
 from beir_hybrid.corpus.digests import digests_of
 from beir_hybrid.corpus.order import RepeatedIdError, write_order
-from beir_hybrid.corpus.shards import FORMAT, Shards, Written, write_shard
+from beir_hybrid.corpus.shards import FORMAT, Shards, Written
 from beir_hybrid.corpus.workers import Job, write_shards
 from beir_hybrid.disk.files import fingerprint, write_json
+from beir_hybrid.disk.locations import cache_dir
 from beir_hybrid.errors import DatasetError, at
 from beir_hybrid.processors import processors
 from beir_hybrid.readers.passages import read_records
@@ -32,6 +33,7 @@ def convert(
     id_prefix: str = "",
     id_width: int = 0,
     id_field: str | None = None,
+    by_language: bool = False,
     workers: int | None = None,
 ) -> None:
     """See `ArrowCorpus.build`."""
@@ -39,8 +41,10 @@ def convert(
 
     if workers is not None and workers < 1:
         raise DatasetError(f"workers is {workers}; expected 1 or more, or None for one a processor")
-    described = _described(sources, workers or processors())
-    settings = {"format": FORMAT, "id_prefix": id_prefix, "id_width": id_width}
+    reading = {"id_field": id_field, "by_language": by_language}
+    # of each source too: what was converted before an interrupt must have been read in the same way
+    described = [each | reading for each in _described(sources, workers or processors())]
+    settings = {"format": FORMAT, "id_prefix": id_prefix, "id_width": id_width, **reading}
     try:
         folder.mkdir(parents=True, exist_ok=True)
         lock = FileLock(folder / ".lock")
@@ -53,7 +57,7 @@ def convert(
         else:
             _clear(folder)
             try:
-                _convert(sources, folder, described, settings, id_field, workers)
+                _convert(sources, folder, described, settings, workers)
             finally:
                 _clear(folder)
     finally:
@@ -108,6 +112,11 @@ def source_key(sources: Sequence[Path]) -> str:
     return fingerprint(*(f"{path.name} {digests_of(path).sha256}" for path in sources))
 
 
+def corpus_folder(name: str, part: str, sources: Sequence[Path]) -> Path:
+    """Where the corpus of a data set's part (a language) is kept in the cache folder: of these very files."""
+    return cache_dir() / "corpora" / name / f"{part}-{source_key(sources)[:24]}-{FORMAT}"
+
+
 def _refuse_other_sources(folder: Path, described: list[dict[str, Any]], settings: Mapping[str, Any]) -> None:
     manifest = read_manifest(folder)
     advice = f"choose another folder, or delete {folder}"
@@ -132,7 +141,6 @@ def _convert(
     folder: Path,
     described: list[dict[str, Any]],
     settings: Mapping[str, Any],
-    id_field: str | None,
     workers: int | None,
 ) -> None:
     from tqdm import tqdm
@@ -140,7 +148,7 @@ def _convert(
     arrows = [folder / f"{source['name']}-{source['sha256'][:8]}.arrow" for source in described]
     records = [_finished(arrow, source) for arrow, source in zip(arrows, described, strict=True)]
     lacking = [at for at, record in enumerate(records) if record is None]
-    jobs = [Job(sources[at], arrows[at], id_field) for at in lacking]
+    jobs = [Job(sources[at], arrows[at], settings["id_field"], settings["by_language"]) for at in lacking]
     with (
         tqdm(desc="converting", unit="passage", file=sys.stderr, disable=None, leave=False) as bar,
         contextlib.closing(_written(jobs, workers, bar.update)) as finished,
@@ -150,7 +158,7 @@ def _convert(
             records[at] = _done(described[at], arrows[at], written)
             # after its file: a shard counts as converted from here on
             write_json(_record_of(arrows[at]), records[at])
-    _finish(sources, folder, [record for record in records if record], settings, id_field)
+    _finish(sources, folder, [record for record in records if record], settings)
 
 
 def _written(
@@ -164,7 +172,7 @@ def _written(
         yield from write_shards(jobs, workers, progress)
     else:
         for number, job in enumerate(jobs):
-            yield number, write_shard(job.source, job.target, job.id_field, progress)
+            yield number, job.write(progress)
 
 
 def _done(source: Mapping[str, Any], arrow: Path, written: Written) -> dict[str, Any]:
@@ -179,7 +187,6 @@ def _finish(
     folder: Path,
     records: Sequence[dict[str, Any]],
     settings: Mapping[str, Any],
-    id_field: str | None,
 ) -> None:
     """Put the ids of all shards in order, and make them a corpus."""
     shards = Shards([folder / done["arrow"] for done in records], [done["passages"] for done in records])
@@ -187,7 +194,8 @@ def _finish(
         write_order(folder, shards, settings["id_width"])
     except RepeatedIdError as error:
         key = shards.cell(_DOCID, error.first)
-        first, second = (_place(sources, *shards.place(row), id_field) for row in (error.first, error.second))
+        rows = error.first, error.second
+        first, second = (_place(sources, *shards.place(row), settings["id_field"]) for row in rows)
         raise DatasetError(f"{second}: docid {key!r} appeared before, at {first}") from error
     content = fingerprint(settings["id_prefix"], str(settings["id_width"]), *(done["content"] for done in records))
     write_json(folder / MANIFEST, {**settings, "content": content, "sources": records})

@@ -18,14 +18,16 @@ from beir_hybrid.corpus.mapped import MappedFile, MappedFiles
 from beir_hybrid.disk.files import written_whole
 from beir_hybrid.errors import DatasetError, at
 from beir_hybrid.readers.passages import Record, read_records
+from beir_hybrid.settings import AnyLanguage
 
-FORMAT = 2
+FORMAT = 3
 """Raise it when what is on disk changes."""
 BATCH = 4096
 """Rows of a record batch, all but the last of a shard: a row's batch is found by division."""
 COLUMNS = ("docid", "title", "text")
 _RELEASED = 16
 """Batches read one after the other before their pages are given back."""
+_CODES = AnyLanguage()
 _SPAN = struct.Struct("<ii")
 
 
@@ -38,9 +40,16 @@ class Written:
 
 
 def write_shard(
-    source: Path, target: Path, id_field: str | None = None, progress: Callable[[int], object] | None = None
+    source: Path,
+    target: Path,
+    id_field: str | None = None,
+    by_language: bool = False,
+    progress: Callable[[int], object] | None = None,
 ) -> Written:
     """Convert a source file, in the memory of one batch; ``target`` appears when it is whole.
+
+    Args:
+        by_language: every record says its language, which is put before its id.
 
     Raises:
         DatasetError: the source is damaged or malformed (``path:line``).
@@ -57,10 +66,12 @@ def write_shard(
         pa.ipc.new_file(out, schema) as writer,
     ):
         for records in _batches(read_records(source, id_field)):
+            keys = [_with_language(source, record) for record in records] if by_language else [r.key for r in records]
+            texts = [record.title for record in records], [record.text for record in records]
             try:
-                columns = [pa.array([record[at] for record in records], pa.string()) for at in (1, 2, 3)]
-            except UnicodeEncodeError as error:
-                raise _not_text(source, records) from error
+                columns = [pa.array(column, pa.string()) for column in (keys, *texts)]
+            except UnicodeEncodeError as error:  # of a parquet file; JSON's are found where they are read
+                raise DatasetError(f"{source}: holds half of a surrogate pair, which is no text") from error
             for column in columns:
                 # lengths (offsets start at zero in a fresh array) and bytes, so that no two contents run together
                 _, offsets, data = column.buffers()
@@ -79,13 +90,11 @@ def _batches(records: Iterable[Record]) -> Iterator[list[Record]]:
         yield batch
 
 
-def _not_text(source: Path, records: Sequence[Record]) -> DatasetError:
-    for record in records:
-        try:
-            "".join(record[1:]).encode()
-        except UnicodeEncodeError:
-            return DatasetError(f"{at(source, record.line)}: holds half of a surrogate pair, which is no text")
-    return DatasetError(f"{source}: holds half of a surrogate pair, which is no text")
+def _with_language(source: Path, record: Record) -> str:
+    if record.language not in _CODES:
+        got = f"language {record.language!r} is no code" if record.language else "the record has no 'language'"
+        raise DatasetError(f"{at(source, record.line)}: {got}; expected ISO 639-1, such as de")
+    return f"{record.language}-p-{record.key}"
 
 
 class _Cells(NamedTuple):

@@ -1,26 +1,20 @@
-"""Converting several source files at once, each in one of a few processes.
+"""Converting several source files at once, each in one of a few processes (joblib's loky).
 
-They are started by name and not forked: the caller may hold threads, a GPU or a Java machine, and need not be a script
-that can be imported again (as `multiprocessing` wants it).
+Loky's processes are started afresh and not forked: the caller may hold threads, a GPU or a Java machine, and need not
+be a script that can be imported again.
 """
 
 from __future__ import annotations
 
-import contextlib
-import json
 import os
-import queue
-import subprocess
-import sys
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from concurrent.futures import Future, as_completed
 from dataclasses import dataclass
 from pathlib import Path
 
-import beir_hybrid
-from beir_hybrid import errors
-from beir_hybrid.corpus.shards import Written
+from beir_hybrid.corpus.shards import Written, write_shard
 from beir_hybrid.errors import DatasetError
 
 
@@ -31,6 +25,10 @@ class Job:
     source: Path
     target: Path
     id_field: str | None = None
+    by_language: bool = False
+
+    def write(self, progress: Callable[[int], object] | None = None) -> Written:
+        return write_shard(self.source, self.target, self.id_field, self.by_language, progress)
 
 
 def write_shards(
@@ -42,89 +40,61 @@ def write_shards(
     order is raised. Whatever else ends the iteration ends the processes.
 
     Raises:
-        DatasetError, BeirHybridError: as `write_shard`; or a process was killed.
+        DatasetError, BeirHybridError: as `write_shard`; or a process crashed or was killed.
     """
-    lock, stop = threading.Lock(), threading.Event()
-    idle: queue.SimpleQueue[_Worker] = queue.SimpleQueue()
+    from joblib.externals.loky import ProcessPoolExecutor
+    from joblib.externals.loky.process_executor import BrokenProcessPool
 
-    def told(passages: int) -> None:
-        with lock:
-            if progress:
-                progress(passages)
-
-    def write(job: Job) -> Written | None:
-        if stop.is_set():
-            return None
-        worker = idle.get()
-        try:
-            return worker.write(job, told)
-        except BaseException:
-            stop.set()
-            raise
-        finally:
-            idle.put(worker)
-
-    started = [_Worker() for _ in range(min(workers, len(jobs)))]
-    pool = ThreadPoolExecutor(len(started))
+    pool = ProcessPoolExecutor(min(workers, len(jobs)), initializer=_end_with, initargs=(os.getpid(),))
     try:
-        for worker in started:
-            idle.put(worker)
-        numbers: dict[Future[Written | None], int] = {pool.submit(write, job): at for at, job in enumerate(jobs)}
+        numbers: dict[Future[Written], int] = {pool.submit(job.write): at for at, job in enumerate(jobs)}
         failed: dict[int, BaseException] = {}
         for future in as_completed(numbers):
-            error = future.exception()
+            if future.cancelled():
+                continue
+            error, number = future.exception(), numbers[future]
             if error is not None:
-                failed[numbers[future]] = error
-            elif (written := future.result()) is not None:
-                yield numbers[future], written
+                failed[number] = error
+                for other in numbers:
+                    other.cancel()
+            else:
+                written = future.result()
+                if progress:
+                    progress(written.passages)
+                yield number, written
         if failed:
-            raise failed[min(failed)]
+            error = failed[min(failed)]
+            if isinstance(error, BrokenProcessPool):
+                raise _ended(jobs[min(failed)], error) from error
+            if isinstance(error, MemoryError):
+                raise DatasetError(f"{jobs[min(failed)].source}: not enough memory to convert it; use fewer workers")
+            raise error
     finally:
-        stop.set()
-        for worker in started:
-            worker.end()
-        pool.shutdown()
+        pool.shutdown(wait=True, kill_workers=True)
 
 
-class _Worker:
-    """A process of `beir_hybrid.corpus.worker`, one job at a time."""
+def _end_with(parent: int) -> None:
+    """Let this process end with the one that started it, however that ended: loky's own would wait for work for good.
 
-    def __init__(self) -> None:
-        # the very package that runs here, wherever it was imported from
-        home = str(Path(next(iter(beir_hybrid.__path__))).parent)
-        path = os.pathsep.join([home, *filter(None, [os.environ.get("PYTHONPATH")])])
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "beir_hybrid.corpus.worker"],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, encoding="utf-8",
-            env={**os.environ, "PYTHONPATH": path},
-        )  # fmt: skip
+    What is half done is a temporary file, which the next conversion clears away.
+    """
 
-    def write(self, job: Job, told: Callable[[int], object]) -> Written:
-        channel, answers = self._process.stdin, self._process.stdout
-        record = {"source": str(job.source), "target": str(job.target), "id_field": job.id_field}
-        try:
-            if channel and answers:
-                channel.write(json.dumps(record) + "\n")
-                channel.flush()
-                for line in answers:
-                    message = json.loads(line)
-                    if "passages" in message:
-                        told(message["passages"])
-                    elif "done" in message:
-                        return Written(**message["done"])
-                    else:
-                        raise getattr(errors, message["error"])(message["message"])
-        except BrokenPipeError:
-            pass
-        raise DatasetError(
-            f"{job.source}: the process that converted it was ended from outside (status {self._process.wait()}), "
-            f"perhaps for want of memory; run again with fewer workers, what was finished is kept"
-        )
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(0.5)
+        os._exit(1)
 
-    def end(self) -> None:
-        self._process.kill()
-        self._process.wait()
-        for pipe in (self._process.stdin, self._process.stdout):
-            if pipe:
-                with contextlib.suppress(OSError):
-                    pipe.close()
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def _ended(job: Job, error: BaseException) -> DatasetError:
+    """A process that ended without an answer: killed, as the system does for want of memory, or crashed."""
+    said = " ".join(str(error).split())
+    codes = said.rpartition("{")[2].partition("}")[0] if "{" in said else "unknown"
+    killed = "SIGKILL" in codes
+    why = "was killed" if killed else "crashed"
+    advice = "perhaps for want of memory; run again with fewer workers" if killed else "run again with one worker"
+    return DatasetError(
+        f"{job.source}, or a source converted beside it: the process that converted it {why} (exit code {codes}), "
+        f"{advice}, what was finished is kept"
+    )

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from beir_hybrid.corpus.parts import find_parts, splits_of
 from beir_hybrid.datasets.archive import extract, members
 from beir_hybrid.datasets.download import RemoteFile
+from beir_hybrid.datasets.parts import find_parts, splits_of
 from beir_hybrid.datasets.parts_source import PartsSource
 from beir_hybrid.errors import DatasetError
 

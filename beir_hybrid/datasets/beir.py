@@ -1,7 +1,7 @@
 """BEIR's public sets in English (arXiv 2104.08663): ``beir/scifact``, ``beir/cqadupstack/android`` and so on.
 
 From the archives of its authors, checked by md5; the forums of CQADupStack, whose archive is 5 GB, from mteb's
-repositories. Layouts: `beir_hybrid.corpus.parts`.
+repositories. Layouts: `beir_hybrid.datasets.parts`.
 """
 
 from __future__ import annotations

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from beir_hybrid.corpus.parts import find_parts
 from beir_hybrid.datasets.download import RemoteFile
 from beir_hybrid.datasets.hub import HubRepository
+from beir_hybrid.datasets.parts import find_parts
 from beir_hybrid.datasets.parts_source import PartsSource
 from beir_hybrid.disk.files import write_json
 from beir_hybrid.disk.locations import Root

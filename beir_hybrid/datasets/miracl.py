@@ -14,16 +14,16 @@ from pathlib import Path
 from typing import Any
 
 from beir_hybrid.corpus.arrow_corpus import ArrowCorpus
-from beir_hybrid.corpus.convert import source_key
+from beir_hybrid.corpus.convert import corpus_folder
 from beir_hybrid.corpus.digests import digests_of
+from beir_hybrid.datasets.beir_shaped import Question, join, together
 from beir_hybrid.datasets.dataset import Dataset
 from beir_hybrid.datasets.download import RemoteFile, hub_url
 from beir_hybrid.datasets.source import FileSource
-from beir_hybrid.disk.locations import cache_dir
 from beir_hybrid.errors import DatasetError
 from beir_hybrid.readers.judgments import read_judgments
 from beir_hybrid.readers.topics import read_topics
-from beir_hybrid.records import Licence, Passages, Qrels, Queries
+from beir_hybrid.records import Licence
 
 # the longest ids of the published files are 12 (passages) and 10 (queries) characters
 _PASSAGE_WIDTH = 16
@@ -113,7 +113,7 @@ class MiraclSource(FileSource):
                     f"{path} is damaged or of another revision than {paths[0].name}: its {shard.algorithm} is {got}, "
                     f"expected {shard.expected}; delete it and run: beir-hybrid fetch miracl --languages {language}"
                 )
-        folder = cache_dir() / "corpora" / self.name / f"{language}-{source_key(paths)[:24]}"
+        folder = corpus_folder(self.name, language, paths)
         return ArrowCorpus.build(
             paths, folder, id_prefix=f"{language}-p-", id_width=_PASSAGE_WIDTH, id_field="docid", workers=workers
         )
@@ -125,55 +125,23 @@ class MiraclSource(FileSource):
         return [file for file in wanted if not self.local(root, file).exists()]
 
     def read(self, root: Path, languages: Sequence[str], split: str, **_: Any) -> Dataset:
-        passages: dict[str, Passages] = {}
-        queries: dict[str, Queries] = {}
-        qrels: Qrels = {}
-        used: list[RemoteFile] = []
+        read, used = [], []
         for language in languages:
-            shards = self.corpus_shards(root, language)
             judgments = [self.published[path] for path in self._judgment_paths(language, split)]
-            used += [*judgments, *shards]
-            topics_path, qrels_path = (self.local(root, file) for file in judgments)
-            passages[language] = self.corpus(root, language).passages(language)
-            topics = read_topics(topics_path)
-            for judgment in read_judgments(qrels_path):
-                place, query, passage = judgment.place, judgment.query, judgment.passage
-                if query not in topics:
-                    raise DatasetError(f"{place}: query {query!r} is not in {topics_path.name}")
-                key = _passage_id(language, passage)
-                if passages[language].position(key) is None:
-                    raise DatasetError(
-                        f"{place}: passage {passage!r} is not in the corpus of {language!r} "
-                        f"({len(passages[language]):,} passages in {len(shards)} shards); "
-                        f"is a shard missing or of another version?"
-                    )
-                judged = qrels.setdefault(_query_id(language, query), {})
-                if key in judged:
-                    raise DatasetError(f"{place}: passage {passage!r} is judged twice for query {query!r}")
-                judged[key] = judgment.grade
-            by_id = sorted((_query_id(language, key), key) for key in topics)
-            source_ids = [key for _, key in by_id]
-            texts = [topics[key] for key in source_ids]
-            queries[language] = Queries(language, [q for q, _ in by_id], texts, source_ids=source_ids)
+            used += [*judgments, *self.corpus_shards(root, language)]
+            topics, qrels = (self.local(root, file) for file in judgments)
+            passages = {language: self.corpus(root, language).passages(language)}
+            questions = {key: Question(language, text) for key, text in read_topics(topics).items()}
+            read.append(join(passages, questions, read_judgments(qrels), place=qrels, query_width=_QUERY_WIDTH))
         return Dataset(
             self.name,
             split,
-            passages,
-            queries,
-            qrels,
-            self.licence,
-            self.loaded_files(root, used),
+            **together(read),
+            licence=self.licence,
+            files=self.loaded_files(root, used),
             # relevance is judged in the query's own language only
             default_settings=("mono",),
         )
-
-
-def _passage_id(language: str, docid: str) -> str:
-    return f"{language}-p-{docid.rjust(_PASSAGE_WIDTH, '0')}"
-
-
-def _query_id(language: str, qid: str) -> str:
-    return f"{language}-q-{qid.rjust(_QUERY_WIDTH, '0')}"
 
 
 source = MiraclSource()

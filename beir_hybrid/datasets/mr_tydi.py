@@ -13,12 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from beir_hybrid.corpus.arrow_corpus import ArrowCorpus
-from beir_hybrid.corpus.beir_shaped import join
-from beir_hybrid.corpus.convert import source_key
+from beir_hybrid.corpus.convert import corpus_folder
+from beir_hybrid.datasets.beir_shaped import Question, join, together
 from beir_hybrid.datasets.dataset import Dataset
 from beir_hybrid.datasets.download import RemoteFile, hub_url
 from beir_hybrid.datasets.source import FileSource
-from beir_hybrid.disk.locations import cache_dir
 from beir_hybrid.readers.judgments import read_judgments
 from beir_hybrid.readers.topics import read_topics
 from beir_hybrid.records import Licence
@@ -63,26 +62,27 @@ class MrTydiSource(FileSource):
         beside = root.parent / "mr-tydi-corpus" / file.path
         return beside if file.path.endswith("corpus.jsonl.gz") and beside.exists() else root / file.path
 
+    def corpus(self, root: Path, language: str, workers: int | None = None) -> ArrowCorpus:
+        """The passages of a language, converted into the cache folder at the first call."""
+        shard = self.local(root, self._of(language, self.splits[0])[2])
+        return ArrowCorpus.build(
+            [shard], corpus_folder(self.name, language, [shard]), id_prefix=f"{language}-p-", id_width=_PASSAGE_WIDTH,
+            id_field="docid", workers=workers,
+        )  # fmt: skip
+
     def read(self, root: Path, languages: Sequence[str], split: str, **_: Any) -> Dataset:
-        read = {}
+        read = []
         for language in languages:
-            topics, qrels, shard = (self.local(root, file) for file in self._of(language, split))
-            folder = cache_dir() / "corpora" / self.name / f"{language}-{source_key([shard])[:24]}"
-            corpus = ArrowCorpus.build(
-                [shard], folder, id_prefix=f"{language}-p-", id_width=_PASSAGE_WIDTH, id_field="docid"
-            )
-            read[language] = join(
-                corpus.passages(language), read_topics(topics), read_judgments(qrels), (topics.name, str(shard.name)),
-                strict=True, width=_PASSAGE_WIDTH, query_width=_QUERY_WIDTH,
-            )  # fmt: skip
+            topics, qrels, _corpus = (self.local(root, file) for file in self._of(language, split))
+            passages = {language: self.corpus(root, language).passages(language)}
+            questions = {key: Question(language, text) for key, text in read_topics(topics).items()}
+            read.append(join(passages, questions, read_judgments(qrels), place=qrels, query_width=_QUERY_WIDTH))
         return Dataset(
             self.name,
             split,
-            {language: part.passages for language, part in read.items()},
-            {language: part.queries for language, part in read.items()},
-            {query: judged for part in read.values() for query, judged in part.qrels.items()},
-            self.licence,
-            self.loaded_files(root, self.remote_files(languages, split)),
+            **together(read),
+            licence=self.licence,
+            files=self.loaded_files(root, self.remote_files(languages, split)),
             default_settings=("mono",),
         )
 

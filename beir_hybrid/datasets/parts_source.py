@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import abc
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from beir_hybrid.corpus.beir_shaped import read_part
-from beir_hybrid.corpus.parts import Parts, local_parts
+from beir_hybrid.corpus.arrow_corpus import ArrowCorpus
+from beir_hybrid.datasets.beir_shaped import corpus_of, read_part, together
 from beir_hybrid.datasets.dataset import Dataset
 from beir_hybrid.datasets.download import RemoteFile
+from beir_hybrid.datasets.parts import Parts, local_parts
 from beir_hybrid.datasets.source import FileSource
 from beir_hybrid.disk.files import sha256_of
 from beir_hybrid.disk.locations import Root, find_root
@@ -28,7 +28,8 @@ class PartsSource(FileSource):
         parts: what its files call each language; an empty name where there is one language only.
         also_called: further names its folder may have below a data folder.
         settings: those `evaluate` runs by default; judgments are in the query's own language.
-        asks_with_passages: a query that has a passage's id is that passage, and no candidate for itself.
+        asks_with_passages: a query that has a passage's id is that passage, and no candidate for itself; else only
+            where the text is the same too.
 
     A subclass fetches what is missing.
     """
@@ -85,27 +86,20 @@ class PartsSource(FileSource):
     def files(self, root: Path, languages: Sequence[str], split: str) -> list[Path]:
         return [root / path for language in languages for path in self.found(root, language, split).all]
 
+    def corpus(self, root: Path, language: str, workers: int | None = None) -> ArrowCorpus:
+        """The passages of a language, converted into the cache folder at the first call."""
+        return corpus_of(root, self.found(root, language, self.splits[0]), language, workers)
+
     def read(self, root: Path, languages: Sequence[str], split: str, **_: Any) -> Dataset:
         found = {language: self.found(root, language, split) for language in languages}
-        read = {language: read_part(root, found[language], language, strict=False) for language in languages}
-        for language, part in read.items():
-            if part.left_out:  # published as it is: nobody can mend it, and it must not pass unsaid
-                sys.stderr.write(
-                    f"{self.name} ({language}): {part.left_out:,} judgments name a query or passage that its files do "
-                    f"not hold; they are left out\n"
-                )
+        read = [read_part(root, found[language], language, self.asks_with_passages or None) for language in languages]
         return Dataset(
             name=self.name,
             split=split,
-            passages={language: part.passages for language, part in read.items()},
-            queries={language: part.queries for language, part in read.items()},
-            qrels={query: judged for part in read.values() for query, judged in part.qrels.items()},
+            **together(read),
             licence=self.licence,
             files=self.loaded(root, [path for language in languages for path in found[language].all]),
             default_settings=self.settings,
-            own_passages={q: p for part in read.values() for q, p in part.own_passages().items()}
-            if self.asks_with_passages
-            else {},
         )
 
     def loaded(self, root: Path, paths: Sequence[str]) -> list[LoadedFile]:

@@ -72,7 +72,7 @@ def language_bias(ranking: Ranking, cutoff: int = SHARE_CUTOFF) -> dict[str, Sco
     share, lift = _same_language(ranking, cutoff)
     return {
         "rank_distance": distance,
-        "rank_distance_bound": bound,
+        "rank_distance_bound": np.where(several, bound, np.nan),
         "rank_distance_floor": floor,
         "rank_distance_excess": distance - floor,
         "worst_rank": np.where(whole, worst, np.nan),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from beir_hybrid.errors import DatasetError, at
 from beir_hybrid.readers.json_lines import as_id, read_json_lines
@@ -21,14 +21,15 @@ class Record(NamedTuple):
     title: str
     text: str
     language: str = ""
-    """The field ``language``, where there is one."""
+    group: str = ""
+    """The fields ``language`` and ``group``, where there are some."""
 
 
 def read_records(path: Path, id_field: str | None = None) -> Iterator[Record]:
     """The records of a ``.jsonl``, ``.jsonl.gz`` or ``.parquet`` file, in its order.
 
-    Only ids, titles, texts and languages are read. An id may be a number: it is read as its digits. A missing or null
-    title is empty, and the text beside a title may be null.
+    Other fields are not read. An id may be a number: it is read as its digits. A missing or null title is empty, and
+    the text beside a title may be null.
 
     Args:
         id_field: the field that holds the id; None: the first there is of ``_id``, ``docid``, ``id``, ``corpus-id``.
@@ -47,7 +48,7 @@ def read_records(path: Path, id_field: str | None = None) -> Iterator[Record]:
             if key is None:
                 raise DatasetError(f"{at(path, line)}: the record has no id; expected one of {', '.join(_ID_COLUMNS)}")
         found, text = as_id(record.get(key)), record.get("text")
-        title, language = record.get("title") or "", record.get("language") or ""
+        title, language, group = record.get("title") or "", record.get("language") or "", record.get("group")
         if text is None and title:
             text = ""  # a page of nothing but its title
         if found is None:
@@ -56,7 +57,7 @@ def read_records(path: Path, id_field: str | None = None) -> Iterator[Record]:
         for name, value in (("text", text), ("title", title), ("language", language)):
             if not isinstance(value, str):
                 raise DatasetError(f"{at(path, line)}: {name!r} is {record.get(name)!r}; expected a string")
-        yield Record(line, found, title, str(text), language)
+        yield Record(line, found, title, str(text), language, "" if group is None else as_id(group) or str(group))
 
 
 def _columns(path: Path, there: Sequence[str], id_field: str | None) -> list[str]:
@@ -66,18 +67,4 @@ def _columns(path: Path, there: Sequence[str], id_field: str | None) -> list[str
             f"{path}: has the columns {', '.join(there)}; "
             f"expected {id_field or ' or '.join(_ID_COLUMNS)}, and text (and title, if there is one)"
         )
-    return [key, "text", *(name for name in ("title", "language") if name in there)]
-
-
-def by_id(records: Iterator[tuple[Any, str, str]], kind: str) -> dict[str, str]:
-    """``{id: text}`` of (place, id, text).
-
-    Raises:
-        DatasetError: an id stands twice.
-    """
-    found: dict[str, str] = {}
-    for place, key, text in records:
-        if key in found:
-            raise DatasetError(f"{place}: {kind} id {key!r} appears twice")
-        found[key] = text
-    return found
+    return [key, "text", *(name for name in ("title", "language", "group") if name in there)]

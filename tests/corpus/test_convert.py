@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from beir_hybrid.corpus import convert, order, shards
+from beir_hybrid.corpus import convert, order, shards, workers
 from beir_hybrid.corpus.arrow_corpus import ArrowCorpus
 from beir_hybrid.corpus.digests import digests_of
 from beir_hybrid.disk.files import sha256_of
@@ -58,7 +58,7 @@ def test_content_is_told_from_other_content(write_shards: Any, numbered: Numbere
 
 # where an interrupt or a full disk can strike: (module, function), and at which call of it
 MOMENTS = [
-    *((convert, "write_shard", at) for at in (1, 2, 3)), (convert, "write_json", 2), (convert, "write_order", 1),
+    *((workers, "write_shard", at) for at in (1, 2, 3)), (convert, "write_json", 2), (convert, "write_order", 1),
     (order, "written_whole", 2), (convert, "write_json", 4), (shards, "read_records", 2),
 ]  # fmt: skip
 
@@ -102,7 +102,7 @@ def test_what_was_converted_is_not_converted_again(
             raise KeyboardInterrupt
         return shards.write_shard(source, *args, **kwargs)
 
-    monkeypatch.setattr(convert, "write_shard", counting)
+    monkeypatch.setattr(workers, "write_shard", counting)
     with pytest.raises(KeyboardInterrupt):
         ArrowCorpus.build(sources, tmp_path / "corpus")
     ArrowCorpus.build(sources, tmp_path / "corpus")
@@ -254,3 +254,11 @@ def test_two_processes_build_one_corpus(sources: list[Path], tmp_path: Path) -> 
     with multiprocessing.get_context("spawn").Pool(2) as pool:
         assert pool.starmap(_build, [(sources, tmp_path / "corpus")] * 2) == [60, 60]
     assert not list((tmp_path / "corpus").glob(".*.part"))
+
+
+def test_another_id_field_is_another_corpus(tmp_path: Path) -> None:
+    """A folder is not opened as something that it was not built as: not with the old ids under a new field."""
+    (tmp_path / "docs.jsonl").write_text('{"docid": "a", "other": "b", "text": "x"}\n')
+    assert list(ArrowCorpus.build([tmp_path / "docs.jsonl"], tmp_path / "corpus", id_field="docid")) == ["a"]
+    with pytest.raises(DatasetError, match="was built with id_field 'docid', not 'other'; choose another folder"):
+        ArrowCorpus.build([tmp_path / "docs.jsonl"], tmp_path / "corpus", id_field="other")

@@ -96,10 +96,10 @@ def test_judged_negatives_are_kept(write: Write) -> None:
 
 
 def test_queries_without_judgments_are_not_asked(write: Write) -> None:
-    """A topic no qrels line names is part of the data set and of no task."""
+    """A topic no qrels line names is counted, and is in no task."""
     dataset = load(write(topics=TOPICS + "99#0\tNani?\n"))
-    assert len(dataset.queries["sw"]) == 3
     assert len(dataset.task("mono:sw").rows) == 2
+    assert dataset.passed_over == "1 queries have no judgment (not asked)"
 
 
 def test_languages_are_not_parallel(write: Write) -> None:
@@ -196,14 +196,9 @@ def test_only_the_published_corpus_is_read_from_the_cache(write: Write, no_data:
         ({"topics": "3#0\tMaji?\n12#0 Mlima?\n"}, "topics.miracl-v1.0-sw-dev.tsv:2: expected 'query id<TAB>query'"),
         ({"topics": "3#0\tMaji?\n12#0\t\n"}, "topics.miracl-v1.0-sw-dev.tsv:2: query '12#0' is empty"),
         ({"qrels": "3#0\tQ0\t7#0\t1\n3#0\tQ0\t7#0\n"}, "qrels.miracl-v1.0-sw-dev.tsv:2: expected"),
-        ({"qrels": "3#0\tQ0\t7#0\t1\n4#0\tQ0\t7#0\t1\n"}, "qrels.miracl-v1.0-sw-dev.tsv:2: query '4#0' is not in"),
-        (
-            {"qrels": "3#0\tQ0\t7#0\t1\n3#0\tQ0\t7#9\t1\n"},
-            "qrels.miracl-v1.0-sw-dev.tsv:2: passage '7#9' is not in the corpus of 'sw' (3 passages in 2 shards)",
-        ),
         (
             {"qrels": "3#0\tQ0\t7#0\t1\n3#0\tQ0\t7#0\t0\n"},
-            "qrels.miracl-v1.0-sw-dev.tsv:2: passage '7#0' is judged twice for query '3#0'",
+            "qrels.miracl-v1.0-sw-dev.tsv:2: passage '7#0' is judged 0 for query '3#0', and 1 before",
         ),
         (
             {"shards": [SHARDS[0], [{"docid": "12#0", "title": "", "text": ""}]]},

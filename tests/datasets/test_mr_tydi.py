@@ -70,8 +70,7 @@ def test_the_raw_layout_is_read(write: Write, corpus: str) -> None:
     [
         ({"topics": "0 Tanzania\n"}, "topics.test.txt:1: expected 'query id<TAB>query'"),
         ({"qrels": "0 Q0 1150#0 1\n0 Q0 1150\n"}, "qrels.test.txt:2: expected 'query-id Q0 passage-id grade'"),
-        ({"qrels": "0 Q0 1150#0 1\n5 Q0 89#4 1\n"}, "qrels.test.txt:2: query '5' is not in topics.test.txt"),
-        ({"qrels": "0 Q0 1150#9 1\n"}, "qrels.test.txt:1: passage '1150#9' is not in corpus.jsonl.gz"),
+        ({"qrels": "0 Q0 1150#9 1\n"}, "none of the 1 judged passages is in a corpus; the first is 'sw-p-1150#9'"),
         ({"records": [{"id": "1150#0", "contents": "v1.0"}]}, "corpus.jsonl.gz:1: 'docid' is None, which is no id"),
     ],
 )

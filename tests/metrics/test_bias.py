@@ -175,6 +175,6 @@ def test_queries_without_an_answer_in_a_language_do_not_count_for_it() -> None:
     found = ranked(dataset, "de", [0, 3, 1, 2, 4, 5], [1, 0, 2, 3, 4, 5])
     assert reciprocal_ranks_by_language(found) == {"de": 1, "en": 1 / 2}
     # a single relevant passage is at no distance from itself
-    for metric in ("rank_distance", "rank_distance_floor"):
+    for metric in ("rank_distance", "rank_distance_bound", "rank_distance_floor"):
         assert values(found)[metric][0] == 1
         assert np.isnan(values(found)[metric][1])

@@ -31,7 +31,7 @@ def test_beirs_json_lines(tmp_path: Path) -> None:
     path = tmp_path / "corpus.jsonl"
     lines = [{"_id": "d1", "title": None, "text": "x", "metadata": {"a": 1}}, {"_id": "d2", "title": "T", "text": "y"}]
     path.write_text("".join(json.dumps(line) + "\n" for line in lines))
-    assert list(read_records(path)) == [(1, "d1", "", "x", ""), (2, "d2", "T", "y", "")]
+    assert list(read_records(path)) == [(1, "d1", "", "x", "", ""), (2, "d2", "T", "y", "", "")]
     assert ArrowCorpus.build([path], tmp_path / "corpus")["d2"] == {"title": "T", "text": "y"}
 
 

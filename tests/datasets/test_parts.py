@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from beir_hybrid.corpus.parts import Parts, find_parts, local_paths, splits_of
+from beir_hybrid.datasets.parts import Parts, find_parts, local_paths, splits_of
 
 ONE = "-00000-of-00001.parquet"
 

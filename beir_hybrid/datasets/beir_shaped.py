@@ -1,0 +1,187 @@
+"""BEIR-shaped files as parts of a `Dataset`: one set of rules for registered sets and for folders by path."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+from beir_hybrid.corpus.arrow_corpus import ArrowCorpus
+from beir_hybrid.corpus.convert import corpus_folder
+from beir_hybrid.datasets.parts import Parts
+from beir_hybrid.errors import DatasetError, at
+from beir_hybrid.readers.judgments import Judgment, read_judgments
+from beir_hybrid.readers.passages import Record, read_records
+from beir_hybrid.records import Passages, Qrels, Queries
+
+
+@dataclass(frozen=True)
+class Question:
+    """A query under the id of its file; ``group`` is what queries with the same content share."""
+
+    language: str
+    text: str
+    group: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class JudgedPart:
+    """Passages, queries with a judgment, and judgments under the ids of the pool; fields as in `Dataset`."""
+
+    passages: Mapping[str, Passages]
+    queries: Mapping[str, Queries]
+    qrels: Qrels
+    own_passages: dict[str, str] = field(default_factory=dict)
+    unjudged: int = 0
+
+
+def read_part(folder: Path, parts: Parts, language: str, own_passages: bool | None) -> JudgedPart:
+    """One language: its corpus, converted into the cache folder at the first call, its queries and judgments.
+
+    Raises:
+        DatasetError: as `join`, or a file is damaged or malformed (``path:line``).
+    """
+    return join(
+        {language: corpus_of(folder, parts, language).passages(language)},
+        read_questions([folder / path for path in parts.queries], lambda record, place: language),
+        judgments_of(folder, parts),
+        place=folder / parts.judgments[0],
+        own_passages=own_passages,
+    )
+
+
+def corpus_of(folder: Path, parts: Parts, language: str, workers: int | None = None) -> ArrowCorpus:
+    """The passages of one language; see `ArrowCorpus.build`."""
+    sources = [folder / path for path in parts.corpus]
+    target = corpus_folder("beir", language, sources)
+    return ArrowCorpus.build(sources, target, id_prefix=f"{language}-p-", workers=workers)
+
+
+def read_questions(paths: Iterable[Path], language_of: Callable[[Record, str], str]) -> dict[str, Question]:
+    """The queries of files by id.
+
+    Args:
+        language_of: the language of a record, which stands at a place (``path:line``).
+
+    Raises:
+        DatasetError: a damaged or malformed file, or an id that stands twice (``path:line``).
+    """
+    found: dict[str, Question] = {}
+    for path in paths:
+        for record in read_records(path):
+            place = at(path, record.line)
+            if record.key in found:
+                raise DatasetError(f"{place}: query id {record.key!r} appears twice")
+            found[record.key] = Question(language_of(record, place), record.text, record.group)
+    return found
+
+
+def judgments_of(folder: Path, parts: Parts) -> Iterator[Judgment]:
+    """The judgments of all files of a part."""
+    return chain.from_iterable(read_judgments(folder / path) for path in parts.judgments)
+
+
+def join(
+    passages: Mapping[str, Passages],
+    questions: Mapping[str, Question],
+    judgments: Iterable[Judgment],
+    *,
+    place: Path | str,
+    own_passages: bool | None = None,
+    query_width: int = 0,
+) -> JudgedPart:
+    """Queries and judgments by the ids of their files, put under those of the pool: ``de-q-...`` and ``de-p-...``.
+
+    Queries without a judgment are left out and counted. Judgments of passages and queries that are not there stay, for
+    `Dataset` counts them.
+
+    Args:
+        place: where the judgments stand, for messages.
+        own_passages: a query that has a passage's id is that passage, and no candidate for itself (BEIR's rule for
+            every set); None: where the text is the same too, for ids may agree by accident.
+        query_width: query ids shorter than that are filled with zeros on the left.
+
+    Raises:
+        DatasetError: a pair is judged twice with different grades (``path:line``), a passage id stands in two
+            languages, or no judgment is of a query that is there.
+    """
+    languages = list(dict.fromkeys(question.language for question in questions.values()))
+    home = languages[0] if len(languages) == 1 else ""
+
+    def query_id(key: str) -> str:
+        language = questions[key].language if key in questions else home
+        return f"{language}-q-{key.rjust(query_width, '0')}" if language else key
+
+    ids: dict[str, str] = {}
+    qrels: Qrels = {}
+    for judgment in judgments:
+        passage = ids.get(judgment.passage)
+        if passage is None:
+            passage = ids[judgment.passage] = _passage_id(passages, judgment.passage, judgment.place)
+        judged = qrels.setdefault(query_id(judgment.query), {})
+        if judged.setdefault(passage, judgment.grade) != judgment.grade:
+            raise DatasetError(
+                f"{judgment.place}: passage {judgment.passage!r} is judged {judgment.grade} for query "
+                f"{judgment.query!r}, and {judged[passage]} before; leave one of the two out"
+            )
+    asked = {query: key for key in questions if (query := query_id(key)) in qrels}
+    if not asked:
+        found = f"of {len(qrels):,} judged queries none is there" if qrels else "there is no judgment"
+        one = f", such as {next(iter(questions))!r}" if questions else ""
+        raise DatasetError(f"{place}: {found}; expected judgments of the {len(questions):,} queries{one}")
+    queries = {language: _queries(language, asked, questions) for language in languages}
+    return JudgedPart(
+        passages,
+        {language: block for language, block in queries.items() if len(block)},
+        qrels,
+        {} if own_passages is False else _own(passages, asked, questions, by_text=own_passages is None),
+        len(questions) - len(asked),
+    )
+
+
+def together(parts: Sequence[JudgedPart]) -> dict[str, Any]:
+    """Parts in different languages as the arguments of one `Dataset`."""
+    return {
+        name: dict(chain.from_iterable(getattr(part, name).items() for part in parts))
+        for name in ("passages", "queries", "qrels", "own_passages")
+    } | {"unjudged": sum(part.unjudged for part in parts)}
+
+
+def _queries(language: str, asked: Mapping[str, str], questions: Mapping[str, Question]) -> Queries:
+    ids = sorted(query for query, key in asked.items() if questions[key].language == language)
+    keys = [asked[query] for query in ids]
+    groups: Sequence[str] = [questions[key].group or query for query, key in zip(ids, keys, strict=True)]
+    return Queries(language, ids, [questions[key].text for key in keys], groups, keys)
+
+
+def _passage_id(passages: Mapping[str, Passages], key: str, place: str) -> str:
+    """The id of a passage in the pool; one that says what it is where there is no such passage."""
+    found = [
+        (language, block.ids[position])
+        for language, block in passages.items()
+        if (position := block.source_position(key)) is not None
+    ]
+    if len(found) > 1:
+        raise DatasetError(
+            f"{place}: passage id {key!r} stands in {' and '.join(language for language, _ in found)}; "
+            f"passage ids must differ between the languages of a folder"
+        )
+    only = next(iter(passages)) if len(passages) == 1 else ""
+    return found[0][1] if found else f"{only}-p-{key}" if only else key
+
+
+def _own(
+    passages: Mapping[str, Passages], asked: Mapping[str, str], questions: Mapping[str, Question], *, by_text: bool
+) -> dict[str, str]:
+    """``{query id: passage id}`` of the queries that are passages of their language."""
+    found = {}
+    for query, key in asked.items():
+        block, text = passages.get(questions[key].language), questions[key].text.strip()
+        position = None if block is None else block.source_position(key)
+        if block is not None and position is not None:
+            whole = block.lazy_full_texts()[position]
+            if not by_text or text in (whole, block.texts[position].strip()):
+                found[query] = block.ids[position]
+    return found
