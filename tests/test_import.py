@@ -19,7 +19,7 @@ PLUGIN = ROOT / "plugins" / "st_hybrid_batch"
 
 # the ground floor first; a module may import from its own floor and those below
 FLOORS = (
-    ("errors", "processors"),
+    ("errors", "processors", "progress"),
     ("disk", "disk.*", "records"),
     ("readers", "readers.*"),
     ("corpus.pool", "registry"),

@@ -11,7 +11,15 @@ from typing import Any
 from beir_hybrid.corpus.arrow_corpus import ArrowCorpus
 from beir_hybrid.corpus.convert import corpus_folder
 from beir_hybrid.corpus.digests import digests_of
-from beir_hybrid.datasets.beir_shaped import JudgedPart, Question, corpus_of, join, judgments_of, read_part, read_questions
+from beir_hybrid.datasets.beir_shaped import (
+    JudgedPart,
+    Question,
+    corpus_of,
+    join,
+    judgments_of,
+    read_part,
+    read_questions,
+)
 from beir_hybrid.datasets.dataset import Dataset
 from beir_hybrid.datasets.parts import Parts, local_parts, local_paths, splits_of
 from beir_hybrid.errors import DatasetError, did_you_mean
