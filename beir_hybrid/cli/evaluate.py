@@ -70,6 +70,11 @@ def add_command(commands: Any) -> None:
         "agree with float32, else float32; the results say which), or one of them (default auto)",
     )  # fmt: skip
     parser.add_argument(
+        "--neutralize", metavar="FOLDER",
+        help="what beir-hybrid neutralize has learnt from this model: removed from its vectors as they are scored, so "
+        "that nothing is encoded again",
+    )  # fmt: skip
+    parser.add_argument(
         "--engine", choices=("local", "ray"),
         help="where a model's passages are encoded and searched: local (this process; the default) or ray (the workers "
         "of a Ray cluster, with the same answer; the cache must be on storage they share)",
@@ -150,6 +155,7 @@ _OPTIONS = {
         "truncate_dim",
         "precision",
         "dtype",
+        "neutralize",
         "engine",
         "address",
     ),

@@ -58,7 +58,9 @@ def add_command(commands: Any) -> None:
     parser.add_argument("--passage-prompt", metavar="T", help="put before every passage (default: the model's own)")
     parser.add_argument("--batch-size", type=positive, metavar="N", help="texts encoded at a time (default 32)")
     parser.add_argument("--device", metavar="D", help="where the model runs, such as cpu or cuda")
-    parser.add_argument("--dtype", choices=("auto", "float32", "bfloat16", "float16"), help="as for evaluate (default auto)")
+    parser.add_argument(
+        "--dtype", choices=("auto", "float32", "bfloat16", "float16"), help="as for evaluate (default auto)"
+    )
     parser.set_defaults(run=run)
 
 

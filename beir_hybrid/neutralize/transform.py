@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import sys
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -98,6 +99,42 @@ class Transform:
             weight -= directions.T.astype(np.float64) @ directions
         bias = None if offset is None else (-(weight @ offset)).astype(np.float32)
         return weight.astype(np.float32), bias
+
+    def check_base(self, name: str, fingerprint: str | None) -> None:
+        """Refuse the vectors of another model than it was learnt from.
+
+        Raises:
+            NeutralizeError: the fingerprints differ.
+        """
+        base: Mapping[str, Any] = self.record.get("base", {})
+        learnt = base.get("fingerprint")
+        if learnt is not None and fingerprint is not None and learnt != fingerprint:
+            raise NeutralizeError(
+                f"what is neutralized was learnt from {base.get('name')} (fingerprint {learnt}), and {name} is another "
+                f"model ({fingerprint}); neutralize {name} itself, or give --model the one it was learnt from"
+            )
+
+    def say_unseen(self, languages: Collection[str]) -> None:
+        """One line on stderr about the languages that it was not learnt from, if there are any."""
+        unseen = sorted(set(languages) - set(self.languages))
+        if unseen:
+            what = "what is common to all languages" if self.needs_language else "the same as from all others"
+            sys.stderr.write(f"neutralize: learnt from no text in {', '.join(unseen)}; from these {what} is removed\n")
+
+    def describe(self) -> dict[str, Any]:
+        """What results record: how and from which texts it was learnt."""
+        said = (
+            "method",
+            "directions",
+            "languages",
+            "sources",
+            "per_language",
+            "seed",
+            "texts",
+            "queries",
+            "leak_check",
+        )
+        return {"identity": self.identity} | {key: self.record[key] for key in said if key in self.record}
 
     @property
     def identity(self) -> str:

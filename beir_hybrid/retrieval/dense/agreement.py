@@ -90,12 +90,14 @@ class PrecisionLoss:
     def measured(self) -> bool:
         return bool(self._overlaps)
 
-    def add(self, ranking: Ranking, queries: FloatArray, embed: Callable[[Sequence[str]], FloatArray]) -> None:
+    def add(
+        self, ranking: Ranking, queries: FloatArray, embed: Callable[[Sequence[tuple[str, str]]], FloatArray]
+    ) -> None:
         """Compare a ranking of at least `CANDIDATES` hits a query.
 
         Args:
             queries: vectors of all queries of the task's language, as they are scored.
-            embed: texts of passages to float32 vectors, as they are scored.
+            embed: languages and texts of passages to float32 vectors, as they are scored.
         """
         task = ranking.task
         rows = self._rows[task.name]
@@ -123,9 +125,9 @@ class PrecisionLoss:
         }
 
 
-def _text_at(task: Task, position: int) -> str:
+def _text_at(task: Task, position: int) -> tuple[str, str]:
     for block in task.blocks:
         if position < len(block):
-            return passage_text(block.title(position), block.texts[position])
+            return block.language, passage_text(block.title(position), block.texts[position])
         position -= len(block)
     raise IndexError(position)

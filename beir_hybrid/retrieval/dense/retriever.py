@@ -8,6 +8,7 @@ import math
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -19,6 +20,7 @@ from beir_hybrid.disk.files import fingerprint
 from beir_hybrid.disk.locations import cache_dir
 from beir_hybrid.disk.passing_folder import passing_folder
 from beir_hybrid.errors import RetrieverError
+from beir_hybrid.neutralize.transform import Transform, read_transform
 from beir_hybrid.processors import processors
 from beir_hybrid.progress import progress
 from beir_hybrid.records import BeirQueries, BeirResults, Corpus, FloatArray, Hits, Passages
@@ -89,9 +91,12 @@ class DenseRetriever(BeirSearchable):
         dtype: what a sentence-transformers model computes its vectors with; they are float32 whatever it is. ``auto``:
             ``bfloat16`` where the processor has it and rankings agree with float32 (see `bfloat16_agreement`;
             `describe` says how far), else ``float32``. Vectors of one are never taken for those of another.
+        neutralize: what is language in the model's vectors, or the folder `neutralize` wrote it into; it is removed
+            from vectors as they are scored, so that nothing is encoded again.
 
     Raises:
         RetrieverError: the model cannot be loaded, or an option is unknown.
+        NeutralizeError: ``neutralize`` was learnt from another model, or is damaged.
     """
 
     full_depth = True
@@ -115,6 +120,7 @@ class DenseRetriever(BeirSearchable):
         dtype: DtypeChoice = "auto",
         engine: EngineName = "local",
         address: str | None = None,
+        neutralize: Transform | Path | str | None = None,
     ) -> None:
         if memory < 1 or (truncate_dim is not None and truncate_dim < 1):
             raise RetrieverError(f"memory is {memory} MB and truncate_dim {truncate_dim}; expected 1 or more")
@@ -137,6 +143,9 @@ class DenseRetriever(BeirSearchable):
             raise RetrieverError(f"unknown similarity {self.similarity!r}; known: cosine, dot")
         self.name = name or (Path(self._label).name if isinstance(model, str | Path) else self._label)
         self.identity = model_fingerprint(self._model) or identity
+        self._transform = read_transform(neutralize) if isinstance(neutralize, str | Path) else neutralize
+        if self._transform is not None:
+            self._transform.check_base(self._label, self.identity)
         self._encoder = Encoder(
             self._model, self._source, device, self.prompts, batch_size or self._batch, self.identity
         )
@@ -192,6 +201,7 @@ class DenseRetriever(BeirSearchable):
             # static models read texts of any length, which they say with infinity: JSON has none
             "max_seq_length": int(length) if length is not None and math.isfinite(length) else None,
             # said only where they were chosen: what they change are the scores
+            **({"neutralize": self._transform.describe()} if self._transform else {}),
             **({"truncate_dim": self._truncate_dim} if self._truncate_dim else {}),
             **({"agreement_with_whole_vectors": mean_agreement(self._agreement)} if self._agreement else {}),
             **({"dtype": self._encoder.dtype} if self._encoder.dtype != "float32" else {}),
@@ -200,21 +210,32 @@ class DenseRetriever(BeirSearchable):
             **({"agreement_with_float32": self._loss.record()} if self._loss and self._loss.measured else {}),
         }
 
-    def embed(self, role: Role, texts: Sequence[str], progress: Callable[[int], object] | None = None) -> FloatArray:
+    def embed(
+        self,
+        role: Role,
+        texts: Sequence[str],
+        progress: Callable[[int], object] | None = None,
+        language: str | None = None,
+    ) -> FloatArray:
         """Embeddings as they are scored: float32 [len(texts), d], of unit length if the similarity is cosine.
+
+        Args:
+            progress: called with the number of texts done.
+            language: of the texts; matters where what is removed from them differs by language.
 
         Raises:
             RetrieverError: the model returned NaN, infinity or the wrong shape.
         """
         store = self._stores[role]
-        return self._as_scored(store.embed(texts, self._encoding(role, progress), progress=progress, what=role))
+        vectors = store.embed(texts, self._encoding(role, progress), progress=progress, what=role)
+        return self._scored(role, language)(vectors)
 
     def _encoding(self, role: Role, progress: Callable[[int], object] | None) -> Encode:
         return lambda block: self._encode(role, block, progress)
 
-    @property
-    def _as_scored(self) -> ScoredForm:
-        return ScoredForm(self.name, self.similarity, self._truncate_dim)
+    def _scored(self, role: Role, language: str | None) -> ScoredForm:
+        change = None if self._transform is None else partial(self._transform, role=role, language=language)
+        return ScoredForm(self.name, self.similarity, self._truncate_dim, change)
 
     def _fits(self, n_passages: int, dimension: int) -> bool:
         """Whether the search in memory fits: vectors in three copies, what tells them apart, blocks of scores."""
@@ -236,7 +257,7 @@ class DenseRetriever(BeirSearchable):
             made = {
                 language: VectorBlocks(
                     base / f"corpus-{content.digest}-{self._precision}", len(content.texts), self._precision,
-                    self._as_scored,
+                    self._scored("passage", language),
                 )
                 for language, content in contents.items()
             }  # fmt: skip
@@ -269,6 +290,8 @@ class DenseRetriever(BeirSearchable):
     def _rankings(self, tasks: Sequence[Task], top_k: int | None, engine: RunningEngine) -> Iterator[Ranking]:
         queries = {task.query_language: task.queries for task in tasks}
         passages = {block.language: block for task in tasks for block in task.blocks}
+        if self._transform is not None:
+            self._transform.say_unseen({*queries, *passages})
         depth = DEFAULT_TOP_K if top_k is None else top_k
         n_passages = sum(map(len, passages.values()))
         loss = None if self._precision == "float32" else PrecisionLoss(tasks)
@@ -278,7 +301,9 @@ class DenseRetriever(BeirSearchable):
                 asked_texts = [block.texts for block in queries.values()]
                 encoding = self._encoding("query", bar.advance)
                 self._stores["query"].fill(asked_texts, encoding, progress=bar.advance, what="query")
-                query_vectors = {lang: self.embed("query", block.texts) for lang, block in queries.items()}
+                query_vectors = {
+                    lang: self.embed("query", block.texts, language=lang) for lang, block in queries.items()
+                }
                 dimension = max((vectors.shape[1] for vectors in query_vectors.values()), default=0)
                 small = self._precision == "float32" and self._fits(n_passages, dimension)
                 passage_vectors: dict[str, FloatArray] = {}
@@ -289,7 +314,7 @@ class DenseRetriever(BeirSearchable):
                     texts = {lang: block.full_texts() for lang, block in passages.items()}
                     lists = list(texts.values())
                     engine.embed(self._stores["passage"], lists, self._encoding("passage", bar.advance), bar.advance)
-                    passage_vectors = {lang: self.embed("passage", some) for lang, some in texts.items()}
+                    passage_vectors = {lang: self.embed("passage", some, language=lang) for lang, some in texts.items()}
                 else:
                     asked = [Asked.of_task(task, found_depth) for task in tasks]
                     sizes = {lang: len(block) for lang, block in passages.items()}
@@ -310,8 +335,12 @@ class DenseRetriever(BeirSearchable):
                         loss.add(ranking, query_vectors[ranking.task.query_language], self._embed_passages)
                     yield replace(ranking, hits=ranking.hits.cut(depth))
 
-    def _embed_passages(self, texts: Sequence[str]) -> FloatArray:
-        return self.embed("passage", texts)
+    def _embed_passages(self, texts: Sequence[tuple[str, str]]) -> FloatArray:
+        """Passages of any languages, given as (language, text)."""
+        store = self._stores["passage"]
+        vectors = store.embed([text for _, text in texts], self._encoding("passage", None), what="passage")
+        scored = [self._scored("passage", texts[at][0])(vectors[at : at + 1]) for at in range(len(texts))]
+        return np.concatenate(scored)
 
     def _check_dimensions(self, dimensions: set[int]) -> None:
         if len(dimensions) > 1:
