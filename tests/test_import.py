@@ -37,7 +37,11 @@ HEAVY = {
     "tokenizers", "torch", "transformers",
 }  # fmt: skip
 # modules that extend a class of a heavy library import it at their top, and are imported inside functions themselves
-EXTENDED = {"training.progress": {"transformers"}, "training.switched_view": {"datasets"}}
+EXTENDED = {
+    "training.holding": {"torch", "transformers"},
+    "training.progress": {"transformers"},
+    "training.switched_view": {"datasets"},
+}
 HOMES = {
     "jnius": "retrieval.bm25.*", "jnius_config": "retrieval.bm25.*", "pyserini": "retrieval.bm25.*",
     "matplotlib": "report.figures", "ray": "*engines.*", "statsmodels": "studies.analysis.mixed",

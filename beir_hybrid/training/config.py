@@ -84,6 +84,8 @@ class TrainConfig:
     wise_ft: float | None = _option(
         None, "share of the trained weights in the saved model; the rest is of the starting model (arXiv 2109.01903)"
     )
+    anchor: float = _option(0.0, "weight of a term that holds monolingual batches where the starting model had them")
+    anchor_to: Literal["scores", "vectors"] = _option("scores", "what it holds: their scores, or every vector")
     vocabulary: int = _option(64_000, "from scratch: tokens of the tokenizer")
     width: int = _option(512, "from scratch: dimension of the embedding")
     layers: int = _option(4, "from scratch, transformer: layers")
@@ -138,6 +140,8 @@ class TrainConfig:
         if self.cut_vocabulary and (self.from_scratch is not None or self.code_switch > 0):
             other = "--from-scratch" if self.from_scratch is not None else "--code-switch"
             raise TrainingError(f"--cut-vocabulary does not go with {other}")
+        if self.anchor > 0 and self.from_scratch is not None:
+            raise TrainingError("--anchor needs --model; a model from scratch has nothing to hold")
         if (self.code_switch > 0) != (self.lexicon is not None):
             raise TrainingError("--code-switch and --lexicon go together")
         self.weights()
@@ -192,6 +196,7 @@ _RANGES: tuple[tuple[str, float, float], ...] = (
     ("weight_decay", 0, math.inf),
     ("scale", 1e-9, math.inf),
     ("vocabulary", 300, math.inf),
+    ("anchor", 0, math.inf),
     ("lora", 1, math.inf),
     ("wise_ft", 0, 1),
     ("width", 1, math.inf),

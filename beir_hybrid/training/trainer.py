@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -47,6 +48,7 @@ def build_trainer(config: TrainConfig, work: Path, facts: dict[str, Any], state:
     if config.pretrain_text:
         _pretrain(config, source, model, work, state)
     start = weights_of(model) if config.wise_ft is not None else None
+    held = copy.deepcopy(model) if config.anchor > 0 else None
     if config.lora is not None:
         adapt(model, config.lora)
     prompts = own_prompts(model)
@@ -70,6 +72,10 @@ def build_trainer(config: TrainConfig, work: Path, facts: dict[str, Any], state:
         config, work, facts, data, prompts, state.num_processes, "static" if static else config.from_scratch
     )
     callbacks = [*hybrid_callbacks(loss), ProgressLine()]
+    if config.anchor > 0:
+        from beir_hybrid.training.holding import Holding
+
+        callbacks.append(Holding(loss, held, config.anchor, config.anchor_to))
     if dev is not None and config.patience:
         callbacks.append(EarlyStoppingCallback(early_stopping_patience=config.patience))
     trainer = SentenceTransformerTrainer(

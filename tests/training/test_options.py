@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from beir_hybrid.datasets.sample import sample_groups
 from beir_hybrid.errors import TrainingError
 from beir_hybrid.training.train import train
 from tests.training.conftest import Configure, same_weights, weights
@@ -167,3 +169,49 @@ def test_what_needs_a_transformer(configure: Configure, trained: Callable[[str],
             configure(tmp_path / "o", **option)
         with pytest.raises(TrainingError, match=f"{name}.* needs a transformer"):
             train(configure(tmp_path / "o", model=str(trained("static")), **option))
+
+
+@pytest.mark.parametrize(
+    ("what", "loss"),
+    [("scores", {}), ("vectors", {"mini_batch_size": 4}), ("scores", {"mini_batch_size": 4, "matryoshka": (32,)})],
+)
+def test_an_anchor_holds_the_monolingual_batches(
+    configure: Configure, trained: Callable[[str], Path], tmp_path: Path, what: str, loss: dict[str, Any]
+) -> None:
+    """A heavy --anchor lets monolingual training move the scores less; cross-lingual training has no such term."""
+    base = without_dropout(trained("transformer"), tmp_path / "base")
+    options: dict[str, Any] = {"anchor_to": what, "learning_rate": 0.003, "weight_decay": 0.0, **loss}
+    moved = {}
+    for sampling in ("mono", "cross"):
+        for weight in (0.0, 30.0):
+            out = tmp_path / f"{sampling}-{weight}"
+            held: dict[str, Any] = {"model": str(base), "sampling": sampling, "anchor": weight, "evaluate_every": 6}
+            train(configure(out, "transformer", **held, **options))
+            moved[sampling, weight] = change_of_scores(base, out)
+    assert moved["cross", 30.0] == moved["cross", 0.0] > 0
+    assert moved["mono", 30.0] < 0.7 * moved["mono", 0.0]
+
+
+def without_dropout(folder: Path, copy: Path) -> Path:
+    """The same model without the noise of dropout."""
+    shutil.copytree(folder, copy)
+    config = json.loads((copy / "config.json").read_text(encoding="utf-8"))
+    config |= {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
+    (copy / "config.json").write_text(json.dumps(config), encoding="utf-8")
+    return copy
+
+
+def change_of_scores(before: Path, after: Path) -> float:
+    """How much the cosines of some German texts have changed, on average."""
+    from sentence_transformers import SentenceTransformer
+
+    texts = [group["query"]["de"] for group in sample_groups()][:20]
+    one, other = (SentenceTransformer(str(path), device="cpu").encode(texts) for path in (before, after))
+    return float(abs(_cosines(one) - _cosines(other)).mean())
+
+
+def _cosines(vectors: Any) -> Any:
+    import numpy as np
+
+    unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    return unit @ unit.T

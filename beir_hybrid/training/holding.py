@@ -1,0 +1,125 @@
+"""A term of the loss that holds what a model does within one language where the starting model had it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from transformers import TrainerCallback
+
+from st_hybrid_batch.callbacks import _position, find_sampler
+
+
+class Holding(TrainerCallback):  # type: ignore[misc]  # transformers is untyped here
+    """Adds to the loss of every monolingual batch how far it has moved from the starting model.
+
+    Cross-lingual batches have no such term: there the model is meant to move. Validation losses are without it.
+
+    Args:
+        loss: the loss handed to the trainer: one over in-batch negatives, cached or not, or ``MatryoshkaLoss`` of it.
+            Its methods are wrapped.
+        start: the starting model, which the trained one does not share.
+        weight: what the term is multiplied with.
+        what: ``scores``: the mean square of how the scores (scale times cosine) of all questions with all passages of
+            the batch differ from the starting model's, so that a language may move as a whole; ``vectors``: the mean
+            squared distance of the vectors, cut to unit length, so that it may not.
+    """
+
+    def __init__(self, loss: Any, start: Any, weight: float, what: str) -> None:
+        self._loss, self._weight, self._what = loss, weight, what
+        self._start = start.eval().requires_grad_(False)
+        # a MatryoshkaLoss has the ranking loss within; so has a cached one, which does not ask it
+        self._ranking = loss if hasattr(loss, "calculate_loss") else getattr(loss, "loss", loss)
+        self._sampler: Any = None
+        self._epoch = self._step = 0
+        self._features: list[dict[str, Any]] | None = None
+        self._held: list[Tensor] | None = None
+        self._wrap()
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        self._sampler = find_sampler(kwargs.get("train_dataloader"))
+        self._hook = self._loss.register_forward_pre_hook(self._begin_batch)
+
+    def on_epoch_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        self._epoch, self._step = _position(args, state, kwargs["train_dataloader"])
+
+    def on_train_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        self._hook.remove()
+        self._features = self._held = None
+
+    def _begin_batch(self, module: Any, inputs: Any) -> None:
+        self._held = None
+        self._features = None
+        if torch.is_grad_enabled():  # not in a validation
+            if self._sampler.kind(self._epoch, self._step) == "mono":
+                # pooling may change the attention mask in place
+                self._features = [_copied(column) for column in inputs[0]]
+            self._step += 1
+
+    def _wrap(self) -> None:
+        """Let the ranking loss add the term where it has all vectors of the batch."""
+        if hasattr(self._ranking, "calculate_loss"):
+            calculate = self._ranking.calculate_loss
+
+            def cached(parts: list[list[Tensor]], *args: Any, with_backward: bool = False, **kwargs: Any) -> Tensor:
+                loss: Tensor = calculate(parts, *args, with_backward=with_backward, **kwargs)
+                if self._features is None:
+                    return loss
+                term = self._term([torch.cat(column) for column in parts[:2]])
+                if with_backward:
+                    term.backward()  # type: ignore[no-untyped-call]
+                return loss + term.detach() if with_backward else loss + term
+
+            self._ranking.calculate_loss = cached
+            return
+        compute = self._ranking.compute_loss_from_embeddings
+
+        def whole(embeddings: list[Tensor], *args: Any, **kwargs: Any) -> Tensor:
+            loss: Tensor = compute(embeddings, *args, **kwargs)
+            return loss if self._features is None else loss + self._term(embeddings[:2])
+
+        self._ranking.compute_loss_from_embeddings = whole
+
+    def _term(self, embeddings: list[Tensor]) -> Tensor:
+        """The weighted term of the questions and the passages, each ``(batch, dimension)``."""
+        if self._held is None:
+            self._held = [self._encoded(column) for column in (self._features or [])[:2]]
+        # a MatryoshkaLoss compares the first dimensions of both
+        now = [_unit(column) for column in embeddings]
+        before = [_unit(held[:, : column.shape[1]]) for held, column in zip(self._held, now, strict=True)]
+        if self._what == "vectors":
+            squares = [(one - other).square().sum(dim=1).mean() for one, other in zip(now, before, strict=True)]
+            return self._weight * torch.stack(squares).mean()
+        scores, held_scores = (self._ranking.scale * pair[0] @ pair[1].T for pair in (now, before))  # (batch, batch)
+        term: Tensor = self._weight * (scores - held_scores).square().mean()
+        return term
+
+    @torch.no_grad()
+    def _encoded(self, column: dict[str, Any]) -> Tensor:
+        device = next(value.device for value in column.values() if isinstance(value, Tensor))
+        self._start.to(device)
+        size = getattr(self._ranking, "mini_batch_size", None)
+        if size is None:
+            return self._encoded_part(column)
+        rows = len(column["input_ids"])
+        parts = [
+            {
+                name: value[begin : begin + size] if isinstance(value, Tensor) else value
+                for name, value in column.items()
+            }
+            for begin in range(0, rows, size)
+        ]
+        return torch.cat([self._encoded_part(part) for part in parts])
+
+    def _encoded_part(self, column: dict[str, Any]) -> Tensor:
+        vectors: Tensor = self._start(_copied(column))["sentence_embedding"]
+        return vectors
+
+
+def _copied(column: dict[str, Any]) -> dict[str, Any]:
+    return {name: value.clone() if isinstance(value, Tensor) else value for name, value in column.items()}
+
+
+def _unit(vectors: Tensor) -> Tensor:
+    return torch.nn.functional.normalize(vectors.float(), dim=1)
