@@ -16,6 +16,7 @@ def add_command(commands: Any) -> None:
         description="Convert the corpora of a large data set to memory-mapped files in the cache folder. Loading the "
         "data set does so too; this does it ahead of time, goes on where it was interrupted, and prints a line for "
         "each language: its code, its passages and the folder.",
+        examples=["convert miracl --languages sw"],
     )
     parser.add_argument("dataset", metavar="DATASET", help="a data set of gigabytes, such as miracl")
     add_dataset_options(parser, split=False)

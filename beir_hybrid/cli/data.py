@@ -16,13 +16,19 @@ if TYPE_CHECKING:
 
 
 def add_commands(commands: Any) -> None:
-    listing = commands.add_parser("datasets", help="the data sets there are, and where their files are")
+    listing = commands.add_parser(
+        "datasets", help="the data sets there are, and where their files are",
+        examples=["datasets", "datasets miracl --json"],
+    )  # fmt: skip
     listing.add_argument("name", nargs="?", metavar="NAME", help="only this one; of a family, each of its sets")
     listing.add_argument("--json", action="store_true", help="as JSON")
     listing.add_argument("--data-dir", type=Path, metavar="DIR", help="look for files here")
     listing.set_defaults(run=run_datasets)
 
-    fetch = commands.add_parser("fetch", help="download a data set's published files")
+    fetch = commands.add_parser(
+        "fetch", help="download a data set's published files",
+        examples=["fetch xquad-r", "fetch miracl --languages sw yo"],
+    )  # fmt: skip
     fetch.add_argument("dataset", metavar="DATASET")
     add_dataset_options(fetch)
     fetch.set_defaults(run=run_fetch)
@@ -30,6 +36,7 @@ def add_commands(commands: Any) -> None:
     export = commands.add_parser(
         "export", help="write one setting as a plain BEIR folder",
         description="Write one setting as a plain BEIR folder: corpus.jsonl, queries.jsonl, qrels/SPLIT.tsv.",
+        examples=["export sample exported/de-en --setting cross:de-en"],
     )  # fmt: skip
     export.add_argument("dataset", metavar="DATASET")
     export.add_argument("folder", type=Path, metavar="DIR")

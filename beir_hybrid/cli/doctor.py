@@ -4,14 +4,8 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import importlib.metadata
-import platform
 import re
-import shutil
-import subprocess
 import sys
-import time
-import zlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -69,6 +63,9 @@ def run(args: argparse.Namespace) -> int:
 
 def _machine() -> list[str]:
     """Processors, the kernels of linear algebra, what precisions they are quick in, memory and disk."""
+    import platform
+    import shutil
+
     import numpy  # noqa: F401  # its BLAS is what is looked at
     from threadpoolctl import threadpool_info
 
@@ -96,6 +93,9 @@ def _machine() -> list[str]:
 
 def _accelerators() -> list[str]:
     """Graphics cards as their driver names them; torch is not loaded for it."""
+    import shutil
+    import subprocess
+
     program = shutil.which("nvidia-smi")
     if program is None:
         return ["no accelerator found (nvidia-smi is not installed)"]
@@ -109,6 +109,8 @@ def _accelerators() -> list[str]:
 
 def _test() -> int:
     """The sample measured with what is here, held against known answers."""
+    import time
+
     from beir_hybrid.datasets import load_dataset
     from beir_hybrid.errors import BeirHybridError
     from beir_hybrid.evaluation.evaluate import evaluate
@@ -146,6 +148,8 @@ def _test() -> int:
 
 def _letters(texts: Sequence[str]) -> Any:
     """Bags of three letters in 512 places: the same vectors on any machine, and better than chance."""
+    import zlib
+
     import numpy as np
 
     vectors = np.zeros((len(texts), 512), dtype=np.float32)
@@ -156,6 +160,8 @@ def _letters(texts: Sequence[str]) -> Any:
 
 
 def _packages() -> list[str]:
+    import importlib.metadata
+
     lines = [f"python  {sys.version.split()[0]}  {sys.executable}"]
     for part, packages in _PARTS.items():
         found, lacking = [], []

@@ -15,6 +15,11 @@ def add_command(commands: Any) -> None:
         "evaluate",
         help="measure a retriever in every language setting",
         description="Measure a retriever in the monolingual, cross-lingual and multilingual settings of a data set.",
+        examples=[
+            "evaluate sample --bm25 --out results/bm25",
+            "evaluate xquad-r --model intfloat/multilingual-e5-small --out results/e5",
+            "evaluate mlqa-r --run run.trec --languages de en --settings mono,multi --out results/run",
+        ],
     )
     parser.add_argument(
         "dataset", metavar="DATASET",

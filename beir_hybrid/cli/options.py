@@ -19,6 +19,9 @@ _LISTED = {
 }  # fmt: skip
 
 
+_FEW = 12
+
+
 class Parser(argparse.ArgumentParser):
     """argparse with examples below the help, and errors of one line that name what was meant."""
 
@@ -53,9 +56,9 @@ class Parser(argparse.ArgumentParser):
                 while left and (not values or re.fullmatch(_LISTED[word], left[0])) and not left[0].startswith("-"):
                     values.append(left.pop(0).strip(","))
                 word = f"{word}={','.join(values)}" if values else word
-            elif action is not None and action.nargs == "?" and action.choices and left:
-                own = left[0] in action.choices or left[0].startswith("-")
-                word = word if own else f"{word}={action.const}"
+            elif action is not None and action.nargs == "?" and action.choices and not (made and made[0][:1] != "-"):
+                while left and left[0] not in action.choices and not left[0].startswith("-"):
+                    made.append(left.pop(0))  # an argument that stands after the option, not its value
             made.append(word)
             if word == "--":
                 break
@@ -85,7 +88,9 @@ class _Formatter(argparse.RawDescriptionHelpFormatter):
 def _nearest(name: str, known: Any) -> str:
     from beir_hybrid.errors import did_you_mean
 
-    return did_you_mean(name, list(known))
+    hint = did_you_mean(name, list(known))
+    # of many, the nearest alone: the help lists them
+    return hint if len(known) <= _FEW else hint.partition("; known:")[0].partition(" known:")[0]
 
 
 def add_dataset_options(parser: argparse._ActionsContainer, *, split: bool = True) -> None:

@@ -16,6 +16,7 @@ def add_command(commands: Any) -> None:
         help="answer a research question: a grid of trainings and evaluations",
         description="Run every cell of a study file (factors x seeds) that is not there yet, each in a process of its "
         "own, and report. The same command again goes on where it stopped and retries what failed.",
+        examples=["study --list", "study alpha --show", "study alpha --out studies/alpha"],
     )
     parser.add_argument("study", nargs="?", metavar="FILE", help="a study file, or the name of a shipped study")
     parser.add_argument("--list", action="store_true", help="list the shipped studies")

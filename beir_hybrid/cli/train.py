@@ -16,6 +16,7 @@ def add_command(commands: Any) -> None:
         help="train a retriever with hybrid batches",
         description="Train a retriever with hybrid batches of monolingual and cross-lingual pairs (arXiv 2408.10536). "
         "Several processes: torchrun --nproc-per-node N -m beir_hybrid train ...",
+        examples=["train --config hybrid.toml", "train --config hybrid.toml --alpha 0.5 --seed 2"],
     )
     parser.add_argument(
         "--config", type=Path, metavar="FILE.toml", help="the same options as keys; the command line wins"

@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from beir_hybrid import load_dataset, read_results
+from beir_hybrid.cli import build_parser
 from beir_hybrid.cli.options import key_value
 from beir_hybrid.records import Hits
 from beir_hybrid.retrieval.contract import Ranking
@@ -244,7 +245,7 @@ def test_a_malformed_run_is_named_by_line(command: Any, run_file: Path, tmp_path
         (["sample", "--out", "o"], "one of the arguments --model --bm25 --run --retriever is required"),
         (["sample", "--bm25"], "the following arguments are required: --out"),
         (["sample", "--bm25", "--model", "m", "--out", "o"], "not allowed with argument"),
-        (["sample", "--bm25", "fast", "--out", "o"], "invalid choice: 'fast'"),
+        (["sample", "--bm25", "fast", "--out", "o"], "unknown choice 'fast'"),
         (["sample", "--bm25", "--top-k", "0", "--out", "o"], "'0' is not a whole number of at least 1"),
         (["sample", "--bm25", "--top-k", "²", "--out", "o"], "is not a whole number"),
         (["sample", "--bm25", "--query-prompt", "q: ", "--out", "o"], "--query-prompt needs --model"),
@@ -252,9 +253,9 @@ def test_a_malformed_run_is_named_by_line(command: Any, run_file: Path, tmp_path
         (["sample", "--model", "m", "--k1", "1.2", "--out", "o"], "--k1 needs --bm25"),
         (["sample", "--bm25", "--b", "low", "--out", "o"], "invalid float value: 'low'"),
         (["sample", "--bm25", "--engine", "ray", "--out", "o"], "--engine needs --model"),
-        (["sample", "--model", "m", "--engine", "rai", "--out", "o"], "invalid choice: 'rai'"),
+        (["sample", "--model", "m", "--engine", "rai", "--out", "o"], "unknown choice 'rai'"),
         (["sample", "--model", "m", "--address", "h:1", "--out", "o"], "--address needs --engine ray"),
-        (["sample", "--model", "m", "--precision", "int4", "--out", "o"], "invalid choice: 'int4'"),
+        (["sample", "--model", "m", "--precision", "int4", "--out", "o"], "unknown choice 'int4'"),
         (["sample", "--model", "m", "--memory", "0", "--out", "o"], "'0' is not a whole number of at least 1"),
     ],
 )
@@ -317,3 +318,13 @@ def test_options_of_another_form_are_a_usage_error(command: Any, tmp_path: Path)
     done = command("evaluate", "sample", "--bm25", "--retriever-option", "n=4", "--out", tmp_path / "x")
     assert done.status == 2
     assert "--retriever-option needs --retriever" in done.err
+
+
+@pytest.mark.parametrize("words", [["--bm25", "sample"], ["sample", "--bm25"], ["--bm25", "standard", "sample"]])
+def test_an_option_leaves_the_data_set_alone(words: list[str]) -> None:
+    """`--bm25` may go without a value: what follows is one only if it is a variant."""
+    args = build_parser().parse_args(["evaluate", *words, "--out", "x", "--languages", "de", "en"])
+    assert (args.dataset, args.languages) == ("sample", "de,en")
+    assert (args.bm25 == "standard") == ("standard" in words)
+    args = build_parser().parse_args(["evaluate", "--languages", "de", "en", "--bm25", "sample", "--out", "x"])
+    assert (args.dataset, args.languages) == ("sample", "de,en")

@@ -93,7 +93,7 @@ def test_bad_input(command: Any, file: Path, tmp_path: Path) -> None:
     [
         ([], "expected a study file, or --list"),
         (["x.toml", "--workers", "0"], "'0' is not a whole number of at least 1"),
-        (["x.toml", "--engine", "spark"], "invalid choice: 'spark'"),
+        (["x.toml", "--engine", "spark"], "unknown choice 'spark'"),
         (["x.toml", "--address", "auto"], "--address needs --engine ray"),
     ],
 )

@@ -107,8 +107,8 @@ def test_errors_name_their_place(command: Any, tmp_path: Path) -> None:
     ("arguments", "message"),
     [
         (["--steps", "many"], "invalid int value: 'many'"),
-        (["--from-scratch", "lstm"], "invalid choice: 'lstm'"),
-        (["--stepz", "3"], "unrecognized arguments: --stepz"),
+        (["--from-scratch", "lstm"], "unknown choice 'lstm'"),
+        (["--stepz", "3"], "unknown option --stepz; did you mean '--steps'"),
     ],
 )
 def test_usage_errors(command: Any, arguments: list[str], message: str) -> None:

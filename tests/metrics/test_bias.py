@@ -16,6 +16,7 @@ from beir_hybrid.metrics.bias import (
     peer,
     reciprocal_ranks_by_language,
 )
+from beir_hybrid.metrics.shares import language_shares
 from beir_hybrid.records import Hits, Passages, Queries
 from beir_hybrid.retrieval.contract import Ranking
 
@@ -178,3 +179,10 @@ def test_queries_without_an_answer_in_a_language_do_not_count_for_it() -> None:
     for metric in ("rank_distance", "rank_distance_bound", "rank_distance_floor"):
         assert values(found)[metric][0] == 1
         assert np.isnan(values(found)[metric][1])
+
+
+def test_shares_of_the_first_results_by_language() -> None:
+    """Of the first two: de, en and de, de: three of four in German; a query that found nothing is left out."""
+    assert language_shares(ranked(DE_EN, "de", [0, 3, 1], [1, 2, 4]), 2) == {"de": 0.75, "en": 0.25}
+    assert language_shares(ranked(DE_EN, "de", [], [4])) == {"de": 0.0, "en": 1.0}
+    assert language_shares(ranked(DE_EN, "de", [], [])) == {}

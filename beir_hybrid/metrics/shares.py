@@ -1,0 +1,27 @@
+"""Which languages the first results from the pool are in."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from beir_hybrid.metrics.bias import SHARE_CUTOFF
+from beir_hybrid.retrieval.contract import Ranking
+
+
+def language_shares(ranking: Ranking, cutoff: int = SHARE_CUTOFF) -> dict[str, float]:
+    """Share of each passage language among the first k passages: the mean over the queries that found any.
+
+    The shares of one ranking add up to 1; a retriever that is blind to language gives each its share of the pool.
+    Empty where nothing was retrieved.
+    """
+    first = ranking.hits.cut(cutoff)
+    answered = first.counts > 0
+    if not answered.any():
+        return {}
+    ends = np.cumsum([len(block) for block in ranking.task.blocks])
+    language = np.searchsorted(ends, first.passages, side="right")
+    n_queries, n_languages = len(first.counts), len(ends)
+    counts = np.bincount(first.query * n_languages + language, minlength=n_queries * n_languages)
+    shares = counts.reshape(n_queries, n_languages)[answered] / first.counts[answered, None]
+    names = [block.language for block in ranking.task.blocks]
+    return {name: float(share) for name, share in zip(names, shares.mean(axis=0), strict=True)}

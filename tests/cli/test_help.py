@@ -1,0 +1,36 @@
+"""Help: examples that the command line itself understands."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from typing import Any
+
+import pytest
+
+from beir_hybrid.cli import build_parser
+
+(COMMANDS,) = (action.choices for action in build_parser()._actions if action.dest == "command")
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_help_has_examples_that_are_understood(command: Any, name: str) -> None:
+    """Each begins with the program and parses, and one is of this command."""
+    done = command(name, "--help")
+    assert done.status == 0
+    _, _, examples = done.out.partition("examples:\n")
+    lines = [re.split(r"\s{2,}", line.strip())[0] for line in examples.splitlines() if line.strip()]
+    assert lines
+    for line in lines:
+        words = shlex.split(line)
+        assert words[0] == "beir-hybrid"
+        if "--neutralize" not in words or name == "evaluate":
+            assert build_parser().parse_args(words[1:]).command in COMMANDS
+    assert any(line.split()[1] == name for line in lines)
+
+
+def test_the_first_help_names_every_command(command: Any) -> None:
+    """With what each is for."""
+    out = command("--help").out
+    for name in COMMANDS:
+        assert re.search(rf"^ +{name}\b", out, re.MULTILINE)
