@@ -21,7 +21,7 @@ CONFIDENCE = (0.025, 0.975)
 LEAST_GROUPS = 3
 """With fewer question groups there is no interval."""
 # means over the queries that have a value; every other metric is undefined as soon as one query's is
-_OVER_DEFINED = ("same_language_",)
+_OVER_DEFINED = ("same_language_", "consistency_")
 _BOUNDS = ("rank_distance_bound",)
 """Lower bounds: the difference of two bounds says nothing of the difference of what they bound."""
 Target: TypeAlias = tuple[str, str, str, str, str]
@@ -101,8 +101,9 @@ class _Rows:
         metric = target[-1]
         values = task.values[metric]
         sample = task_sample(values, groups)
+        needed = _needed(task, metric)
         if not metric.startswith(_OVER_DEFINED):
-            sample = replace(sample, mean=np.where(sample.queries == values.shape[1], sample.mean, np.nan))
+            sample = replace(sample, mean=np.where(sample.queries == needed, sample.mean, np.nan))
         if metric in _BOUNDS:
             self.records[target] = {"value": sample.mean, "queries": sample.queries}
             return
@@ -117,7 +118,7 @@ class _Rows:
             "wins": (difference * sign > 0).sum(axis=1),
             "ties": (difference == 0).sum(axis=1),
             "losses": (difference * sign < 0).sum(axis=1),
-            "queries": sample.queries if metric.startswith(_OVER_DEFINED) else np.full(len(values), values.shape[1]),
+            "queries": sample.queries if metric.startswith(_OVER_DEFINED) else np.full(len(values), needed),
         }
 
     def _add_overall(self, target: Target, task: AlignedTask) -> None:
@@ -233,6 +234,12 @@ class _Rows:
                 queries=int(record["queries"][system]),
                 effect=None if effects is None or delta is None else _number(effects[system]),
             )
+
+
+def _needed(task: AlignedTask, metric: str) -> int:
+    """Queries that a metric must be defined for: a distance means nothing for one with a single relevant passage."""
+    floor = task.values.get("rank_distance_floor") if "distance" in metric else None
+    return len(task.query_ids) if floor is None else int(np.count_nonzero(~np.isnan(floor[0])))
 
 
 def _number(value: float) -> float | None:

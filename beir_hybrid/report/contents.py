@@ -125,8 +125,10 @@ def _scores(comparison: Comparison, system: int, name: str) -> list[Score]:
         # where a distance is not known its bound is shown, asked for or not
         for task in comparison.scores[0].tasks:
             if _BOUND in task.values:
-                values = task.values[_BOUND][system]
-                found.append(Score(_setting(task.key[0]), *task.key[1:], _BOUND, float(np.mean(values)), len(values)))
+                known = task.values[_BOUND][system]
+                known = known[~np.isnan(known)]
+                value = float(known.mean()) if len(known) else None
+                found.append(Score(_setting(task.key[0]), *task.key[1:], _BOUND, value, len(known)))
     return found
 
 

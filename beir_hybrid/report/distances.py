@@ -65,13 +65,14 @@ def rank_distances(contents: Contents) -> dict[str, Distances]:
         return {}
     distance = np.concatenate([task.values["rank_distance"] for task in tasks], axis=1)
     bound = np.concatenate([task.values["rank_distance_bound"] for task in tasks], axis=1)
-    if not np.any(np.nan_to_num(bound) > 0):
+    if np.isnan(bound).all():
         return {}
     return {name: distances_of(*each) for name, *each in zip(aligned.names, distance, bound, strict=True)}
 
 
 def distances_of(distance: ScoreArray, bound: ScoreArray) -> Distances:
-    """From the distance of each query (NaN: not known) and its lower bound."""
+    """From the distance of each query (NaN: not known) and its lower bound (NaN: it has one answer, and no distance)."""
+    distance, bound = distance[~np.isnan(bound)], bound[~np.isnan(bound)]
     known = ~np.isnan(distance)
     values = np.where(known, distance, bound)
     bins = np.searchsorted(EDGES, values, side="left")

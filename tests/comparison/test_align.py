@@ -100,3 +100,30 @@ def test_no_folder(make_folder: Any) -> None:
     """Nothing to compare."""
     with pytest.raises(ResultsError, match="no result folder was given"):
         align([])
+
+
+def test_other_contents_of_a_file_that_both_read(make_folder: Any) -> None:
+    """Folders of other languages have other fingerprints whatever they hold: what both read must be the same file."""
+
+    def folder(name: str, languages: list[str], **digests: str) -> Any:
+        files = [{"path": f"/data/{path.replace('_', '/')}.json", "sha256": sha} for path, sha in digests.items()]
+        inputs = {"languages": languages, "dataset_fingerprint": name, "files": files}
+        return load_per_query(make_folder(name, {"mono:de": {"map": [0.5]}}, inputs=inputs))
+
+    one = folder("one", ["de", "en"], x_de="1", x_en="2")
+    assert align([one, folder("two", ["de", "fr"], x_de="1", x_fr="3")]).tasks
+    with pytest.raises(ResultsError, match=r"different contents of x/de.json of toy; evaluate both on the same files"):
+        align([one, folder("three", ["de"], x_de="9")])
+    assert align([one, folder("four", ["de"], y_de="9")]).tasks, "a file of another folder is another file"
+    with pytest.raises(ResultsError, match="fingerprints one and five"):
+        align([one, folder("five", ["de", "en"], x_de="1", x_en="2")])
+
+
+def test_whether_something_was_left_out(make_folder: Any) -> None:
+    """All queries and tasks of all folders, or not."""
+    one = load_per_query(make_folder("one", {"mono:de": {"map": [0.5, 0.25]}}))
+    two = load_per_query(make_folder("two", {"mono:de": {"map": [0.5]}}))
+    three = load_per_query(make_folder("three", {"mono:de": {"map": [0.5, 0.5]}, "mono:en": {"map": [0.5]}}))
+    assert align([one]).whole
+    assert not align([one, two], intersect=True).whole
+    assert not align([one, three], intersect=True).whole

@@ -115,6 +115,15 @@ def test_undefined_metrics_are_null_from_end_to_end(make_folder: Any) -> None:
     json.dumps(comparison.to_json(), allow_nan=False)
 
 
+def test_a_single_answer_has_no_distance_and_takes_none_away(make_folder: Any) -> None:
+    """The rank distance is over the queries that have two answers or more, as `evaluate` measures it."""
+    floor, one, two = [1.0, None, 1.0, 1.0], [5.0, None, 7.0, 9.0], [4.0, None, 4.0, 4.0]
+    tasks = [{"multi:de": {"rank_distance": own, "rank_distance_floor": floor}} for own in (one, two)]
+    folders = [make_folder(name, own) for name, own in zip("ab", tasks, strict=True)]
+    found = row(compare(folders), "multi", "rank_distance", "de", "all")
+    assert (found.value, found.delta, found.wins, found.losses, found.queries) == (4.0, -3.0, 3, 0, 3)
+
+
 def test_bounds_are_values_and_no_more(make_folder: Any) -> None:
     """The difference of two lower bounds bounds nothing: it is neither given nor tested."""
     folders = [make_folder(name, {"multi:de": {"rank_distance_bound": [5.0, 9.0]}}) for name in "ab"]

@@ -337,3 +337,16 @@ def test_the_page_in_a_browser(chromium: Browser, folders: list[Path], compariso
     assert bar == pytest.approx([0.5, 0.5], abs=0.01), "the largest difference fills its half of the track"
     for title in itertools.islice(PAGE, 2, 5):
         assert chromium.run(f"[...document.querySelectorAll('.chosen')].some(c => c.textContent === `{title}`)")
+
+
+def test_a_set_that_is_not_parallel_leaves_out_what_means_nothing(make_folder: Any) -> None:
+    """One answer a question, in its language: no square of languages, no rank distance, no empty column."""
+    pooled = {"rank_distance": [None] * 3, "rank_distance_bound": [None] * 3, "same_language_share@10": [0.5] * 3}
+    tasks = {f"{s}:{x}": {"map": [0.5, 0.25, 1.0]} for s in ("mono", "multi") for x in ("de", "en")}
+    tasks = {name: {**own, **(pooled if name.startswith("multi") else {})} for name, own in tasks.items()}
+    folders = [make_folder(name, tasks, matrix={"de": {"de": 0.5}, "en": {"en": 0.5}}) for name in "ab"]
+    found = Tables(render_page(folders, compare(folders)))
+    assert not any("reciprocal rank" in title for title in found.found)
+    assert found.found["Query language: mean over all"][1] == ["system", "map", "map", "same@10"]
+    for absent in ("Query language by passage language", "Rank distance", "cross"):
+        assert absent not in found.words
