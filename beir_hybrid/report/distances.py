@@ -71,7 +71,7 @@ def rank_distances(contents: Contents) -> dict[str, Distances]:
 
 
 def distances_of(distance: ScoreArray, bound: ScoreArray) -> Distances:
-    """From the distance of each query (NaN: not known) and its lower bound (NaN: it has one answer, and no distance)."""
+    """From the distance of each query (NaN: not known) and its lower bound (NaN: it has one answer)."""
     distance, bound = distance[~np.isnan(bound)], bound[~np.isnan(bound)]
     known = ~np.isnan(distance)
     values = np.where(known, distance, bound)
