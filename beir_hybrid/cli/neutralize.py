@@ -31,7 +31,10 @@ def add_command(commands: Any) -> None:
         "lir (each language's leading directions taken off)",
     )  # fmt: skip
     parser.add_argument(
-        "--directions", type=positive, metavar="K", help="of project (default: one a language) or lir (default: 1)"
+        "--directions",
+        type=positive,
+        metavar="K",
+        help="of project (default: a third more than languages) or lir (default: 1)",
     )
     parser.add_argument("--groups", type=Path, metavar="FILE", help="parallel groups (JSON Lines), as for train")
     parser.add_argument("--dataset", metavar="NAME", help="a data set's passages, as who builds its index can")

@@ -107,6 +107,34 @@ def neutralize(
     sample = draw(read, per_language, seed, chosen)
     leaks = _without_leaks(sample, check_leaks, data_dir)
     encoder = _dense(model, options)
+    transform = learn(encoder, sample, method, directions, {
+        "sources": sources, "per_language": per_language, "seed": seed, "leak_check": leaks,
+    })  # fmt: skip
+    with folder_written_whole(Path(out)) as part:
+        write_model(encoder.model, transform, part)
+        transform.write(part)
+    return Neutralized(Path(out), transform.record)
+
+
+def learn(
+    encoder: DenseRetriever,
+    sample: Sample,
+    method: str = "project",
+    directions: int | None = None,
+    record: Mapping[str, Any] | None = None,
+) -> Transform:
+    """What is language in an encoder's vectors; `DenseRetriever` takes it as it is, without a folder.
+
+    Args:
+        encoder: gives the vectors; those in its cache are taken from there.
+        sample: the texts; without those of queries, those of passages under the prompt of queries stand in.
+        method: a key of `METHODS`.
+        directions: how many are removed, by the methods that remove directions; None: the method's own number.
+        record: where the texts come from, kept with what is learnt.
+
+    Raises:
+        NeutralizeError: there are fewer texts or languages than directions.
+    """
     vectors = _encode(encoder, sample)
     removal = METHODS[method](vectors, directions)
     shares = {}
@@ -115,24 +143,17 @@ def neutralize(
         after = {lang: _unit(transform(rows, role, lang), transform.unit) for lang, rows in by_language.items()}
         shares[role] = {"before": language_share(by_language), "after": language_share(after)}
     removed = [each for each in (removal.everywhere, *removal.directions.values()) if each is not None]
-    record = {
+    said = {
         "method": method,
         **({"directions": len(removed[0])} if removed else {}),
         "base": {"name": encoder.name, **encoder.describe()},
         "languages": sample.languages,
-        "sources": sources,
-        "per_language": per_language,
-        "seed": seed,
+        **(record or {}),
         "texts": sample.record(),
         "queries": "their own texts" if "query" in sample.texts else "the passages' texts under the prompt of queries",
-        "leak_check": leaks,
         "language_share_of_variance": shares,
     }
-    transform = Transform(removal, transform.unit, record)
-    with folder_written_whole(Path(out)) as part:
-        write_model(encoder.model, transform, part)
-        transform.write(part, language_means(vectors))
-    return Neutralized(Path(out), record)
+    return Transform(removal, transform.unit, said, language_means(vectors))
 
 
 def _check_method(method: str, directions: int | None, per_language: int) -> None:

@@ -29,11 +29,13 @@ class Transform:
         removal: what is taken off.
         unit: vectors get unit length first, which is how they were when it was learnt.
         record: what it was learnt from, as JSON values.
+        means: of each role and language it was learnt from, float64 [d]; kept for those who use them elsewhere.
     """
 
     removal: Removal
     unit: bool
     record: Mapping[str, Any] = field(default_factory=dict)
+    means: Mapping[tuple[Role, str], ScoreArray] = field(default_factory=dict)
 
     @property
     def width(self) -> int:
@@ -143,11 +145,10 @@ class Transform:
         parts = [part for name in sorted(arrays) for part in (name, arrays[name].tobytes())]
         return fingerprint(str(self.unit), *parts)
 
-    def write(self, folder: Path, means: Mapping[tuple[Role, str], ScoreArray]) -> None:
+    def write(self, folder: Path) -> None:
         """Into a folder that exists: what is needed to apply it, the languages' means, and the record."""
-        arrays = _arrays(self.removal) | {
-            f"mean-{_name(key)}": mean.astype(np.float32) for key, mean in means.items()
-        }  # fmt: skip
+        means = {f"mean-{_name(key)}": mean.astype(np.float32) for key, mean in self.means.items()}
+        arrays = _arrays(self.removal) | means
         with written_whole(folder / ARRAYS_FILE) as part, part.open("wb") as out:
             np.savez(out, **arrays)  # type: ignore[arg-type]  # its stub takes keywords for allow_pickle
         write_json(folder / RECORD_FILE, {**self.record, "unit": self.unit, "identity": self.identity})

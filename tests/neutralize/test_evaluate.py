@@ -77,7 +77,10 @@ def test_written_folder_and_vectors_in_hand_rank_alike(folder: Any) -> None:
     out = folder()
     one = evaluate(data, DenseRetriever(toy_model(), neutralize=out, cache=False))
     other = evaluate(data, DenseRetriever(out, cache=False))
-    assert [each.value for each in one.scores] == pytest.approx([each.value for each in other.scores])
+    # not correlations of whole rankings: many vectors of this model tie exactly, and rounding orders them
+    first, second = ([each.value for each in results.scores if each.metric == "map"] for results in (one, other))
+    assert len(first) > 20
+    assert first == pytest.approx(second)
 
 
 def test_record_says_what_was_removed(folder: Any) -> None:

@@ -47,7 +47,7 @@ def test_project_is_linear_symmetric_and_the_same_for_every_text() -> None:
     assert bias is None
     np.testing.assert_allclose(weight, weight.T, atol=1e-6)
     np.testing.assert_allclose(weight @ weight, weight, atol=1e-5)
-    assert np.linalg.matrix_rank(weight, tol=1e-3) == 16 - 3
+    assert np.linalg.matrix_rank(weight, tol=1e-3) == 16 - 4
     rows = VECTORS["query"]["de"]
     np.testing.assert_array_equal(transform(rows, "query", "de"), transform(rows, "passage", "never seen"))
 
@@ -101,9 +101,9 @@ def test_equal_vectors_stay_equal_wherever_they_stand(method: str) -> None:
 
 
 def test_directions_beyond_what_the_texts_span_are_refused() -> None:
-    """More directions than languages (project) or than texts of a language (lir) say which number would do."""
-    with pytest.raises(NeutralizeError, match=r"4 directions are more than the means of 3 languages span.*3 or less"):
-        METHODS["project"](VECTORS, 4)
+    """More directions than means (project) or than texts of a language (lir) say which number would do."""
+    with pytest.raises(NeutralizeError, match=r"7 directions are more than the 6 means of 3 languages span.*6 or less"):
+        METHODS["project"](VECTORS, 7)
     with pytest.raises(NeutralizeError, match=r"de has 40 query texts, fewer than the 41 directions"):
         METHODS["lir"](VECTORS, 41)
 

@@ -97,7 +97,7 @@ def test_record_and_card_say_what_was_done_with_which_texts(tmp_path: Path, grou
     done = neutralize(toy_model(), tmp_path / "out", groups=groups, cache=False, per_language=4)
     record = json.loads((tmp_path / "out" / "neutralize.json").read_text())
     assert record["identity"] == read_transform(tmp_path / "out").identity
-    assert (record["method"], record["directions"], record["languages"]) == ("project", 3, ["de", "en", "fr"])
+    assert (record["method"], record["directions"], record["languages"]) == ("project", 4, ["de", "en", "fr"])
     assert record["texts"]["query"]["fr"]["texts"] == 4
     assert record["texts"]["query"]["fr"]["digest"] != record["texts"]["query"]["de"]["digest"]
     assert len(record["sources"]["groups"]["sha256"]) == 64
