@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from beir_hybrid.metrics.bias import direction
+from beir_hybrid.comparison import Comparison
 from beir_hybrid.report.leaderboard_tables import HEADS
 from beir_hybrid.studies.analysis.findings import Findings
 from beir_hybrid.studies.analysis.fits import Fit
@@ -13,10 +13,10 @@ from beir_hybrid.studies.analysis.language_groups import KINDS
 from beir_hybrid.studies.analysis.means import Mean, columns_of, tabled_metrics
 from beir_hybrid.studies.analysis.paired import PairedTest
 from beir_hybrid.studies.analysis.words import change, changes, p_words, with_spread
-from beir_hybrid.tables import Table
+from beir_hybrid.tables import Table, marked
 
 MARKS = (
-    "Mean ± standard deviation over the seeds. + better, * worse, ! different (where neither is better) than the "
+    "Mean ± standard deviation over the seeds. ▲ better, ▼ worse, ◆ different (where neither is better) than the "
     "baseline: beyond chance for these models (corrected p at most 0.05), and in every seed; ≥: a lower bound; -: not "
     "measured, or not defined."
 )
@@ -108,12 +108,9 @@ def cell_table(findings: Findings) -> Table:
     return Table("Cells", heads, rows, len(findings.heads) + 3)
 
 
-def mark(test: PairedTest | None) -> str:
-    """The sign of a difference to the baseline that is beyond chance."""
-    if test is None or not test.significant or not test.row.delta:
-        return ""
-    better = test.row.delta * direction(test.row.metric)
-    return "+" if better > 0 else "*" if better < 0 else "!"
+def mark(test: PairedTest | None) -> str | None:
+    """What can be said of a difference to the baseline beyond chance."""
+    return Comparison.leaning(test.row) if test is not None and test.significant and test.row.delta else None
 
 
 def _head(setting: str, name: str, metric: str) -> str:
@@ -124,8 +121,7 @@ def _cell(findings: Findings, mean: Mean | None) -> str:
     if mean is None:
         return "-"
     text = with_spread(mean.spread, mean.metric, at_least=mean.at_least)
-    sign = mark(findings.tests.of(mean.dataset, mean.setting, mean.metric, mean.combination))
-    return f"{text} {sign}".rstrip()
+    return marked(text, mark(findings.tests.of(mean.dataset, mean.setting, mean.metric, mean.combination)))
 
 
 def _difference(test: PairedTest) -> list[str]:
@@ -136,7 +132,7 @@ def _difference(test: PairedTest) -> list[str]:
     if half is not None and row.delta is not None:
         _, seeds = changes(row.delta, row.delta - half, row.delta + half, row.metric)
     sign = f"{test.agreeing} of {test.seeds}"
-    return [size, interval, f"{p_words(row.p_corrected)} {mark(test)}".rstrip(), seeds, sign]
+    return [size, interval, marked(p_words(row.p_corrected), mark(test)), seeds, sign]
 
 
 def _group_table(findings: Findings, groups: Sequence[GroupMean], kind: str, setting: str, role: str) -> Table:
