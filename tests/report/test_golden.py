@@ -350,3 +350,65 @@ def test_a_set_that_is_not_parallel_leaves_out_what_means_nothing(make_folder: A
     assert found.found["Query language: mean over all"][1] == ["system", "map", "map", "same@10"]
     for absent in ("Query language by passage language", "Rank distance", "cross"):
         assert absent not in found.words
+
+
+BOARD = {
+    "toy (test), mono: means": [
+        ["system", "source", "langs", "map"],
+        ["b", "b", "2", "0.625"], ["a", "a", "2", "0.500"], ["c", "c", "2", "0.400"],
+    ],
+    "toy (test), cross: means": [
+        ["system", "source", "langs", "map"],
+        ["b", "b", "2", "0.625"], ["a", "a", "2", "0.500"], ["c", "c", "2", "0.400"],
+    ],
+    "toy (test), multi: means": [
+        ["system", "source", "langs", "map", "rank dist", "same@10"],
+        ["b", "b", "2", "0.625", "40", "0.900"],
+        ["a", "a", "2", "0.500", "100", "0.500"],
+        ["c", "c", "2", "0.400", ">=16", "0.500"],
+    ],
+    "toy (test), mono: map by query language": [
+        ["system", "de", "en", "mean"],
+        ["b", "0.750", "0.500", "0.625"], ["a", "0.500", "0.500", "0.500"], ["c", "0.300", "0.500", "0.400"],
+    ],
+    "toy (test), multi: rank_distance by query language": [
+        ["system", "de", "en", "mean"],
+        ["b", "40", "40", "40"], ["a", "100", "100", "100"], ["c", ">=16", ">=16", ">=16"],
+    ],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("form", "read"), [("table", tables_of_text), ("markdown", tables_of_markdown), ("latex", tables_of_latex)]
+)
+def test_every_number_and_rank_of_the_leaderboard(folders: list[Path], command: Any, form: str, read: Any) -> None:
+    """The best first by the first metric, bounds as bounds, every language and the mean, in every form."""
+    done = command("leaderboard", "toy", *folders, "--per-language", "--format", form)
+    found = read(done.out.replace(r"$\geq$", ">="))
+    for title, rows in BOARD.items():
+        assert [[Path(cell).name if "/" in cell else cell for cell in row] for row in found[title]] == rows, title
+    assert ">=: a lower bound; some relevant passages were not retrieved and have no rank." in done.out
+
+
+def test_every_number_of_the_leaderboard_as_csv_and_json(folders: list[Path], command: Any) -> None:
+    """Unrounded, with what is a bound; the two hold the same rows."""
+    rows = list(csv.DictReader(io.StringIO(command("leaderboard", "toy", *folders, "--format", "csv").out)))
+    record = json.loads(command("leaderboard", "toy", *folders, "--format", "json").out)
+    assert [{key: "" if value is None else str(value) for key, value in row.items()} for row in record["rows"]] == rows
+    found = {(row["name"], row["setting"], row["query_language"], row["metric"]): row for row in record["rows"]}
+    wanted = {
+        ("b", "mono", "de", "map"): (0.75, False, 1), ("b", "cross", "mean", "map"): (0.625, False, 2),
+        ("c", "multi", "mean", "rank_distance"): (16.0, True, 2),
+        ("a", "multi", "en", "rank_distance"): (100.0, False, 1),
+    }  # fmt: skip
+    for key, values in wanted.items():
+        assert tuple(found[key][name] for name in ("value", "at_least", "languages")) == values, key
+
+
+def test_a_leaderboard_of_some_settings_and_metrics(folders: list[Path], command: Any) -> None:
+    """What was asked for and no more; a metric that nobody measured is named with the nearest."""
+    done = command("leaderboard", "toy", *folders, "--settings", "multi", "--metrics", "map,rank_distance")
+    assert list(tables_of_text(done.out)) == ["toy (test), multi: means"]
+    assert tables_of_text(done.out)["toy (test), multi: means"][0] == ["system", "source", "langs", "map", "rank dist"]
+    done = command("leaderboard", "toy", *folders, "--metrics", "rank_distanc")
+    assert "nothing is known of metric 'rank_distanc' here; did you mean 'rank_distance'?" in done.err
