@@ -1,0 +1,112 @@
+"""A real encoder as it is and neutralized, on XQuAD-R and MLQA-R: methods, texts and languages left out.
+
+    BEIR_HYBRID_DATA=... python benchmarks/results_neutralize.py WORK_DIR GROUPS [DATASET ...]
+
+Vectors come from the cache where they are there; every evaluation is kept in WORK_DIR and not made again, so a second
+call goes on where the first one stopped. The macro rows of the comparison with the model as it is, and the figures of
+each language, are written to ``benchmarks/results/neutralize.DATASET.json``. Passages and queries of GROUPS (parallel
+groups, another domain) are what is learnt from, or, in the rows called ``in domain``, passages of the pool itself.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import machine
+
+from beir_hybrid import DenseRetriever, evaluate, load_dataset
+from beir_hybrid.comparison import compare
+from beir_hybrid.datasets.dataset import Dataset
+from beir_hybrid.evaluation.results import Results, read_results
+from beir_hybrid.neutralize.learn import learn
+from beir_hybrid.neutralize.texts import Text, draw, texts_of_dataset, texts_of_groups
+from beir_hybrid.neutralize.transform import Transform
+
+MODEL = "e5-small"
+LANGUAGES = ("ar", "de", "el", "en", "es", "hi", "ru", "th", "tr", "vi", "zh")
+METRICS = "map,recall@1,recall@10"
+SHOWN = ("map", "rank_distance", "same_language_share@10")
+AS_IS = "as it is"
+# name, method, directions, texts a language; texts of GROUPS
+ELSEWHERE = (
+    ("project, 200", "project", None, 200),
+    ("center, 200", "center", None, 200),
+    ("common-mean, 200", "common-mean", None, 200),
+    ("lir, 200", "lir", None, 200),
+    ("project, 50", "project", None, 50),
+    ("center, 50", "center", None, 50),
+    ("project, 5", "project", None, 5),
+    ("center, 5", "center", None, 5),
+    ("project, 200, 4 directions", "project", 4, 200),
+)
+IN_DOMAIN = (("project, in domain, 100", "project", 100), ("center, in domain, 100", "center", 100))
+
+
+def encoder(transform: Transform | None = None, name: str = AS_IS) -> DenseRetriever:
+    return DenseRetriever(MODEL, dtype="bfloat16", name=name, neutralize=transform)
+
+
+def measured(dataset: Dataset, transform: Transform | None, name: str, out: Path) -> Results:
+    print(f"{dataset.name}: {name}", flush=True)
+    if not (out / "results.json").exists():
+        evaluate(dataset, encoder(transform, name), metrics=METRICS, out=out)
+    return read_results(out)
+
+
+def asked_in(dataset: Dataset, language: str) -> Dataset:
+    """The whole pool, asked in one language alone."""
+    queries = dataset.queries[language]
+    qrels = {key: dataset.qrels[key] for key in queries.ids}
+    return Dataset(f"{dataset.name}-{language}", dataset.split, dataset.passages, {language: queries}, qrels)
+
+
+def pool(results: Results, language: str) -> dict[str, float | None]:
+    """The figures of a language's queries in the pool."""
+    return {each.metric: each.value for each in results.scores
+            if (each.setting, each.query_language) == ("multi", language) and each.metric in SHOWN}  # fmt: skip
+
+
+def left_out(dataset: Dataset, texts: list[Text], work: Path) -> dict[str, Any]:
+    """Each language in turn is one that nothing was learnt from: its queries in the pool."""
+    found: dict[str, Any] = {}
+    for language in dataset.languages:
+        asked = asked_in(dataset, language)
+        others = [other for other in LANGUAGES if other != language]
+        for method in ("project", "center"):
+            out = work / f"without {language}, {method}"
+            if not (out / "results.json").exists():
+                print(f"{dataset.name}: without {language}, {method}", flush=True)
+                transform = learn(encoder(), draw(texts, 200, 0, others), method)
+                evaluate(asked, encoder(transform, out.name), settings="multi", metrics="map", out=out)
+            found.setdefault(language, {})[method] = pool(read_results(out), language)
+    return found
+
+
+def main(work: Path, groups: Path, datasets: list[str]) -> None:
+    elsewhere = list(texts_of_groups(groups))
+    for name in datasets:
+        dataset = load_dataset(name)
+        out = work / name
+        done = [measured(dataset, None, AS_IS, out / AS_IS)]
+        for row, method, directions, n in ELSEWHERE:
+            sample = draw(elsewhere, n, 0, LANGUAGES)
+            done.append(measured(dataset, learn(encoder(), sample, method, directions), row, out / row))
+        for row, method, n in IN_DOMAIN:
+            sample = draw(texts_of_dataset(name, None, None, None, {}), n, 0)
+            done.append(measured(dataset, learn(encoder(), sample, method), row, out / row))
+        without = left_out(dataset, elsewhere, out)
+        comparison = compare([out / results.name for results in done], baseline=AS_IS, metrics=SHOWN).to_json()
+        comparison["rows"] = [row for row in comparison["rows"] if row["query_language"] == "mean"]
+        languages = {results.name: {language: pool(results, language) for language in dataset.languages}
+                     for results in done}  # fmt: skip
+        machine.keep(
+            f"neutralize.{name}",
+            {**comparison, "retrievers": {results.name: dict(results.retriever) for results in done},
+             "pool_by_language": languages, "left_out": without},
+        )  # fmt: skip
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3:] or ["xquad-r", "mlqa-r"])
