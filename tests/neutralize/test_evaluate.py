@@ -71,16 +71,13 @@ def test_nothing_is_encoded_again(folder: Any, monkeypatch: pytest.MonkeyPatch) 
         assert score(evaluate(data, DenseRetriever(model, neutralize=each))) == pytest.approx(1)
 
 
-def test_written_folder_and_vectors_in_hand_rank_alike(folder: Any) -> None:
-    """The folder that anybody loads gets the results of the transform."""
-    data = dataset("de", "en", "fr")
+def test_written_folder_and_vectors_in_hand_are_scored_alike(folder: Any) -> None:
+    """The folder that anybody loads gives what the transform makes of the base's vectors, known language or not."""
     out = folder()
-    one = evaluate(data, DenseRetriever(toy_model(), neutralize=out, cache=False, dtype="float32"))
-    other = evaluate(data, DenseRetriever(out, cache=False, dtype="float32"))
-    # not correlations of whole rankings: many vectors of this model tie exactly, and rounding orders them
-    first, second = ([each.value for each in results.scores if each.metric == "map"] for results in (one, other))
-    assert len(first) > 20
-    assert first == pytest.approx(second)
+    in_hand = DenseRetriever(toy_model(), neutralize=out, cache=False, dtype="float32")
+    written = DenseRetriever(out, cache=False, dtype="float32")
+    for role, texts in (("query", ["de1 de2", "xx3"]), ("passage", ["fr0 en4", "en5"])):
+        np.testing.assert_allclose(in_hand.embed(role, texts), written.embed(role, texts), atol=1e-6)  # type: ignore[arg-type]
 
 
 def test_record_says_what_was_removed(folder: Any) -> None:
