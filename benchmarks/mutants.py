@@ -27,12 +27,12 @@ from typing import Any
 ROOT = Path(__file__).parents[1]
 ROOMS = {
     "comparison": ["tests/comparison", "tests/report/test_golden.py"],
-    "report": ["tests/report", "tests/cli/test_leaderboard_command.py"],
+    "report": ["tests/report/test_golden.py", "tests/report", "tests/cli/test_leaderboard_command.py"],
     "studies/analysis": ["tests/studies/analysis"],
     "metrics": ["tests/metrics", "tests/evaluation"],
 }
-# how work is cut into blocks, and sizes of a drawing: a fault there changes no number
-EQUIVALENT = ("_BLOCK", "_COLUMNS", "_BATCH", "_LARGEST", "_SETTINGS", "_SLICE", "COUNT", "set_size_inches", "fontsize")
+# how work is cut into blocks, and how a figure is laid out: a fault there changes no number
+EQUIVALENT = ("_BLOCK", "_COLUMNS", "_BATCH", "_LARGEST", "_SETTINGS", "_SLICE", "COUNT", "figure.", "axes.", "size=")
 PATIENCE = 180
 _OPERATORS: dict[type[ast.AST], type[ast.AST]] = {
     ast.Lt: ast.GtE, ast.LtE: ast.Gt, ast.Gt: ast.LtE, ast.GtE: ast.Lt, ast.Eq: ast.NotEq, ast.NotEq: ast.Eq,
