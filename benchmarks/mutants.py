@@ -66,11 +66,11 @@ def faults(path: Path) -> list[Fault]:
 
 
 def _places(tree: ast.Module) -> Iterator[tuple[Any, str]]:
-    """The nodes that can be changed, and how; annotations and error messages are none."""
+    """The nodes that can be changed, and how; annotations, error messages and zip's ``strict`` are none."""
     left: list[ast.AST] = [tree]
     while left:
         node = left.pop(0)
-        if isinstance(node, ast.Raise | ast.Assert):
+        if isinstance(node, ast.Raise | ast.Assert) or (isinstance(node, ast.keyword) and node.arg == "strict"):
             continue
         children = [
             child

@@ -12,7 +12,7 @@ from beir_hybrid.tables import render as render_tables
 
 FORMS = ("table", "markdown", "latex", "csv", "json")
 # facts of the data, and the same number in another unit: in CSV and JSON, not in tables
-_UNSHOWN = ("rank_distance_floor", "rank_distance_excess", "same_language_lift")
+_UNSHOWN = ("rank_distance_floor", "rank_distance_excess", "same_language_lift", "language_share", "tied_share")
 
 
 def render(comparison: Comparison, form: str, *, per_language: bool = False) -> str:

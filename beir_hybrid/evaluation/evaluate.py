@@ -18,6 +18,7 @@ from beir_hybrid.evaluation.folder import ResultFolder, TaskScores
 from beir_hybrid.evaluation.results import Results, Score
 from beir_hybrid.metrics.bias import SHARE_CUTOFF, language_bias, peer, reciprocal_ranks_by_language
 from beir_hybrid.metrics.measures import Metric, measure, parse_metrics
+from beir_hybrid.metrics.shares import LANGUAGE_SHARE, language_shares
 from beir_hybrid.retrieval import as_retriever
 from beir_hybrid.retrieval.contract import Ranking, Retriever
 from beir_hybrid.settings import Task
@@ -155,6 +156,7 @@ def score_task(ranking: Ranking, metrics: Sequence[Metric]) -> TaskScores:
             "peer": fairness.peer if fairness else None,
             "epsilon_squared": fairness.epsilon_squared if fairness else None,
         }
+        overall |= {f"{LANGUAGE_SHARE}{language}": share for language, share in language_shares(ranking).items()}
         matrix_row = reciprocal_ranks_by_language(ranking)
     return TaskScores(per_query, retrieved, overall, matrix_row)
 

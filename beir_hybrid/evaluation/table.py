@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from beir_hybrid.evaluation.results import Results, mean_or_none
+from beir_hybrid.metrics.bias import SHARE_CUTOFF
 from beir_hybrid.metrics.measures import DEFAULT_METRICS
+from beir_hybrid.metrics.shares import LANGUAGE_SHARE
 from beir_hybrid.records import SETTINGS
 from beir_hybrid.tables import Table, number, render, visible
 
@@ -13,9 +15,10 @@ from beir_hybrid.tables import Table, number, render, visible
 _COLUMNS = {
     "mono": ("map", "ndcg@10", "recall@1", "recall@100"),
     "cross": ("map", "recall@1"),
-    "multi": ("map", "recall@10", "rank_distance", "same_language_share@10"),
+    "multi": ("map", "recall@10", "rank_distance", "same_language_share@10", "consistency_overlap@10"),
 }
-_HEADS = {"rank_distance": "rank dist", "rank_distance_bound": "rank dist", "same_language_share@10": "same@10"}
+_HEADS = {"rank_distance": "rank dist", "rank_distance_bound": "rank dist", "same_language_share@10": "same@10",
+          "consistency_overlap@10": "overlap@10"}  # fmt: skip
 
 
 def render_table(results: Results) -> str:
@@ -42,7 +45,34 @@ def render_table(results: Results) -> str:
         body.append(["mean", *(cell(s, m, languages) if s != "cross" else _pair_mean(results, m) for s, m in columns)])
     groups = [(setting, sum(s == setting for s, _ in columns)) for setting in settings]
     table = Table("", ["", *(_HEADS.get(metric, metric) for _, metric in columns)], body, groups=groups)
-    return "\n\n".join([visible(_title(results)), render([table], "table", _notes(results)).rstrip("\n")])
+    tables = [table, *_shares(results)]
+    return "\n\n".join([visible(_title(results)), render(tables, "table", _notes(results)).rstrip("\n")])
+
+
+def _shares(results: Results) -> list[Table]:
+    """Which languages the first results from the pool are in, by query language, and what the pool holds of each."""
+    found: dict[str, dict[str, float | None]] = {}
+    pool: dict[str, float] = {}
+    for score in results.scores:
+        if score.metric.startswith(LANGUAGE_SHARE):
+            found.setdefault(score.query_language, {})[score.metric.removeprefix(LANGUAGE_SHARE)] = score.value
+    for language in found:
+        own = [f"same_language_{what}@{SHARE_CUTOFF}" for what in ("share", "lift")]
+        share, lift = (results.value("multi", metric, language) for metric in own)
+        if share and lift:
+            pool[language] = share / lift
+    passages = list(dict.fromkeys(passage for row in found.values() for passage in row))
+    if len(passages) < 2:
+        return []
+    rows = [[query, *(_percent(row.get(passage)) for passage in passages)] for query, row in sorted(found.items())]
+    if len(pool) == len(passages):
+        rows.append(["pool", *(_percent(pool.get(passage)) for passage in passages)])
+    title = f"multi: percent of the first {SHARE_CUTOFF} in each passage language, by query language"
+    return [Table(title, ["", *passages], rows)]
+
+
+def _percent(share: float | None) -> str:
+    return "-" if share is None else f"{100 * share:.0f}"
 
 
 def _shown(results: Results, setting: str) -> list[str]:

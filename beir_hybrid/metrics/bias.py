@@ -26,7 +26,7 @@ BIAS_METRICS = (
 LOWER_IS_BETTER = frozenset(
     {"rank_distance", "rank_distance_bound", "rank_distance_excess", "worst_rank", "epsilon_squared"}
 )
-_NEITHER = ("rank_distance_floor", "same_language_share", "same_language_lift")
+_NEITHER = ("rank_distance_floor", "same_language_share", "same_language_lift", "language_share")
 
 
 def direction(metric: str) -> int:

@@ -7,15 +7,18 @@ import numpy as np
 from beir_hybrid.metrics.bias import SHARE_CUTOFF
 from beir_hybrid.retrieval.contract import Ranking
 
+LANGUAGE_SHARE = f"language_share@{SHARE_CUTOFF}:"
+"""A metric of a task for each passage language, ``language_share@10:de``."""
+
 
 def language_shares(ranking: Ranking, cutoff: int = SHARE_CUTOFF) -> dict[str, float]:
     """Share of each passage language among the first k passages: the mean over the queries that found any.
 
     The shares of one ranking add up to 1; a retriever that is blind to language gives each its share of the pool.
-    Empty where nothing was retrieved.
+    Empty where nothing was retrieved, or a whole ranking kept fewer than k passages.
     """
     first = ranking.hits.cut(cutoff)
-    answered = first.counts > 0
+    answered = first.counts >= (min(cutoff, ranking.task.n_passages) if ranking.complete else 1)
     if not answered.any():
         return {}
     ends = np.cumsum([len(block) for block in ranking.task.blocks])

@@ -23,7 +23,7 @@ Kind = Literal["ours", "published"]
 # what ranks are worth showing, in this order; other metrics follow
 _ORDER = ("map", "ndcg@10", "recall@1", "recall@10", "recall@100", "mrr@10", "rank_distance", "same_language_share@10")
 # measured, and of no use in a ranking of systems
-_HIDDEN = ("rank_distance_bound", "rank_distance_floor")
+_HIDDEN = ("rank_distance_bound", "rank_distance_floor", "language_share")
 
 
 @dataclass(frozen=True)
@@ -223,7 +223,7 @@ def _of_results(system: System, results: Results) -> list[Entry]:
     asked = {setting: {s.query_language for s in results.scores if s.setting == setting} for setting in SETTINGS}
     entries = []
     for (setting, metric, language), found in values.items():
-        if metric in _HIDDEN:
+        if metric.startswith(_HIDDEN):
             continue
         value, at_least = mean_or_none(found), False
         if value is None and metric == "rank_distance":

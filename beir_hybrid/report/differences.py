@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from beir_hybrid.comparison.render import shown
 from beir_hybrid.comparison.rows import MEAN, Row
 from beir_hybrid.report.contents import Contents
 
-# facts of the data, or the same number in another unit
-_UNSHOWN = ("rank_distance_floor", "rank_distance_excess", "rank_distance_bound", "same_language_lift", "peer")
+# without a test by query
+_UNSHOWN = ("rank_distance_bound", "peer", "epsilon_squared")
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ def settings_and_metrics(contents: Contents) -> list[tuple[str, str]]:
     found = dict.fromkeys(
         (row.setting, row.metric)
         for row in contents.comparison.rows
-        if row.delta is not None and not row.metric.startswith(_UNSHOWN)
+        if row.delta is not None and shown(row.metric) and not row.metric.startswith(_UNSHOWN)
     )
     return list(found)
 

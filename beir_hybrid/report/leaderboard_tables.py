@@ -15,9 +15,9 @@ from beir_hybrid.tables import Table, number
 COLUMNS = {
     "mono": ("map", "ndcg@10", "recall@1", "recall@100", "mrr@100"),
     "cross": ("map", "recall@1"),
-    "multi": ("map", "recall@10", "rank_distance", "same_language_share@10"),
+    "multi": ("map", "recall@10", "rank_distance", "same_language_share@10", "consistency_overlap@10"),
 }
-HEADS = {"rank_distance": "rank dist", "same_language_share@10": "same@10"}
+HEADS = {"rank_distance": "rank dist", "same_language_share@10": "same@10", "consistency_overlap@10": "overlap@10"}
 
 
 def shown_metrics(board: Leaderboard, setting: str) -> tuple[str, ...]:

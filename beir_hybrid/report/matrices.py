@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from beir_hybrid.evaluation.results import Results
+from beir_hybrid.metrics.bias import SHARE_CUTOFF
+from beir_hybrid.metrics.shares import LANGUAGE_SHARE
 from beir_hybrid.report.contents import Contents
 
 Matrix = list[list[float | None]]
@@ -64,6 +66,10 @@ def measures(contents: Contents) -> list[Measure]:
     # it is of all queries and of a metric of its own: no part of a comparison that leaves something out
     if contents.whole and "multi" in contents.comparison.settings and all(map(_says, pooled.values())):
         found.append(Measure("multi", "multi: reciprocal rank of the answer in the pool", languages, pooled))
+    firsts = {each.name: share_matrix(each, languages) for each in contents.results}
+    if all(map(_says, firsts.values())):
+        title = f"multi: share of the first {SHARE_CUTOFF} by passage language"
+        found.append(Measure("shares", title, languages, firsts))
     shared = [set(metrics) for each in contents.results if (metrics := each.summary.get("cross"))]
     if len(shared) == len(contents.results):
         for metric in contents.results[0].summary["cross"]:
@@ -76,6 +82,12 @@ def measures(contents: Contents) -> list[Measure]:
 def pool_matrix(results: Results, languages: Sequence[str]) -> Matrix:
     """The language matrix that `evaluate` has measured in the multilingual setting."""
     return [[results.matrix.get(query, {}).get(passage) for passage in languages] for query in languages]
+
+
+def share_matrix(results: Results, languages: Sequence[str]) -> Matrix:
+    """Which languages the first results from the pool are in."""
+    values = {(score.query_language, score.metric): score.value for score in results.scores if score.setting == "multi"}
+    return [[values.get((query, f"{LANGUAGE_SHARE}{passage}")) for passage in languages] for query in languages]
 
 
 def pair_matrix(results: Results, languages: Sequence[str], metric: str) -> Matrix:

@@ -124,3 +124,24 @@ def test_what_smaller_vectors_lose_is_said() -> None:
         "first 64 dimensions against whole vectors: top-10 overlap 0.750, correlation of judged ranks -",
         "int8 against float32, on 40 queries: top-10 overlap 0.988, rank correlation of the first 100 0.999",
     ]
+
+
+def test_which_language_a_model_prefers() -> None:
+    """Of the first ten from the pool, how many are in each passage language; below, what the pool holds of each."""
+    shares = {"de": {"de": 0.8, "en": 0.2}, "en": {"de": 0.125, "en": 0.875}}
+    scores = [
+        Score("multi", query, "all", f"language_share@10:{passage}", value, 3)
+        for query, row in shares.items()
+        for passage, value in row.items()
+    ]
+    for language, share, lift in (("de", 0.8, 2.0), ("en", 0.9, 1.5)):
+        scores.append(Score("multi", language, "all", "same_language_share@10", share, 3))
+        scores.append(Score("multi", language, "all", "same_language_lift@10", lift, 3))
+    text = render_table(results(*scores))
+    assert text[text.index("multi: percent") :].splitlines()[:5] == [
+        "multi: percent of the first 10 in each passage language, by query language",
+        "      de  en",
+        "de    80  20",
+        "en    12  88",
+        "pool  40  60",
+    ]

@@ -163,6 +163,12 @@ def test_every_row_of_csv_and_json(comparison: Comparison) -> None:
     assert [record[name] for name in asked] == ["toy", "test", "a", "permutation", "max-t", 0.05, 0, 10_000, False]
     # two of two settings and a pool with 5 metrics: 3 tasks each (a mean and two), 3 systems
     assert len(rows) == len(record["rows"]) == (1 + 1 + 5) * 3 * 3
+    order = [(r["setting"], r["query_language"], r["corpus_language"]) for r in rows if r["name"] == "a"]
+    assert list(dict.fromkeys(order)) == [
+        ("mono", "mean", "mean"), ("mono", "de", "de"), ("mono", "en", "en"),
+        ("cross", "mean", "mean"), ("cross", "de", "en"), ("cross", "en", "de"),
+        ("multi", "mean", "mean"), ("multi", "de", "all"), ("multi", "en", "all"),
+    ]  # fmt: skip
     for row, other in zip(rows, record["rows"], strict=True):
         assert {key: "" if value is None else str(value) for key, value in other.items()} == row
     found = {

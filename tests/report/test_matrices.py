@@ -11,9 +11,11 @@ from tests.systems_made import Made
 def test_the_squares_there_are(made: Made) -> None:
     """The pool's reciprocal ranks as measured; mono on the diagonal of the pairs, cross beside it."""
     found = {measure.key: measure for measure in measures(made.contents)}
-    assert list(found) == ["multi", "map", "ndcg@10", "recall@1"]
+    assert list(found) == ["multi", "shares", "map", "ndcg@10", "recall@1"]
     wide = made.contents.results[0]
     assert found["multi"].matrices[wide.name][1][2] == wide.matrix["de"]["en"]
+    assert found["shares"].matrices[wide.name][1][2] == wide.value("multi", "language_share@10:en", "de")
+    assert [sum(row) for row in found["shares"].matrices[wide.name]] == pytest.approx([1.0] * 4)
     assert found["map"].matrices[wide.name][1][1] == pytest.approx(wide.value("mono", "map", "de"))
     assert found["map"].matrices[wide.name][1][2] == pytest.approx(wide.value("cross", "map", "de", "en"))
 
