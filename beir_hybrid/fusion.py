@@ -32,6 +32,7 @@ from beir_hybrid.metrics.ranx_backend import (
 )
 from beir_hybrid.records import Hits, IntArray, Judged
 from beir_hybrid.retrieval.contract import Ranking
+from beir_hybrid.retrieval.standardise import standardised
 from beir_hybrid.settings import Task
 
 TUNING_QUERIES = 5_000
@@ -48,6 +49,7 @@ def fuse(
     params: Mapping[str, Any] | None = None,
     tune_on: str | Sequence[Path | str] | None = None,
     tune_metric: str = "map",
+    standardise: bool = False,
     settings: str | Iterable[str] | None = None,
     metrics: str | Iterable[str] | None = None,
     name: str | None = None,
@@ -64,7 +66,7 @@ def fuse(
     ``"folds:5"`` the question groups are dealt into five folds, and each is fused with what was tuned on the others.
 
     Args:
-        folders: two result folders or more, of the same data set and tasks.
+        folders: two result folders or more, of the same data set and tasks; one is enough with ``standardise``.
         out: the new folder.
         method: one of `METHODS`, ranx's names.
         norm: one of `NORMS`, applied to each query's scores; default ``min-max``. Methods that look at ranks alone
@@ -72,6 +74,8 @@ def fuse(
         params: the method's parameters; default: those of `METHODS`, weights all equal.
         tune_on: one folder for each of ``folders``, in the same order and of the same retrievers, or ``"folds:N"``.
         tune_metric: what tuning maximises, the mean over the queries; tuned for each setting on its own.
+        standardise: put each run's scores in the pool on one scale for every passage language first (see
+            `standardised`).
         settings: default: those all folders have.
         metrics: default: those of the first folder.
         dataset: the loaded data set; default: loaded by the name the folders record.
@@ -84,8 +88,10 @@ def fuse(
     """
     method, norm, given = _checked(method, norm, params, len(folders))
     scores = [load_per_query(folder) for folder in folders]
-    if len(scores) < 2:
-        raise ComparisonError("fusion needs two result folders or more")
+    if len(scores) < 2 and not standardise:
+        raise ComparisonError("fusion needs two result folders or more; one can be standardised")
+    if standardise and tune_on is not None:
+        raise ComparisonError("parameters are tuned on runs as they are: leave out one of standardise and tune_on")
     aligned = align(scores, None if settings is None else _settings(settings))
     data = _dataset_of(scores[0], dataset, data_dir)
     tasks = [data.task(key[0], key[1], key[2] if key[0] == "cross" else None) for key in (t.key for t in aligned.tasks)]
@@ -101,7 +107,7 @@ def fuse(
         else:
             others = [tune_on] if isinstance(tune_on, str | Path) else list(tune_on)
             plan = _elsewhere(others, recipe, scores, data, tune_dataset, data_dir)
-    retriever = FusedRetriever(scores, tasks, method, norm, plan, name)
+    retriever = FusedRetriever(scores, tasks, method, norm, plan, name, standardise=standardise)
     measured = metrics if metrics is not None else scores[0].results.inputs.get("metrics")
     return evaluate(data, retriever, metrics=measured, out=out, trec=trec)
 
@@ -110,10 +116,13 @@ class FusedRetriever:
     """The fusion of kept runs as a retriever of the tasks those runs are of."""
 
     def __init__(
-        self, scores: Sequence[Scores], tasks: Sequence[Task], method: str, norm: str, plan: _Plan, name: str | None
-    ) -> None:
+        self, scores: Sequence[Scores], tasks: Sequence[Task], method: str, norm: str, plan: _Plan, name: str | None,
+        *, standardise: bool = False,
+    ) -> None:  # fmt: skip
         self._scores, self._tasks, self._method, self._norm, self._plan = scores, tasks, method, norm, plan
-        self.name = name or f"{method}({', '.join(each.results.name for each in scores)})"
+        self._standardise = standardise
+        named = "standardised" if len(scores) == 1 else method
+        self.name = name or f"{named}({', '.join(each.results.name for each in scores)})"
 
     def describe(self) -> dict[str, Any]:
         with ranx_library() as ranx:
@@ -124,6 +133,7 @@ class FusedRetriever:
             "method": self._method,
             "norm": self._norm,
             **self._plan.describe(),
+            **({"standardised": "within each passage language"} if self._standardise else {}),
             "inputs": [
                 {
                     "name": each.results.name,
@@ -141,6 +151,11 @@ class FusedRetriever:
     def retrieve(self, tasks: Sequence[Task], top_k: int | None = None) -> Iterator[Ranking]:
         for task in tasks:
             runs = [read_hits(each.folder, task) for each in self._scores]
+            if self._standardise:
+                runs = [standardised(hits, task) for hits in runs]
+            if len(runs) == 1:
+                yield Ranking.of_hits(task, runs[0] if top_k is None else runs[0].cut(top_k))
+                continue
             parts = [
                 (rows, fuse_hits([hits.take(rows) for hits in runs], self._method, self._norm, params))
                 for rows, params in self._plan.parameters(task)

@@ -12,10 +12,12 @@ import pytest
 from beir_hybrid import compare, evaluate, load_dataset, read_results
 from beir_hybrid.datasets.dataset import Dataset
 from beir_hybrid.errors import ComparisonError, ResultsError
+from beir_hybrid.evaluation.folder import read_hits
 from beir_hybrid.evaluation.interop import read_beir_results
 from beir_hybrid.fusion import fuse
 from beir_hybrid.records import Passages, Queries
 from beir_hybrid.retrieval.dense.retriever import DenseRetriever
+from beir_hybrid.retrieval.standardise import standardised
 
 
 def encoder(seed: int) -> Any:
@@ -72,6 +74,24 @@ def test_a_fusion_is_a_result_folder_like_any_other(sample: Dataset, inputs: lis
     comparison = compare([*inputs, tmp_path / "out"], draws=100)
     assert comparison.settings == ("mono", "cross", "multi")
     assert comparison.names[2] == results.name
+
+
+def test_one_run_is_standardised_within_each_passage_language(
+    sample: Dataset, inputs: list[Path], tmp_path: Path
+) -> None:
+    """One folder is enough: its pool is ordered anew by scores on one scale, its other settings stay."""
+    results = fuse(inputs[:1], tmp_path / "out", dataset=sample, standardise=True)
+    assert results.name == "standardised(letters-1)"
+    assert results.retriever["standardised"] == "within each passage language"
+    for name, same in (("multi:de", False), ("cross:de-en", True)):
+        task = sample.task(name)
+        before, after = read_hits(inputs[0], task), read_hits(tmp_path / "out", task)
+        expected = standardised(before, task)
+        assert np.array_equal(after.passages, expected.passages)
+        assert np.allclose(after.scores, expected.scores)
+        assert np.array_equal(before.passages, after.passages) is same
+    with pytest.raises(ComparisonError, match="leave out one of standardise and tune_on"):
+        fuse(inputs, tmp_path / "tuned", dataset=sample, standardise=True, method="wsum", tune_on="folds:2")
 
 
 def test_reciprocal_rank_fusion_of_the_kept_runs(sample: Dataset, inputs: list[Path], tmp_path: Path) -> None:

@@ -31,6 +31,11 @@ def add_command(commands: Any) -> None:
     how.add_argument(
         "--param", action="append", type=_parameter, default=[], metavar="NAME=N", help="of the method, such as k=60"
     )
+    how.add_argument(
+        "--standardise", action="store_true",
+        help="first put the pool's scores on one scale for every passage language (each language's mean and deviation "
+        "over the kept hits: keep many, with evaluate --top-k); DIR may then be one folder",
+    )  # fmt: skip
     how.add_argument("--name", metavar="NAME", help="what the results call the fusion")
     tuning = parser.add_argument_group("tuning")
     tuning.add_argument(
@@ -81,8 +86,8 @@ def run(args: argparse.Namespace) -> int:
         args.parser.error("the following arguments are required: DIR")
     results = fuse(
         folders, args.out, method=args.method, norm=args.norm, params=params, tune_on=tune_on,
-        tune_metric=args.tune_metric, settings=args.settings, metrics=args.metrics, name=args.name,
-        data_dir=args.data_dir, seed=args.seed, trec=args.trec,
+        tune_metric=args.tune_metric, standardise=args.standardise, settings=args.settings, metrics=args.metrics,
+        name=args.name, data_dir=args.data_dir, seed=args.seed, trec=args.trec,
     )  # fmt: skip
     sys.stdout.write(render_table(results) + "\n")
     sys.stderr.write(f"\nresults: {args.out}/results.json, per_query.parquet, runs.parquet\n")
