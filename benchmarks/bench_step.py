@@ -36,7 +36,7 @@ from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 from torch.utils.data import SequentialSampler
 from transformers import PreTrainedTokenizerFast, TrainerCallback, XLMRobertaConfig, XLMRobertaModel
 
-from st_hybrid_batch import HybridBatches, MaskedRankingLoss, ParallelDataset, read_jsonl
+from st_hybrid_batch import HybridBatches, MaskedMultipleNegativesRankingLoss, ParallelDataset, read_jsonl
 
 GROUPS = Path(os.environ.get("BEIR_HYBRID_DATA", "data")) / "parallel-train" / "groups.jsonl.gz"
 BATCH, STEPS, WARM_UP = 32, 16, 3
@@ -110,13 +110,13 @@ def seconds_a_step(model: Any, dataset: Any, loss_class: Any, sampler: Any, fold
     return times.times[WARM_UP:]
 
 
-def compare(build: Any, view: Any, pairs: Any, hybrid: Any, rounds: int, folder: str) -> dict[str, Any]:
+def compare(build: Any, parallel: Any, pairs: Any, hybrid: Any, rounds: int, folder: str) -> dict[str, Any]:
     ours: list[float] = []
     stock: list[float] = []
     ratios = []
     for number in range(rounds):
         runs = [
-            (ours, view, MaskedRankingLoss, hybrid),
+            (ours, parallel, MaskedMultipleNegativesRankingLoss, hybrid),
             (stock, pairs, MultipleNegativesRankingLoss, in_order),
         ]
         got = {}
@@ -146,11 +146,11 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(1 if not torch.cuda.is_available() else 8)
     groups = list(read_jsonl(options.groups, split="train"))[:3000]
-    view = ParallelDataset.from_groups(groups)
+    parallel = ParallelDataset.from_groups(groups)
     hybrid = HybridBatches(short_languages="cross-only")
-    sampler = hybrid(view, BATCH, seed=1)
-    drawn = [row for step in range(STEPS) for row in view.__getitems__(sampler.batch(0, step))]
-    pairs = datasets.Dataset.from_list([{key: row[key] for key in ("anchor", "positive")} for row in drawn])
+    sampler = hybrid(parallel, BATCH, seed=1)
+    drawn = [row for batch, _ in zip(sampler, range(STEPS), strict=False) for row in parallel.__getitems__(batch)]
+    pairs = datasets.Dataset.from_list([{key: row[key] for key in ("query", "passage")} for row in drawn])
     tokenizer = tokenizer_of([text for group in groups[:600] for text in group.passage.values()])
     with tempfile.TemporaryDirectory() as folder:
         build_transformer = transformer(tokenizer, Path(folder, "model"), options.size)
@@ -159,7 +159,7 @@ def main() -> None:
             return SentenceTransformer(modules=[StaticEmbedding(tokenizer, embedding_dim=256)])
 
         results = {
-            name: compare(build, view, pairs, hybrid, options.rounds, folder)
+            name: compare(build, parallel, pairs, hybrid, options.rounds, folder)
             for name, build in (("transformer", build_transformer), ("static", build_static))
         }
     keep(

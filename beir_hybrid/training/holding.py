@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from transformers import TrainerCallback
 
-from st_hybrid_batch.callbacks import _position, find_sampler
+from st_hybrid_batch.callbacks import find_sampler, position
 
 
 class Holding(TrainerCallback):  # type: ignore[misc]  # transformers is untyped here
@@ -42,7 +42,7 @@ class Holding(TrainerCallback):  # type: ignore[misc]  # transformers is untyped
         self._hook = self._loss.register_forward_pre_hook(self._begin_batch)
 
     def on_epoch_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        self._epoch, self._step = _position(args, state, kwargs["train_dataloader"])
+        self._epoch, self._step = position(args, state, kwargs["train_dataloader"])
 
     def on_train_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         self._hook.remove()
@@ -52,7 +52,7 @@ class Holding(TrainerCallback):  # type: ignore[misc]  # transformers is untyped
         self._held = None
         self._features = None
         if torch.is_grad_enabled():  # not in a validation
-            if self._sampler.kind(self._epoch, self._step) == "mono":
+            if self._sampler.setting(self._epoch, self._step) == "mono":
                 # pooling may change the attention mask in place
                 self._features = [_copied(column) for column in inputs[0]]
             self._step += 1

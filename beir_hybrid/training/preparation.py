@@ -145,9 +145,8 @@ def _prepare(config: TrainConfig, work: Path, out: Path, processes: int) -> None
     from st_hybrid_batch import ParallelDataset
 
     languages = list(config.languages) if config.languages else None
-    data = ParallelDataset.from_groups(
-        train_groups, languages=languages, negatives=config.negatives, folder=work / "train"
-    )
+    data = ParallelDataset.from_groups(train_groups, languages=languages, negatives=config.negatives)
+    data.save_to_disk(str(work / "train"))
     _check_batches(config, data, config.batch_size, processes)
     facts = {
         "groups": data.n_groups,
@@ -180,7 +179,8 @@ def _lay_out_dev(config: TrainConfig, groups: list[Any], data: Any, work: Path, 
         )
     if config.best == "cross_map" and len(common) < 2:
         raise TrainingError(f"--best cross_map needs two validation languages, got {common[0]} only")
-    dev = ParallelDataset.from_groups(groups, languages=common, negatives=config.negatives, folder=work / "dev")
+    dev = ParallelDataset.from_groups(groups, languages=common, negatives=config.negatives).for_validation()
+    dev.save_to_disk(str(work / "dev"))
     rows = _dev_batch(config, dev, processes)
     try:
         _check_batches(config, dev, rows, processes)
@@ -192,11 +192,11 @@ def _lay_out_dev(config: TrainConfig, groups: list[Any], data: Any, work: Path, 
 
 def _dev_batch(config: TrainConfig, dev: Any, processes: int) -> int:
     """A validation batch holds distinct groups too: no more rows than the smaller languages have."""
-    sizes = [int(size) // processes for size in dev.group_index().sizes()]
+    index = dev.index
+    sizes = [int(size) // processes for size in index.sizes()]
     full = [size for size in sizes if size >= min(config.batch_size, _FULL_BATCH)] or [max(sizes)]
     if config.start_alpha < 1 or config.alpha_end is not None:
-        index = dev.group_index()
-        full.append(int(index.groups_of_patterns()[index.bits().sum(axis=1) > 1].sum()) // processes)
+        full.append(len(index.groups_with(index.has().sum(axis=1) > 1)) // processes)
     return max(2, min(config.batch_size, *full))
 
 
@@ -212,6 +212,15 @@ def _check_batches(config: TrainConfig, data: Any, rows: int, processes: int) ->
         short_languages="cross-only",
         world_size=processes,
     )(data, rows)
+
+
+def load_rows(folder: Path) -> Any:
+    """A prepared data set, memory-mapped."""
+    from datasets import load_from_disk
+
+    from st_hybrid_batch import ParallelDataset
+
+    return ParallelDataset(load_from_disk(str(folder)))
 
 
 def _check_lexicon(config: TrainConfig, known: set[str], languages: tuple[str, ...]) -> None:

@@ -75,8 +75,10 @@ def quiet_hosts(*, first: bool) -> None:
     Args:
         first: whether this is the first process; the others say nothing.
     """
+    import datasets
     import transformers
 
+    datasets.disable_progress_bars()
     transformers.utils.logging.disable_progress_bar()
     transformers.utils.logging.set_verbosity_error()
     warnings.filterwarnings("ignore", category=FutureWarning, module="accelerate")

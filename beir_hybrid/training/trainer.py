@@ -12,7 +12,7 @@ from typing import Any
 from beir_hybrid.errors import TrainingError
 from beir_hybrid.retrieval.dense.models import Role, own_prompts
 from beir_hybrid.training.config import TrainConfig
-from beir_hybrid.training.preparation import PRETRAINING_TEXT, SCRATCH_LENGTH
+from beir_hybrid.training.preparation import PRETRAINING_TEXT, SCRATCH_LENGTH, load_rows
 
 _DEFAULT_STEPS = {"static": 3000, "transformer": 10_000, None: 10_000}
 _LEARNING_RATES = {"static": 1e-2, "transformer": 5e-4, None: 3e-5}
@@ -40,7 +40,7 @@ def build_trainer(config: TrainConfig, work: Path, facts: dict[str, Any], state:
 
     from beir_hybrid.training.models import adapt, is_static, starting_model, weights_of
     from beir_hybrid.training.progress import ProgressLine, only_ours
-    from st_hybrid_batch import LazyAdamW, ParallelDataset, hybrid_callbacks, use_sparse_gradients
+    from st_hybrid_batch import LazyAdamW, hybrid_callbacks, use_sparse_gradients
 
     source = str(work / "base") if (work / "base").exists() else str(config.model)
     model = starting_model(config, source)
@@ -52,13 +52,13 @@ def build_trainer(config: TrainConfig, work: Path, facts: dict[str, Any], state:
     if config.lora is not None:
         adapt(model, config.lora)
     prompts = own_prompts(model)
-    data = ParallelDataset.load(work / "train")
+    data = load_rows(work / "train")
     if config.code_switch:
         from beir_hybrid.training.code_switch import read_lexicon
         from beir_hybrid.training.switched_view import CodeSwitched
 
-        data = CodeSwitched.of(data, read_lexicon(Path(config.lexicon or "")), config.code_switch, config.seed)
-    dev = ParallelDataset.load(work / "dev") if facts["dev_batch"] else None
+        data = CodeSwitched(data, read_lexicon(Path(config.lexicon or "")), config.code_switch, config.seed)
+    dev = load_rows(work / "dev").for_validation() if facts["dev_batch"] else None
     loss = _loss(config, model, static)
     sparse = static and state.num_processes == 1
     if static:
@@ -119,11 +119,11 @@ def _pretrain(config: TrainConfig, source: str, model: Any, work: Path, state: A
 def _loss(config: TrainConfig, model: Any, static: bool) -> Any:
     from sentence_transformers.sentence_transformer import losses
 
-    from st_hybrid_batch import CachedMaskedRankingLoss, MaskedRankingLoss
+    from st_hybrid_batch import CachedMaskedMultipleNegativesRankingLoss, MaskedMultipleNegativesRankingLoss
 
     kinds: dict[tuple[str, bool], Callable[..., Any]] = {
-        ("masked", False): MaskedRankingLoss,
-        ("masked", True): CachedMaskedRankingLoss,
+        ("masked", False): MaskedMultipleNegativesRankingLoss,
+        ("masked", True): CachedMaskedMultipleNegativesRankingLoss,
         ("plain", False): losses.MultipleNegativesRankingLoss,
         ("plain", True): losses.CachedMultipleNegativesRankingLoss,
     }
@@ -165,7 +165,7 @@ def _arguments(
     total = steps or max(1, round((config.epochs or 0) * updates))
     every = min(config.evaluate_every or max(1, total // 20), total)
     validated = facts["dev_batch"] is not None
-    by_column = {"anchor": prompts["query"], "positive": prompts["passage"]}
+    by_column = {"query": prompts["query"], "passage": prompts["passage"]}
     by_column |= {name: prompts["passage"] for name in data.column_names if name.startswith("negative")}
     return SentenceTransformerTrainingArguments(
         output_dir=str(work / "checkpoints"),
@@ -221,11 +221,11 @@ def _batches(config: TrainConfig, epochs: float) -> Any:
 
 
 def _evaluator(config: TrainConfig, work: Path, prompts: dict[Role, str]) -> Any:
-    from st_hybrid_batch import ParallelDataset, ParallelEvaluator, read_jsonl
+    from st_hybrid_batch import ParallelEvaluator, read_jsonl
 
     return ParallelEvaluator(
         read_jsonl(work / "dev.jsonl"),
-        languages=list(ParallelDataset.load(work / "dev").languages),
+        languages=list(load_rows(work / "dev").languages),
         max_groups=config.dev_limit,
         name="dev",
         query_prompt=prompts["query"],

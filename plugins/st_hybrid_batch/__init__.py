@@ -6,61 +6,69 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from st_hybrid_batch.callbacks import (
-        EpochCallback,
-        KindLossCallback,
-        SettingsCallback,
-        hybrid_callbacks,
-        read_settings,
-    )
+    from st_hybrid_batch.alpha import Cosine, Linear, register_schedule
+    from st_hybrid_batch.callbacks import BatchLossCallback, SettingsCallback, hybrid_callbacks, read_settings
+    from st_hybrid_batch.dataset import ParallelDataset
     from st_hybrid_batch.evaluator import ParallelEvaluator
-    from st_hybrid_batch.groups import Group, group_from_record, read_jsonl
-    from st_hybrid_batch.loss import CachedMaskedRankingLoss, MaskedRankingLoss
-    from st_hybrid_batch.mmarco import read_mmarco
+    from st_hybrid_batch.group import Group, group_from_record
+    from st_hybrid_batch.loss.cross_encoder import (
+        CachedMaskedCrossEncoderMultipleNegativesRankingLoss,
+        MaskedCrossEncoderMultipleNegativesRankingLoss,
+    )
+    from st_hybrid_batch.loss.dense import CachedMaskedMultipleNegativesRankingLoss, MaskedMultipleNegativesRankingLoss
+    from st_hybrid_batch.loss.multi_vector import (
+        CachedMaskedMultiVectorMultipleNegativesRankingLoss,
+        MaskedMultiVectorMultipleNegativesRankingLoss,
+    )
+    from st_hybrid_batch.readers.jsonl import read_jsonl
+    from st_hybrid_batch.readers.mmarco import read_mmarco
+    from st_hybrid_batch.readers.squad import read_squad
     from st_hybrid_batch.sampler import HybridBatchSampler
-    from st_hybrid_batch.schedule import Cosine, Linear, OfProgress
     from st_hybrid_batch.settings import HybridBatches
     from st_hybrid_batch.sparse import LazyAdamW, use_sparse_gradients
-    from st_hybrid_batch.squad import read_squad
-    from st_hybrid_batch.view import ParallelDataset
 
 # torch, datasets and sentence-transformers take seconds to import: a name loads its module when first used
 _HOMES = {
-    "CachedMaskedRankingLoss": "loss",
-    "Cosine": "schedule",
-    "EpochCallback": "callbacks",
-    "Group": "groups",
+    "BatchLossCallback": "callbacks",
+    "CachedMaskedCrossEncoderMultipleNegativesRankingLoss": "loss.cross_encoder",
+    "CachedMaskedMultiVectorMultipleNegativesRankingLoss": "loss.multi_vector",
+    "CachedMaskedMultipleNegativesRankingLoss": "loss.dense",
+    "Cosine": "alpha",
+    "Group": "group",
     "HybridBatchSampler": "sampler",
     "HybridBatches": "settings",
-    "KindLossCallback": "callbacks",
     "LazyAdamW": "sparse",
-    "Linear": "schedule",
-    "MaskedRankingLoss": "loss",
-    "OfProgress": "schedule",
-    "ParallelDataset": "view",
+    "Linear": "alpha",
+    "MaskedCrossEncoderMultipleNegativesRankingLoss": "loss.cross_encoder",
+    "MaskedMultiVectorMultipleNegativesRankingLoss": "loss.multi_vector",
+    "MaskedMultipleNegativesRankingLoss": "loss.dense",
+    "ParallelDataset": "dataset",
     "ParallelEvaluator": "evaluator",
     "SettingsCallback": "callbacks",
-    "group_from_record": "groups",
+    "group_from_record": "group",
     "hybrid_callbacks": "callbacks",
-    "read_jsonl": "groups",
-    "read_mmarco": "mmarco",
+    "read_jsonl": "readers.jsonl",
+    "read_mmarco": "readers.mmarco",
     "read_settings": "callbacks",
-    "read_squad": "squad",
+    "read_squad": "readers.squad",
+    "register_schedule": "alpha",
     "use_sparse_gradients": "sparse",
 }
 
 __all__ = [
-    "CachedMaskedRankingLoss",
+    "BatchLossCallback",
+    "CachedMaskedCrossEncoderMultipleNegativesRankingLoss",
+    "CachedMaskedMultiVectorMultipleNegativesRankingLoss",
+    "CachedMaskedMultipleNegativesRankingLoss",
     "Cosine",
-    "EpochCallback",
     "Group",
     "HybridBatchSampler",
     "HybridBatches",
-    "KindLossCallback",
     "LazyAdamW",
     "Linear",
-    "MaskedRankingLoss",
-    "OfProgress",
+    "MaskedCrossEncoderMultipleNegativesRankingLoss",
+    "MaskedMultiVectorMultipleNegativesRankingLoss",
+    "MaskedMultipleNegativesRankingLoss",
     "ParallelDataset",
     "ParallelEvaluator",
     "SettingsCallback",
@@ -70,6 +78,7 @@ __all__ = [
     "read_mmarco",
     "read_settings",
     "read_squad",
+    "register_schedule",
     "use_sparse_gradients",
 ]
 

@@ -1,4 +1,4 @@
-"""Callbacks for the stock trainer: exact resume, losses by kind of batch, settings beside the model."""
+"""Callbacks for the trainers: monolingual and cross-lingual losses in the logs, settings beside the model."""
 
 from __future__ import annotations
 
@@ -15,38 +15,25 @@ from st_hybrid_batch.sampler import HybridBatchSampler
 from st_hybrid_batch.settings import HybridBatches
 
 SETTINGS_FILE = "hybrid_batches.json"
-_KINDS = ("mono", "cross")
+_SETTINGS = ("mono", "cross")
 
 
 def hybrid_callbacks(loss: nn.Module) -> list[TrainerCallback]:
-    """All callbacks of this module, for ``SentenceTransformerTrainer(callbacks=...)``.
+    """All callbacks of this module, for a trainer's ``callbacks=``.
 
     Args:
         loss: the loss handed to the trainer (the outermost one, e.g. the ``MatryoshkaLoss``).
     """
-    return [EpochCallback(), KindLossCallback(loss), SettingsCallback()]
+    return [BatchLossCallback(loss), SettingsCallback()]
 
 
-class EpochCallback(TrainerCallback):  # type: ignore[misc]
-    """Tells the sampler the epoch.
-
-    Under several processes accelerate wraps the sampler twice when it resumes inside an epoch, and the epoch
-    no longer reaches it: without this callback epoch 0's batches are replayed.
-    """
-
-    def on_epoch_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        sampler = find_sampler(kwargs.get("train_dataloader"))
-        if sampler is not None:
-            sampler.set_epoch(_position(args, state, kwargs["train_dataloader"])[0])
-
-
-class KindLossCallback(TrainerCallback):  # type: ignore[misc]
+class BatchLossCallback(TrainerCallback):  # type: ignore[misc]
     """Logs the mean training loss of monolingual and of cross-lingual batches.
 
-    ``loss_mono`` and ``loss_cross`` stand beside ``loss`` in the logs, in ``trainer.state.log_history``, and
-    are means over all ranks and all batches of the kind since the last log; a kind without a batch is
-    left out. Integrations such as W&B get them only if they run after this callback; the trainer puts them
-    before, so for those give ``report_to="none"`` and pass the integration's callback after this one.
+    ``loss_mono`` and ``loss_cross`` stand beside ``loss`` in the logs, in ``trainer.state.log_history``, and are means
+    over all ranks and all such batches since the last log; without a batch, the entry is left out. Integrations such as
+    W&B get them only if they run after this callback; the trainer puts them before, so give ``report_to="none"`` and
+    pass the integration's callback after this one.
 
     Args:
         loss: the loss handed to the trainer.
@@ -69,7 +56,7 @@ class KindLossCallback(TrainerCallback):  # type: ignore[misc]
 
     def on_epoch_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         if self._sampler is not None:
-            self._epoch, self._step = _position(args, state, kwargs["train_dataloader"])
+            self._epoch, self._step = position(args, state, kwargs["train_dataloader"])
 
     def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, float] | None = None, **_: Any) -> None:
         if logs is None or "loss" not in logs or self._sampler is None:
@@ -85,25 +72,24 @@ class KindLossCallback(TrainerCallback):  # type: ignore[misc]
     def _collect(self, module: nn.Module, inputs: Any, output: Any) -> None:
         if self._sampler is None or not torch.is_grad_enabled():
             return  # an evaluation during training
-        kind = self._sampler.kind(self._epoch, self._step)
+        setting = self._sampler.setting(self._epoch, self._step)
         self._step += 1
         loss = torch.stack(list(output.values())).sum() if isinstance(output, dict) else output
-        before = self._sums.get(kind)
-        self._sums[kind] = loss.detach().double() if before is None else before + loss.detach()
-        self._counts[kind] = self._counts.get(kind, 0) + 1
+        before = self._sums.get(setting)
+        self._sums[setting] = loss.detach().double() if before is None else before + loss.detach()
+        self._counts[setting] = self._counts.get(setting, 0) + 1
 
     def _means(self, device: Any) -> dict[str, float]:
-        sums = torch.stack(
-            [torch.as_tensor(self._sums.get(kind, 0.0), dtype=torch.float64).to(device) for kind in _KINDS]
-            + [torch.tensor(float(self._counts.get(kind, 0)), dtype=torch.float64, device=device) for kind in _KINDS]
-        )
+        sums = [float(self._sums.get(setting, 0.0)) for setting in _SETTINGS]
+        counts = [float(self._counts.get(setting, 0)) for setting in _SETTINGS]
+        # float32 where float64 is missing (MPS)
+        totals = torch.tensor([sums, counts], dtype=torch.float32 if device.type == "mps" else torch.float64).to(device)
         if torch.distributed.is_available() and torch.distributed.is_initialized():
-            torch.distributed.all_reduce(sums)
-        total, count = sums.tolist()[:2], sums.tolist()[2:]
+            torch.distributed.all_reduce(totals)
         return {
-            f"loss_{kind}": round(total[number] / count[number], 4)
-            for number, kind in enumerate(_KINDS)
-            if count[number]
+            f"loss_{setting}": round(total / count, 4)
+            for setting, total, count in zip(_SETTINGS, *totals.tolist(), strict=True)
+            if count
         }
 
     def _remove_hook(self) -> None:
@@ -160,8 +146,9 @@ class SettingsCallback(TrainerCallback, ExportableState):  # type: ignore[misc]
     def _write(self, folder: Path, state: Any) -> None:
         if self.signature is not None and state.is_world_process_zero:
             folder.mkdir(parents=True, exist_ok=True)
-            text = json.dumps(self.signature, indent=2, ensure_ascii=False)
-            (folder / SETTINGS_FILE).write_text(text + "\n", encoding="utf-8")
+            part = folder / f"{SETTINGS_FILE}.part"
+            part.write_text(json.dumps(self.signature, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+            part.replace(folder / SETTINGS_FILE)
 
 
 def read_settings(folder: str | Path) -> HybridBatches:
@@ -179,7 +166,7 @@ def find_sampler(dataloader: Any) -> HybridBatchSampler | None:
     return sampler
 
 
-def _position(args: Any, state: Any, dataloader: Any) -> tuple[int, int]:
+def position(args: Any, state: Any, dataloader: Any) -> tuple[int, int]:
     """The epoch that begins, and the batches of it that a resumed run has already seen."""
     accumulated = args.gradient_accumulation_steps
     updates = -(-len(dataloader) // accumulated)

@@ -8,62 +8,69 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from st_hybrid_batch.alpha import Alpha, alpha_at, needs
 from st_hybrid_batch.index import GroupIndex
-from st_hybrid_batch.permute import I64, U64, mix, permute
-from st_hybrid_batch.schedule import Alpha, alpha_at, needs
-from st_hybrid_batch.streams import Streams
+from st_hybrid_batch.pairs import LanguagePairs
+from st_hybrid_batch.shuffle import batch_count, shuffled_batches
 from st_hybrid_batch.weights import LanguageWeights, language_weights
 
 logger = logging.getLogger(__name__)
 
+I64 = NDArray[np.int64]
 # Rows drawn at once. Large enough to spread numpy's cost per call over many batches, small enough to
 # stay in the cache. It is part of the definition of a draw: changing it changes which batches a seed gives.
 _BLOCK_ROWS = 8192
-_PLAN, _BLOCK, _ORDER, _WINDOW, _TURN = range(5)
+_PLAN, _BLOCK, _SHUFFLE = range(3)
+
+
+@dataclass(frozen=True)
+class Population:
+    """Groups that can serve one sort of batch ("has German", "has two languages").
+
+    Attributes:
+        sets: ``(S,)`` the sets of languages whose groups belong to it.
+        batches: global batches of distinct passages in it.
+    """
+
+    sets: NDArray[np.bool_]
+    batches: int
 
 
 @dataclass(frozen=True)
 class Plan:
-    """The steps of one epoch, each array ``(steps,)``: kind, languages, and which window is taken.
+    """The steps of one epoch, each array ``(steps,)``.
 
-    ``query`` and ``passage`` are language numbers, -1 where the pair is drawn per row.
+    ``query`` and ``passage`` are language numbers, -1 where a pair is drawn for every row. A step takes batch number
+    ``batch`` of the ``shuffle``-th shuffle of population number ``population``.
     """
 
     mono: NDArray[np.bool_]
     query: I64
     passage: I64
-    layer: I64
-    window: I64
-    key: U64
+    population: I64
+    shuffle: I64
+    batch: I64
 
 
 class BatchDrawer:
     """Draws global batches of (query row, passage row) pairs.
 
-    **Kind.** Each step is monolingual with probability alpha, else cross-lingual, independently.
+    **Monolingual or not.** Each step is monolingual with probability alpha, else cross-lingual, independently.
 
-    **Monolingual (X-X-mono).** One language is drawn by its weight; every row's query and passage are in
-    it, over groups that have it.
+    **Monolingual (X-X-mono).** One language is drawn by its weight; every row's query and passage are in it, over
+    groups that have it.
 
-    **Cross-lingual (X-Y).** With ``pairing="row"`` every row draws its own ordered pair of different
-    languages: P(a, b) is proportional to weight(a) * weight(b) over the languages of the row's group, so
-    query and passage languages follow the same distribution. With ``pairing="batch"`` one such pair is drawn
-    for the batch, over groups that have both languages.
+    **Cross-lingual (X-Y).** With ``pairing="row"`` every row draws its own pair of different languages (see
+    `LanguagePairs`). With ``pairing="batch"`` one pair is drawn for the batch, P(a, b) proportional to
+    weight(a) * weight(b), over groups that have both languages.
 
-    **Groups.** Languages with the same groups, and row-paired cross batches if every group serves them,
-    share one *stream*. A stream is shuffled each epoch and cut into windows of one global batch; steps that
-    use the stream take its windows one after the other, and when all are taken it is shuffled again. So
-    a global batch never holds a group twice, and no group of a stream returns before the stream is used
-    up (less than one batch is left over at random, per shuffle). Where all groups have all languages there
-    is a single stream: an epoch of ``groups // global batch`` steps is one pass in which every group but the
-    remainder is seen exactly once. In partly parallel data each language has its own stream, and how often
-    a group is seen follows from how often its languages are drawn: a group in few languages is seen less.
-
-    **Passage groups.** Groups that share a passage group are spread over different windows, which of
-    them comes first changing every epoch. Two exceptions are left to the loss's mask: groups of one
-    passage group that have different sets of languages, and streams with fewer passage groups than a batch.
-    Passage groups too few to fill a window at some depth are passed over at that depth, that is the last
-    questions of a passage with far more questions than the others wait for another epoch.
+    **Groups.** Every epoch, the groups that can serve a sort of batch are shuffled and cut into global batches in which
+    no passage id comes up twice (see `shuffled_batches`). Steps take them one after the other; when all are taken, the
+    groups are shuffled again. Languages with the same groups, and row-paired cross-lingual batches if every group
+    serves them, share one shuffle: where all groups have all languages, an epoch of ``groups // global batch`` steps is
+    one pass in which every group but the remainder is seen exactly once. In partly parallel data, how often a group is
+    seen follows from how often its languages are drawn. What cannot be dealt without meeting (more questions on one
+    passage than there are batches) waits for another epoch.
 
     Args:
         index: the groups.
@@ -71,8 +78,8 @@ class BatchDrawer:
         alpha: probability of a monolingual batch, or a schedule of it.
         languages: see `language_weights`.
         pairing: ``"row"`` or ``"batch"``.
-        short_languages: what to do with a language that has fewer groups than a global batch and so cannot
-            fill a monolingual batch: ``"error"``, or ``"cross-only"`` to use it in cross-lingual rows only.
+        short_languages: what to do with a language that has fewer passages than a global batch and so cannot fill a
+            monolingual batch: ``"error"``, or ``"cross-only"`` to use it in cross-lingual rows only.
         steps: steps in an epoch.
         seed: seed.
     """
@@ -95,166 +102,122 @@ class BatchDrawer:
         self.steps = steps
         self.seed = seed
         self.block_steps = max(1, _BLOCK_ROWS // global_batch)
-        bits = index.bits()
-        weights = language_weights(languages, index.languages, index.sizes())
-        drawn = bits & (weights > 0)
-        self._rank = (np.cumsum(bits, axis=1) - 1).astype(np.int64)  # row of a language within its group
-        sets: list[NDArray[np.bool_]] = []
-        self._mono_weights = np.zeros_like(weights)
-        self._mono_stream = np.zeros_like(weights)
-        self._pair_weights = np.zeros(1, dtype=np.int64)
+        self._populations: list[Population] = []
+        self._weights = language_weights(languages, index.languages, index.sizes())
+        has = index.has() & (self._weights > 0)
         needs_mono, needs_cross = needs(alpha)
+        # (population, query language, passage language, weight) of what a step of each sort can be
+        self._mono = self._cross = np.empty((4, 0), dtype=np.int64)
         if needs_mono:
-            self._mono(sets, drawn, weights, short_languages)
+            self._mono = self._monolingual(has, short_languages)
         if needs_cross:
-            self._check_cross(drawn)
-            if pairing == "row":
-                self._cross_by_row(sets, drawn, weights)
-            else:
-                self._cross_by_batch(sets, drawn, weights)
-        self._streams = Streams.build(index, sets, global_batch)
-        self._plans: dict[int, Plan] = {}
+            self._pairs = LanguagePairs(has, self._weights)
+            self._cross = self._by_row(has) if pairing == "row" else self._by_batch(has)
+        self._plan: tuple[int, Plan] | None = None
+        self._shuffled: dict[int, tuple[tuple[int, int], NDArray[np.uint32]]] = {}
 
     def plan(self, epoch: int) -> Plan:
-        """Kinds, languages and windows of all the steps of an epoch."""
-        if epoch not in self._plans:
-            self._plans = {epoch: self._draw_plan(epoch)}
-        return self._plans[epoch]
+        """What all the steps of an epoch are."""
+        if self._plan is None or self._plan[0] != epoch:
+            self._plan = epoch, self._draw_plan(epoch)
+        return self._plan[1]
 
     def block(self, epoch: int, number: int) -> tuple[I64, I64]:
-        """Steps ``[number * block_steps, ...)`` of an epoch: query rows and passage rows, ``(k, batch)``."""
-        plan, streams = self.plan(epoch), self._streams
-        steps = slice(number * self.block_steps, min((number + 1) * self.block_steps, self.steps))
-        layer, key = plan.layer[steps, None], plan.key[steps, None]
-        place = plan.window[steps, None] * self.global_batch + np.arange(self.global_batch)
-        place = streams.layer_base[layer] + permute(place, streams.layer_size[layer], key)
-        segment = streams.segment_of(place)
-        cluster = streams.segment_cluster[segment] + (place - streams.segment_base[segment])
-        pattern = streams.segment_pattern[segment]
-        first = self.index.offsets[self._group(cluster, layer, epoch)].astype(np.int64)
-        rng = _rng(self.seed, epoch, _BLOCK, number)
-        query = np.broadcast_to(plan.query[steps, None], place.shape).copy()
-        passage = np.broadcast_to(plan.passage[steps, None], place.shape).copy()
-        by_row = plan.query[steps] < 0
+        """Steps ``[number * block_steps, ...)`` of an epoch: query rows and passage rows, ``(k, global batch)``."""
+        plan = self.plan(epoch)
+        steps = range(number * self.block_steps, min((number + 1) * self.block_steps, self.steps))
+        groups = np.stack([self._groups(epoch, plan, step) for step in steps])
+        shape, here = groups.shape, slice(steps.start, steps.stop)
+        query = np.broadcast_to(plan.query[here, None], shape).copy()
+        passage = np.broadcast_to(plan.passage[here, None], shape).copy()
+        by_row = plan.query[here] < 0
         if by_row.any():
-            query[by_row], passage[by_row] = self._pairs(pattern[by_row], rng)
-        ranks, width = self._rank.ravel(), self._rank.shape[1]
-        return first + ranks[pattern * width + query], first + ranks[pattern * width + passage]
+            sets = self.index.set_of_group[groups[by_row]].astype(np.int64)
+            query[by_row], passage[by_row] = self._pairs.draw(sets, _rng(self.seed, epoch, _BLOCK, number))
+        return self.index.rows(groups, query), self.index.rows(groups, passage)
 
-    def _group(self, cluster: I64, layer: I64, epoch: int) -> NDArray[np.unsignedinteger]:
-        """The group that a cluster contributes at this depth, rotated by an amount drawn every epoch."""
-        start = self.index.cluster_start
-        if start is None:
-            return self.index.order[cluster]
-        depth = np.broadcast_to(self._streams.layer_depth[layer], cluster.shape)
-        position = cluster.copy()
-        deep = depth >= 0
-        first = start[cluster[deep]].astype(np.int64)
-        size = start[cluster[deep] + 1].astype(np.int64) - first
-        turn = (mix(self.seed, epoch, _TURN, cluster[deep]) >> np.uint64(1)).astype(np.int64)
-        position[deep] = first + (depth[deep] + turn) % size
-        return self.index.order[position]
-
-    def _pairs(self, pattern: I64, rng: np.random.Generator) -> tuple[I64, I64]:
-        """An ordered pair of different languages for every row, P(a, b) ~ weight(a) * weight(b)."""
-        uniform = rng.random((2, *pattern.shape))
-        target = (uniform[0] * self._marginal[-1][pattern]).astype(np.int64)
-        query = _count_below(self._marginal, pattern, target)
-        # the second language: the same line with the first one's stretch cut out
-        stretch = self._weights[query]
-        target = (uniform[1] * (self._line[-1][pattern] - stretch)).astype(np.int64)
-        target += np.where(target >= self._line[query, pattern] - stretch, stretch, 0)
-        return query, _count_below(self._line, pattern, target)
+    def _groups(self, epoch: int, plan: Plan, step: int) -> NDArray[np.uint32]:
+        number, shuffle = int(plan.population[step]), int(plan.shuffle[step])
+        key, batches = self._shuffled.get(number, (None, None))
+        if batches is None or key != (epoch, shuffle):
+            self._shuffled.pop(number, None)  # before the next one is made
+            groups = self.index.groups_with(self._populations[number].sets)
+            ids = None if self.index.passage_id is None else self.index.passage_id[groups]
+            rng = _rng(self.seed, epoch, _SHUFFLE + number, shuffle)
+            batches = shuffled_batches(groups, self.global_batch, ids, rng)
+            self._shuffled[number] = (epoch, shuffle), batches
+        return batches[plan.batch[step]]  # type: ignore[no-any-return]
 
     def _draw_plan(self, epoch: int) -> Plan:
         uniform = _rng(self.seed, epoch, _PLAN, 0).random((2, self.steps))
         mono = uniform[0] < alpha_at(self.alpha, epoch, self.steps)
-        stream = np.zeros(self.steps, dtype=np.int64)
-        query = np.full(self.steps, -1, dtype=np.int64)
-        passage = np.full(self.steps, -1, dtype=np.int64)
-        if mono.any():
-            language = _choose(uniform[1][mono], self._mono_weights)
-            query[mono] = passage[mono] = language
-            stream[mono] = self._mono_stream[language]
-        if not mono.all():
-            pair = _choose(uniform[1][~mono], self._pair_weights)
-            query[~mono], passage[~mono] = self._pair_query[pair], self._pair_passage[pair]
-            stream[~mono] = self._pair_stream[pair]
-        lap, window = np.divmod(_occurrence(stream), self._streams.windows[stream])
-        order = mix(self.seed, epoch, _WINDOW, stream, lap)
-        window = self._streams.first_window[stream] + permute(window, self._streams.windows[stream], order)
-        layer = np.searchsorted(self._streams.layer_window, window, side="right") - 1
-        return Plan(
-            mono=mono,
-            query=query,
-            passage=passage,
-            layer=layer,
-            window=window - self._streams.layer_window[layer],
-            key=mix(self.seed, epoch, _ORDER, layer, lap),
-        )
+        drawn = np.empty((3, self.steps), dtype=np.int64)  # population, query language, passage language
+        for here, sorts in ((mono, self._mono), (~mono, self._cross)):
+            if here.any():
+                drawn[:, here] = sorts[:3, _choose(uniform[1][here], sorts[3])]
+        population, query, passage = drawn
+        sizes = np.array([population.batches for population in self._populations])
+        shuffle, batch = np.divmod(_occurrence(population), sizes[population])
+        return Plan(mono, query, passage, population, shuffle, batch)
 
-    def _mono(
-        self, sets: list[NDArray[np.bool_]], drawn: NDArray[np.bool_], weights: I64, short_languages: str
-    ) -> None:
-        sizes = self.index.groups_of_patterns() @ drawn
-        short = np.flatnonzero((weights > 0) & (sizes < self.global_batch))
-        if short.size:
-            listed = ", ".join(f"{self.index.languages[i]} ({sizes[i]})" for i in short)
-            told = f"fewer groups than the {self.global_batch} rows of a global batch: {listed}"
-            if short_languages == "error" or short.size == (weights > 0).sum():
+    def _add(self, sets: NDArray[np.bool_]) -> int | None:
+        """Number of the population with these sets of languages, or None if it fills no batch."""
+        for number, known in enumerate(self._populations):
+            if np.array_equal(known.sets, sets):
+                return number
+        groups = self.index.groups_with(sets)
+        ids = None if self.index.passage_id is None else self.index.passage_id[groups]
+        batches = batch_count(len(groups), self.global_batch, ids)
+        if batches == 0:
+            return None
+        self._populations.append(Population(sets, batches))
+        return len(self._populations) - 1
+
+    def _monolingual(self, has: NDArray[np.bool_], short_languages: str) -> I64:
+        numbers = [(language, self._add(has[:, language])) for language in np.flatnonzero(self._weights)]
+        if short := [language for language, number in numbers if number is None]:
+            listed = ", ".join(f"{self.index.languages[i]} ({self.index.sizes()[i]} groups)" for i in short)
+            told = f"fewer groups with distinct passages than the {self.global_batch} rows of a global batch: {listed}"
+            if short_languages == "error" or len(short) == len(numbers):
                 raise ValueError(
-                    f"monolingual batches need distinct groups, but these languages have {told}. Use a "
-                    "smaller batch, leave them out (languages={...}), or keep them for cross-lingual rows "
-                    "only "
+                    f"monolingual batches need distinct passages, but these languages have {told}. Use a smaller "
+                    "batch, leave them out (languages={...}), or keep them for cross-lingual rows only "
                     '(short_languages="cross-only")'
                 )
             logger.warning("no monolingual batches for languages that have %s", told)
-        for language in np.flatnonzero((weights > 0) & (sizes >= self.global_batch)):
-            self._mono_weights[language] = weights[language]
-            self._mono_stream[language] = _add(sets, drawn[:, language])
+        sorts = [(number, i, i, self._weights[i]) for i, number in numbers if number is not None]
+        return np.array(sorts, dtype=np.int64).T
 
-    def _check_cross(self, drawn: NDArray[np.bool_]) -> None:
-        """Cross-lingual batches need groups in at least two of the languages drawn."""
-        groups = int(self.index.groups_of_patterns()[drawn.sum(axis=1) >= 2].sum())
+    def _by_row(self, has: NDArray[np.bool_]) -> I64:
+        two = has.sum(axis=1) >= 2
+        groups = len(self.index.groups_with(two))
         if groups == 0:
             raise ValueError(
-                "cross-lingual batches need groups with at least two languages, but no group has two of the "
-                "languages drawn. Rows are parallel only if they carry the same group id: check the ids, or "
-                "train on monolingual batches only (alpha=1)"
+                "cross-lingual batches need groups with at least two languages, but no group has two of the languages "
+                "drawn. Rows are parallel only if they carry the same group id: check the ids, or train on monolingual "
+                "batches only (alpha=1)"
             )
-        if groups < self.global_batch:
+        number = self._add(two)
+        if number is None:
             raise ValueError(
-                f"a global batch of {self.global_batch} rows needs as many distinct groups, but only "
-                f"{groups} groups have two or more of the languages drawn. Use a smaller batch, or alpha=1"
+                f"a global batch of {self.global_batch} rows needs as many distinct passages, but only {groups} groups "
+                "have two or more of the languages drawn (and groups with a text in common count once). Use a smaller "
+                "batch, or alpha=1"
             )
+        return np.array([[number], [-1], [-1], [1]], dtype=np.int64)
 
-    def _cross_by_row(self, sets: list[NDArray[np.bool_]], drawn: NDArray[np.bool_], weights: I64) -> None:
-        self._pair_query = self._pair_passage = np.array([-1])
-        self._pair_stream = np.array([_add(sets, drawn.sum(axis=1) >= 2)])
-        self._pair_weights = np.ones(1, dtype=np.int64)
-        own = np.where(drawn, weights, 0)
-        self._weights = weights
-        self._line = np.ascontiguousarray(np.cumsum(own, axis=1).T)  # (L, P)
-        marginal = own * (own.sum(axis=1, keepdims=True) - own)
-        self._marginal = np.ascontiguousarray(np.cumsum(marginal, axis=1).T)  # (L, P)
-
-    def _cross_by_batch(self, sets: list[NDArray[np.bool_]], drawn: NDArray[np.bool_], weights: I64) -> None:
-        groups = self.index.groups_of_patterns()
-        chosen: list[tuple[int, int, int, int]] = []
-        left_out = 0
-        for query, passage in np.argwhere(np.outer(weights, weights) > 0):
-            members = drawn[:, query] & drawn[:, passage]
-            if query == passage:
-                continue
-            if groups[members].sum() < self.global_batch:
-                left_out += 1
-                continue
-            weight = int(weights[query] * weights[passage])
-            chosen.append((int(query), int(passage), weight, _add(sets, members)))
-        if not chosen:
+    def _by_batch(self, has: NDArray[np.bool_]) -> I64:
+        sorts, left_out = [], 0
+        for query, passage in np.argwhere(~np.eye(len(self._weights), dtype=bool)):
+            weight = int(self._weights[query] * self._weights[passage])
+            number = self._add(has[:, query] & has[:, passage]) if weight else None
+            if number is not None:
+                sorts.append((number, query, passage, weight))
+            else:
+                left_out += weight > 0
+        if not sorts:
             raise ValueError(
-                f'pairing="batch" needs a language pair with at least {self.global_batch} common groups (a '
-                "global "
+                f'pairing="batch" needs a language pair with at least {self.global_batch} common groups (a global '
                 'batch), and there is none. Use a smaller batch or pairing="row"'
             )
         if left_out:
@@ -263,30 +226,13 @@ class BatchDrawer:
                 left_out,
                 self.global_batch,
             )
-        self._pair_query, self._pair_passage, self._pair_weights, self._pair_stream = np.array(chosen).T
-
-
-def _add(sets: list[NDArray[np.bool_]], members: NDArray[np.bool_]) -> int:
-    """The number of the stream with these patterns; languages with the same groups share one."""
-    for number, known in enumerate(sets):
-        if np.array_equal(known, members):
-            return number
-    sets.append(members)
-    return len(sets) - 1
+        return np.array(sorts, dtype=np.int64).T
 
 
 def _choose(uniform: NDArray[np.float64], weights: I64) -> I64:
     cumulated = np.cumsum(weights)
     chosen: I64 = np.searchsorted(cumulated, (uniform * cumulated[-1]).astype(np.int64), side="right")
     return chosen
-
-
-def _count_below(line: I64, pattern: I64, target: I64) -> I64:
-    """The language whose stretch of the pattern's number line holds the target."""
-    count = np.zeros(pattern.shape, dtype=np.int64)
-    for ends in line[:-1]:  # a pass per language beats one gather of (rows, languages)
-        count += ends[pattern] <= target
-    return count
 
 
 def _occurrence(values: I64) -> I64:

@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
+from sentence_transformers import CrossEncoder, MultiVectorEncoder
 from sentence_transformers.base.evaluation import BaseEvaluator
 
-from st_hybrid_batch.groups import Group
+from st_hybrid_batch.group import Group
 from st_hybrid_batch.ranks import parallel_ranks, summarise
 from st_hybrid_batch.weights import check_languages
 
+_QUERIES_AT_ONCE = 256
+_MOST_PAIRS = 250_000
+"""More than this a cross encoder is not asked to score at every evaluation."""
 METRICS = ("mono_map", "cross_map", "multi_map", "rank_distance")
 
 
 class ParallelEvaluator(BaseEvaluator):  # type: ignore[misc]
-    """Scores a model on parallel groups in three settings.
+    """Scores a model of any kind on parallel groups in three settings.
+
+    Queries and passages are encoded as such (``encode_query``, ``encode_document``, each by its route of a Router)
+    and compared by the model's own ``similarity``; a CrossEncoder scores every pair: give it few (``max_groups``).
 
     * monolingual: questions in X against the passages in X; mean over languages;
     * cross-lingual: questions in X against the passages in Y; mean over ordered pairs;
@@ -24,8 +31,9 @@ class ParallelEvaluator(BaseEvaluator):  # type: ignore[misc]
     * rank distance: in the multilingual setting, worst minus best rank of a question's relevant passages.
       Lower is less biased; its floor is the number of relevant passages minus 1.
 
-    All average precisions are uncut. Passages that several questions share (``passage_group``) are once in
-    the corpus. Meant for a small development set (some hundred groups): every passage is scored.
+    All average precisions are uncut. Passages of one text are once in a language's corpus; where a group's
+    ``passage_group`` has the passage in a language that the group lacks, that one is relevant. Meant for a small
+    development set (some hundred groups): every passage is scored.
 
     Metrics are ``{name}_mono_map``, ``{name}_cross_map``, ``{name}_multi_map`` and ``{name}_rank_distance``.
     For the best model or early stopping name one, e.g. ``metric_for_best_model="eval_dev_multi_map"``; the
@@ -37,8 +45,8 @@ class ParallelEvaluator(BaseEvaluator):  # type: ignore[misc]
         max_groups: score only so many groups, spread evenly over those given.
         name: prefix of the metrics.
         primary: which metric is ``primary_metric``.
-        query_prompt: put before each query, e.g. ``"Query: "``.
-        passage_prompt: put before each passage.
+        query_prompt: put before each query, e.g. ``"Query: "``; None leaves it to the model's own prompts.
+        passage_prompt: likewise for passages.
         batch_size: texts encoded at a time.
 
     Example:
@@ -96,9 +104,8 @@ class ParallelEvaluator(BaseEvaluator):  # type: ignore[misc]
         Returns:
             The metrics. One without a case (cross-lingual with a single language) is left out.
         """
-        queries = self._encode(model, self._queries, self.query_prompt)
-        passages = self._encode(model, self._passages, self.passage_prompt)
-        inside, pooled = parallel_ranks(queries, passages, self._block_start, self._relevant)
+        scores = self._predict(model) if isinstance(model, CrossEncoder) else self._compare(model)
+        inside, pooled = parallel_ranks(scores, self._block_start, self._relevant)
         metrics = summarise(self._query_language, inside, pooled)
         prefixed: dict[str, float] = self.prefix_name_to_metrics(metrics, self.name)
         self.store_metrics_in_model_card_data(model, prefixed, int(epoch), steps)
@@ -107,37 +114,63 @@ class ParallelEvaluator(BaseEvaluator):  # type: ignore[misc]
     def get_config_dict(self) -> dict[str, Any]:
         return {"languages": self.languages, "queries": len(self._queries), "passages": len(self._passages)}
 
-    def _encode(self, model: Any, texts: list[str], prompt: str | None) -> np.ndarray[Any, np.dtype[np.float32]]:
-        vectors = model.encode(
-            texts,
-            prompt=prompt,
-            batch_size=self.batch_size,
-            normalize_embeddings=True,
-            convert_to_numpy=True,
-            show_progress_bar=False,
-        )
-        return np.asarray(vectors, dtype=np.float32)
+    def _compare(self, model: Any) -> Iterator[np.ndarray[Any, np.dtype[np.float32]]]:
+        """Scores of some queries at a time with all passages, by the model's similarity."""
+        # late interaction has a list of matrices, the others one matrix
+        matrix = {} if isinstance(model, MultiVectorEncoder) else {"convert_to_tensor": True}
+        options = {"batch_size": self.batch_size, "show_progress_bar": False, **matrix}
+        passages = model.encode_document(self._passages, prompt=self.passage_prompt, **options)
+        for begin in range(0, len(self._queries), _QUERIES_AT_ONCE):
+            texts = self._queries[begin : begin + _QUERIES_AT_ONCE]
+            queries = model.encode_query(texts, prompt=self.query_prompt, **options)
+            yield model.similarity(queries, passages).float().cpu().numpy()
+
+    def _predict(self, model: CrossEncoder) -> Iterator[np.ndarray[Any, np.dtype[np.float32]]]:
+        """The same by a cross encoder, one query at a time."""
+        if (pairs := len(self._queries) * len(self._passages)) > _MOST_PAIRS:
+            raise ValueError(
+                f"a CrossEncoder would score {pairs:,} pairs at every evaluation; give ParallelEvaluator fewer groups "
+                f"(max_groups=N) or languages, for at most {_MOST_PAIRS:,} pairs"
+            )
+        passages = [(self.passage_prompt or "") + text for text in self._passages]
+        for query in self._queries:
+            text = (self.query_prompt or "") + query
+            scored = model.predict(
+                [(text, passage) for passage in passages], batch_size=self.batch_size, show_progress_bar=False
+            )
+            yield np.asarray(scored, dtype=np.float32).reshape(1, -1)
 
     def _lay_out(self, groups: list[Group]) -> None:
         """Number the passages by language and the questions with their relevant passages."""
-        keys = [f"g{number}" if g.passage_group is None else f"p{g.passage_group}" for number, g in enumerate(groups)]
-        place: dict[tuple[str, str], int] = {}
         self._passages: list[str] = []
-        starts = []
+        self._queries: list[str] = []
+        starts: list[int] = []
+        shared: dict[tuple[str, str], int] = {}  # a passage of each language and passage group
+        columns = []
         for language in self.languages:
             starts.append(len(self._passages))
-            for key, group in zip(keys, groups, strict=True):
-                if language in group.query and language in group.passage and (language, key) not in place:
-                    place[language, key] = len(self._passages)
-                    self._passages.append(group.passage[language])
-        self._queries = []
-        numbers, relevant = [], []
-        for key, group in zip(keys, groups, strict=True):
-            parallel = [place.get((language, key), -1) for language in self.languages]
+            numbers: dict[str, int] = {}
+            own = []
+            for group in groups:
+                text = group.passage[language] if language in group.query and language in group.passage else None
+                if text is not None and text not in numbers:
+                    numbers[text] = len(self._passages)
+                    self._passages.append(text)
+                own.append(-1 if text is None else numbers[text])
+                if text is not None and group.passage_group is not None:
+                    shared.setdefault((language, group.passage_group), numbers[text])
+            columns.append(own)
+        languages, relevant = [], []
+        for group, *own in zip(groups, *columns, strict=True):
+            name = group.passage_group
+            parallel = [
+                shared.get((language, name), -1) if number < 0 and name is not None else number
+                for language, number in zip(self.languages, own, strict=True)
+            ]
             for number, language in enumerate(self.languages):
-                if language in group.query and language in group.passage:
+                if own[number] >= 0:
                     self._queries.append(group.query[language])
-                    numbers.append(number)
+                    languages.append(number)
                     relevant.append(parallel)
         self._block_start = np.array(starts)
-        self._query_language, self._relevant = np.array(numbers), np.array(relevant)
+        self._query_language, self._relevant = np.array(languages), np.array(relevant)

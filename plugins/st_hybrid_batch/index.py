@@ -1,145 +1,126 @@
-"""Which groups have which languages, in 8 bytes a group: the sampler's only resident memory."""
+"""Which groups have which languages: what the sampler holds in memory."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from st_hybrid_batch.permute import MAX_SIZE
-
+I64 = NDArray[np.int64]
 MAX_LANGUAGES = 64
 
 
 @dataclass(frozen=True)
 class GroupIndex:
-    """The groups of a data set, ordered so that those with the same languages lie together.
-
-    A *pattern* is a set of languages (a bit mask). Groups are sorted by pattern and, inside a pattern,
-    by *cluster*: the groups that share a passage group. Clusters of a pattern run from the largest to
-    the smallest, so that "the clusters with more than j groups" is always a prefix.
+    """The groups of a data set, by number.
 
     Attributes:
-        languages: language of each bit, lowest first.
-        patterns: ``(P,)`` uint64, the distinct masks, ascending.
-        order: ``(groups,)`` group numbers in the order described.
-        offsets: ``(groups,)`` row number of each group's first row, by group number.
-        cluster_start: ``(clusters + 1,)`` positions in ``order`` where clusters begin, or None where
-            every group is a cluster of its own (no passage groups).
-        pattern_start: ``(P + 1,)`` first cluster of each pattern.
-        n_rows: rows in all (the sum of languages over groups).
+        languages: the languages, sorted; bit b of a mask stands for the b-th.
+        masks: ``(S,)`` uint64, the distinct sets of languages that groups have.
+        set_of_group: ``(groups,)`` each group's set, a number into ``masks``.
+        first_row: ``(groups,)`` number of each group's first row; its rows follow by language.
+        passage_id: ``(groups,)`` id of each group's passage, from 0, or None where all groups have one of their own.
+        n_rows: rows in all.
     """
 
     languages: tuple[str, ...]
-    patterns: NDArray[np.uint64]
-    order: NDArray[np.unsignedinteger]
-    offsets: NDArray[np.unsignedinteger]
-    cluster_start: NDArray[np.unsignedinteger] | None
-    pattern_start: NDArray[np.int64]
+    masks: NDArray[np.uint64]
+    set_of_group: NDArray[np.unsignedinteger]
+    first_row: NDArray[np.unsignedinteger]
+    passage_id: NDArray[np.int32] | None
     n_rows: int
 
     @classmethod
-    def build(
-        cls,
-        languages: tuple[str, ...],
-        masks: NDArray[np.uint64],
-        passage_groups: NDArray[np.int64] | None = None,
-    ) -> GroupIndex:
-        """Index groups from their language masks.
+    def of_columns(cls, language: Any, group: Any, passage_id: I64) -> GroupIndex:
+        """Index the rows of a data set.
 
         Args:
-            languages: language of each bit of ``masks``; at most 64.
-            masks: ``(groups,)`` which languages each group has, never zero.
-            passage_groups: ``(groups,)`` passage group of each group, or None where each has its own.
+            language: ``(rows,)`` strings (chunked Arrow array).
+            group: ``(rows,)`` strings, the rows of a group next to each other, sorted by language.
+            passage_id: ``(rows,)``.
+
+        Raises:
+            ValueError: rows in another order, a group in two places, a language twice in a group.
         """
-        if len(languages) > MAX_LANGUAGES:
-            raise ValueError(f"got {len(languages)} languages; one data set holds at most {MAX_LANGUAGES}")
-        if len(masks) > MAX_SIZE:
-            raise ValueError(f"got {len(masks)} groups; one data set holds at most {MAX_SIZE}")
-        if len(masks) == 0:
-            raise ValueError("got no groups; a data set needs at least one group with a text in one language")
-        counts = np.bitwise_count(masks)
-        if not counts.all():
-            where = int(np.flatnonzero(counts == 0)[0])
-            raise ValueError(f"group number {where} has no language; leave it out of the data set")
-        n_rows = int(counts.sum(dtype=np.int64))
-        offsets = np.empty(len(masks), dtype=_unsigned(n_rows))
-        offsets[0] = 0
-        np.cumsum(counts[:-1], out=offsets[1:], dtype=offsets.dtype)
-        patterns = np.unique(masks)
-        # small integers sort in linear time (radix), masks would not
-        small: type[np.unsignedinteger] = np.uint16 if len(patterns) < 2**16 else np.uint32
-        number = np.searchsorted(patterns, masks).astype(small)
-        groups_per_pattern = np.bincount(number, minlength=len(patterns))
-        cluster_start = None
-        if passage_groups is None:
-            order = np.argsort(number, kind="stable").astype(_unsigned(len(masks)))
-            clusters_per_pattern = groups_per_pattern
-        else:
-            order, cluster_start, clusters_per_pattern = _clusters(number, passage_groups, len(patterns))
+        if len(language) == 0:
+            raise ValueError("the data set has no rows")
+        encoded = pc.dictionary_encode(language).unify_dictionaries().combine_chunks()
+        encoded = encoded.chunk(0) if isinstance(encoded, pa.ChunkedArray) else encoded
+        names = [str(name) for name in encoded.dictionary.to_pylist()]
+        if len(names) > MAX_LANGUAGES:
+            raise ValueError(f"got {len(names)} languages; one data set holds at most {MAX_LANGUAGES}")
+        bit_of_code = np.argsort(np.argsort(names)).astype(np.uint8)
+        bits = bit_of_code[encoded.indices.to_numpy(zero_copy_only=False)]
+        starts = group_starts(group)
+        _check_order(bits, starts, group)
+        masks = np.bitwise_or.reduceat(np.uint64(1) << bits.astype(np.uint64), starts)
+        distinct, set_of_group = np.unique(masks, return_inverse=True)
+        ids, numbered = np.unique(passage_id[starts], return_inverse=True)
         return cls(
-            languages=languages,
-            patterns=patterns,
-            order=order,
-            offsets=offsets,
-            cluster_start=cluster_start,
-            pattern_start=np.concatenate(([0], np.cumsum(clusters_per_pattern))).astype(np.int64),
-            n_rows=n_rows,
+            languages=tuple(sorted(names)),
+            masks=distinct,
+            set_of_group=set_of_group.astype(_unsigned(len(distinct))),
+            first_row=starts.astype(_unsigned(len(bits))),
+            passage_id=numbered.astype(np.int32) if len(ids) < len(starts) else None,
+            n_rows=len(bits),
         )
 
     @property
     def n_groups(self) -> int:
-        return len(self.order)
+        return len(self.first_row)
 
-    @property
-    def nbytes(self) -> int:
-        """Bytes held in memory."""
-        arrays = (self.patterns, self.order, self.offsets, self.cluster_start, self.pattern_start)
-        return sum(array.nbytes for array in arrays if array is not None)
-
-    def bits(self) -> NDArray[np.bool_]:
-        """``(P, L)`` whether a pattern has a language."""
+    def has(self) -> NDArray[np.bool_]:
+        """``(S, L)`` whether a set of languages has a language."""
         shifts = np.arange(len(self.languages), dtype=np.uint64)
-        return (self.patterns[:, None] >> shifts & np.uint64(1)).astype(bool)
+        return (self.masks[:, None] >> shifts & np.uint64(1)).astype(bool)
 
-    def groups_of_patterns(self) -> NDArray[np.int64]:
-        """``(P,)`` number of groups of each pattern."""
-        if self.cluster_start is None:
-            return self.pattern_start[1:] - self.pattern_start[:-1]
-        start = self.cluster_start[self.pattern_start].astype(np.int64)
-        return start[1:] - start[:-1]
-
-    def sizes(self) -> NDArray[np.int64]:
+    def sizes(self) -> I64:
         """``(L,)`` number of groups that have each language."""
-        return self.groups_of_patterns() @ self.bits()
+        return np.bincount(self.set_of_group, minlength=len(self.masks)) @ self.has()
 
-    def layers(self, pattern: int) -> NDArray[np.int64]:
-        """How many clusters of a pattern hold more than 0, 1, 2, ... groups (a falling sequence)."""
-        first, last = self.pattern_start[pattern], self.pattern_start[pattern + 1]
-        if self.cluster_start is None:
-            return np.array([last - first])
-        sizes = np.diff(self.cluster_start[first : last + 1].astype(np.int64))
-        return len(sizes) - np.cumsum(np.bincount(sizes))[:-1]
+    def groups_with(self, sets: NDArray[np.bool_]) -> NDArray[np.uint32]:
+        """Numbers of the groups whose set of languages is chosen: ``sets`` is ``(S,)``."""
+        if sets.all():
+            return np.arange(self.n_groups, dtype=np.uint32)
+        return np.flatnonzero(sets[self.set_of_group]).astype(np.uint32)
+
+    def rows(self, groups: Any, languages: I64) -> I64:
+        """Row numbers of groups in languages, elementwise."""
+        place = (np.cumsum(self.has(), axis=1) - 1).astype(np.int64)  # of a language within its group
+        found: I64 = self.first_row[groups].astype(np.int64) + place[self.set_of_group[groups], languages]
+        return found
 
 
-def _clusters(
-    number: NDArray[np.unsignedinteger], passage_groups: NDArray[np.int64], n_patterns: int
-) -> tuple[NDArray[np.unsignedinteger], NDArray[np.unsignedinteger], NDArray[np.int64]]:
-    """Sort groups by pattern, then cluster size (falling), then cluster."""
-    order = np.lexsort((passage_groups, number))
-    pattern, passage = number[order], passage_groups[order]
-    begins = np.concatenate(([True], (pattern[1:] != pattern[:-1]) | (passage[1:] != passage[:-1])))
-    start = np.flatnonzero(begins)
-    sizes = np.diff(np.concatenate((start, [len(order)])))
-    by_size = np.lexsort((-sizes, pattern[start]))
-    sizes = sizes[by_size]
-    new_start = np.concatenate(([0], np.cumsum(sizes)))
-    moved = np.repeat(start[by_size] - new_start[:-1], sizes) + np.arange(len(order))
-    dtype = _unsigned(len(order) + 1)
-    clusters = np.bincount(pattern[start], minlength=n_patterns)
-    return order[moved].astype(dtype), new_start.astype(dtype), clusters
+def group_starts(group: Any) -> I64:
+    """The rows at which a group begins: where the id differs from the row before."""
+    length = len(group)
+    changes = pc.not_equal(group.slice(1), group.slice(0, length - 1)).to_numpy() if length > 1 else np.empty(0, bool)
+    return np.concatenate(([0], np.flatnonzero(changes) + 1)).astype(np.int64)
+
+
+def _check_order(bits: NDArray[np.uint8], starts: I64, group: Any) -> None:
+    follows = np.ones(len(bits), dtype=bool)
+    follows[starts] = False
+    wrong = np.flatnonzero((bits[1:] <= bits[:-1]) & follows[1:])
+    if wrong.size:
+        row = int(wrong[0]) + 1
+        raise ValueError(
+            f"rows {row - 1} and {row}: group {group[row].as_py()!r} is twice in one language, or its rows are not "
+            "sorted by language. A group is one question in several languages; ParallelDataset.from_dataset sorts rows"
+        )
+    ids = group.take(pa.array(starts))
+    if pc.count_distinct(ids).as_py() < len(starts):
+        counts = pc.value_counts(ids.combine_chunks())
+        twice = counts.field("values").filter(pc.greater(counts.field("counts"), 1))[0].as_py()
+        raise ValueError(
+            f"group {twice!r} comes up in two places; expected each group once, with all its languages. Give questions "
+            "that share a passage groups of their own and name the passage with a passage group"
+        )
 
 
 def _unsigned(limit: int) -> type[np.unsignedinteger]:
-    return np.uint32 if limit < 2**32 else np.uint64
+    return next(kind for kind in (np.uint8, np.uint16, np.uint32, np.uint64) if limit <= np.iinfo(kind).max)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -9,36 +11,35 @@ F32 = NDArray[np.float32]
 I64 = NDArray[np.int64]
 
 
-def parallel_ranks(queries: F32, passages: F32, block_start: I64, relevant: I64, batch: int = 256) -> tuple[I64, I64]:
+def parallel_ranks(scores: Iterable[F32], block_start: I64, relevant: I64) -> tuple[I64, I64]:
     """Rank every parallel passage of every query.
 
     A rank is 1 + the number of passages that order before: higher score first, and of equal scores (as
     float32) the later passage first, which is trec_eval's order for passages numbered in ascending id.
 
     Args:
-        queries: ``(Q, dim)``.
-        passages: ``(N, dim)``, by language.
+        scores: ``(n, N)`` scores of some queries and all passages, by language; the queries block after block.
         block_start: ``(L,)`` first passage of each language.
         relevant: ``(Q, L)`` the relevant passage in each language, -1 where there is none.
-        batch: queries scored at a time.
 
     Returns:
         ``(Q, L)`` rank among the passages of that language, and ``(Q, L)`` rank in the pool; 0 where
         there is no relevant passage.
     """
     inside, pooled = np.zeros_like(relevant), np.zeros_like(relevant)
-    number = np.arange(len(passages))
-    for begin in range(0, len(queries), batch):
-        chunk = slice(begin, begin + batch)
-        scores = (queries[chunk] @ passages.T).astype(np.float32)  # (batch, N)
+    begin = 0
+    for block in scores:
+        number = np.arange(block.shape[1])
         for language in range(relevant.shape[1]):
-            rows = np.flatnonzero(relevant[chunk, language] >= 0)
-            own = relevant[chunk, language][rows, None]
-            score = np.take_along_axis(scores[rows], own, axis=1)
-            before = (scores[rows] > score) | ((scores[rows] == score) & (number > own))
+            passages = relevant[begin : begin + len(block), language]
+            rows = np.flatnonzero(passages >= 0)
+            own = passages[rows, None]
+            score = np.take_along_axis(block[rows], own, axis=1)
+            before = (block[rows] > score) | ((block[rows] == score) & (number > own))
             counts = np.add.reduceat(before, block_start, axis=1, dtype=np.int64)  # (rows, L)
             inside[begin + rows, language] = 1 + counts[:, language]
             pooled[begin + rows, language] = 1 + counts.sum(axis=1)
+        begin += len(block)
     return inside, pooled
 
 

@@ -1,17 +1,22 @@
-"""The batch sampler: X-X-mono, X-Y and hybrid batches for the stock trainer."""
+"""The batch sampler: X-X-mono, X-Y and hybrid batches for the trainers of sentence-transformers."""
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterator
 from typing import Any
 
 from sentence_transformers.base.sampler import DefaultBatchSampler
 
+from st_hybrid_batch.dataset import ParallelDataset
 from st_hybrid_batch.draw import BatchDrawer
-from st_hybrid_batch.schedule import Alpha
-from st_hybrid_batch.settings import Coverage, HybridBatches
-from st_hybrid_batch.view import ParallelDataset
-from st_hybrid_batch.weights import LanguageWeights
+from st_hybrid_batch.settings import HybridBatches
+from st_hybrid_batch.validation import validation_batches
+
+_READ_LABELS_AS_SCORES = {
+    *("CoSENTLoss", "CosineSimilarityLoss", "ContrastiveLoss", "OnlineContrastiveLoss", "SoftmaxLoss"),
+    *("BinaryCrossEntropyLoss", "CrossEntropyLoss", "MSELoss", "MarginMSELoss", "DistillKLDivLoss"),
+}
 
 
 class HybridBatchSampler(DefaultBatchSampler):  # type: ignore[misc]
@@ -19,34 +24,31 @@ class HybridBatchSampler(DefaultBatchSampler):  # type: ignore[misc]
 
     In plain terms:
 
-    1. Each step is monolingual (X-X-mono: all questions and passages in one language, drawn anew each
-       time) with probability ``alpha``, else cross-lingual (X-Y: each row's question and passage in two
-       different languages, a pair drawn for every row).
-    2. A group is at most once in a global batch (all ranks together), so a translation of the positive is
-       never among the negatives.
-    3. Every rank has the same kind of batch at a step, and the same language if it is monolingual.
-    4. What is drawn at a step depends on (seed, epoch, step) alone: not on the number of workers, nor on
-       whether the run was interrupted.
+    1. Each step is monolingual (X-X-mono: all questions and passages in one language, drawn anew each time) with
+       probability ``alpha``, else cross-lingual (X-Y: each row's question and passage in two different languages, a
+       pair drawn for every row).
+    2. In a global batch (all ranks together) no passage is twice, nor two translations of it, nor two passages of one
+       question: what answers a question is never among its negatives.
+    3. Every rank has the same sort of batch at a step, and the same language if it is monolingual.
+    4. What is drawn at a step depends on (seed, epoch, step) alone: not on the number of workers, nor on whether the
+       run was interrupted.
 
     The exact distribution is in `BatchDrawer`, the definition in section 2.2 of Elmahdy et al. 2024
-    (https://arxiv.org/abs/2408.10536).
+    (https://arxiv.org/abs/2408.10536). A data set `for_validation` gets `validation_batches` instead.
 
-    Batches are yielded rank by rank: batch ``step * world_size + rank``, as accelerate hands them out. All
-    have exactly ``batch_size`` pairs ``(query row, passage row)``; groups that do not fill a global batch
-    wait for another epoch, whatever ``drop_last`` says. Evaluation batches are drawn the same way, always as
-    of epoch 0.
+    Batches are yielded rank by rank: batch ``step * world_size + rank``, as accelerate hands them out. All have exactly
+    ``batch_size`` pairs ``(query row, passage row)``; groups that do not fill a global batch wait for another epoch.
 
-    Pass `HybridBatches` as ``batch_sampler=`` to choose the settings, and use `EpochCallback` to resume
-    exactly under several processes.
+    Pass `HybridBatches` as ``batch_sampler=`` to choose the settings.
 
     Args:
-        dataset: a `ParallelDataset`.
-        batch_size: rows of a batch on one device.
+        dataset: a `ParallelDataset`; it holds the epoch.
+        batch_size: rows of a batch in one process (over all its GPUs under DataParallel).
         drop_last: ignored, see above.
-        valid_label_columns: ignored; the label is the passage group.
+        valid_label_columns: ignored; the label holds ids of passages.
         generator: ignored; numbers are drawn from the seed.
         seed: seed, unless ``settings`` has one.
-        settings: see `HybridBatches`; or name its fields as keywords.
+        settings: see `HybridBatches`.
     """
 
     def __init__(
@@ -59,39 +61,44 @@ class HybridBatchSampler(DefaultBatchSampler):  # type: ignore[misc]
         seed: int = 0,
         *,
         settings: HybridBatches | None = None,
-        **fields: Alpha | LanguageWeights | str | Coverage | int | None,
     ) -> None:
-        if settings is not None and fields:
-            raise TypeError(f"give settings or its fields, not both; got settings and {sorted(fields)}")
-        settings = settings or HybridBatches(**fields)  # type: ignore[arg-type]
-        _check_dataset(dataset)
+        if not isinstance(dataset, ParallelDataset):
+            raise TypeError(
+                f"expected a ParallelDataset, got a {type(dataset).__name__}; select, shuffle, filter and map return "
+                "an ordinary Dataset: make it one again with ParallelDataset(dataset)"
+            )
+        _check_trainer()
+        self.settings = settings or HybridBatches()
         super().__init__(
             dataset,
             batch_size=batch_size,
             drop_last=drop_last,
             valid_label_columns=valid_label_columns,
             generator=generator,
-            seed=seed if settings.seed is None else settings.seed,
+            seed=seed if self.settings.seed is None else self.settings.seed,
         )
-        self.settings = settings
-        self.world_size = settings.world_size or _world_size()
-        index = dataset.group_index()
-        global_batch = batch_size * self.world_size
+        self.dataset = dataset
+        self.world_size = self.settings.world_size or _world_size()
+        index, global_batch = dataset.index, batch_size * self.world_size
         if global_batch > index.n_groups:
             raise ValueError(
-                f"a step takes {batch_size} rows on each of {self.world_size} processes, that is "
-                f"{global_batch} distinct groups, but the data set has {index.n_groups}. Use a smaller "
+                f"a step takes {batch_size} rows on each of {self.world_size} processes, that is {global_batch} "
+                f"distinct groups, but the data set has {index.n_groups}. Use a smaller "
                 "per_device_train_batch_size (or per_device_eval_batch_size)"
             )
-        self.steps = settings.steps(index.n_groups, index.n_rows, global_batch)
-        self.n_groups, self.n_rows, self.languages = index.n_groups, index.n_rows, index.languages
-        self.drawer = BatchDrawer(
+        self._drawer: BatchDrawer | None = None
+        if dataset.validation:
+            self._queries, self._passages, self._mono = validation_batches(index, global_batch)
+            self.steps = len(self._queries)
+            return
+        self.steps = self.settings.steps(index.n_groups, index.n_rows, global_batch)
+        self._drawer = BatchDrawer(
             index,
             global_batch=global_batch,
-            alpha=settings.alpha,
-            languages=settings.languages,
-            pairing=settings.pairing,
-            short_languages=settings.short_languages,
+            alpha=self.settings.alpha,
+            languages=self.settings.languages,
+            pairing=self.settings.pairing,
+            short_languages=self.settings.short_languages,
             steps=self.steps,
             seed=self.seed,
         )
@@ -100,10 +107,13 @@ class HybridBatchSampler(DefaultBatchSampler):  # type: ignore[misc]
         """Batches of an epoch over all ranks: exact, and a multiple of the number of ranks."""
         return self.steps * self.world_size
 
+    def set_epoch(self, epoch: int) -> None:
+        """Choose the epoch. accelerate sets it on the data set, which it reaches where it does not reach samplers."""
+        self.dataset.set_epoch(epoch)
+
     def __iter__(self) -> Iterator[list[tuple[int, int]]]:
-        epoch = self.epoch
-        for number in range(-(-self.steps // self.drawer.block_steps)):
-            query_rows, passage_rows = self.drawer.block(epoch, number)
+        blocks = [(self._queries, self._passages)] if self._drawer is None else self._blocks(self._drawer)
+        for query_rows, passage_rows in blocks:
             shape = (-1, self.batch_size)  # (steps * ranks, batch)
             for query, passage in zip(query_rows.reshape(shape), passage_rows.reshape(shape), strict=True):
                 queries = query.tolist()
@@ -111,18 +121,15 @@ class HybridBatchSampler(DefaultBatchSampler):  # type: ignore[misc]
                 passages = queries if query[0] == passage[0] else passage.tolist()
                 yield list(zip(queries, passages, strict=True))
 
-    def batch(self, epoch: int, step: int, rank: int = 0) -> list[tuple[int, int]]:
-        """The batch of one rank at one step, drawn without the ones before."""
-        if not 0 <= step < self.steps or not 0 <= rank < self.world_size:
-            raise IndexError(f"step {step} of {self.steps}, rank {rank} of {self.world_size}")
-        number, within = divmod(step, self.drawer.block_steps)
-        ours = slice(rank * self.batch_size, (rank + 1) * self.batch_size)
-        query, passage = (rows[within, ours].tolist() for rows in self.drawer.block(epoch, number))
-        return list(zip(query, passage, strict=True))
+    def _blocks(self, drawer: BatchDrawer) -> Iterator[tuple[Any, Any]]:
+        epoch = self.dataset.epoch
+        for number in range(-(-self.steps // drawer.block_steps)):
+            yield drawer.block(epoch, number)
 
-    def kind(self, epoch: int, step: int) -> str:
-        """``"mono"`` or ``"cross"``."""
-        return "mono" if self.drawer.plan(epoch).mono[step] else "cross"
+    def setting(self, epoch: int, step: int) -> str:
+        """``"mono"`` or ``"cross"``: what the batches of a step are."""
+        mono = step < self._mono if self._drawer is None else self._drawer.plan(epoch).mono[step]
+        return "mono" if mono else "cross"
 
     def signature(self) -> dict[str, Any]:
         """All that the draws depend on, as JSON: samplers with equal signatures yield the same batches."""
@@ -131,30 +138,40 @@ class HybridBatchSampler(DefaultBatchSampler):  # type: ignore[misc]
             "seed": self.seed,
             "batch_size": self.batch_size,
             "world_size": self.world_size,
-            "groups": self.n_groups,
-            "rows": self.n_rows,
-            "trained_languages": list(self.languages),
+            "groups": self.dataset.n_groups,
+            "rows": self.dataset.num_rows,
+            "trained_languages": list(self.dataset.languages),
+            "data": self.dataset.digest(),
         }
 
 
-def _check_dataset(dataset: Any) -> None:
-    if isinstance(dataset, ParallelDataset):
-        return
-    import datasets
+def _check_trainer() -> None:
+    """Refuse what a trainer would do to pairs and ids without a word.
 
-    if isinstance(dataset, datasets.IterableDataset):
-        raise TypeError(
-            "hybrid batches need rows by number, which an IterableDataset does not have. Read it once into "
-            "a memory-mapped data set: ParallelDataset.from_groups((group_from_record(record) for record in "
-            "dataset), "
-            'folder="cache/train")'
-        )
-    raise TypeError(
-        f"expected a ParallelDataset, got a {type(dataset).__name__}. Build one with "
-        "ParallelDataset.from_dataset(...) or .from_groups(...), after any select, shuffle, filter or map: "
-        "those return an ordinary Dataset. A DatasetDict is not supported: the trainer joins its parts and "
-        "adds numbers to row numbers"
-    )
+    A trainer tells its samplers neither its loss nor what its data set is part of, so it is looked for among
+    the callers.
+    """
+    from datasets import DatasetDict
+    from sentence_transformers.base.trainer import BaseTrainer
+
+    frame = inspect.currentframe()
+    while frame is not None and not isinstance(frame.f_locals.get("self"), BaseTrainer):
+        frame = frame.f_back
+    if frame is None:
+        return
+    trainer = frame.f_locals["self"]
+    if isinstance(trainer.train_dataset, DatasetDict) or isinstance(trainer.eval_dataset, DatasetDict):
+        raise ValueError("hybrid batches need one ParallelDataset, not a DatasetDict: put all groups into one data set")
+    losses = trainer.loss.modules() if not isinstance(trainer.loss, dict) else []
+    for loss in losses:
+        if {parent.__name__ for parent in type(loss).__mro__ if parent.__module__.startswith("sentence_tr")} & (
+            _READ_LABELS_AS_SCORES
+        ):
+            raise ValueError(
+                f"{type(loss).__name__} reads the label as a score, but the label of a ParallelDataset holds ids of "
+                "passages. Give the trainer a loss, e.g. loss=MaskedMultipleNegativesRankingLoss(model) (the trainers' "
+                "defaults read scores)"
+            )
 
 
 def _world_size() -> int:

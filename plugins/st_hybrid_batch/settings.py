@@ -6,20 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
-from st_hybrid_batch.schedule import (
-    Alpha,
-    Cosine,
-    Linear,
-    OfProgress,
-    alpha_from_dict,
-    alpha_to_dict,
-    check_share,
-)
+from st_hybrid_batch.alpha import Alpha, alpha_from_dict, alpha_to_dict, check_alpha
 from st_hybrid_batch.weights import LanguageWeights
 
 if TYPE_CHECKING:
+    from st_hybrid_batch.dataset import ParallelDataset
     from st_hybrid_batch.sampler import HybridBatchSampler
-    from st_hybrid_batch.view import ParallelDataset
 
 Coverage = str | int
 
@@ -30,7 +22,7 @@ class HybridBatches:
 
     Args:
         alpha: probability that a batch is monolingual: a number in [0, 1] (1 is X-X-mono, 0 is X-Y, between
-            them hybrid), or a `Linear`, `Cosine` or `OfProgress` schedule.
+            them hybrid), or a schedule: `Linear`, `Cosine` or a class of yours (`register_schedule`).
         languages: how often each language is drawn: ``"uniform"``, ``"size"`` (by number of groups), a
             temperature T (size ** (1 / T)), or a mapping of language to weight.
         pairing: in cross-lingual batches, ``"row"`` draws a language pair for every row (the paper's X-Y),
@@ -38,7 +30,7 @@ class HybridBatches:
         coverage: what an epoch is: ``"groups"`` (as many rows as there are groups: over fully parallel data,
             each group once), ``"rows"`` (as many as there are rows: each group about once per language it
             has), or a number of steps.
-        short_languages: a language with fewer groups than a global batch cannot fill a monolingual batch:
+        short_languages: a language with fewer passages than a global batch cannot fill a monolingual batch:
             ``"error"``, or ``"cross-only"`` to use it in cross-lingual rows only.
         seed: seed; None takes the trainer's.
         world_size: processes that share the batches; None asks accelerate. With accelerate's
@@ -62,8 +54,7 @@ class HybridBatches:
     world_size: int | None = None
 
     def __post_init__(self) -> None:
-        if not isinstance(self.alpha, Linear | Cosine | OfProgress):
-            check_share("alpha", self.alpha)
+        check_alpha(self.alpha)
         _one_of("pairing", self.pairing, ("row", "batch"))
         _one_of("short_languages", self.short_languages, ("error", "cross-only"))
         whole = isinstance(self.coverage, int) and not isinstance(self.coverage, bool)

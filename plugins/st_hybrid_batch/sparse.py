@@ -10,6 +10,11 @@ from sentence_transformers.sentence_transformer import SentenceTransformer
 from sentence_transformers.sentence_transformer.modules import StaticEmbedding
 from sentence_transformers.util.distributed import get_world_size
 from torch import Tensor
+from torch.utils.weak import WeakTensorKeyDictionary
+
+_held: Any = WeakTensorKeyDictionary()
+"""Parameters that an optimizer holds sparse gradients back from, each with what is held (None: nothing). One place for
+all optimizers: whichever steps next finds what its parameters got."""
 
 
 class LazyAdamW(torch.optim.Optimizer):
@@ -44,14 +49,17 @@ class LazyAdamW(torch.optim.Optimizer):
                 f"expected lr >= 0, eps > 0, weight_decay >= 0 and betas in [0, 1), got lr={lr}, eps={eps}, "
                 f"weight_decay={weight_decay}, betas={betas}"
             )
-        self._held: dict[Tensor, Tensor] = {}
         super().__init__(params, {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay})
         for group in self.param_groups:
             for parameter in group["params"]:
-                parameter.register_post_accumulate_grad_hook(self._hold)
+                if parameter not in _held:
+                    _held[parameter] = None
+                    parameter.register_post_accumulate_grad_hook(_hold)
 
     def zero_grad(self, set_to_none: bool = True) -> None:
-        self._held.clear()
+        for group in self.param_groups:
+            for parameter in group["params"]:
+                _held[parameter] = None
         super().zero_grad(set_to_none)
 
     @torch.no_grad()
@@ -63,22 +71,11 @@ class LazyAdamW(torch.optim.Optimizer):
                 loss = closure()
         for group in self.param_groups:
             for parameter in group["params"]:
-                gradient = self._held.pop(parameter, parameter.grad)
+                gradient = parameter.grad if _held[parameter] is None else _held[parameter]
+                _held[parameter] = None
                 if gradient is not None:
                     self._update(parameter, gradient, group)
         return loss
-
-    def _hold(self, parameter: Tensor) -> None:
-        if parameter.grad is None or not parameter.grad.is_sparse:
-            return
-        if get_world_size() > 1:
-            raise RuntimeError(
-                "sparse gradients are taken before they are averaged over processes; train static models in "
-                "one process, or without use_sparse_gradients"
-            )
-        before = self._held.get(parameter)
-        self._held[parameter] = parameter.grad if before is None else before + parameter.grad
-        parameter.grad = None
 
     def _update(self, parameter: Tensor, gradient: Tensor, group: dict[str, Any]) -> None:
         state = self.state[parameter]
@@ -101,6 +98,19 @@ class LazyAdamW(torch.optim.Optimizer):
         weights.addcdiv_(first, second.sqrt().div_(correction).add_(group["eps"]), value=-size)
         state["exp_avg"][rows], state["exp_avg_sq"][rows] = first, second
         parameter[rows] = weights
+
+
+def _hold(parameter: Tensor) -> None:
+    if parameter.grad is None or not parameter.grad.is_sparse:
+        return
+    if get_world_size() > 1:
+        raise RuntimeError(
+            "sparse gradients are taken before they are averaged over processes; train static models in one process, "
+            "or without use_sparse_gradients"
+        )
+    before = _held[parameter]
+    _held[parameter] = parameter.grad if before is None else before + parameter.grad
+    parameter.grad = None
 
 
 def use_sparse_gradients(model: SentenceTransformer) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from st_hybrid_batch.groups import Group
+from st_hybrid_batch.group import Group
 
 
 def make_group(number: int, languages: str = "abc", passage_group: str | None = None, negatives: int = 0) -> Group:
@@ -24,3 +24,8 @@ def circle(*degrees: float):
 
     angles = np.deg2rad(degrees)
     return torch.tensor(np.stack([np.cos(angles), np.sin(angles)], axis=1), requires_grad=True)
+
+
+def ids_of(dataset, rows=None) -> list[list[int]]:
+    """The labels of a parallel data set's rows."""
+    return [row["label"] for row in dataset.__getitems__(list(range(len(dataset))) if rows is None else rows)]

@@ -7,15 +7,24 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from st_hybrid_batch.alpha import Cosine, Linear
 from st_hybrid_batch.draw import BatchDrawer
 from st_hybrid_batch.index import GroupIndex
-from st_hybrid_batch.schedule import Cosine, Linear, OfProgress
+from st_hybrid_batch.validation import validation_batches
 
 LANGUAGES = tuple("abc")
 
 
+def index_of(masks, passages=None):
+    masks = np.array(masks, dtype=np.uint64)
+    distinct, sets = np.unique(masks, return_inverse=True)
+    counts = np.bitwise_count(masks).astype(np.int64)
+    ids = None if passages is None else np.asarray(passages, dtype=np.int32)
+    return GroupIndex(LANGUAGES, distinct, sets, np.cumsum(counts) - counts, ids, int(counts.sum()))
+
+
 def drawer(masks, passages=None, **changes):
-    index = GroupIndex.build(LANGUAGES, np.array(masks, dtype=np.uint64), passages)
+    index = index_of(masks, passages)
     given = {
         "global_batch": 4,
         "alpha": 0.5,
@@ -46,7 +55,7 @@ def drawn(drawer, masks, epoch=0):
 @settings(max_examples=60, deadline=None)
 def test_what_holds_for_every_batch(masks, alpha, pairing, weights, seed):
     """Same group on both sides, groups distinct, one language if mono, two if cross, one pair if by batch."""
-    masks = masks + [7] * 8  # enough groups for every kind
+    masks = masks + [7] * 8  # enough groups for every batch
     made = drawer(masks, alpha=alpha, pairing=pairing, languages=weights, seed=seed, steps=30)
     query, passage = drawn(made, masks)
     plan = made.plan(0)
@@ -75,12 +84,12 @@ def test_epochs_and_seeds_differ():
     assert not np.array_equal(first.block(0, 0)[0], other.block(0, 0)[0])
 
 
-def test_no_group_returns_before_its_stream_is_used_up():
-    """In partly parallel data a language's own stream is a pass over its groups."""
+def test_no_group_returns_before_the_others_had_their_turn():
+    """In partly parallel data the batches of a language are a pass over its groups."""
     masks = [3] * 10 + [5] * 14
     made = drawer(masks, alpha=1.0, languages={"c": 1.0}, steps=3)
     query, _ = drawn(made, masks)
-    assert len(set(query[..., 0].ravel())) == 12  # 14 groups with c, 3 windows of 4
+    assert len(set(query[..., 0].ravel())) == 12  # 14 groups with c, 3 batches of 4
 
 
 def test_share_of_mono_batches_is_alpha():
@@ -129,32 +138,48 @@ def test_pairs_stay_within_a_groups_languages():
 
 
 def test_passages_are_distinct_in_a_batch():
-    """Questions that share a passage are kept apart: 50 passages of 4 questions, batches of 20."""
+    """Questions that share a passage are kept apart, all get their turn: 50 passages of 4 questions, batches of 20."""
     passages = np.repeat(np.arange(50), 4)
     masks = [7] * 200
-    made = drawer(masks, passages, global_batch=20, steps=10)
-    query, _ = drawn(made, masks)
+    query, _ = drawn(drawer(masks, passages, global_batch=20, steps=10), masks)
     for step in range(10):
         assert len(set(passages[query[step, :, 0]])) == 20
-    # two windows of each of four layers: 160 questions, and then again
-    assert len(set(query[:8, :, 0].ravel())) == 160
+    assert sorted(query[..., 0].ravel()) == list(range(200))
 
 
-def test_unequal_passages_rotate_over_epochs():
-    """A passage with many questions must not show the same one every epoch."""
-    passages = np.concatenate(([0] * 30, np.arange(1, 11)))
-    masks = [7] * 40
-    made = drawer(masks, passages, global_batch=8, steps=1)
-    shown = {int(group) for epoch in range(300) for group in drawn(made, masks, epoch)[0][0, :, 0] if group < 30}
-    assert len(shown) > 25
+def test_every_question_of_a_passage_gets_its_turn():
+    """Thirty questions on one passage, four batches: four of the thirty in each epoch, others in the next."""
+    passages = np.concatenate(([0] * 30, np.arange(1, 31)))
+    masks = [7] * 60
+    made = drawer(masks, passages, global_batch=8, steps=4)
+    shown = set()
+    for epoch in range(60):
+        groups = drawn(made, masks, epoch)[0][..., 0]
+        assert all(len(set(passages[batch])) == 8 for batch in groups)
+        shown |= {int(group) for group in groups.ravel() if group < 30}
+    assert len(shown) == 30
 
 
-def test_too_few_passages_fall_back_to_groups():
-    """With fewer passages than rows the loss masks; groups stay distinct."""
-    masks = [7] * 40
-    query, _ = drawn(drawer(masks, np.repeat([0, 1], 20), global_batch=8, steps=5), masks)
-    assert all(len(set(query[step, :, 0])) == 8 for step in range(5))
-    assert len(set(query[..., 0].ravel())) == 40
+def test_too_few_passages():
+    """Two passages cannot fill a batch of eight without standing against themselves."""
+    with pytest.raises(ValueError, match=r"distinct passages.*a \(40 groups\)"):
+        drawer([7] * 40, np.repeat([0, 1], 20), global_batch=8, steps=5)
+
+
+def test_validation_covers_every_group_in_both_settings():
+    """Monolingual batches first, then cross-lingual ones; filled up at the end, never with one group twice."""
+    masks = [7] * 30 + [3] * 11 + [4] * 5
+    query, passage, mono = validation_batches(index_of(masks), 4)
+    rows = np.array([(group, bit) for group, mask in enumerate(masks) for bit in range(3) if mask >> bit & 1])
+    query, passage = rows[query], rows[passage]
+    assert (query[..., 0] == passage[..., 0]).all()
+    assert all(len(set(batch)) == 4 for batch in query[..., 0])
+    assert set(query[:mono, :, 0].ravel()) == set(range(46)) and set(query[mono:, :, 0].ravel()) == set(range(41))
+    assert all(len(set(batch)) == 1 for batch in query[:mono, :, 1]) and (query[:mono] == passage[:mono]).all()
+    assert set(query[:mono, 0, 1]) == {0, 1, 2} and len(query) - mono == 11
+    assert (query[mono:, :, 1] != passage[mono:, :, 1]).all()
+    with pytest.raises(ValueError, match="validation batches of 4 rows"):
+        validation_batches(index_of([1, 1, 2, 2, 4, 4]), 4)
 
 
 @pytest.mark.parametrize("alpha", [Linear(0.0, 1.0, epochs=2), Cosine(0.0, 1.0, epochs=2)])
@@ -163,16 +188,6 @@ def test_schedules_move_alpha(alpha):
     made = drawer([7] * 8000, alpha=alpha)
     early, late, after = (made.plan(epoch).mono.mean() for epoch in range(3))
     assert early < 0.35 and late > 0.65 and after == 1.0
-
-
-def half_way(progress: float) -> float:
-    return float(progress >= 0.5)
-
-
-def test_a_function_of_progress():
-    """Any function will do: here cross-lingual first, monolingual in the second half."""
-    mono = drawer([7] * 400, alpha=OfProgress(half_way)).plan(0).mono
-    assert mono.tolist() == [False] * 50 + [True] * 50
 
 
 def test_cross_is_impossible():
@@ -191,7 +206,7 @@ def test_too_few_parallel_groups():
 def test_short_languages():
     """A language too small for a mono batch is an error, or by choice only in cross rows."""
     masks = [3] * 20 + [7] * 3
-    with pytest.raises(ValueError, match=r"c \(3\).*cross-only"):
+    with pytest.raises(ValueError, match=r"c \(3 groups\).*cross-only"):
         drawer(masks)
     made = drawer(masks, short_languages="cross-only", steps=400)
     _, passage = drawn(made, masks)

@@ -26,7 +26,7 @@ def test_import_is_light():
 
 def test_never_imports_the_core():
     """The plugin is for people who train and never evaluate with beir_hybrid."""
-    for path in PACKAGE.glob("*.py"):
+    for path in PACKAGE.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
             names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []

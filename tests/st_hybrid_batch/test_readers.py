@@ -3,9 +3,8 @@ import json
 
 import pytest
 
-from st_hybrid_batch.groups import read_jsonl
-from st_hybrid_batch.mmarco import read_mmarco
-from st_hybrid_batch.squad import read_squad
+from st_hybrid_batch import ParallelDataset, read_jsonl, read_mmarco, read_squad
+from tests.st_hybrid_batch.helpers import ids_of
 
 LINE = '{"id": "1", "query": {"de": "Frage", "en": "question"}, "passage": {"de": "Text"}, "split": "train"}'
 
@@ -53,15 +52,25 @@ def squad(path, *paragraphs):
 
 
 def test_squad(tmp_path):
-    """Ids link the files; paragraphs that share a question in any language are one passage group."""
+    """Ids link the files. Paragraphs cut differently in another language keep every question with its own paragraph."""
     paths = {
         "de": squad(tmp_path / "de.json", ("Absatz 1", ["x"]), ("Absatz 2", ["y", "z"])),
         "en": squad(tmp_path / "en.json", ("paragraph", ["x", "y"]), ("other", ["w"])),
     }
     groups = {group.id: group for group in read_squad(paths)}
     assert groups["x"].passage == {"de": "Absatz 1", "en": "paragraph"}
-    assert groups["x"].passage_group == groups["y"].passage_group == groups["z"].passage_group
-    assert groups["w"].passage_group != groups["x"].passage_group
+    assert groups["y"].passage == {"de": "Absatz 2", "en": "paragraph"}
+    parallel = ParallelDataset.from_groups(groups.values())
+    names = parallel.data.column("group").to_pylist()
+    ids = dict(zip(names, ids_of(parallel), strict=True))
+    assert ids["x"] == ids["y"] == ids["z"] != ids["w"]
+
+
+def test_a_question_id_twice_in_a_file(tmp_path):
+    """The later one would replace the earlier without a word."""
+    path = squad(tmp_path / "en.json", ("one", ["x"]), ("two", ["x"]))
+    with pytest.raises(ValueError, match=r"paragraphs\[1\]: question 'x' is twice"):
+        list(read_squad({"en": path}))
 
 
 def test_bad_squad(tmp_path):

@@ -1,6 +1,8 @@
 """The sampler as the trainer sees it."""
 
+import json
 import pickle
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
@@ -12,14 +14,25 @@ from st_hybrid_batch import (  # noqa: E402
     HybridBatches,
     HybridBatchSampler,
     Linear,
-    OfProgress,
     ParallelDataset,
+    register_schedule,
 )
 from tests.st_hybrid_batch.helpers import make_group  # noqa: E402
 
 
-def alpha_of(progress: float) -> float:
-    return progress
+@register_schedule("half way")
+@dataclass(frozen=True)
+class HalfWay:
+    """Cross-lingual first, monolingual in the second half."""
+
+    epochs: float = 1.0
+
+    def at(self, progress):
+        return (progress >= 0.5).astype(float)
+
+
+def sampler_of(dataset, batch_size, seed=0, **settings):
+    return HybridBatchSampler(dataset, batch_size, seed=seed, settings=HybridBatches(**settings))
 
 
 @pytest.fixture(scope="module")
@@ -30,45 +43,77 @@ def parallel():
 def test_length_is_exact(parallel):
     """An overestimate hangs a distributed run, an underestimate ends it early."""
     for world_size in (1, 2, 3):
-        sampler = HybridBatchSampler(parallel, 8, world_size=world_size)
+        sampler = sampler_of(parallel, 8, world_size=world_size)
         batches = list(sampler)
         assert len(batches) == len(sampler) == 97 // (8 * world_size) * world_size
         assert {len(batch) for batch in batches} == {8}
 
 
-def test_a_step_can_be_drawn_alone(parallel):
-    """Resuming anywhere relies on it: no step depends on the ones before."""
-    sampler = HybridBatchSampler(parallel, 4, world_size=2, seed=5, coverage=3000)
-    sampler.set_epoch(3)
-    batches = list(sampler)
-    fresh = HybridBatchSampler(parallel, 4, world_size=2, seed=5, coverage=3000)
-    for number in (0, 1, 2047, 2048, 5999):
-        assert fresh.batch(3, number // 2, number % 2) == batches[number]
+def test_a_step_depends_on_the_epoch_alone(parallel):
+    """Resuming anywhere relies on it: not on what was drawn before. The data set holds the epoch."""
+    used, fresh = (sampler_of(parallel, 4, seed=5, world_size=2, coverage=3000) for _ in range(2))
+    list(used)
+    parallel.set_epoch(3)
+    batches = list(used)
+    fresh.set_epoch(3)
+    assert list(fresh) == batches
+    fresh.set_epoch(0)
+    assert next(iter(fresh)) != batches[0]
+    backwards = [fresh._drawer.block(3, number)[0].tolist() for number in (2, 0)]
+    flat = [query for batch in batches for query, _ in batch]
+    assert backwards[1][0] == flat[:8] and backwards[0][0] == flat[2 * 1024 * 8 :][:8]
 
 
-def test_ranks_share_kind_language_and_no_group(parallel):
-    """Consecutive batches go to the ranks of one step: one kind, one language, disjoint groups."""
-    sampler = HybridBatchSampler(parallel, 5, world_size=4)
+def test_ranks_share_setting_language_and_no_passage(parallel):
+    """Consecutive batches go to the ranks of one step: all mono or all cross, one language, disjoint groups."""
+    sampler = sampler_of(parallel, 5, world_size=4)
     batches = list(sampler)
     for step in range(sampler.steps):
         rows = [pair for batch in batches[4 * step : 4 * step + 4] for pair in batch]
-        places = [(parallel.row_group(query), parallel.row_group(passage)) for query, passage in rows]
-        assert len({query[0] for query, _ in places}) == 20
-        kinds = {query[1] == passage[1] for query, passage in places}
-        assert kinds == {sampler.kind(0, step) == "mono"}
-        if sampler.kind(0, step) == "mono":
-            assert len({query[1] for query, _ in places}) == 1
+        languages = [parallel.row_languages(side) for side in zip(*rows, strict=True)]
+        assert len({query // 3 for query, _ in rows}) == 20
+        mono = {query == passage for query, passage in zip(*languages, strict=True)}
+        assert mono == {sampler.setting(0, step) == "mono"}
+        assert len(set(languages[0])) == 1 or sampler.setting(0, step) == "cross"
+
+
+def test_validation_is_the_same_under_every_alpha_epoch_and_seed(parallel):
+    """A validation loss is compared with those of other epochs and trainings; every group is in it."""
+    dev = parallel.for_validation()
+    schedules = (0.0, 1.0, Linear(1.0, 0.0, 10.0))
+    seen = []
+    for epoch, alpha in enumerate(schedules):
+        sampler = sampler_of(dev, 8, seed=epoch, alpha=alpha, world_size=2)
+        sampler.set_epoch(epoch)
+        seen.append(list(sampler))
+        assert len(sampler) == len(seen[-1]) == sampler.steps * 2
+    assert seen[0] == seen[1] == seen[2]
+    pairs = [pair for batch in seen[0] for pair in batch]
+    assert {query // 3 for query, passage in pairs if query == passage} == set(range(97))
+    assert {query // 3 for query, passage in pairs if query != passage} == set(range(97))
+    assert parallel.validation is False and parallel.epoch == 0
 
 
 def test_settings_pickle_and_go_through_json():
     """The trainer pickles its arguments; the model keeps the settings as JSON."""
-    for alpha in (0.3, Linear(0.0, 1.0, 2.0), Cosine(1.0, 0.5), OfProgress(alpha_of, 3.0)):
+    for alpha in (0.3, Linear(0.0, 1.0, 2.0), Cosine(1.0, 0.5), HalfWay(3.0)):
         settings = HybridBatches(alpha=alpha, languages={"a": 1.0}, pairing="batch", coverage=7, seed=4)
         assert pickle.loads(pickle.dumps(settings)) == settings
-        if not isinstance(alpha, OfProgress):
-            assert HybridBatches.from_dict(settings.to_dict()) == settings
-        else:
-            assert settings.to_dict()["alpha"]["function"].endswith(":alpha_of")
+        assert HybridBatches.from_dict(json.loads(json.dumps(settings.to_dict()))) == settings
+
+
+def test_only_registered_schedules_are_read():
+    """A model folder from elsewhere must not choose which code is imported."""
+    with pytest.raises(ValueError, match=r"unknown alpha schedule 'os:system'.*cosine, half way, linear"):
+        HybridBatches.from_dict({"alpha": {"schedule": "os:system", "epochs": 1.0}})
+    with pytest.raises(ValueError, match="two alpha schedules are named 'linear'"):
+        register_schedule("linear")(HalfWay)
+
+
+def test_a_schedule_of_ones_own(parallel):
+    """What is registered is drawn by; alpha outside [0, 1] is refused where it is computed."""
+    sampler = sampler_of(parallel, 8, alpha=HalfWay(), coverage=10)
+    assert [sampler.setting(0, step) for step in range(10)] == ["cross"] * 5 + ["mono"] * 5
 
 
 def test_settings_make_the_sampler(parallel):
@@ -79,7 +124,7 @@ def test_settings_make_the_sampler(parallel):
 
 def test_coverage(parallel):
     """An epoch is the number of groups, of rows, or a number of steps."""
-    steps = [HybridBatchSampler(parallel, 10, coverage=coverage).steps for coverage in ("groups", "rows", 3)]
+    steps = [sampler_of(parallel, 10, coverage=coverage).steps for coverage in ("groups", "rows", 3)]
     assert steps == [9, 29, 3]
 
 
@@ -95,12 +140,6 @@ def test_bad_schedules(kind, numbers):
     """Schedules are checked when made, not in the third epoch."""
     with pytest.raises(ValueError, match="schedule's"):
         kind(*numbers)
-
-
-def test_a_lambda_is_no_schedule():
-    """It could be neither pickled nor written down."""
-    with pytest.raises(ValueError, match="top of a module"):
-        OfProgress(lambda progress: progress)
 
 
 @pytest.mark.parametrize(
@@ -128,19 +167,12 @@ def test_unknown_settings_in_json():
 def test_batch_larger_than_the_data(parallel):
     """Distinct groups cannot fill it; the message names both numbers."""
     with pytest.raises(ValueError, match=r"50 rows on each of 2 processes, that is 100.*has 97"):
-        HybridBatchSampler(parallel, 50, world_size=2)
-
-
-def test_iterable_dataset():
-    """The trainer would ignore the sampler without a word."""
-    stream = datasets.IterableDataset.from_generator(lambda: iter([{"anchor": "a", "positive": "b"}]))
-    with pytest.raises(TypeError, match=r"IterableDataset.*ParallelDataset\.from_groups"):
-        HybridBatchSampler(stream, 4)
+        sampler_of(parallel, 50, world_size=2)
 
 
 def test_ordinary_dataset(parallel):
-    """After shuffle the view is an ordinary data set, which knows no groups."""
-    with pytest.raises(TypeError, match="got a Dataset"):
+    """After shuffle the data set is an ordinary one, whose rows cannot be paired; the message says the way back."""
+    with pytest.raises(TypeError, match=r"got a Dataset.*ParallelDataset\(dataset\)"):
         HybridBatchSampler(parallel.shuffle(seed=1), 4)
 
 
@@ -152,6 +184,6 @@ def test_workers_do_not_change_the_batches(parallel):
     for workers in (0, 2):
         sampler = HybridBatchSampler(parallel, 8)
         loader = DataLoader(parallel, batch_sampler=sampler, num_workers=workers, collate_fn=list)
-        seen.append([[(row["anchor"], row["positive"]) for row in batch] for batch in loader])
+        seen.append([[(row["query"], row["passage"]) for row in batch] for batch in loader])
     assert seen[0] == seen[1]
     assert np.shape(seen[0]) == (12, 8, 2)

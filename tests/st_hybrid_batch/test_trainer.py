@@ -17,7 +17,8 @@ from transformers import EarlyStoppingCallback  # noqa: E402
 from st_hybrid_batch import (  # noqa: E402
     HybridBatches,
     LazyAdamW,
-    MaskedRankingLoss,
+    Linear,
+    MaskedMultipleNegativesRankingLoss,
     ParallelDataset,
     ParallelEvaluator,
     SettingsCallback,
@@ -53,7 +54,7 @@ def trainer_for(model, parallel, folder, settings=None, callbacks=None, **change
         use_cpu=True,
         **(given | changes),
     )
-    loss = MaskedRankingLoss(model)
+    loss = MaskedMultipleNegativesRankingLoss(model)
     callbacks = hybrid_callbacks(loss) if callbacks is None else callbacks
     return SentenceTransformerTrainer(
         model=model, args=args, train_dataset=parallel, loss=loss, callbacks=callbacks, **rest
@@ -61,14 +62,14 @@ def trainer_for(model, parallel, folder, settings=None, callbacks=None, **change
 
 
 def test_trains_logs_and_saves(static_model, parallel, tmp_path):
-    """Losses by kind in the logs; settings in checkpoint, output folder and model card."""
+    """Monolingual and cross-lingual losses in the logs; settings in checkpoint, output folder and model card."""
     model = static_model()
     trainer = trainer_for(model, parallel, tmp_path)
     trainer.train()
     logs = [entry for entry in trainer.state.log_history if "loss" in entry]
-    assert logs[0]["loss"] > logs[-1]["loss"]
-    kinds = [trainer.callback_handler.train_dataloader.batch_sampler.kind(0, step) for step in range(4)]
-    shares = [kinds.count("mono") / 4, kinds.count("cross") / 4]
+    assert logs[0]["loss_mono"] > logs[-1]["loss_mono"]
+    settings = [trainer.callback_handler.train_dataloader.batch_sampler.setting(0, step) for step in range(4)]
+    shares = [settings.count("mono") / 4, settings.count("cross") / 4]
     means = [logs[0].get("loss_mono", 0.0), logs[0].get("loss_cross", 0.0)]
     assert logs[0]["loss"] == pytest.approx(sum(s * m for s, m in zip(shares, means, strict=True)), abs=2e-4)
     assert read_settings(tmp_path) == read_settings(tmp_path / "checkpoint-5")
@@ -80,14 +81,14 @@ def test_trains_logs_and_saves(static_model, parallel, tmp_path):
 def recorded(trainer, monkeypatch):
     """The labels of every training batch, as the loss sees them."""
     seen = []
-    forward = MaskedRankingLoss.forward
+    forward = MaskedMultipleNegativesRankingLoss.forward
 
     def record(self, features, labels=None):
         if torch.is_grad_enabled():
             seen.append(labels.tolist())
         return forward(self, features, labels)
 
-    monkeypatch.setattr(MaskedRankingLoss, "forward", record)
+    monkeypatch.setattr(MaskedMultipleNegativesRankingLoss, "forward", record)
     return seen
 
 
@@ -114,41 +115,74 @@ def test_resume_with_other_settings_is_refused(static_model, parallel, tmp_path)
     other = trainer_for(static_model(), parallel, tmp_path, HybridBatches(alpha=0.1))
     with pytest.raises(ValueError, match=r"alpha was 0\.5, is 0\.1"):
         other.train(resume_from_checkpoint=checkpoint)
-    smaller = ParallelDataset.from_groups(make_group(number) for number in range(63))
-    with pytest.raises(ValueError, match="groups was 64, is 63"):
-        trainer_for(static_model(), smaller, tmp_path).train(resume_from_checkpoint=checkpoint)
+    # as many groups and rows in as many languages, but one text is another
+    changed = ParallelDataset.from_groups(make_group(number) for number in [*range(63), 100])
+    with pytest.raises(ValueError, match="checkpoint was written with other batch settings: data was"):
+        trainer_for(static_model(), changed, tmp_path).train(resume_from_checkpoint=checkpoint)
     lenient = trainer_for(
         static_model(), parallel, tmp_path, HybridBatches(alpha=0.1), [SettingsCallback(strict=False)]
     )
     lenient.train(resume_from_checkpoint=checkpoint)
 
 
-def test_evaluation_best_model_and_early_stopping(static_model, parallel, tmp_path):
-    """The evaluator's metric picks the best checkpoint and stops; an evaluation set draws its own batches."""
-    evaluator = ParallelEvaluator([make_group(number) for number in range(20)], name="dev")
+@pytest.mark.parametrize("workers", [0, 1])
+def test_validation_is_a_mean_and_the_same_every_time(static_model, parallel, tmp_path, monkeypatch, workers):
+    """eval_loss is the mean over the batches, at every evaluation, under a moving alpha and persistent workers.
+
+    The evaluator's metric picks the best checkpoint and stops.
+    """
+    seen = []
+    loss_of = MaskedMultipleNegativesRankingLoss.compute_loss_from_embeddings
+
+    def record(self, embeddings, labels=None):
+        value = loss_of(self, embeddings, labels)
+        if not torch.is_grad_enabled():
+            seen.append(value.item())
+        return value
+
+    monkeypatch.setattr(MaskedMultipleNegativesRankingLoss, "compute_loss_from_embeddings", record)
+    dev = [make_group(number) for number in range(33)]
     trainer = trainer_for(
         static_model(),
         parallel,
         tmp_path,
+        HybridBatches(alpha=Linear(1.0, 0.0, 10)),
         callbacks=[EarlyStoppingCallback(1)],
-        evaluator=evaluator,
-        eval_dataset=ParallelDataset.from_groups(make_group(number) for number in range(20)),
+        evaluator=ParallelEvaluator(dev, name="dev"),
+        eval_dataset=ParallelDataset.from_groups(dev).for_validation(),
         eval_strategy="steps",
         eval_steps=5,
         learning_rate=0.0,
-        per_device_eval_batch_size=5,
+        per_device_eval_batch_size=16,
         load_best_model_at_end=True,
         metric_for_best_model="eval_dev_multi_map",
+        dataloader_num_workers=workers,
+        dataloader_persistent_workers=workers > 0,
     )
     trainer.train()
     assert trainer.state.global_step == 10  # nothing is learned: stops at the second evaluation
     entries = [entry for entry in trainer.state.log_history if "eval_dev_multi_map" in entry]
-    assert entries[0]["eval_loss"] == entries[1]["eval_loss"]
+    assert len(seen) == 2 * 6 and seen[:6] == seen[6:]  # 3 monolingual batches and 3 cross-lingual ones
+    for entry in entries:
+        assert entry["eval_loss"] == pytest.approx(sum(seen[:6]) / 6, rel=1e-6)
     assert trainer.state.best_model_checkpoint.endswith("checkpoint-5")
 
 
-def test_gradient_accumulation_and_kinds(static_model, parallel, tmp_path):
-    """Two batches a step: each is counted under its own kind, also after a resume."""
+def test_losses_that_read_labels_as_scores_are_refused(static_model, parallel, tmp_path):
+    """Without loss= the trainer takes CoSENT, which would train on ids as if they were similarities."""
+    args = SentenceTransformerTrainingArguments(
+        output_dir=str(tmp_path), batch_sampler=HybridBatches(), report_to="none", use_cpu=True
+    )
+    trainer = SentenceTransformerTrainer(model=static_model(), args=args, train_dataset=parallel)
+    with pytest.raises(ValueError, match=r"CoSENTLoss reads the label as a score.*loss="):
+        trainer.train()
+    parts = trainer_for(static_model(), {"one": parallel, "two": parallel}, tmp_path)
+    with pytest.raises(ValueError, match="not a DatasetDict: put all groups into one"):
+        parts.train()
+
+
+def test_gradient_accumulation_and_settings(static_model, parallel, tmp_path):
+    """Two batches a step: each is counted under its own setting, also after a resume."""
     changes = {"gradient_accumulation_steps": 2, "logging_steps": 1, "save_steps": 3}
     trainer = trainer_for(static_model(), parallel, tmp_path, **changes)
     trainer.train()
@@ -156,7 +190,7 @@ def test_gradient_accumulation_and_kinds(static_model, parallel, tmp_path):
 
     def expected(step):
         epoch, update = divmod(step - 1, 4)
-        return {f"loss_{sampler.kind(epoch, 2 * update + half)}" for half in (0, 1)}
+        return {f"loss_{sampler.setting(epoch, 2 * update + half)}" for half in (0, 1)}
 
     def check(history, first):
         logs = [entry for entry in history if "loss" in entry and entry["step"] >= first]
@@ -172,14 +206,14 @@ def test_gradient_accumulation_and_kinds(static_model, parallel, tmp_path):
 
 def test_prompts_and_workers(bert_folder, parallel, tmp_path):
     """A transformer with prompts by column and two workers."""
-    from st_hybrid_batch import CachedMaskedRankingLoss
+    from st_hybrid_batch import CachedMaskedMultipleNegativesRankingLoss
 
     model = SentenceTransformer(str(bert_folder), device="cpu")
     small = ParallelDataset.from_groups(make_group(number) for number in range(32))
     args = SentenceTransformerTrainingArguments(
         output_dir=str(tmp_path),
         batch_sampler=HybridBatches(),
-        prompts={"anchor": "q1 ", "positive": "p1 "},
+        prompts={"query": "q1 ", "passage": "p1 "},
         dataloader_num_workers=2,
         per_device_train_batch_size=8,
         num_train_epochs=1,
@@ -188,7 +222,7 @@ def test_prompts_and_workers(bert_folder, parallel, tmp_path):
         disable_tqdm=True,
         use_cpu=True,
     )
-    loss = CachedMaskedRankingLoss(model, mini_batch_size=4)
+    loss = CachedMaskedMultipleNegativesRankingLoss(model, mini_batch_size=4)
     trainer = SentenceTransformerTrainer(
         model=model, args=args, train_dataset=small, loss=loss, callbacks=hybrid_callbacks(loss)
     )
@@ -240,6 +274,22 @@ def test_lazy_adamw_leaves_other_rows_alone():
     assert torch.nn.utils.clip_grad_norm_(bag.parameters(), 1.0) == 0.0  # held back from the trainer's norm
     optimizer.step()
     assert (bag.weight.detach() != before).any(dim=1).tolist() == [False, True, False, False]
+
+
+def test_a_second_optimizer_gets_the_gradients():
+    """Two stages on one model: what the first stage's optimizer left behind must not take the second's gradients."""
+    bag = torch.nn.EmbeddingBag(4, 2, sparse=True)
+    first = LazyAdamW(bag.parameters(), lr=0.1)
+    bag(torch.tensor([1]), torch.tensor([0])).sum().backward()
+    first.step()
+    second, before = LazyAdamW(bag.parameters(), lr=0.1), bag.weight.detach().clone()
+    for _ in range(2):  # gradients of two passes are summed, once
+        bag(torch.tensor([2]), torch.tensor([0])).sum().backward()
+    second.step()
+    assert (bag.weight.detach() != before).any(dim=1).tolist() == [False, False, True, False]
+    assert second.state[bag.weight]["exp_avg"][2].tolist() == pytest.approx([0.2, 0.2])
+    first.step()
+    assert first.state[bag.weight]["step"] == 1  # nothing is left over for it
 
 
 def test_sparse_gradients_need_a_static_model(bert_folder):

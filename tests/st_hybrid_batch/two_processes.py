@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import torch
-import torch.distributed as dist
+from accelerate import PartialState
 from sentence_transformers import (
     SentenceTransformer,
     SentenceTransformerTrainer,
@@ -16,7 +16,7 @@ from sentence_transformers import (
 
 from st_hybrid_batch import (
     HybridBatches,
-    MaskedRankingLoss,
+    MaskedMultipleNegativesRankingLoss,
     ParallelDataset,
     ParallelEvaluator,
     hybrid_callbacks,
@@ -24,8 +24,8 @@ from st_hybrid_batch import (
 )
 
 
-class RecordingLoss(MaskedRankingLoss):
-    """Keeps the labels and the token ids' sums of every training batch."""
+class RecordingLoss(MaskedMultipleNegativesRankingLoss):
+    """Keeps loss and token ids of every batch."""
 
     def __init__(self, model, **options):
         super().__init__(model, **options)
@@ -33,13 +33,15 @@ class RecordingLoss(MaskedRankingLoss):
 
     def forward(self, sentence_features, labels=None):
         features = list(sentence_features)
-        if torch.is_grad_enabled():
-            self.seen.append([labels.tolist(), *[column["input_ids"].tolist() for column in features]])
-        return super().forward(features, labels)
+        loss = super().forward(features, labels)
+        training = torch.is_grad_enabled()
+        self.seen.append([training, loss.item(), *[column["input_ids"].tolist() for column in features]])
+        return loss
 
 
-def main(bert: str, groups: str, out: str, name: str, resume: str) -> None:
+def main(bert: str, groups: str, out: str, name: str, resume: str = "") -> None:
     torch.set_num_threads(1)
+    state = PartialState(cpu=True)
     torch.manual_seed(0)
     model = SentenceTransformer(bert, device="cpu")
     parallel = ParallelDataset.from_groups(read_jsonl(groups))
@@ -47,8 +49,9 @@ def main(bert: str, groups: str, out: str, name: str, resume: str) -> None:
         output_dir=out,
         batch_sampler=HybridBatches(alpha=0.5),
         num_train_epochs=3,
-        per_device_train_batch_size=4,
-        per_device_eval_batch_size=4,
+        # one process sees the whole global batch
+        per_device_train_batch_size=8 // state.num_processes,
+        per_device_eval_batch_size=8 // state.num_processes,
         learning_rate=1e-2,
         eval_strategy="epoch",
         save_steps=1,
@@ -63,7 +66,7 @@ def main(bert: str, groups: str, out: str, name: str, resume: str) -> None:
         model=model,
         args=args,
         train_dataset=parallel,
-        eval_dataset=parallel,
+        eval_dataset=parallel.for_validation(),
         evaluator=ParallelEvaluator(read_jsonl(groups), name="dev"),
         loss=loss,
         callbacks=hybrid_callbacks(loss),
@@ -75,7 +78,7 @@ def main(bert: str, groups: str, out: str, name: str, resume: str) -> None:
         "weights": weights.double().sum().item(),
         "logs": [{k: v for k, v in log.items() if "loss" in k} for log in trainer.state.log_history],
     }
-    Path(out, f"{name}-{dist.get_rank()}.json").write_text(json.dumps(record), encoding="utf-8")
+    Path(out, f"{name}-{state.process_index}.json").write_text(json.dumps(record), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -127,11 +127,11 @@ def test_an_interrupted_study_goes_on(
     """Ctrl-C in a training loses at most what is since its checkpoint; the end is that of a study left alone."""
     import torch
 
-    from st_hybrid_batch import MaskedRankingLoss
+    from st_hybrid_batch import MaskedMultipleNegativesRankingLoss
 
     study = small("[factors]\nalpha = [0.5]")
     alone = run_study(study, tmp_path / "alone").cells[0]
-    whole, seen = MaskedRankingLoss.forward, 0
+    whole, seen = MaskedMultipleNegativesRankingLoss.forward, 0
 
     def stopped(self: Any, *args: Any, **kwargs: Any) -> Any:
         nonlocal seen
@@ -141,7 +141,7 @@ def test_an_interrupted_study_goes_on(
         return whole(self, *args, **kwargs)
 
     with monkeypatch.context() as patch:
-        patch.setattr(MaskedRankingLoss, "forward", stopped)
+        patch.setattr(MaskedMultipleNegativesRankingLoss, "forward", stopped)
         with pytest.raises(KeyboardInterrupt):
             run_study(study, tmp_path / "out")
     assert statuses(read_outcome(study, tmp_path / "out")) == {0.5: "missing"}

@@ -99,9 +99,9 @@ def interrupted(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], Any]:
     """Makes the loss of a training batch fail, as Ctrl-C would, when so many have been computed."""
     import torch
 
-    from st_hybrid_batch import MaskedRankingLoss
+    from st_hybrid_batch import MaskedMultipleNegativesRankingLoss
 
-    whole = MaskedRankingLoss.forward
+    whole = MaskedMultipleNegativesRankingLoss.forward
 
     def after(batches: int) -> Any:
         seen = 0
@@ -114,8 +114,8 @@ def interrupted(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], Any]:
                     raise KeyboardInterrupt
             return whole(self, *args, **kwargs)
 
-        monkeypatch.setattr(MaskedRankingLoss, "forward", forward)
-        return lambda: monkeypatch.setattr(MaskedRankingLoss, "forward", whole)
+        monkeypatch.setattr(MaskedMultipleNegativesRankingLoss, "forward", forward)
+        return lambda: monkeypatch.setattr(MaskedMultipleNegativesRankingLoss, "forward", whole)
 
     return after
 

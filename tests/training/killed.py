@@ -33,10 +33,12 @@ def main(place: str, number: str, *arguments: str) -> int:
 
     from beir_hybrid.cli import main as command
     from beir_hybrid.training import scratch
-    from st_hybrid_batch import MaskedRankingLoss
+    from st_hybrid_batch import MaskedMultipleNegativesRankingLoss
 
     if place == "loss":
-        MaskedRankingLoss.forward = dying(MaskedRankingLoss.forward, int(number), torch.is_grad_enabled)
+        MaskedMultipleNegativesRankingLoss.forward = dying(
+            MaskedMultipleNegativesRankingLoss.forward, int(number), torch.is_grad_enabled
+        )
     elif place == "forward":
         Trainer.training_step = dying(Trainer.training_step, int(number), lambda: True)
     elif place == "save":

@@ -31,7 +31,7 @@ EMBEDDINGS = "embeddings.word_embeddings.weight"
         ("warmup", 0.9),
         ("loss", "plain"),
         ("pairing", "batch"),
-        ("language_weights", "size"),
+        ("language_weights", "0.2"),
         ("matryoshka", (8,)),
     ],
 )
@@ -44,22 +44,24 @@ def test_an_option_changes_the_weights(
     value: Any,
 ) -> None:
     """Another value is another model: none is read and then forgotten."""
-    changes = {option: value}
+    changes: dict[str, Any] = {option: value}
     before = trained("static")
     if option in ("language_weights", "loss"):  # they need data in which they matter
-        changes["groups"] = str(groups_with_few_thai)
+        data = {"groups": str(groups_with_few_thai), "sampling": "cross"}
+        changes |= data
         before = tmp_path / "before"
-        train(configure(before, groups=str(groups_with_few_thai)))
+        train(configure(before, **data))
     train(configure(tmp_path / "after", **changes))
     assert not same_weights(before, tmp_path / "after")
 
 
 @pytest.fixture
 def groups_with_few_thai(groups_file: Path, tmp_path: Path) -> Path:
-    """Thai in a third of the groups, and one passage for all of them."""
+    """Thai in a third of the groups; each group's hard negative is the next one's passage."""
     groups = [json.loads(line) for line in groups_file.read_text(encoding="utf-8").splitlines()]
+    passages = [dict(group["passage"]) for group in groups]
     for number, group in enumerate(groups):
-        group["passage_group"] = str(number // 2)
+        group["negatives"] = {lang: [text] for lang, text in passages[(number + 1) % len(groups)].items()}
         if number % 3:
             del group["query"]["th"], group["passage"]["th"]
     path = tmp_path / "few_thai.jsonl"
@@ -172,15 +174,21 @@ def test_what_needs_a_transformer(configure: Configure, trained: Callable[[str],
 
 
 @pytest.mark.parametrize(
-    ("what", "loss"),
-    [("scores", {}), ("vectors", {"mini_batch_size": 4}), ("scores", {"mini_batch_size": 4, "matryoshka": (32,)})],
+    ("what", "share", "loss"),
+    [
+        ("scores", 0.7, {}),
+        ("vectors", 0.97, {"mini_batch_size": 4}),
+        ("scores", 0.7, {"mini_batch_size": 4, "matryoshka": (32,)}),
+    ],
 )
 def test_an_anchor_holds_the_monolingual_batches(
-    configure: Configure, trained: Callable[[str], Path], tmp_path: Path, what: str, loss: dict[str, Any]
+    configure: Configure, trained: Callable[[str], Path], tmp_path: Path, what: str, share: float, loss: dict[str, Any]
 ) -> None:
     """A heavy --anchor lets monolingual training move the scores less; cross-lingual training has no such term."""
     base = without_dropout(trained("transformer"), tmp_path / "base")
+    # the languages that are measured below
     options: dict[str, Any] = {"anchor_to": what, "learning_rate": 0.003, "weight_decay": 0.0, **loss}
+    options["languages"] = ("de", "en")
     moved = {}
     for sampling in ("mono", "cross"):
         for weight in (0.0, 30.0):
@@ -189,7 +197,7 @@ def test_an_anchor_holds_the_monolingual_batches(
             train(configure(out, "transformer", **held, **options))
             moved[sampling, weight] = change_of_scores(base, out)
     assert moved["cross", 30.0] == moved["cross", 0.0] > 0
-    assert moved["mono", 30.0] < 0.7 * moved["mono", 0.0]
+    assert moved["mono", 30.0] < share * moved["mono", 0.0]
 
 
 def without_dropout(folder: Path, copy: Path) -> Path:

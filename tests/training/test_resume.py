@@ -80,7 +80,13 @@ def test_early_stopping_resumes(
     configure: Configure, tmp_path: Path, interrupted: Callable[[int], Callable[[], None]]
 ) -> None:
     """The validations without a better one are counted on: a resumed training stops where it would have."""
-    options: dict[str, Any] = {"steps": 16, "evaluate_every": 2, "patience": 3, "learning_rate": 0.5}
+    options: dict[str, Any] = {
+        "steps": 16,
+        "evaluate_every": 2,
+        "patience": 3,
+        "best": "mono_map",
+        "learning_rate": 0.5,
+    }
     whole = train(configure(tmp_path / "whole", **options))
     assert whole.steps < 16
     go_on = interrupted(whole.steps - 1)

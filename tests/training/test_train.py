@@ -360,12 +360,12 @@ def test_out_of_memory(configure: Configure, tmp_path: Path, monkeypatch: pytest
     """A device without memory is one line that names the options that help."""
     import torch
 
-    from st_hybrid_batch import MaskedRankingLoss
+    from st_hybrid_batch import MaskedMultipleNegativesRankingLoss
 
     def fail(*_: Any, **__: Any) -> None:
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB")
 
-    monkeypatch.setattr(MaskedRankingLoss, "forward", fail)
+    monkeypatch.setattr(MaskedMultipleNegativesRankingLoss, "forward", fail)
     with pytest.raises(TrainingError, match=r"out of memory .*--mini-batch-size"):
         train(configure(tmp_path / "o"))
 

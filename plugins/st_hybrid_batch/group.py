@@ -1,12 +1,9 @@
-"""A parallel group (the same question and passage in several languages) and its JSON Lines form."""
+"""A parallel group: the same question and passage in several languages."""
 
 from __future__ import annotations
 
-import gzip
-import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 
@@ -15,7 +12,7 @@ class Group:
     """One question with its passage, in one or more languages.
 
     Attributes:
-        id: identifies the group.
+        id: identifies the group; no other group has it.
         query: question by language.
         passage: passage by language.
         negatives: hard negatives by language, the hardest first.
@@ -33,39 +30,14 @@ class Group:
     split: str | None = None
 
 
-def read_jsonl(path: str | Path, *, split: str | None = None) -> Iterator[Group]:
-    """Read groups from JSON Lines, plain or gzipped.
-
-    Each line is ``{"id", "query": {language: text}, "passage": {language: text}}`` and may have
-    ``"negatives": {language: [text, ...]}``, ``"passage_group"`` and ``"split"``.
+def group_from_record(record: Any, where: str = "group") -> Group:
+    """A group from its dictionary form; languages whose text is None count as absent.
 
     Args:
-        path: a ``.jsonl`` or ``.jsonl.gz`` file.
-        split: if given, only the groups with this ``split``.
-
-    Raises:
-        ValueError: naming ``path:line``, for a line that is not JSON or not a group.
+        record: ``{"id", "query": {language: text}, "passage": {language: text}}``, perhaps with
+            ``"negatives": {language: [text, ...]}``, ``"passage_group"`` and ``"split"``.
+        where: named in error messages.
     """
-    path = Path(path)
-    opener: Any = gzip.open if path.suffix == ".gz" else open
-    with opener(path, "rt", encoding="utf-8") as lines:
-        for number, line in enumerate(lines, start=1):
-            if not line.strip():
-                continue
-            where = f"{path}:{number}"
-            try:
-                record = json.loads(line)
-            except json.JSONDecodeError as error:
-                raise ValueError(
-                    f"{where}: not a JSON object ({error}); expected one group a line, "
-                    '{"id": ..., "query": {"de": ...}, "passage": {"de": ...}}'
-                ) from error
-            if split is None or (isinstance(record, dict) and record.get("split") == split):
-                yield group_from_record(record, where)
-
-
-def group_from_record(record: Any, where: str = "group") -> Group:
-    """A group from its dictionary form; languages whose text is None count as absent."""
     if not isinstance(record, Mapping) or "id" not in record:
         raise ValueError(f'{where}: expected an object with "id", "query" and "passage", got {_shown(record)}')
     passage_group = record.get("passage_group")

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
 
-from st_hybrid_batch.groups import Group, check_text
+from st_hybrid_batch.group import Group, check_text
 
 COLLECTION = "collections/{language}_collection.tsv"
 QUERIES = "queries/train/{language}_queries.train.tsv"

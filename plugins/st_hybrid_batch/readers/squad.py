@@ -7,42 +7,36 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from st_hybrid_batch.groups import Group, check_text
+from st_hybrid_batch.group import Group, check_text
 
 
 def read_squad(paths: Mapping[str, str | Path]) -> Iterator[Group]:
     """Read parallel questions with their paragraphs.
 
-    The passage of a question is its whole paragraph (``context``). Paragraphs that have a question in common,
-    in whatever languages, are one passage group.
+    The passage of a question is its whole paragraph (``context``). Questions of one paragraph share the passage by
+    its text, so paragraphs that are cut differently in another language are no obstacle.
 
     Args:
         paths: file of each language, that is ``{"data": [{"paragraphs": [paragraph, ...]}, ...]}`` with
             paragraphs ``{"context": ..., "qas": [{"id": ..., "question": ...}, ...]}``.
 
     Raises:
-        ValueError: naming the file and the place in it, for anything that is not of this shape.
+        ValueError: naming the file and the place in it, for anything that is not of this shape, and for a question id
+            that a file has twice.
     """
     queries: dict[str, dict[str, str]] = {}
     passages: dict[str, dict[str, str]] = {}
-    leader: dict[str, str] = {}
     where: dict[str, str] = {}
     for language, path in paths.items():
         for place, context, questions in _paragraphs(Path(path)):
             for identifier, question in questions:
-                queries.setdefault(identifier, {})[language] = question
+                if language in queries.setdefault(identifier, {}):
+                    raise ValueError(f"{place}: question {identifier!r} is twice in this file; ids must be unique")
+                queries[identifier][language] = question
                 passages.setdefault(identifier, {})[language] = context
-                leader.setdefault(identifier, identifier)
                 where.setdefault(identifier, place)
-                _join(leader, questions[0][0], identifier)
     for identifier, query in queries.items():
-        yield Group(
-            id=identifier,
-            query=query,
-            passage=passages[identifier],
-            passage_group=_find(leader, identifier),
-            where=where[identifier],
-        )
+        yield Group(id=identifier, query=query, passage=passages[identifier], where=where[identifier])
 
 
 def _paragraphs(path: Path) -> Iterator[tuple[str, str, list[tuple[str, str]]]]:
@@ -65,14 +59,3 @@ def _paragraph(paragraph: Any, place: str) -> tuple[str, list[tuple[str, str]]]:
     for identifier, question in questions:
         check_text(question, f"{place}: question {identifier!r}")
     return context, questions
-
-
-def _find(leader: dict[str, str], identifier: str) -> str:
-    while leader[identifier] != identifier:
-        leader[identifier] = leader[leader[identifier]]  # halve the path
-        identifier = leader[identifier]
-    return identifier
-
-
-def _join(leader: dict[str, str], one: str, other: str) -> None:
-    leader[_find(leader, other)] = _find(leader, one)

@@ -1,0 +1,278 @@
+"""Parallel groups as a data set that also takes (query row, passage row) pairs."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cached_property
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import datasets
+import numpy as np
+import pyarrow as pa
+
+from st_hybrid_batch.group import Group
+from st_hybrid_batch.identity import passage_ids
+from st_hybrid_batch.index import GroupIndex, group_starts
+from st_hybrid_batch.rows import generated_rows, rows_of_groups, source_digest
+
+_LAYOUT = 1
+"""Changes when rows or ids are made in another way: data sets cached before are then made anew."""
+_ROWS_AT_ONCE = 10_000
+
+
+class ParallelDataset(datasets.Dataset):  # type: ignore[misc]
+    """Parallel groups as a training set for the trainers of sentence-transformers.
+
+    An ordinary ``datasets.Dataset`` with a row for every group and language. The collator sees the columns ``query``,
+    ``passage``, ``negative_1`` ... ``negative_n`` and ``label``; ``language`` and ``group``, and any other column, are
+    in the table but hidden from it. Indexed with integers, its rows are monolingual pairs. Asked by a
+    `HybridBatchSampler` for pairs of rows, it takes the question from the first and everything else from the second:
+    cross-lingual pairs exist only while they are used.
+
+    ``label``, ``1 + negatives`` integers, are ids of the row's passage and hard negatives (see `passage_ids`). Equal
+    texts, translations and passages of one question have one id wherever they occur. They are no scores: use a loss of
+    this package, or one that reads no label.
+
+    accelerate sets the epoch on the data set (`set_epoch`), through whatever it wraps around samplers, and the sampler
+    draws what belongs to it: a resumed run sees the batches of an uninterrupted one.
+
+    Args:
+        dataset: rows with these columns, those of a group next to each other and sorted by language: what
+            ``load_from_disk``, ``filter`` or ``select`` made of an earlier parallel data set. To start from texts, use
+            `from_generator`, `from_groups` or `from_dataset`.
+
+    Example:
+        ```python
+        from st_hybrid_batch import HybridBatches, MaskedMultipleNegativesRankingLoss, ParallelDataset, read_jsonl
+
+        train = ParallelDataset.from_generator(read_jsonl, {"path": "groups.jsonl.gz", "split": "train"})
+        dev = ParallelDataset.from_generator(read_jsonl, {"path": "groups.jsonl.gz", "split": "dev"})
+        args = SentenceTransformerTrainingArguments(batch_sampler=HybridBatches(alpha=0.5), ...)
+        trainer = SentenceTransformerTrainer(
+            model, args, train, dev.for_validation(), loss=MaskedMultipleNegativesRankingLoss(model)
+        )
+        ```
+    """
+
+    total_dataset_length = 0
+    """accelerate cuts the last evaluation step to what the length leaves over: every batch here is full."""
+
+    def __init__(self, dataset: datasets.Dataset) -> None:
+        _check_kind(dataset)
+        if dataset._indices is not None:  # after select or shuffle, every row would be looked up
+            dataset = dataset.flatten_indices()
+        missing = [name for name in ("query", "passage", "label", "language", "group") if name not in dataset.features]
+        if missing:
+            raise ValueError(
+                f"no column {missing[0]!r} among {dataset.column_names}; build the data set with "
+                "ParallelDataset.from_generator, .from_groups or .from_dataset"
+            )
+        super().__init__(dataset.data, info=dataset.info, split=dataset.split, fingerprint=dataset._fingerprint)
+        negatives = [name for name in self.column_names if name.startswith("negative_")]
+        self.text_columns = ["query", "passage", *sorted(negatives, key=lambda name: int(name[9:]))]
+        self.set_format(columns=[*self.text_columns, "label"])
+        self.epoch = 0
+        self.validation = False
+
+    @classmethod
+    def from_generator(
+        cls,
+        generator: Callable[..., Iterable[Group]],
+        gen_kwargs: Mapping[str, Any] | None = None,
+        *,
+        languages: Sequence[str] | None = None,
+        negatives: int | None = None,
+        cache_dir: str | Path | None = None,
+    ) -> ParallelDataset:
+        """Build on disk from a function that yields groups, e.g. ``read_jsonl``, ``read_squad`` or ``read_mmarco``.
+
+        Rows are streamed to an Arrow file in the cache of ``datasets``, which writes aside and renames, locks against
+        other processes, and returns what is there if the arguments are the same. A digest of every file or folder that
+        ``gen_kwargs`` names is among them: changed files are new data.
+
+        Args:
+            generator: a function defined at the top of a module.
+            gen_kwargs: its arguments.
+            languages: the languages to keep; all by default. One that no group has is refused.
+            negatives: hard negatives of every row; by default as many as the first row has.
+            cache_dir: in place of the cache of ``datasets``.
+        """
+        given = {
+            "generator": generator,
+            "gen_kwargs": dict(gen_kwargs or {}),
+            "languages": None if languages is None else list(languages),
+            "negatives": negatives,
+            "source": f"{_LAYOUT} {source_digest(gen_kwargs or {})}",
+        }
+        try:
+            rows = datasets.Dataset.from_generator(
+                generated_rows, gen_kwargs=given, cache_dir=None if cache_dir is None else str(cache_dir)
+            )
+        except datasets.exceptions.DatasetGenerationError as error:
+            if isinstance(error.__cause__, ValueError | OSError):  # the reader's own words
+                raise error.__cause__ from None
+            raise
+        return cls(_labelled(rows))
+
+    @classmethod
+    def from_groups(
+        cls,
+        groups: Iterable[Group],
+        *,
+        languages: Sequence[str] | None = None,
+        negatives: int | None = None,
+    ) -> ParallelDataset:
+        """Build in memory from groups; arguments as in `from_generator`."""
+        rows = rows_of_groups(groups, languages, negatives)
+        parts = []
+        while part := list(islice(rows, _ROWS_AT_ONCE)):
+            schema = pa.schema([(name, pa.string()) for name in part[0]])
+            parts.append(pa.RecordBatch.from_pylist(part, schema=schema))
+        return cls(_in_memory(pa.Table.from_batches(parts)))
+
+    @classmethod
+    def from_dataset(
+        cls,
+        dataset: datasets.Dataset,
+        *,
+        group: str = "group",
+        language: str = "language",
+        query: str = "query",
+        passage: str = "passage",
+        negatives: Sequence[str] = (),
+        passage_group: str | None = None,
+    ) -> ParallelDataset:
+        """Build in memory from a data set with a row for every group and language, in any order.
+
+        Args:
+            dataset: the rows; columns that are not named below are left out.
+            group: column that rows of one group have in common.
+            language: column with the row's language.
+            query: column with the question.
+            passage: column with its passage.
+            negatives: columns with hard negatives.
+            passage_group: column that rows with the same passage have in common, across languages and questions.
+        """
+        from st_hybrid_batch.long_form import sorted_rows
+
+        _check_kind(dataset)
+        names = {"query": query, "passage": passage}
+        names |= {f"negative_{number}": name for number, name in enumerate(negatives, start=1)}
+        names |= {"language": language, "group": group}
+        return cls(_in_memory(sorted_rows(dataset, names, passage_group)))
+
+    def for_validation(self) -> ParallelDataset:
+        """The same rows for ``eval_dataset=``: their batches are the same at every evaluation and under every alpha.
+
+        Every group comes up in a monolingual batch, then every group in a cross-lingual one, as far as the batch size
+        allows (see `validation_batches`). ``eval_loss`` is the mean over these batches, on any number of processes.
+        """
+        same = ParallelDataset(self)
+        same.validation = True
+        return same
+
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """The languages, sorted."""
+        return self.index.languages
+
+    @property
+    def n_groups(self) -> int:
+        return self.index.n_groups
+
+    @cached_property
+    def index(self) -> GroupIndex:
+        """Which groups have which languages."""
+        labels = [
+            chunk.flatten().to_numpy().reshape(len(chunk), -1)[:, 0] for chunk in self.data.column("label").chunks
+        ]
+        return GroupIndex.of_columns(self.data.column("language"), self.data.column("group"), np.concatenate(labels))
+
+    def row_languages(self, rows: Sequence[int]) -> list[str]:
+        """The language of each of some rows."""
+        return self.data.fast_gather(list(rows)).column("language").to_pylist()  # type: ignore[no-any-return]
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose the epoch whose batches are drawn; validation has but one."""
+        self.epoch = 0 if self.validation else epoch
+
+    def digest(self) -> str:
+        """A digest of texts, ids, languages and groups: the same data have the same wherever they lie."""
+        digest = hashlib.blake2b(digest_size=16)
+        for name in (*self.text_columns, "language", "group"):
+            digest.update(name.encode())
+            for chunk in self.data.column(name).chunks:
+                offsets = np.frombuffer(chunk.buffers()[1], dtype=np.int32)[
+                    chunk.offset : chunk.offset + len(chunk) + 1
+                ]
+                digest.update(memoryview(chunk.buffers()[2] or b"")[offsets[0] : offsets[-1]])
+                digest.update(np.diff(offsets).tobytes())
+        for chunk in self.data.column("label").chunks:
+            digest.update(chunk.flatten().to_numpy().tobytes())
+        return digest.hexdigest()
+
+    def __getitems__(self, keys: list[Any]) -> list[dict[str, Any]]:
+        """Rows for integers, and for pairs the first's question with the rest of the second."""
+        if not keys or not isinstance(keys[0], tuple):
+            return super().__getitems__(keys)  # type: ignore[no-any-return]
+        query_rows, passage_rows = (list(rows) for rows in zip(*keys, strict=True))
+        if query_rows == passage_rows:
+            return super().__getitems__(query_rows)  # type: ignore[no-any-return]
+        rows: list[dict[str, Any]] = super().__getitems__(passage_rows)
+        for row, query in zip(rows, self.data.fast_gather(query_rows).column("query").to_pylist(), strict=True):
+            row["query"] = query
+        return rows
+
+
+def _check_kind(dataset: Any) -> None:
+    if not isinstance(dataset, datasets.Dataset):
+        raise TypeError(
+            f"expected a datasets.Dataset, got a {type(dataset).__name__}: pairs are drawn by row number. Stream "
+            "groups to disk with ParallelDataset.from_generator, and give the parts of a DatasetDict one by one"
+        )
+
+
+def _ids(rows: Any) -> np.ndarray[Any, np.dtype[np.int64]]:
+    """``(rows, 1 + negatives)`` ids of a table's passages and hard negatives."""
+    names = [name for name in rows.column_names if name == "passage" or name.startswith("negative_")]
+    starts = group_starts(rows.column("group"))
+    group = np.repeat(np.arange(len(starts)), np.diff(np.concatenate((starts, [rows.num_rows]))))
+    passages = [rows.column(name) for name in names]
+    return passage_ids(rows.column("query"), passages, group, rows.column("passage_group"))
+
+
+def _in_memory(rows: Any) -> datasets.Dataset:
+    """A table of rows as a data set, with its labels."""
+    ids = _ids(rows)
+    labels = pa.FixedSizeListArray.from_arrays(pa.array(ids.ravel()), ids.shape[1])
+    table = rows.drop_columns(["passage_group"]).append_column("label", labels)
+    memory = datasets.table.InMemoryTable(table)
+    # a fingerprint of its own: else the whole table is pickled for one
+    dataset = datasets.Dataset(memory, fingerprint=hashlib.blake2b(ids.tobytes(), digest_size=8).hexdigest())
+    return dataset
+
+
+def _labelled(rows: datasets.Dataset) -> datasets.Dataset:
+    """Rows on disk with their labels beside them, in a file of ``datasets`` too; made once."""
+    made: dict[str, Any] = {}
+
+    def label(_: Any, numbers: list[int]) -> dict[str, Any]:
+        if not made:
+            made["ids"] = _ids(rows.data)
+        return {"label": made["ids"][numbers]}
+
+    columns = sum(name == "passage" or name.startswith("negative_") for name in rows.column_names)
+    labels = rows.select_columns(["group"]).map(
+        label,
+        with_indices=True,
+        batched=True,
+        batch_size=_ROWS_AT_ONCE,
+        remove_columns=["group"],
+        features=datasets.Features({"label": datasets.List(datasets.Value("int64"), length=columns)}),
+        new_fingerprint=f"{rows._fingerprint}-label{_LAYOUT}",
+        desc="Naming equal texts",
+    )
+    return datasets.concatenate_datasets([rows.remove_columns(["passage_group"]), labels], axis=1)

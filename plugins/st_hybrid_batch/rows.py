@@ -1,0 +1,112 @@
+"""Groups as the rows of a table: one row for every group and language."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from st_hybrid_batch.group import Group
+from st_hybrid_batch.weights import check_languages
+
+logger = logging.getLogger(__name__)
+
+
+def rows_of_groups(
+    groups: Iterable[Group], languages: Sequence[str] | None = None, negatives: int | None = None
+) -> Iterator[dict[str, str]]:
+    """Lay groups out as rows, group after group, within a group by language.
+
+    A language in which a group has a question but no passage, or the reverse, is left out of that group (how many is
+    logged).
+
+    Args:
+        groups: the groups; read once.
+        languages: the languages to keep; all by default. One that no group has is refused.
+        negatives: hard negatives of every row; by default as many as the first row has.
+    """
+    seen: set[str] = set()
+    one_sided = without = rows = 0
+    for group in groups:
+        seen |= group.query.keys()
+        both = group.query.keys() & group.passage.keys()
+        one_sided += len(group.query.keys() ^ group.passage.keys())
+        kept = sorted(both if languages is None else both & set(languages))
+        without += not kept
+        for language in kept:
+            texts = group.negatives.get(language, ())
+            negatives = len(texts) if negatives is None else negatives
+            if len(texts) < negatives:
+                raise ValueError(
+                    f"{group.where}: {len(texts)} hard negatives in {language!r}, expected {negatives} in every row; "
+                    "give negatives=N to use fewer (0 for none)"
+                )
+            rows += 1
+            yield {
+                "query": group.query[language],
+                "passage": group.passage[language],
+                **{f"negative_{number}": text for number, text in enumerate(texts[:negatives], start=1)},
+                "language": language,
+                "group": group.id,
+                "passage_group": group.passage_group or "",
+            }
+    if languages is not None:
+        check_languages(languages, sorted(seen))
+    if rows == 0:
+        raise ValueError("got no groups; expected at least one with a question and a passage in one language")
+    if one_sided:
+        logger.warning(
+            "%d texts were left out: their group has a question or a passage in that language, not both", one_sided
+        )
+    if without:
+        logger.warning("%d groups were left out: they have no language that is kept", without)
+
+
+def generated_rows(
+    generator: Callable[..., Iterable[Group]],
+    gen_kwargs: Mapping[str, Any],
+    languages: Sequence[str] | None,
+    negatives: int | None,
+    source: str,
+) -> Iterator[dict[str, str]]:
+    """Rows of the groups that a generator function yields, for ``Dataset.from_generator``.
+
+    Args:
+        generator, gen_kwargs: the function and its arguments.
+        languages, negatives: as in `rows_of_groups`.
+        source: digest of what the generator reads. Unused here: ``datasets`` caches by the arguments.
+    """
+    yield from rows_of_groups(generator(**gen_kwargs), languages, negatives)
+
+
+def source_digest(value: Any) -> str:
+    """A digest of every file that is named anywhere in a value: contents of files, names, sizes and times in folders.
+
+    Args:
+        value: arguments of a reader: mappings and sequences are looked through.
+    """
+    digest = hashlib.blake2b(digest_size=16)
+    for path in sorted(_paths(value)):
+        digest.update(str(path).encode())
+        if path.is_dir():
+            for file in sorted(path.rglob("*")):
+                found = file.stat()
+                digest.update(f"{file} {found.st_size} {found.st_mtime_ns}".encode())
+        else:
+            with path.open("rb") as file_bytes:
+                digest.update(hashlib.file_digest(file_bytes, "blake2b").digest())
+    return digest.hexdigest()
+
+
+def _paths(value: Any) -> Iterator[Path]:
+    if isinstance(value, str | Path):
+        try:
+            if Path(value).exists():
+                yield Path(value)
+        except OSError:  # a text that is no file name
+            pass
+    elif isinstance(value, Mapping | list | tuple):
+        for part in value.values() if isinstance(value, Mapping) else value:
+            yield from _paths(part)

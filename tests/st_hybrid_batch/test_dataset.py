@@ -1,0 +1,188 @@
+"""The data set: rows and pairs, ids of texts, and what is made of changed or unusable data."""
+
+import json
+import pickle
+
+import numpy as np
+import pytest
+
+datasets = pytest.importorskip("datasets")
+
+from st_hybrid_batch import Group, ParallelDataset, read_jsonl  # noqa: E402
+from tests.st_hybrid_batch.helpers import ids_of, make_group  # noqa: E402
+
+
+def test_pairs_join_question_and_passage():
+    """Question from the first row; passage, negatives and label from the second. Nothing else reaches the collator."""
+    parallel = ParallelDataset.from_groups(make_group(number, negatives=1) for number in range(3))
+    (cross, mono) = parallel.__getitems__([(3, 5), (0, 0)])
+    assert list(cross) == ["query", "passage", "negative_1", "label"]
+    assert (cross["query"], cross["passage"], cross["negative_1"]) == ("q1 a", "p1 c", "n1 c 0")
+    assert (mono["query"], mono["passage"]) == ("q0 a", "p0 a")
+    assert cross["label"] == ids_of(parallel)[5]
+    assert parallel.__getitems__([4]) == [parallel[4]]
+
+
+def test_rows_know_group_and_language():
+    """Partly parallel groups: rows are counted, not multiplied; language and group are ordinary columns."""
+    parallel = ParallelDataset.from_groups([make_group(0, "ca"), make_group(1, "b"), make_group(2, "abc")])
+    assert parallel.languages == ("a", "b", "c") and parallel.n_groups == 3
+    expected = [("g0", "a"), ("g0", "c"), ("g1", "b"), ("g2", "a"), ("g2", "b"), ("g2", "c")]
+    assert parallel.row_languages(range(6)) == [language for _, language in expected]
+    assert parallel.data.column("group").to_pylist() == [group for group, _ in expected]
+    assert [row["query"] for row in parallel] == [f"q{group[1:]} {language}" for group, language in expected]
+    kept = ParallelDataset(parallel.filter(lambda language: language != "b", input_columns="language"))
+    assert kept.languages == ("a", "c") and len(kept) == 4
+
+
+def test_equal_texts_translations_and_answers_of_one_question_have_one_id():
+    """One id for all that answers the same: no text of them may be taken for a negative of another."""
+    groups = [
+        Group("one", {"a": "Q1", "b": "q1"}, {"a": "P1", "b": "p1"}, {"a": ["P3"], "b": ["else"]}),
+        Group("two", {"a": "Q2"}, {"a": "P1"}, {"a": ["else"]}),  # the passage of group one in language a
+        Group("three", {"b": "q3"}, {"b": "p3"}, {"b": ["p1"]}),  # hard negative: the positive of groups one and two
+        Group("four", {"a": "Q4", "b": "q3"}, {"a": "P3", "b": "p4"}, {"a": ["P1"], "b": ["P1"]}),  # question of three
+        Group("five", {"a": "P1"}, {"a": "Q1"}, {"a": ["else"]}),  # its question is a passage elsewhere: no matter
+    ]
+    positive, negative = np.array(ids_of(ParallelDataset.from_groups(groups))).T
+    one_a, one_b, two, three, four_a, four_b, five = range(7)
+    assert positive[one_a] == positive[one_b] == positive[two]
+    assert positive[three] == positive[four_a] == positive[four_b] != positive[one_a]
+    assert positive[five] not in positive[:5]
+    assert negative[one_a] == positive[three]  # P3 stands for group four, whose question is group three's
+    assert negative[three] == negative[four_a] == negative[four_b] == positive[one_a]
+    assert negative[one_b] == negative[two] == negative[five] not in positive
+
+
+def test_passage_groups_share_an_id():
+    """A name given to a passage links questions whose texts have nothing in common; a name is no text."""
+    groups = [make_group(0, "a", "x"), make_group(1, "a"), make_group(2, "a", "x"), make_group(3, "a", "p1 a")]
+    ids = [label[0] for label in ids_of(ParallelDataset.from_groups(groups))]
+    assert ids[0] == ids[2] and len(set(ids)) == 3
+
+
+def write(path, count, suffix=""):
+    groups = [make_group(number, "abc"[: 1 + number % 3], negatives=2) for number in range(count)]
+    records = [
+        {"id": g.id, "query": dict(g.query), "passage": dict(g.passage), "negatives": dict(g.negatives)} for g in groups
+    ]
+    path.write_text("".join(json.dumps(record) + suffix + "\n" for record in records), encoding="utf-8")
+    return groups
+
+
+def test_on_disk_equals_in_memory_and_changed_files_are_new_data(tmp_path):
+    """The file's digest is among the arguments that are cached by: no stale rows, no second writing of equal ones."""
+    path, cache = tmp_path / "groups.jsonl", tmp_path / "cache"
+    groups = write(path, 30)
+
+    def build():
+        return ParallelDataset.from_generator(read_jsonl, {"path": str(path)}, cache_dir=cache)
+
+    built, memory = build(), ParallelDataset.from_groups(groups)
+    files = sorted(cache.rglob("*.arrow"))
+    for other in (built, build(), pickle.loads(pickle.dumps(built)), pickle.loads(pickle.dumps(memory))):
+        assert other[:] == memory[:] and other.languages == memory.languages and other.epoch == 0
+        assert other.__getitems__([(1, 2)]) == memory.__getitems__([(1, 2)])
+        assert other.digest() == memory.digest()
+    assert sorted(cache.rglob("*.arrow")) == files and len(files) == 2  # texts, and labels beside them
+    write(path, 31)
+    assert build().n_groups == 31
+    built.save_to_disk(str(tmp_path / "saved"))
+    again = ParallelDataset(datasets.load_from_disk(str(tmp_path / "saved")))
+    assert again[:] == memory[:] and again.digest() == memory.digest()
+
+
+def test_readers_errors_are_the_readers_own(tmp_path):
+    """path:line, not 'an error occurred while generating the dataset'."""
+    (tmp_path / "bad.jsonl").write_text("[1]\n", encoding="utf-8")
+    with pytest.raises(ValueError, match=r"bad.jsonl:1: expected an object"):
+        ParallelDataset.from_generator(read_jsonl, {"path": str(tmp_path / "bad.jsonl")}, cache_dir=tmp_path)
+    with pytest.raises(ValueError, match="got no groups"):
+        ParallelDataset.from_groups([])
+
+
+def test_data_sets_that_differ_have_other_digests():
+    """Equal counts are not enough: other languages, other texts, other ids."""
+    one = [make_group(0, "ab"), make_group(1, "abc"), make_group(2, "c")]
+    two = [make_group(0, "ab"), make_group(1, "abc"), make_group(2, "a")]
+    three = [make_group(0, "ab"), make_group(3, "abc"), make_group(2, "c")]
+    four = [make_group(0, "ab", "x"), make_group(1, "abc", "x"), make_group(2, "c")]
+    digests = {ParallelDataset.from_groups(groups).digest() for groups in (one, two, three, four)}
+    assert len(digests) == 4
+
+
+def test_what_is_left_out_is_said_and_what_is_asked_for_is_checked(caplog):
+    """A question without a passage in its language is no row; a misspelt language is refused."""
+    group = Group("x", {"a": "q", "b": "q"}, {"a": "p", "c": "p"})
+    assert len(ParallelDataset.from_groups([group])) == 1
+    assert "2 texts were left out" in caplog.text
+    groups = [make_group(number, "abc") for number in range(3)]
+    assert ParallelDataset.from_groups(groups, languages=["c", "a"]).languages == ("a", "c")
+    with pytest.raises(ValueError, match="unknown language 'aa'; did you mean 'a'"):
+        ParallelDataset.from_groups(groups, languages=["aa"])
+
+
+def test_negatives_must_be_even():
+    """A missing negative cannot be filled in; the row is named."""
+    groups = [make_group(0, negatives=2), make_group(1, negatives=1)]
+    with pytest.raises(ValueError, match="1 hard negatives in 'a', expected 2"):
+        ParallelDataset.from_groups(groups)
+    assert "negative_2" not in ParallelDataset.from_groups(groups, negatives=1).column_names
+
+
+def test_a_group_in_two_places_is_refused():
+    """Its rows would not be known to be translations of one another."""
+    parallel = ParallelDataset.from_groups([make_group(0, "a"), make_group(1, "a"), make_group(0, "b")])
+    with pytest.raises(ValueError, match="group 'g0' comes up in two places"):
+        parallel.index  # noqa: B018
+
+
+def test_from_dataset_in_any_order():
+    """Long form, unsorted, a language column of class labels: rows come out by group and language name."""
+    rows = {
+        "gid": ["y", "x", "y", "x"],
+        "lang": [1, 0, 0, 1],
+        "question": ["qy en", "qx de", "qy de", "qx en"],
+        "text": ["py en", "px de", "py de", "px en"],
+        "doc": [7, 8, 7, 8],
+        "source": ["s"] * 4,
+    }
+    long = datasets.Dataset.from_dict(rows).cast_column("lang", datasets.ClassLabel(names=["de", "en"]))
+    parallel = ParallelDataset.from_dataset(
+        long, group="gid", language="lang", query="question", passage="text", passage_group="doc"
+    )
+    assert [row["query"] for row in parallel] == ["qy de", "qy en", "qx de", "qx en"]
+    assert parallel.languages == ("de", "en")
+    ids = [label for (label,) in ids_of(parallel)]
+    assert ids[0] == ids[1] != ids[2] == ids[3]
+
+
+def long_form(**changes):
+    rows = {"group": [1, 1], "language": ["a", "b"], "query": ["q", "q"], "passage": ["p", "p"]}
+    return datasets.Dataset.from_dict(rows | changes)
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"query": ["q", " "]}, "row 1: column 'query' is empty"),
+        ({"passage": [None, "p"]}, "row 0: column 'passage' is missing"),
+        ({"language": ["a", None]}, "row 1: column 'language' is missing"),
+        ({"language": ["a", "a"]}, "group '1' is twice in 'a'"),
+        ({"query": [1, 2]}, "holds int64, expected texts"),
+    ],
+)
+def test_bad_datasets(changes, told):
+    """Each message names the row or column and what to do."""
+    with pytest.raises(ValueError, match=told):
+        ParallelDataset.from_dataset(long_form(**changes))
+
+
+def test_other_kinds_of_data_sets():
+    """Streams and dictionaries have no rows to draw by number; a data set of other columns is none of ours."""
+    with pytest.raises(TypeError, match="from_generator"):
+        ParallelDataset.from_dataset(long_form().to_iterable_dataset())
+    with pytest.raises(TypeError, match="DatasetDict"):
+        ParallelDataset(datasets.DatasetDict(train=long_form()))
+    with pytest.raises(ValueError, match="no column 'label'"):
+        ParallelDataset(long_form())
