@@ -79,7 +79,8 @@ def sign_flip_p(
                 p[column] = np.mean(np.abs(_patterns(len(own)) @ own) >= least[column])
     corrected = np.maximum(p, corrected)
     for family in ordered:
-        corrected[family] = np.maximum.accumulate(corrected[family])
+        # one test alone needs no correction, also where it was enumerated and the draws are close to it
+        corrected[family] = np.maximum.accumulate(corrected[family]) if len(family) > 1 else p[family]
     return p, corrected
 
 

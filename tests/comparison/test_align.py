@@ -106,7 +106,11 @@ def test_other_contents_of_a_file_that_both_read(make_folder: Any) -> None:
     """Folders of other languages have other fingerprints whatever they hold: what both read must be the same file."""
 
     def folder(name: str, languages: list[str], **digests: str) -> Any:
-        files = [{"path": f"/data/{path.replace('_', '/')}.json", "sha256": sha} for path, sha in digests.items()]
+        # wherever the data stand on the machine
+        files = [
+            {"path": f"/{name}/data/{'x/' * len(name)}{path.replace('_', '/')}.json", "sha256": sha}
+            for path, sha in digests.items()
+        ]
         inputs = {"languages": languages, "dataset_fingerprint": name, "files": files}
         return load_per_query(make_folder(name, {"mono:de": {"map": [0.5]}}, inputs=inputs))
 

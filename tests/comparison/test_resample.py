@@ -33,6 +33,13 @@ def test_few_groups_are_enumerated() -> None:
     assert sign_flip_p(column(1, 1, 1, 0, 0), 100, 0).tolist() == [0.25]
 
 
+def test_a_column_with_few_differences_is_enumerated_beside_others() -> None:
+    """Three differences of twenty groups: 2 of 8 patterns, whatever the drawn columns beside it are."""
+    few = np.where(np.arange(20) < 3, 1.0, 0.0)
+    many = np.random.default_rng(12).normal(0.3, 1, 20)
+    assert sign_flip_p(np.column_stack([many, few]), 500, 0)[1] == 0.25
+
+
 def test_enumeration_is_brute_force() -> None:
     """Every pattern of ten differences, counted one by one."""
     parts = np.random.default_rng(1).normal(0.3, 1, 10)
