@@ -16,7 +16,7 @@ from beir_hybrid.report.contents import Contents, read_contents
 from beir_hybrid.report.differences import all_bars
 from beir_hybrid.report.distances import rank_distances
 from beir_hybrid.report.document import render_document
-from beir_hybrid.report.hardest import hardest_queries
+from beir_hybrid.report.hardest import COUNT, hardest_queries
 from beir_hybrid.report.leaderboard_tables import HEADS, panel, shown_metrics
 from beir_hybrid.report.matrices import squares
 from beir_hybrid.report.preference import own_language, pool_shares
@@ -26,6 +26,9 @@ _SECTIONS = {
     "leaderboard": "Leaderboard", "heat": "Languages", "preference": "Own language", "distance": "Rank distance",
     "bars": "Baseline", "hardest": "Hardest queries", "provenance": "Provenance",
 }  # fmt: skip
+
+_LEAST, _RANKS = 3, 12_000
+"""Of the hardest queries at least so many, and else as many as have that many ranks to show: a page can be mailed."""
 
 
 def render_page(folders: Sequence[Path | str], comparison: Comparison, *, data_dir: Path | str | None = None) -> str:
@@ -54,7 +57,8 @@ def render_page(folders: Sequence[Path | str], comparison: Comparison, *, data_d
     shares = own_language(contents)
     distances = rank_distances(contents)
     bars = all_bars(contents)
-    hardest = hardest_queries(contents)
+    each = len(contents.languages) ** 2 * len(contents.names)
+    hardest = hardest_queries(contents, min(COUNT, max(_LEAST, _RANKS // each)))
     shown = {
         "heat": heat, "preference": shares, "distance": distances, "bars": bars,
         "hardest": hardest and hardest.queries,
