@@ -32,14 +32,8 @@ def fuse_command(results: Results) -> str | None:
     if retriever.get("norm"):
         options += ["--norm", str(retriever["norm"])]
     if tuned:
-        options += [
-            "--tune-on",
-            f"folds:{tuned['folds']}",
-            "--tune-metric",
-            tuned["metric"],
-            "--seed",
-            str(tuned["seed"]),
-        ]
+        options += ["--tune-on", f"folds:{tuned['folds']}", "--tune-metric", str(tuned["metric"])]
+        options += ["--seed", str(tuned["seed"])]
     else:
         given = dict(retriever.get("params") or {})
         weights = given.pop("weights", None)
@@ -48,12 +42,8 @@ def fuse_command(results: Results) -> str | None:
             options += ["--param", f"{name}={value:g}"]
     measured = {score.setting for score in results.scores}
     options += ["--settings", ",".join(setting for setting in SETTINGS if setting in measured)]
-    options += [
-        "--metrics",
-        ",".join(inputs.get("metrics", DEFAULT_METRICS)),
-        "--name",
-        str(inputs.get("name") or results.name),
-    ]
+    options += ["--metrics", ",".join(inputs.get("metrics", DEFAULT_METRICS))]
+    options += ["--name", str(inputs.get("name") or results.name)]
     folder = str(results.folder) if results.folder else "DIR"
     return shlex.join(["beir-hybrid", "fuse", *map(str, folders), *options, "--out", folder])
 
@@ -68,11 +58,18 @@ def evaluate_command(results: Results) -> str | None:
             for name, default in (("k1", 0.9), ("b", 0.4)):
                 if retriever.get(name, default) != default:
                     options += [f"--{name}", f"{retriever[name]:g}"]
-        case "dense" if retriever.get("model"):
+            options += ["--bm25-index", str(retriever["index"])] if retriever.get("index") else []
+        case "dense" if retriever.get("model") and "neutralize" not in retriever:
             options += ["--model", str(retriever["model"])]
             for role in ("query", "passage"):
-                if retriever.get(f"{role}_prompt"):
+                # an empty prompt is one too: without it the model's own would be put before every text
+                if retriever.get(f"{role}_prompt") is not None:
                     options += [f"--{role}-prompt", str(retriever[f"{role}_prompt"])]
+            for name in ("truncate_dim", "precision", "dtype"):
+                if retriever.get(name):
+                    options += [f"--{name.replace('_', '-')}", str(retriever[name])]
+            if "agreement_of_dtype" in retriever and "dtype" not in retriever:
+                options += ["--dtype", "float32"]
         case "run" if retriever.get("file"):
             options += ["--run", str(retriever["file"])]
         case _:

@@ -11,8 +11,9 @@ import pytest
 
 from beir_hybrid.cli import build_parser
 from beir_hybrid.comparison import compare
-from beir_hybrid.evaluation.results import read_results_file
-from beir_hybrid.report.commands import compare_command, evaluate_command
+from beir_hybrid.datasets import load_dataset
+from beir_hybrid.evaluation.results import read_results, read_results_file
+from beir_hybrid.report.commands import compare_command, evaluate_command, made_by
 from tests.results_made import made_results
 from tests.systems_made import Made
 
@@ -30,6 +31,12 @@ def test_default_bm25_needs_no_options() -> None:
     [
         ({"type": "bm25", "variant": "language", "k1": 1.2, "b": 0.4}, {}, ["--bm25 language --k1 1.2", "--name x"]),
         ({"type": "dense", "model": "a b", "query_prompt": "Query: "}, {}, ["--model 'a b' --query-prompt 'Query: '"]),
+        (
+            {"type": "dense", "model": "m", "query_prompt": "", "passage_prompt": "", "precision": "int8",
+             "truncate_dim": 64, "agreement_of_dtype": {}},
+            {}, ["--query-prompt '' --passage-prompt ''", "--truncate-dim 64 --precision int8 --dtype float32"],
+        ),
+        ({"type": "bm25", "variant": "anserini", "index": "x-{language}"}, {}, ["--bm25-index 'x-{language}'"]),
         ({"type": "run", "file": "r.trec"}, {"top_k": 5, "metrics": ["map"]}, ["--run r.trec", "map --top-k 5"]),
         (
             {"type": "dense", "model": "m"}, {"dataset_options": {"with_paragraph": True}},
@@ -63,3 +70,21 @@ def test_the_printed_command_repeats_the_comparison(command: Any, made: Made) ->
     assert json.loads(command(*arguments[1:]).out) == json.loads(json.dumps(wanted.to_json()))
     plain = shlex.split(compare_command(made.folders, made.comparison).replace("html --out page.html", "json"))
     assert json.loads(command(*plain[1:]).out) == json.loads(json.dumps(made.comparison.to_json()))
+
+
+def test_the_printed_evaluation_gives_the_same_scores(
+    command: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Run as it is printed where its run file is, into another folder: every score again."""
+    monkeypatch.chdir(tmp_path)
+    dataset = load_dataset("sample", languages="de,en")
+    run = tmp_path / "a run.trec"
+    run.write_text("".join(f"{q} Q0 {p} 1 {1 + len(p) % 3} x\n" for q, own in dataset.qrels.items() for p in own))
+    asked = ["--languages", "de", "en", "--settings", "mono", "multi", "--metrics", "map,mrr@5", "--top-k", "1"]
+    done = command("evaluate", "sample", "--run", run, *asked, "--name", "odd name", "--out", tmp_path / "one")
+    assert done.status == 0, done.err
+    (printed,) = made_by(read_results(tmp_path / "one"))
+    again = shlex.split(printed.replace(str(tmp_path / "one"), str(tmp_path / "two")))
+    assert command(*again[1:]).status == 0
+    one, two = (read_results(tmp_path / name) for name in ("one", "two"))
+    assert (one.name, [vars(score) for score in one.scores]) == (two.name, [vars(score) for score in two.scores])
