@@ -20,6 +20,7 @@ PAGES = [
     _ROOT / "README.md",
     _ROOT / "docs" / "limits.md",
     _ROOT / "docs" / "how-to" / "large-corpora.md",
+    _ROOT / "docs" / "how-to" / "neutralize.md",
     *sorted((_ROOT / "docs" / "studies").glob("*.md")),
 ]
 _SLOT = re.compile(r"(<!-- table ([a-z0-9-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -189,6 +190,36 @@ def comparison(dataset: str) -> str:
     return markdown(heads, [[name, *(cells.get(column, "-") for column in columns)] for name, cells in rows.items()])
 
 
+_MENDED = "project, 200"
+
+
+def neutralized(dataset: str) -> str:
+    """Macro means of the encoder as it is and neutralized; the pool's mAP against as it is, with its interval."""
+    cells: dict[str, list[str]] = {}
+    for row in _load(f"neutralize.{dataset}")["rows"]:
+        shown = format(row["value"], ".0f" if row["metric"] == "rank_distance" else ".3f")
+        if (row["setting"], row["metric"]) == ("multi", "map") and row["delta"] is not None:
+            shown += f" ({row['delta']:+.3f} [{row['ci_low']:+.3f}, {row['ci_high']:+.3f}])"
+        if row["metric"] == "map" or row["setting"] == "multi":
+            cells.setdefault(row["name"], []).append(shown)
+    heads = ["multilingual-e5-small, 4 bit", "mono mAP", "cross mAP", "multi mAP (against as it is)", "rank distance",
+             "same language@10"]  # fmt: skip
+    return markdown(heads, [[name, *row] for name, row in cells.items()])
+
+
+def neutralized_languages(dataset: str) -> str:
+    """The pool for each query language: as it is, neutralized, and by what was learnt without texts of it."""
+    kept = _load(f"neutralize.{dataset}")
+    as_is, mended, without = kept["pool_by_language"]["as it is"], kept["pool_by_language"][_MENDED], kept["left_out"]
+    heads = ["queries in", "mAP as it is", "neutralized", "learnt without it", "same language@10 as it is",
+             "neutralized", "learnt without it"]  # fmt: skip
+    return markdown(
+        heads,
+        [[language, *(f"{each[language][metric]:.3f}" for metric in ("map", "same_language_share@10")
+                      for each in (as_is, mended, without))] for language in as_is],
+    )  # fmt: skip
+
+
 def sampler() -> str:
     found = _load("sampler")
     rows = [
@@ -264,6 +295,10 @@ TABLES: dict[str, Callable[[], str]] = {
     "dense-growth": dense_growth,
     "comparison-xquad-r": lambda: comparison("xquad-r"),
     "comparison-mlqa-r": lambda: comparison("mlqa-r"),
+    "neutralize-xquad-r": lambda: neutralized("xquad-r"),
+    "neutralize-mlqa-r": lambda: neutralized("mlqa-r"),
+    "neutralize-languages-xquad-r": lambda: neutralized_languages("xquad-r"),
+    "neutralize-languages-mlqa-r": lambda: neutralized_languages("mlqa-r"),
     **_reports(),
 }
 

@@ -36,7 +36,7 @@ def add_command(commands: Any) -> None:
         metavar="K",
         help="of project (default: a third more than languages) or lir (default: 1)",
     )
-    parser.add_argument("--groups", type=Path, metavar="FILE", help="parallel groups (JSON Lines), as for train")
+    parser.add_argument("--groups", type=Path, metavar="FILE", help="parallel groups as for train, or sample")
     parser.add_argument("--dataset", metavar="NAME", help="a data set's passages, as who builds its index can")
     parser.add_argument("--split", metavar="NAME", help="of --dataset (default: its first)")
     parser.add_argument(

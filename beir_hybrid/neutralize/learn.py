@@ -23,6 +23,7 @@ from beir_hybrid.neutralize.texts import (
     Sample,
     Text,
     draw,
+    is_sample,
     language_files,
     texts_of_dataset,
     texts_of_files,
@@ -171,7 +172,9 @@ def _sources(
     from beir_hybrid.disk.files import sha256_of
 
     found: dict[str, Any] = {}
-    if groups:
+    if groups and is_sample(Path(groups)):
+        found["groups"] = "sample"
+    elif groups:
         if not Path(groups).is_file():
             raise NeutralizeError(f"{groups} is no file; expected JSON Lines of parallel groups")
         found["groups"] = {"file": Path(groups).name, "sha256": sha256_of(Path(groups))}

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from beir_hybrid.datasets.sample import sample_groups
 from beir_hybrid.disk.files import fingerprint
 from beir_hybrid.errors import NeutralizeError
 from beir_hybrid.neutralize.geometry import ROLES, Role
@@ -39,12 +40,12 @@ class Text(NamedTuple):
 
 
 def texts_of_groups(path: Path) -> Iterator[Text]:
-    """Queries and passages of a file of parallel groups, as `beir-hybrid train` reads them.
+    """Queries and passages of a file of parallel groups; ``sample`` is the training part of this package's sample.
 
     Raises:
         NeutralizeError: it cannot be read, or a line is no group (``path:line``).
     """
-    for number, record in read_json_lines(path, error=NeutralizeError):
+    for number, record in _records(path):
         where = f"{path}:{number}"
         for role in ROLES:
             by_language = record.get(role) or {}
@@ -58,6 +59,18 @@ def texts_of_groups(path: Path) -> Iterator[Text]:
             for language, text in by_language.items():
                 if text and text.strip():
                     yield Text(text.strip(), str(language), role, str(record.get("id", number)), where)
+
+
+def _records(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
+    if is_sample(path):
+        yield from enumerate(sample_groups("train"), 1)
+    else:
+        yield from read_json_lines(path, error=NeutralizeError)
+
+
+def is_sample(path: Path) -> bool:
+    """Whether the groups of this package's sample are meant, and no file of that name."""
+    return str(path) == "sample" and not path.exists()
 
 
 def texts_of_dataset(

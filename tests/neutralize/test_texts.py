@@ -63,6 +63,12 @@ def test_groups_with_gaps_and_a_line_that_is_none(tmp_path: Path) -> None:
     ]  # fmt: skip
 
 
+def test_sample_names_the_groups_of_this_package() -> None:
+    """`--groups sample` works as it does for training: queries and passages in eleven languages."""
+    found = {(one.role, one.language) for one in texts_of_groups(Path("sample"))}
+    assert len(found) == 22
+
+
 def test_parallel_groups_come_first_and_alike_in_every_language() -> None:
     """Two of three groups exist in both languages: these two are drawn in both, whatever the seed."""
     many = texts("passage", de=["de 1", "de 2", "de 3"], en=["en 0", "en 2", "en 3"])

@@ -132,6 +132,7 @@ class DenseRetriever(BeirSearchable):
         self._precision: Precision = precision
         self._loss: PrecisionLoss | None = None
         self._engine = build_engine(engine, address)
+        self._transform = read_transform(neutralize) if isinstance(neutralize, str | Path) else neutralize
         opened = open_model(model, device)
         self._model, self._source, self._label, self._record = opened.model, opened.source, opened.label, opened.record
         plain_function(self._model)  # refuses what is no encoder
@@ -143,7 +144,6 @@ class DenseRetriever(BeirSearchable):
             raise RetrieverError(f"unknown similarity {self.similarity!r}; known: cosine, dot")
         self.name = name or (Path(self._label).name if isinstance(model, str | Path) else self._label)
         self.identity = model_fingerprint(self._model) or identity
-        self._transform = read_transform(neutralize) if isinstance(neutralize, str | Path) else neutralize
         if self._transform is not None:
             self._transform.check_base(self._label, self.identity)
         self._encoder = Encoder(
