@@ -143,3 +143,13 @@ def test_choices_are_those_of_the_comparison() -> None:
     """The command line knows them without loading numpy."""
     assert options.TESTS == TESTS
     assert options.CORRECTIONS == CORRECTIONS
+
+
+def test_several_data_sets_at_once(command: Any, folders: list[Path], make_folder: Any) -> None:
+    """Each system once on each: the tables of both and of their mean; a page is of one."""
+    more = [make_folder(f"{name}2", task, name=name, dataset="other") for name, task in
+            (("dense", BETTER), ("bm25", TASKS))]  # fmt: skip
+    done = command("compare", *folders, *more, "--draws", 200)
+    assert "mean over data sets, mono: against bm25" in done.out
+    assert "toy + other (test), baseline bm25" in done.out
+    refused(command("compare", *folders, *more, "--format", "html"), 1, "a page is of one data set, not of toy + other")

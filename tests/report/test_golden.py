@@ -273,9 +273,16 @@ PAGE = {
 
 def test_every_number_and_mark_of_the_page(folders: list[Path], comparison: Comparison) -> None:
     """Values, ranks, marks, bounds, differences, intervals, p, wins, squares, as worked out above."""
-    found = Tables(render_page(folders, comparison))
+    text = render_page(folders, comparison)
+    found = Tables(text)
     for title, rows in PAGE.items():
         assert found.found[title] == rows, title
+    there = re.findall(r'<section id="section-(\w+)">', text)
+    assert re.findall(r'<li><a href="#section-(\w+)">', text) == there
+    assert there == ["leaderboard", "heat", "preference", "distance", "bars", "hardest", "provenance"]
+    # groups 2 and 5: (.5 + .75 + .2) / 3 in German, .5 in English
+    hardest = re.findall(r"(\d+)\. (g\d) in German \(de\), English \(en\) map (\S+)", " ".join(found.words.split()))
+    assert hardest[:3] == [("1", "g2", "0.492"), ("2", "g5", "0.492"), ("3", "g1", "0.508")]
     words = " ".join(found.words.split())
     for setting in ("mono", "cross", "multi"):
         assert f"{setting}: best map 0.625 by b" in words
