@@ -52,7 +52,7 @@ def perform(job: Job) -> None:
 
 def _train(job: Job, plan: TrainingPlan) -> None:
     from beir_hybrid.training.config import config_from, read_toml
-    from beir_hybrid.training.preparation import CONFIG_FILE
+    from beir_hybrid.training.folder import CONFIG_FILE
     from beir_hybrid.training.train import train
 
     groups = shared_groups(job, plan)

@@ -66,11 +66,11 @@ def _made_once(path: Path) -> Iterator[bool]:
 
 def _write_tokenizer(plan: TrainingPlan, groups: str, path: Path) -> None:
     from beir_hybrid.training.config import config_from
-    from beir_hybrid.training.preparation import read_groups, texts_of
+    from beir_hybrid.training.data import texts_of, training_groups
     from beir_hybrid.training.scratch import train_tokenizer
 
     any_training = next(iter(plan.trainings.values()))
-    train_groups, _ = read_groups(config_from({**any_training, "groups": groups, "out": "-"}))
+    train_groups = training_groups(config_from({**any_training, "groups": groups, "out": "-"}), "train")
     sys.stderr.write("training the tokenizer\n")
     tokenizer = train_tokenizer(texts_of(train_groups, plan.languages), plan.vocabulary or 0)
     with written_whole(path) as part:

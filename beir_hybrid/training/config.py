@@ -29,9 +29,12 @@ class TrainConfig:
     """Every setting of a training. The defaults are those of arXiv 2408.10536 where it names them."""
 
     groups: str | None = _option(
-        None, "training groups: JSON Lines, plain or gzipped (with a field split, its train part), or sample"
+        None,
+        "training groups: JSON Lines, plain or gzipped (with a field split, its train part), SQuAD-shaped files "
+        "(de=FILE,en=FILE), mMARCO's folder (with --pairs), or sample",
     )
     dev_groups: str | None = _option(None, "validation groups (default: the part of --groups with split dev, if any)")
+    pairs: str | None = _option(None, "mMARCO: the file of triples or qrels that says which passage answers what")
     model: str | None = _option(None, "sentence-transformers or transformers model to start from, a name or path")
     from_scratch: Literal["static", "transformer"] | None = _option(
         None, "start from random weights and a tokenizer trained on the training text"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import shutil
+import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -15,19 +16,12 @@ from typing import Any
 from beir_hybrid.disk.files import write_json
 from beir_hybrid.errors import BeirHybridError, TrainingError
 from beir_hybrid.training.config import TrainConfig
+from beir_hybrid.training.folder import LOG_FILE, SUMMARY_FILE, TrainFolder
 from beir_hybrid.training.models import average, merge_adapters, model_folder, on_cpu
-from beir_hybrid.training.preparation import (
-    SUMMARY_FILE,
-    claim,
-    last_checkpoint,
-    prepare,
-    read_facts,
-    work_folder,
-)
+from beir_hybrid.training.prepare import inputs_of, prepare
 from beir_hybrid.training.trainer import Built, build_trainer
 from beir_hybrid.training.vocabulary import restore_vocabulary
 
-LOG_FILE = "train_log.json"
 _PATIENCE = timedelta(hours=4)
 """How long processes wait for the first one: a large data set takes a while to prepare."""
 
@@ -76,25 +70,38 @@ def train(config: TrainConfig, *, resume: bool = False, config_file: Path | None
     # accelerate looks for processes that share CPUs only when told to
     state = PartialState(cpu=on_cpu(), timeout=_PATIENCE)
     started = time.perf_counter()
-    out = Path(config.out or "")
+    folder = TrainFolder(Path(config.out or ""))
     given = config_file.read_text(encoding="utf-8") if config_file is not None else None
     quiet_hosts(first=bool(state.is_main_process))
 
     def begin() -> tuple[bool, str | None]:
-        done = claim(config, out, resume=resume)
-        if not done:
-            prepare(config, out, given, int(state.num_processes))
-        checkpoint = last_checkpoint(work_folder(out) / "checkpoints") if resume and not done else None
-        return done, str(checkpoint) if checkpoint else None
+        inputs = inputs_of(config)
+        if folder.is_done(config, inputs, resume=resume):
+            return True, None
+        with folder.preparing(config, inputs, given) as needed:
+            if needed:
+                prepare(config, folder, int(state.num_processes))
+        checkpoint = folder.last_checkpoint() if resume else None
+        if checkpoint is not None:
+            folder.find_best(checkpoint)
+        return False, str(checkpoint) if checkpoint else None
 
-    with _plain_errors(out):
-        done, checkpoint = _first_process_does(state, begin)
+    with _plain_errors(folder.path), contextlib.ExitStack() as held:
+        if state.is_main_process:
+            sys.stderr.write(f"preparing {folder.path}: reading {config.groups}\n")
+
+        def begin_alone() -> tuple[bool, str | None]:
+            held.enter_context(folder.alone())
+            return begin()
+
+        done, checkpoint = _first_process_does(state, begin_alone)
         if done:
-            return read_summary(out)
-        facts = read_facts(out)
-        built = build_trainer(config, work_folder(out), facts, state)
+            return read_summary(folder.path)
+        facts = folder.facts()
+        built = build_trainer(config, folder, facts, state)
         built.trainer.train(resume_from_checkpoint=checkpoint)
-        summary = _finish(config, built, out, facts, time.perf_counter() - started, first=bool(state.is_main_process))
+        seconds = time.perf_counter() - started
+        summary = _finish(config, built, folder, facts, seconds, first=bool(state.is_main_process))
         state.wait_for_everyone()
         return summary
 
@@ -180,7 +187,7 @@ def read_summary(out: Path) -> TrainSummary:
 
 
 def _finish(
-    config: TrainConfig, built: Built, out: Path, facts: dict[str, Any], seconds: float, *, first: bool
+    config: TrainConfig, built: Built, folder: TrainFolder, facts: dict[str, Any], seconds: float, *, first: bool
 ) -> TrainSummary:
     """Save the model (the best one if there was a validation), its history and the summary."""
     trainer = built.trainer
@@ -203,7 +210,7 @@ def _finish(
     last: dict[str, Any] = next((entry for entry in reversed(state.log_history) if "loss" in entry), {})
     sampler = trainer.args.batch_sampler
     summary = TrainSummary(
-        out=out,
+        out=folder.path,
         steps=int(state.global_step),
         pairs=_pairs(config, int(state.global_step), facts["groups"], int(trainer.args.world_size)),
         seconds=round(seconds, 1),
@@ -218,29 +225,24 @@ def _finish(
         dropped_groups=facts["dropped_groups"],
     )
     if first:
-        _save(config, trainer, out, summary)
+        _save(config, trainer, folder, summary)
     return summary
 
 
-def _save(config: TrainConfig, trainer: Any, out: Path, summary: TrainSummary) -> None:
-    """The model and what is known of its training; the summary comes last, and says that all is there."""
-    work = work_folder(out)
-    ready = work / "model"
+def _save(config: TrainConfig, trainer: Any, folder: TrainFolder, summary: TrainSummary) -> None:
+    """The model and what is known of its training."""
+    ready = folder.work / "model"
     shutil.rmtree(ready, ignore_errors=True)
     trainer.model.save(str(ready))
     if config.cut_vocabulary:
-        trained = ready.rename(work / "cut-model")
+        trained = folder.work / "cut-model"
+        shutil.rmtree(trained, ignore_errors=True)
+        ready.rename(trained)
         restore_vocabulary(trained, model_folder(str(config.model)), ready)
-    checkpoints = Path(trainer.args.output_dir)
-    if (checkpoints / "hybrid_batches.json").exists():
-        shutil.copyfile(checkpoints / "hybrid_batches.json", ready / "hybrid_batches.json")
+    if (folder.checkpoints / "hybrid_batches.json").exists():
+        shutil.copyfile(folder.checkpoints / "hybrid_batches.json", ready / "hybrid_batches.json")
     write_json(ready / LOG_FILE, trainer.state.log_history)
-    for path in ready.iterdir():
-        if (out / path.name).is_dir():
-            shutil.rmtree(out / path.name)
-        path.replace(out / path.name)
-    write_json(out / SUMMARY_FILE, {**vars(summary), "out": str(out)})
-    shutil.rmtree(work, ignore_errors=True)
+    folder.publish(ready, {**vars(summary), "out": str(folder.path)})
 
 
 def _pairs(config: TrainConfig, steps: int, groups: int, processes: int) -> int:

@@ -12,7 +12,9 @@ from typing import Any
 from beir_hybrid.errors import TrainingError
 from beir_hybrid.retrieval.dense.models import Role, own_prompts
 from beir_hybrid.training.config import TrainConfig
-from beir_hybrid.training.preparation import PRETRAINING_TEXT, SCRATCH_LENGTH, load_rows
+from beir_hybrid.training.data import data_set, training_groups
+from beir_hybrid.training.folder import TrainFolder
+from beir_hybrid.training.prepare import PRETRAINING_TEXT, SCRATCH_LENGTH
 
 _DEFAULT_STEPS = {"static": 3000, "transformer": 10_000, None: 10_000}
 _LEARNING_RATES = {"static": 1e-2, "transformer": 5e-4, None: 3e-5}
@@ -26,12 +28,12 @@ class Built:
     start: dict[str, Any] | None
 
 
-def build_trainer(config: TrainConfig, work: Path, facts: dict[str, Any], state: Any) -> Built:
+def build_trainer(config: TrainConfig, folder: TrainFolder, facts: dict[str, Any], state: Any) -> Built:
     """The trainer of a prepared training, with the model it begins with (pretrained first, if that is asked for).
 
     Args:
         config: the settings.
-        work: the folder with what was prepared.
+        folder: what was prepared.
         facts: what the preparation found out.
         state: accelerate's, of the processes.
     """
@@ -42,6 +44,7 @@ def build_trainer(config: TrainConfig, work: Path, facts: dict[str, Any], state:
     from beir_hybrid.training.progress import ProgressLine, only_ours
     from st_hybrid_batch import LazyAdamW, hybrid_callbacks, use_sparse_gradients
 
+    work = folder.work
     source = str(work / "base") if (work / "base").exists() else str(config.model)
     model = starting_model(config, source)
     static = is_static(model)
@@ -52,13 +55,15 @@ def build_trainer(config: TrainConfig, work: Path, facts: dict[str, Any], state:
     if config.lora is not None:
         adapt(model, config.lora)
     prompts = own_prompts(model)
-    data = load_rows(work / "train")
+    data = data_set(config, "train", folder.data, config.languages, facts["left_out"]["train"])
     if config.code_switch:
         from beir_hybrid.training.code_switch import read_lexicon
         from beir_hybrid.training.switched_view import CodeSwitched
 
         data = CodeSwitched(data, read_lexicon(Path(config.lexicon or "")), config.code_switch, config.seed)
-    dev = load_rows(work / "dev").for_validation() if facts["dev_batch"] else None
+    dev = None
+    if facts["dev_rows"]:
+        dev = data_set(config, "dev", folder.data, facts["dev_languages"], facts["left_out"]["dev"]).for_validation()
     loss = _loss(config, model, static)
     sparse = static and state.num_processes == 1
     if static:
@@ -84,7 +89,7 @@ def build_trainer(config: TrainConfig, work: Path, facts: dict[str, Any], state:
         train_dataset=data,
         eval_dataset=dev,
         loss=loss,
-        evaluator=_evaluator(config, work, prompts) if dev is not None else None,
+        evaluator=_evaluator(config, facts, prompts) if dev is not None else None,
         callbacks=callbacks,
         optimizer_cls_and_kwargs=(LazyAdamW, {"lr": arguments.learning_rate}) if sparse else None,
     )
@@ -164,14 +169,14 @@ def _arguments(
         steps = _DEFAULT_STEPS[start]
     total = steps or max(1, round((config.epochs or 0) * updates))
     every = min(config.evaluate_every or max(1, total // 20), total)
-    validated = facts["dev_batch"] is not None
+    validated = facts["dev_rows"] is not None
     by_column = {"query": prompts["query"], "passage": prompts["passage"]}
     by_column |= {name: prompts["passage"] for name in data.column_names if name.startswith("negative")}
     return SentenceTransformerTrainingArguments(
         output_dir=str(work / "checkpoints"),
         max_steps=total,
         per_device_train_batch_size=config.batch_size,
-        per_device_eval_batch_size=facts["dev_batch"] or config.batch_size,
+        per_device_eval_batch_size=facts["dev_rows"] or config.batch_size,
         gradient_accumulation_steps=config.gradient_accumulation,
         learning_rate=config.learning_rate or _LEARNING_RATES[start],
         weight_decay=config.weight_decay,
@@ -220,12 +225,12 @@ def _batches(config: TrainConfig, epochs: float) -> Any:
     )
 
 
-def _evaluator(config: TrainConfig, work: Path, prompts: dict[Role, str]) -> Any:
-    from st_hybrid_batch import ParallelEvaluator, read_jsonl
+def _evaluator(config: TrainConfig, facts: dict[str, Any], prompts: dict[Role, str]) -> Any:
+    from st_hybrid_batch import ParallelEvaluator
 
     return ParallelEvaluator(
-        read_jsonl(work / "dev.jsonl"),
-        languages=list(load_rows(work / "dev").languages),
+        training_groups(config, "dev", facts["left_out"]["dev"]),
+        languages=facts["dev_languages"],
         max_groups=config.dev_limit,
         name="dev",
         query_prompt=prompts["query"],

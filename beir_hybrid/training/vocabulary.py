@@ -21,7 +21,7 @@ from beir_hybrid.errors import TrainingError
 
 _AT_ONCE = 1000
 _HEAD = 48
-"""Characters of a text that are read again behind every prompt."""
+"""Characters of a text's first word that are read again behind every prompt."""
 _TABLES = re.compile(r"(word_embeddings|embed_tokens|tok_embeddings|wte|shared|decoder|lm_head|predictions)(\.|$)")
 """Names of tensors with a row for every token: embeddings, and the head of masked-language modelling."""
 _OTHER_FORMS = ("sentencepiece.bpe.model", "spiece.model", "vocab.txt", "vocab.json", "merges.txt", "added_tokens.json")
@@ -49,9 +49,10 @@ def cut_vocabulary(folder: Path, texts: Iterable[str], out: Path, prompts: Seque
     within = transformer_folder(folder)
     whole = _tokenizer(within)
     bare = list(dict.fromkeys(texts))
-    # a prompt changes the tokens where it meets the text, if at all
+    # a prompt changes the tokens of the word that it meets, if any
     starts = dict.fromkeys([*_prompts(folder), *prompts])
-    asked = list(dict.fromkeys([*bare, *(start + text[:_HEAD] for start in starts for text in bare)]))
+    firsts = dict.fromkeys(text.split(maxsplit=1)[0][:_HEAD] for text in bare if not text.isspace() and text)
+    asked = list(dict.fromkeys([*bare, *(start + first for start in starts for first in firsts)]))
     before = _encoded(Tokenizer.from_str(json.dumps(whole)), asked)
     ids = _ids(whole)
     kept = np.array(sorted(_needed(whole, ids, set(np.unique(before).tolist()))), dtype=np.int64)

@@ -103,7 +103,7 @@ class ParallelDataset(datasets.Dataset):  # type: ignore[misc]
         given = {
             "generator": generator,
             "gen_kwargs": dict(gen_kwargs or {}),
-            "languages": None if languages is None else list(languages),
+            "languages": None if languages is None else tuple(languages),
             "negatives": negatives,
             "source": f"{_LAYOUT} {source_digest(gen_kwargs or {})}",
         }

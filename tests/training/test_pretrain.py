@@ -61,7 +61,7 @@ def test_pretraining_learns_and_goes_on(
         patch.setattr(Trainer, "training_step", stopping)
         with pytest.raises(KeyboardInterrupt):
             train(configure(tmp_path / "o", "transformer", **options))
-    with pytest.raises(TrainingError, match="another configuration: scale was"):
+    with pytest.raises(TrainingError, match="another training: scale was"):
         train(configure(tmp_path / "o", "transformer", **options, scale=1.0))
     capsys.readouterr()
     train(configure(tmp_path / "o", "transformer", **options), resume=True)

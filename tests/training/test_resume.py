@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,10 +14,10 @@ import pytest
 
 from beir_hybrid.cli import main
 from beir_hybrid.errors import TrainingError
-from beir_hybrid.training.preparation import last_checkpoint
+from beir_hybrid.training.folder import TrainFolder
 from beir_hybrid.training.train import train
 from tests.training.conftest import Configure, same_weights
-from tests.training.helpers import arguments_of, killed
+from tests.training.helpers import ROOT, arguments_of, killed
 
 pytestmark = [pytest.mark.train, pytest.mark.slow]
 
@@ -28,12 +30,12 @@ def test_killed_in_the_middle_of_a_step(
     config = configure(tmp_path / "o", kind)
     arguments = arguments_of(config, tmp_path)
     assert killed("loss", 5, *arguments).returncode == -9
-    checkpoint = last_checkpoint(tmp_path / "o" / "work" / "checkpoints")
+    checkpoint = TrainFolder(tmp_path / "o").last_checkpoint()
     assert checkpoint is not None
     assert checkpoint.name == "checkpoint-3"
     with pytest.raises(TrainingError, match="holds an unfinished training; go on with --resume"):
         train(config)
-    with pytest.raises(TrainingError, match=r"another configuration: scale was 20.0 and is now 1.0; seed was 1"):
+    with pytest.raises(TrainingError, match=r"another training: scale was 20.0 and is now 1.0; seed was 1"):
         train(configure(tmp_path / "o", kind, scale=1.0, seed=2), resume=True)
     assert main([*map(str, arguments), "--resume"]) == 0
     assert same_weights(tmp_path / "o", trained(kind))
@@ -59,7 +61,7 @@ def test_killed_while_it_writes_a_checkpoint(
         cut = checkpoints / "checkpoint-9"
         shutil.copytree(checkpoints / "checkpoint-3", cut)
         (cut / name).unlink() if name.endswith("pth") else (cut / name).write_text('{"wor')
-        assert last_checkpoint(checkpoints) == checkpoints / "checkpoint-3"
+        assert TrainFolder(tmp_path / "o").last_checkpoint() == checkpoints / "checkpoint-3"
         shutil.rmtree(cut)
     train(config, resume=True)
     assert same_weights(tmp_path / "o", trained("static"))
@@ -80,13 +82,7 @@ def test_early_stopping_resumes(
     configure: Configure, tmp_path: Path, interrupted: Callable[[int], Callable[[], None]]
 ) -> None:
     """The validations without a better one are counted on: a resumed training stops where it would have."""
-    options: dict[str, Any] = {
-        "steps": 16,
-        "evaluate_every": 2,
-        "patience": 3,
-        "best": "mono_map",
-        "learning_rate": 0.5,
-    }
+    options: dict[str, Any] = {"steps": 16, "evaluate_every": 2, "patience": 3, "learning_rate": 10.0}
     whole = train(configure(tmp_path / "whole", **options))
     assert whole.steps < 16
     go_on = interrupted(whole.steps - 1)
@@ -120,13 +116,73 @@ def test_code_switching_and_accumulation_resume(
 def test_a_folder_may_move(
     configure: Configure, tmp_path: Path, interrupted: Callable[[int], Callable[[], None]]
 ) -> None:
-    """An unfinished training goes on in another place, and still saves its best checkpoint."""
-    options: dict[str, Any] = {"steps": 6, "evaluate_every": 2, "learning_rate": 0.5, "patience": 0}
+    """An unfinished training goes on in another place and saves its best checkpoint, or says that it is gone."""
+    options: dict[str, Any] = {"steps": 8, "evaluate_every": 2, "learning_rate": 10.0, "patience": 0}
     whole = train(configure(tmp_path / "whole", **options))
-    go_on = interrupted(5)
+    assert whole.best_step == 4  # the best one is of before the interruption
+    go_on = interrupted(7)
     with pytest.raises(KeyboardInterrupt):
         train(configure(tmp_path / "before", **options))
     go_on()
     (tmp_path / "before").rename(tmp_path / "after")
-    assert train(configure(tmp_path / "after", **options), resume=True).best_step == whole.best_step
+    shutil.copytree(tmp_path / "after", tmp_path / "without")
+    shutil.rmtree(tmp_path / "without" / "work" / "checkpoints" / "checkpoint-4")
+    with pytest.raises(TrainingError, match=r"checkpoint-4, the best checkpoint so far, is gone; put it back"):
+        train(configure(tmp_path / "without", **options), resume=True)
+    assert train(configure(tmp_path / "after", **options), resume=True).best_step == 4
     assert same_weights(tmp_path / "after", tmp_path / "whole")
+
+
+@pytest.fixture
+def own_groups(groups_file: Path, tmp_path: Path) -> Path:
+    """A copy of the groups that may change."""
+    return Path(shutil.copyfile(groups_file, tmp_path / "groups.jsonl"))
+
+
+def test_changed_data_are_another_training(
+    configure: Configure, tmp_path: Path, own_groups: Path, interrupted: Callable[[int], Callable[[], None]]
+) -> None:
+    """Done or under way, a training of other groups is refused by the file's digest; hardly begun, it begins anew."""
+    config = configure(tmp_path / "done", groups=str(own_groups))
+    assert train(config).groups == 55
+    go_on = interrupted(4)
+    for out, batches in (("under-way", 4), ("begun", 1)):
+        interrupted(batches)
+        with pytest.raises(KeyboardInterrupt):
+            train(configure(tmp_path / out, groups=str(own_groups)))
+    go_on()
+    lines = own_groups.read_text(encoding="utf-8").splitlines(keepends=True)
+    own_groups.write_text("".join(lines[:40]), encoding="utf-8")
+    for out in ("done", "under-way"):
+        with pytest.raises(
+            TrainingError, match=r"another training: groups \(.*groups.jsonl\) was .* and is now .*--out"
+        ):
+            train(configure(tmp_path / out, groups=str(own_groups)), resume=True)
+    assert train(configure(tmp_path / "begun", groups=str(own_groups))).groups == 33
+    # what counts is what is in the file, not where it is
+    own_groups.write_text("".join(lines), encoding="utf-8")
+    moved = own_groups.rename(tmp_path / "elsewhere.jsonl")
+    assert train(configure(tmp_path / "done", groups=str(moved))).groups == 55
+
+
+def test_a_folder_has_one_training_at_a_time(
+    configure: Configure, tmp_path: Path, trained: Callable[[str], Path]
+) -> None:
+    """A second process is refused as long as the first one lives, and leaves its work alone."""
+    out = tmp_path / "o"
+    holding = (
+        "import sys, time\nfrom pathlib import Path\nfrom beir_hybrid.training.folder import TrainFolder\n"
+        "with TrainFolder(Path(sys.argv[1])).alone():\n    print('held', flush=True)\n    time.sleep(60)\n"
+    )
+    first = subprocess.Popen([sys.executable, "-c", holding, out], cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    try:
+        assert first.stdout is not None
+        assert first.stdout.readline() == "held\n"
+        with pytest.raises(TrainingError, match=r"another process is training into .*; wait for it"):
+            train(configure(out))
+    finally:
+        first.kill()
+        first.wait()
+    train(configure(out))
+    assert same_weights(out, trained("static"))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["o"]

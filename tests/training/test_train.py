@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from beir_hybrid.errors import BeirHybridError, TrainingError
-from beir_hybrid.training import preparation
 from beir_hybrid.training.config import config_from, read_toml
+from beir_hybrid.training.folder import TrainFolder
 from beir_hybrid.training.train import train
 from tests.training.conftest import Configure, same_weights, weights, write_groups
 
@@ -66,7 +66,7 @@ def test_done_is_done(trained: Callable[[str], Path], configure: Configure) -> N
     before = (out / "model.safetensors").stat().st_mtime_ns
     assert train(configure(out)).steps == 6
     assert (out / "model.safetensors").stat().st_mtime_ns == before
-    with pytest.raises(TrainingError, match=r"another configuration: scale was 20.0 and is now 5.0; choose another"):
+    with pytest.raises(TrainingError, match=r"another training: scale was 20.0 and is now 5.0; choose another"):
         train(configure(out, scale=5.0))
 
 
@@ -124,16 +124,15 @@ def test_the_best_checkpoint_is_saved(
     configure: Configure, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, best: str, better: Callable[..., float]
 ) -> None:
     """The model that is saved is the checkpoint with the best value; the training stops when none comes for long."""
-    import beir_hybrid.training.train as module
+    import beir_hybrid.training.folder as module
 
     kept = tmp_path / "kept"
 
     def removed(path: Path, **_: Any) -> None:
-        if path.name == "work":
+        if path.name == "work" and path.exists():
             shutil.copytree(path, kept)
 
-    keep = SimpleNamespace(copyfile=shutil.copyfile, rmtree=removed)
-    monkeypatch.setattr(module, "shutil", keep)
+    monkeypatch.setattr(module, "shutil", SimpleNamespace(rmtree=removed))
     summary = train(
         configure(tmp_path / "o", best=best, steps=12, evaluate_every=2, patience=2, learning_rate=0.3)
     )  # fmt: skip
@@ -269,7 +268,7 @@ def test_leaks_are_refused_or_dropped(configure: Configure, groups_file: Path, t
         ({"groups": "nowhere.jsonl"}, "nowhere.jsonl does not exist"),
         ({"dev_groups": "nowhere.jsonl"}, "nowhere.jsonl does not exist"),
         ({"model": "/nowhere/model"}, "could not load the model '/nowhere/model'"),
-        ({"tokenizer": "nowhere.json"}, "nowhere.json does not exist"),
+        ({"tokenizer": "nowhere.json"}, "--tokenizer nowhere.json: cannot be read: No such file"),
         ({"matryoshka": (32,)}, "--matryoshka 32 is not below the model's dimension 32"),
         ({"best": "cross_map", "languages": ("de",), "alpha": 1.0}, "--best cross_map needs two validation languages"),
     ],
@@ -279,7 +278,7 @@ def test_bad_settings(configure: Configure, tmp_path: Path, changes: dict[str, A
     with pytest.raises(TrainingError, match=message) as caught:
         train(configure(tmp_path / "o", **changes))
     assert "\n" not in str(caught.value)
-    preparation.claim(configure(tmp_path / "o", seed=5), tmp_path / "o", resume=False)
+    assert not TrainFolder(tmp_path / "o").is_done(configure(tmp_path / "o", seed=5), {}, resume=False)
 
 
 @pytest.mark.parametrize(

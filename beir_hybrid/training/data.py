@@ -1,0 +1,243 @@
+"""What a training reads: groups from JSON Lines, mMARCO, SQuAD-shaped files or a registered data set, streamed."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from beir_hybrid.disk.files import fingerprint_of
+from beir_hybrid.errors import BeirHybridError, TrainingError, at
+from beir_hybrid.readers.json_lines import read_json_lines
+from beir_hybrid.training.config import TrainConfig, config_from
+from beir_hybrid.training.folder import digest_of
+
+if TYPE_CHECKING:
+    from st_hybrid_batch import Group, ParallelDataset
+
+_FULL_BATCH = 16
+"""Languages with fewer validation groups are validated in cross-lingual batches only: batches stay this large."""
+
+
+@dataclass(frozen=True)
+class GroupSource:
+    """Where groups come from, and how to read them, as often as they are needed.
+
+    Args:
+        paths: the files and folders they are read from.
+        read: yields them.
+    """
+
+    paths: tuple[Path, ...]
+    read: Callable[[], Iterator[Group]]
+
+    def digest(self) -> str:
+        """A digest of all that is read."""
+        if self.paths:
+            return fingerprint_of(digest_of(path) for path in self.paths)
+        return fingerprint_of(f"{group.id} {dict(group.query)} {dict(group.passage)}" for group in self.read())
+
+
+def group_source(given: str, config: TrainConfig) -> GroupSource:
+    """The groups that ``--groups`` or ``--dev-groups`` names.
+
+    A file of JSON Lines; ``de=FILE,en=FILE``, SQuAD-shaped files with the same question ids; mMARCO's folder, with
+    ``--pairs``; or the name of a registered data set with training groups.
+
+    Raises:
+        TrainingError: it is none of these.
+    """
+    path = Path(given)
+    if path.is_dir():
+        return _mmarco(path, config)
+    if path.is_file():
+        return GroupSource((path,), lambda: _json_lines(path))
+    if "=" in given:
+        return _squad(given)
+    return _registered(given)
+
+
+def training_groups(
+    config: TrainConfig, part: str, left_out: Collection[str] = (), *, say: bool = False
+) -> Iterator[Group]:
+    """The groups to train on (``train``) or to validate on (``dev``).
+
+    Args:
+        config: the settings.
+        part: which of the two.
+        left_out: ids of groups that are not wanted.
+        say: tell how many groups of other splits there are.
+
+    Raises:
+        TrainingError: a malformed file, or a group without a split though others have one.
+    """
+    chosen: Iterator[Group]
+    if part == "dev" and config.dev_groups:
+        source = group_source(config.dev_groups, config)
+        marked = any(group.split == "dev" for group in source.read())
+        chosen = filter(lambda group: group.split == "dev" or not marked, source.read())
+    else:
+        chosen = _of_split(group_source(config.groups or "", config), part, say)
+    return (group for group in chosen if group.id not in left_out)
+
+
+def data_set(config: TrainConfig, part: str, folder: Path, languages: Sequence[str] | None, left_out: list[str]) -> Any:
+    """The `ParallelDataset` of a part, written to disk once and memory-mapped from then on.
+
+    Args:
+        config: the settings.
+        part: ``train`` or ``dev``.
+        folder: where it is kept.
+        languages: those to keep.
+        left_out: ids of groups that are not wanted.
+
+    Raises:
+        TrainingError: what is read is malformed.
+    """
+    from datasets.exceptions import DatasetGenerationError
+
+    from st_hybrid_batch import ParallelDataset
+
+    # the settings that change what is read, so that a cache made with others is not taken
+    read = {name: value for name, value in config.to_dict().items() if name in _READ}
+    arguments = {"settings": read, "part": part, "left_out": sorted(left_out)}
+    try:
+        data: ParallelDataset = ParallelDataset.from_generator(
+            _yielded, arguments, languages=languages, negatives=config.negatives, cache_dir=folder
+        )
+    except DatasetGenerationError as error:
+        if isinstance(error.__cause__, BeirHybridError):
+            raise error.__cause__ from None
+        raise
+    return data
+
+
+def texts_of(groups: Iterable[Any], languages: Sequence[str] | None = None) -> Iterator[str]:
+    """Every query and passage of groups, in some languages or all: what a tokenizer is trained on."""
+    wanted = set(languages) if languages else None
+    for group in groups:
+        for side in (group.query, group.passage):
+            yield from (text for language, text in side.items() if wanted is None or language in wanted)
+
+
+def validation_rows(config: TrainConfig, dev: Any, processes: int) -> int:
+    """The rows of a validation batch on each process: no more than the smaller languages have groups."""
+    index = dev.index
+    sizes = [int(size) // processes for size in index.sizes()]
+    enough = min(config.batch_size, _FULL_BATCH)
+    full = [size for size in sizes if size >= enough] or [max(sizes)]
+    if (parallel := len(index.groups_with(index.has().sum(axis=1) > 1)) // processes) >= enough:
+        full.append(parallel)
+    return max(2, min(config.batch_size, *full))
+
+
+def dev_languages(config: TrainConfig, languages: Sequence[str]) -> list[str]:
+    """Those of the training languages that the validation groups have.
+
+    Raises:
+        TrainingError: they have none of them, or too few for what the best model is chosen by.
+    """
+    present = {lang for group in training_groups(config, "dev") for lang in group.query if lang in group.passage}
+    common = [language for language in languages if language in present]
+    if not common:
+        raise TrainingError(
+            f"the validation groups are in {', '.join(sorted(present)) or 'no language'}, the training groups in "
+            f"{', '.join(languages)}; expected a language in common"
+        )
+    if config.best == "cross_map" and len(common) < 2:
+        raise TrainingError(f"--best cross_map needs two validation languages, got {common[0]} only")
+    return common
+
+
+_READ = ("groups", "dev_groups", "pairs", "languages", "negatives")
+
+
+def _yielded(settings: dict[str, Any], part: str, left_out: list[str]) -> Iterator[Group]:
+    """The groups of a part, for a process of `datasets` as well: arguments are plain values."""
+    config = config_from({**settings, "out": "-", "from_scratch": "static"})
+    yield from training_groups(config, part, set(left_out), say=part == "train")
+
+
+def _of_split(source: GroupSource, part: str, say: bool) -> Iterator[Group]:
+    """Groups of a split; without any split, all are there to train on."""
+    unmarked, marked, wanted = None, False, 0
+    others: dict[str, int] = {}
+    for group in source.read():
+        unmarked = unmarked or (group if group.split is None else None)
+        marked = marked or group.split in ("train", "dev")
+        if unmarked is not None and marked:
+            raise TrainingError(
+                f"{unmarked.where}: a group without a split, though others have one; expected split train or dev in all"
+            )
+        if group.split not in (None, "train", "dev"):
+            others[group.split] = others.get(group.split, 0) + 1
+        if group.split == part or (group.split is None and part == "train"):
+            wanted += 1
+            yield group
+    where = ", ".join(map(str, source.paths))
+    if say:
+        for name, count in others.items():
+            sys.stderr.write(f"{where}: {count:,} groups of split {name!r} are left out\n")
+    if part == "train" and not wanted:
+        raise TrainingError(f"{where} holds no group to train on (a field split must be 'train' for those)")
+
+
+def _json_lines(path: Path) -> Iterator[Group]:
+    from st_hybrid_batch import group_from_record
+
+    for line, record in read_json_lines(path, error=TrainingError):
+        yield group_from_record(record, at(path, line))
+
+
+def _squad(given: str) -> GroupSource:
+    from st_hybrid_batch import read_squad
+
+    pairs = [part.partition("=") for part in given.split(",")]
+    files = {language.strip(): Path(path.strip()) for language, _, path in pairs}
+    missing = [path for path in files.values() if not path.is_file()]
+    if missing:
+        raise TrainingError(f"{missing[0]} does not exist; expected SQuAD-shaped files, language=FILE,language=FILE")
+    return GroupSource(tuple(files.values()), lambda: read_squad(files))
+
+
+def _mmarco(folder: Path, config: TrainConfig) -> GroupSource:
+    from st_hybrid_batch import read_mmarco
+    from st_hybrid_batch.readers.mmarco import COLLECTION, NAMES, QUERIES
+
+    if not config.pairs:
+        raise TrainingError(
+            f"{folder} is a folder; mMARCO's needs --pairs FILE, its triples or qrels (groups are a file of JSON Lines)"
+        )
+    there = [code for code, name in NAMES.items() if (folder / COLLECTION.format(language=name)).exists()]
+    languages = list(config.languages or there)
+    if not languages:
+        raise TrainingError(f"{folder} has no {COLLECTION.format(language='LANGUAGE')}; expected mMARCO's layout")
+    names = [NAMES.get(code, code) for code in languages]
+    pairs = Path(config.pairs)
+    if not pairs.is_file():
+        raise TrainingError(f"{pairs} does not exist; expected triples (qid, positive, negative) or qrels of mMARCO")
+    with pairs.open(encoding="utf-8") as lines:
+        triples = len(next(lines, "").split()) == 3
+    paths = [folder / form.format(language=name) for name in names for form in (COLLECTION, QUERIES)]
+
+    def read() -> Iterator[Group]:
+        which: dict[str, Any] = {"triples": pairs} if triples else {"qrels": pairs}
+        return read_mmarco(folder, languages, negatives=config.negatives or 0, **which)
+
+    return GroupSource((pairs, *paths), read)
+
+
+def _registered(name: str) -> GroupSource:
+    """The training groups of a registered data set (``--groups sample``)."""
+    from beir_hybrid.datasets import get_source, list_datasets
+    from st_hybrid_batch import group_from_record
+
+    records = getattr(get_source(name) if name in list_datasets() else None, "training_groups", None)
+    if records is None:
+        raise TrainingError(
+            f"{name} does not exist; expected groups as JSON Lines, plain or gzipped, a folder of mMARCO, "
+            "language=FILE,... of SQuAD-shaped files, or 'sample', the embedded sample"
+        )
+    return GroupSource((), lambda: (group_from_record(record, f"{name}, group {record['id']}") for record in records()))

@@ -1,0 +1,210 @@
+"""The folder of a training, which is its settings and its data: whose it is, what it is made of, how far it is."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from beir_hybrid.disk.files import fingerprint_of, sha256_of, write_json, written_whole
+from beir_hybrid.errors import TrainingError
+from beir_hybrid.training.config import TrainConfig, read_toml
+
+CONFIG_FILE = "train.toml"
+GIVEN_FILE = "train.given.toml"
+INPUTS_FILE = "train_inputs.json"
+LEAK_FILE = "leak_report.json"
+LOG_FILE = "train_log.json"
+SUMMARY_FILE = "train_summary.json"
+_FACTS = "prepared.json"
+_PATHS = ("groups", "dev_groups", "model", "tokenizer", "pretrain_text", "lexicon", "data_dir", "out")
+"""Settings that say where something is: what counts is what is there."""
+
+
+class TrainFolder:
+    """The output folder of a training, and ``work`` in it, which is gone when the training is done."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.work = path / "work"
+        self.checkpoints = self.work / "checkpoints"
+        self.data = self.work / "data"
+
+    @contextlib.contextmanager
+    def alone(self) -> Iterator[None]:
+        """Hold the folder as long as the training lives; the lock file stands beside it.
+
+        Raises:
+            TrainingError: another process holds it, or it cannot be held.
+        """
+        from filelock import FileLock, Timeout
+
+        lock = FileLock(self.path.with_name(f".{self.path.name}.lock"))
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            lock.acquire(timeout=0)
+        except Timeout:
+            raise TrainingError(
+                f"another process is training into {self.path}; wait for it, or choose another --out"
+            ) from None
+        except OSError as error:
+            raise TrainingError(
+                f"could not write {self.path}: {error.strerror or error}; choose another --out"
+            ) from error
+        try:
+            yield
+        finally:
+            lock.release()
+            Path(lock.lock_file).unlink(missing_ok=True)
+
+    def is_done(self, config: TrainConfig, inputs: dict[str, Any], *, resume: bool) -> bool:
+        """Whether this very training is already done here; if it can neither be returned nor begin, say why.
+
+        Args:
+            config: the settings.
+            inputs: digests of everything it reads.
+            resume: whether an unfinished training may go on.
+
+        Raises:
+            TrainingError: the folder holds something else, a training of other settings or data, or an unfinished one
+                without ``resume``.
+        """
+        finished = (self.path / SUMMARY_FILE).exists()
+        ours = (self.path / CONFIG_FILE).exists()
+        if ours and (finished or self._is_under_way()):
+            if differing := self._differing(config, inputs):
+                raise TrainingError(f"{self.path} holds another training: {'; '.join(differing)}; choose another --out")
+            if not finished and not resume and self.last_checkpoint() is not None:
+                raise TrainingError(
+                    f"{self.path} holds an unfinished training; go on with --resume, or choose another --out"
+                )
+            return finished
+        # a training that stopped before its first checkpoint left nothing worth keeping: any may take its place
+        kept = {CONFIG_FILE, GIVEN_FILE, INPUTS_FILE, LEAK_FILE, self.work.name} if ours else {LEAK_FILE}
+        if self.path.exists() and not self.path.is_dir():
+            raise TrainingError(f"{self.path} is a file; choose a folder as --out")
+        if self.path.exists() and any(path.name not in kept for path in self.path.iterdir()):
+            raise TrainingError(f"{self.path} exists and holds no training; choose another --out")
+        if resume:
+            sys.stderr.write(f"{self.path} holds no checkpoint; the training begins from the start\n")
+        return False
+
+    @contextlib.contextmanager
+    def preparing(self, config: TrainConfig, inputs: dict[str, Any], given: str | None) -> Iterator[bool]:
+        """Whether the training has to be prepared; a preparation that fails leaves a report of leaks at most.
+
+        Args:
+            config: the settings.
+            inputs: digests of everything it reads.
+            given: the configuration file as it was given.
+        """
+        if (self.work / _FACTS).exists() and not self._differing(config, inputs):
+            yield False
+            return
+        new = not self.path.exists()
+        try:
+            shutil.rmtree(self.work, ignore_errors=True)
+            for name in (LEAK_FILE, GIVEN_FILE):
+                (self.path / name).unlink(missing_ok=True)
+            # first of all: whose folder this is stands in it from the beginning
+            for name, text in ((CONFIG_FILE, config.to_toml()), (GIVEN_FILE, given)):
+                if text is not None:
+                    with written_whole(self.path / name) as part:
+                        part.write_text(text, encoding="utf-8")
+            write_json(self.path / INPUTS_FILE, inputs)
+            self.work.mkdir()
+            yield True
+        except Exception:
+            shutil.rmtree(self.work, ignore_errors=True)
+            for name in (CONFIG_FILE, GIVEN_FILE, INPUTS_FILE):
+                (self.path / name).unlink(missing_ok=True)
+            if new and self.path.is_dir() and not any(self.path.iterdir()):
+                self.path.rmdir()
+            raise
+
+    def keep_facts(self, facts: dict[str, Any]) -> None:
+        """Write down what the preparation found out, as its last step."""
+        write_json(self.work / _FACTS, facts)
+
+    def facts(self) -> dict[str, Any]:
+        """What the preparation found out."""
+        facts: dict[str, Any] = json.loads((self.work / _FACTS).read_text(encoding="utf-8"))
+        return facts
+
+    def last_checkpoint(self) -> Path | None:
+        """The newest checkpoint that was written whole, by every process."""
+        found = [path for path in self.checkpoints.glob("checkpoint-*") if path.name[11:].isdigit() and _whole(path)]
+        return max(found, key=lambda path: int(path.name[11:]), default=None)
+
+    def find_best(self, checkpoint: Path) -> None:
+        """Let a checkpoint that is resumed from name the best one where it is now: the folder may have moved.
+
+        Raises:
+            TrainingError: the best checkpoint is not there any more.
+        """
+        path = checkpoint / "trainer_state.json"
+        state = json.loads(path.read_text(encoding="utf-8"))
+        best = state.get("best_model_checkpoint")
+        if best is None:
+            return
+        here = self.checkpoints / Path(best).name
+        if not here.is_dir():
+            raise TrainingError(
+                f"{here}, the best checkpoint so far, is gone; put it back, or choose another --out to begin anew"
+            )
+        write_json(path, {**state, "best_model_checkpoint": str(here)})
+
+    def publish(self, ready: Path, summary: dict[str, Any]) -> None:
+        """Move what is ready into place, then write the summary, which says that all is there."""
+        for path in ready.iterdir():
+            target = self.path / path.name
+            if target.is_dir():
+                shutil.rmtree(target)
+            path.replace(target)
+        write_json(self.path / SUMMARY_FILE, summary)
+        shutil.rmtree(self.work, ignore_errors=True)
+
+    def _is_under_way(self) -> bool:
+        pretraining = any((self.work / name).exists() for name in ("pretraining", "pretrained"))
+        return pretraining or self.last_checkpoint() is not None
+
+    def _differing(self, config: TrainConfig, inputs: dict[str, Any]) -> list[str]:
+        """What of settings and inputs is not as it was, with both values."""
+        before, now = read_toml(self.path / CONFIG_FILE), config.to_dict()
+        keys = [key for key in sorted({*before, *now} - {*_PATHS}) if before.get(key) != now.get(key)]
+        found = [f"{key} was {before.get(key)!r} and is now {now.get(key)!r}" for key in keys]
+        record = self.path / INPUTS_FILE
+        known = json.loads(record.read_text(encoding="utf-8")) if record.exists() else {}
+        for key in sorted({*known, *inputs}):
+            if known.get(key) != inputs.get(key):
+                where = f" ({now[key]})" if key in now else ""
+                found.append(f"{key}{where} was {_short(known.get(key))} and is now {_short(inputs.get(key))}")
+        return found
+
+
+def digest_of(path: Path) -> str:
+    """A digest of a file, or of all files in a folder with their names."""
+    if path.is_dir():
+        files = sorted(file for file in path.rglob("*") if file.is_file())
+        return fingerprint_of(part for file in files for part in (str(file.relative_to(path)), sha256_of(file)))
+    return sha256_of(path)
+
+
+def _short(value: Any) -> str:
+    text = json.dumps(value) if not isinstance(value, str) else value
+    return text if len(text) < 30 else f"{text[:12]}…"
+
+
+def _whole(checkpoint: Path) -> bool:
+    """The sampler's settings are the last file of a checkpoint; each process writes its own random state."""
+    try:
+        json.loads((checkpoint / "trainer_state.json").read_text(encoding="utf-8"))
+        processes = int(json.loads((checkpoint / "hybrid_batches.json").read_text(encoding="utf-8"))["world_size"])
+    except (OSError, ValueError, KeyError):
+        return False
+    names = [f"rng_state_{rank}.pth" for rank in range(processes)] if processes > 1 else ["rng_state.pth"]
+    return all((checkpoint / name).exists() for name in names)

@@ -1,0 +1,220 @@
+"""What the first process does before a training: look for leaks, lay the data out, make the model it begins with."""
+
+from __future__ import annotations
+
+import itertools
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from beir_hybrid.disk.files import write_json
+from beir_hybrid.encoders import find_encoder
+from beir_hybrid.errors import TrainingError
+from beir_hybrid.training.config import TrainConfig
+from beir_hybrid.training.data import data_set, dev_languages, group_source, texts_of, training_groups, validation_rows
+from beir_hybrid.training.folder import LEAK_FILE, TrainFolder, digest_of
+from beir_hybrid.training.leak import Leak, LeakDetector, TrainingText, find_leaks, leak_report, texts_of_groups
+from beir_hybrid.training.models import PAPER_PROMPTS, model_folder
+from beir_hybrid.training.pretrain import read_pretraining_text
+from beir_hybrid.training.vocabulary import cut_vocabulary
+
+PRETRAINING_TEXT = "pretraining_text.json"
+SCRATCH_LENGTH = 128
+"""Tokens that a model from scratch reads of a text."""
+
+
+def inputs_of(config: TrainConfig) -> dict[str, Any]:
+    """A digest of everything that a training reads, and the version of this package.
+
+    Raises:
+        TrainingError: a file is not there.
+    """
+    from beir_hybrid import __version__
+    from beir_hybrid.datasets import load_dataset
+
+    found: dict[str, Any] = {
+        "code": f"beir-hybrid {__version__}",
+        "groups": group_source(config.groups or "", config).digest(),
+        "leak_check": {name: load_dataset(name, config.data_dir).fingerprint for name in config.leak_check or ()},
+        "pretrain_text": [_file_digest(path, "--pretrain-text") for path in config.pretrain_text or ()],
+    }
+    if config.dev_groups:
+        found["dev_groups"] = group_source(config.dev_groups, config).digest()
+    for name in ("tokenizer", "lexicon"):
+        if path := getattr(config, name):
+            found[name] = _file_digest(path, f"--{name}")
+    if config.model is not None:
+        location = find_encoder(config.model, TrainingError).location or config.model
+        found["model"] = digest_of(Path(location)) if Path(location).is_dir() else location
+    return {name: value for name, value in found.items() if value}
+
+
+def prepare(config: TrainConfig, folder: TrainFolder, processes: int) -> None:
+    """Everything that is done once.
+
+    Args:
+        config: the settings.
+        folder: held by this process, and empty but for what it says of itself.
+        processes: how many share the batches.
+    """
+    lines = list(read_pretraining_text(config.pretrain_text or ()))
+    left_out: dict[str, list[str]] = {"train": [], "dev": []}
+    if config.leak_check:
+        left_out, lines = _without_leaks(config, lines, folder.path)
+    if lines:
+        write_json(folder.work / PRETRAINING_TEXT, [line.text for line in lines])
+    data = data_set(config, "train", folder.data, config.languages, left_out["train"])
+    _check_batches(config, data, config.batch_size, processes)
+    facts = {
+        "groups": data.n_groups,
+        "dropped_groups": len(left_out["train"]),
+        "left_out": left_out,
+        "languages": list(data.languages),
+        "digests": {"train": data.digest()},
+        "dev_rows": None,
+        "dev_languages": [],
+    }
+    if next(training_groups(config, "dev", left_out["dev"]), None) is not None:
+        facts["dev_languages"] = dev_languages(config, data.languages)
+        dev = data_set(config, "dev", folder.data, facts["dev_languages"], left_out["dev"]).for_validation()
+        rows = validation_rows(config, dev, processes)
+        try:
+            _check_batches(config, dev, rows, processes)
+        except ValueError as error:
+            raise TrainingError(f"the validation groups do not fill a batch: {error}") from error
+        facts |= {"dev_rows": rows, "digests": {**facts["digests"], "dev": dev.digest()}}
+    elif config.dev_groups:
+        raise TrainingError(f"{config.dev_groups} holds no group to validate on")
+    elif config.best != "loss":
+        raise TrainingError(f"--best {config.best} needs validation groups: --dev-groups, or groups with split dev")
+    if config.lexicon:
+        from beir_hybrid.training.code_switch import read_lexicon
+
+        _check_lexicon(config, set(read_lexicon(Path(config.lexicon)).entries), data.languages)
+    _make_base(config, left_out, lines, folder.work / "base")
+    folder.keep_facts(facts)
+
+
+def _file_digest(path: str, option: str) -> str:
+    try:
+        return digest_of(Path(path))
+    except OSError as error:
+        raise TrainingError(f"{option} {path}: cannot be read: {error.strerror or error}") from error
+
+
+def _check_batches(config: TrainConfig, data: Any, rows: int, processes: int) -> None:
+    """Whether the sampler can draw: its message now rather than at the first validation."""
+    from st_hybrid_batch import Cosine, HybridBatches
+
+    ends = config.start_alpha if config.alpha_end is None else Cosine(config.start_alpha, config.alpha_end)
+    HybridBatches(
+        alpha=ends,
+        languages=config.weights(),
+        pairing=config.pairing,
+        short_languages="cross-only",
+        world_size=processes,
+    )(data, rows)
+
+
+def _check_lexicon(config: TrainConfig, known: set[str], languages: tuple[str, ...]) -> None:
+    if not known & set(languages):
+        raise TrainingError(
+            f"--lexicon {config.lexicon} translates from {', '.join(sorted(known))}, but the training is in "
+            f"{', '.join(languages)}; nothing would be switched"
+        )
+
+
+def _without_leaks(
+    config: TrainConfig, lines: list[TrainingText], out: Path
+) -> tuple[dict[str, list[str]], list[TrainingText]]:
+    """Ids of the groups of each part that overlap an evaluation set, and the lines of pretraining text that do not."""
+    from beir_hybrid.datasets import load_dataset
+
+    compared = {"train": 0, "dev": 0, "pretraining": len(lines)}
+
+    def texts() -> Iterator[TrainingText]:
+        for part in ("train", "dev"):
+            compared[part] = 0
+            for group in training_groups(config, part):
+                compared[part] += 1
+                yield from texts_of_groups([group], part, config.languages)
+        yield from lines
+
+    leaks = {
+        name: find_leaks(texts(), LeakDetector(load_dataset(name, config.data_dir))) for name in config.leak_check or ()
+    }
+    write_json(out / LEAK_FILE, leak_report(leaks, {part: count for part, count in compared.items() if count}))
+    found = [leak for each in leaks.values() for leak in each]
+    counts = ", ".join(
+        f"{len({leak.group or leak.where for leak in each if leak.part == part})} {unit} with {name}"
+        for name, each in leaks.items()
+        for part, unit in (("train", "training groups"), ("dev", "validation groups"), ("pretraining", "lines"))
+        if compared[part]
+    )
+    sys.stderr.write(f"leak check: {counts} overlap; report: {out / LEAK_FILE}\n")
+    if found and config.on_leak == "refuse":
+        raise TrainingError(_refusal(found[0], counts, out))
+    left_out = {part: sorted({one.group for one in found if one.part == part}) for part in ("train", "dev")}
+    places = {leak.where for leak in found if leak.part == "pretraining"}
+    kept = [line for line in lines if line.where not in places]
+    left = {part: compared[part] - len(groups) for part, groups in left_out.items()} | {"pretraining": len(kept)}
+    for part, count in left.items():
+        if compared[part] and not count:
+            raise TrainingError(f"all of the {part} text overlaps an evaluation set; {out / LEAK_FILE} lists it")
+    return left_out, kept
+
+
+def _refusal(leak: Leak, counts: str, out: Path) -> str:
+    named = " in ".join(part for part in (leak.side, leak.language) if part) or "pretraining text"
+    return (
+        f"training text overlaps an evaluation set ({counts}), first at {leak.where} ({named}, {leak.kind}, "
+        f"{leak.evaluation_id}); {out / LEAK_FILE} lists all; drop them with --on-leak drop"
+    )
+
+
+def _make_base(config: TrainConfig, left_out: dict[str, list[str]], lines: list[TrainingText], base: Path) -> None:
+    """What the training begins with, if it is not the model itself: a new one, or one with a cut vocabulary."""
+    if config.from_scratch is not None:
+        _new_model(config, left_out["train"], base)
+    elif config.cut_vocabulary:
+        parts = (
+            texts_of_groups(training_groups(config, part, left_out[part]), part, config.languages)
+            for part in ("train", "dev")
+        )
+        texts = (one.text for one in itertools.chain(*parts, lines))
+        prompts = [prompt for prompt in (config.query_prompt, config.passage_prompt, *PAPER_PROMPTS.values()) if prompt]
+        sys.stderr.write("cutting the vocabulary to the tokens in use\n")
+        kept = cut_vocabulary(model_folder(str(config.model)), texts, base, prompts)
+        sys.stderr.write(f"vocabulary: {kept:,} tokens are in use\n")
+
+
+def _new_model(config: TrainConfig, left_out: list[str], base: Path) -> None:
+    from beir_hybrid.training.scratch import (
+        load_tokenizer,
+        static_model,
+        token_weights,
+        train_tokenizer,
+        transformer_folder,
+    )
+
+    def texts() -> Iterator[str]:
+        return texts_of(training_groups(config, "train", left_out), config.languages)
+
+    if config.tokenizer:
+        tokenizer = load_tokenizer(Path(config.tokenizer))
+    else:
+        sys.stderr.write("training the tokenizer\n")
+        tokenizer = train_tokenizer(texts(), config.vocabulary)
+    if config.from_scratch == "static":
+        weights = token_weights(tokenizer, texts())
+        static_model(tokenizer, config.width, config.seed, weights).save(str(base))
+    else:
+        transformer_folder(
+            tokenizer,
+            base,
+            width=config.width,
+            layers=config.layers,
+            max_seq_length=config.max_seq_length or SCRATCH_LENGTH,
+            seed=config.seed,
+        )
