@@ -298,6 +298,18 @@ def test_every_number_and_mark_of_the_page(folders: list[Path], comparison: Comp
     assert {row[0] for row in found.found["a"] if row[2] == "100.0 %"} == {"51–100"}
 
 
+@pytest.mark.parametrize("systems", [1, 2, 3])
+def test_every_choice_leads_to_a_panel(folders: list[Path], systems: int) -> None:
+    """The values of a group's choices, put together, are the keys of its panels; a choice of one is none."""
+    text = render_page(folders[:systems], compare(folders[:systems], draws=100))
+    for group in ("leaderboard", "heat", *(["bars"] if systems > 1 else [])):
+        selects = re.findall(rf'<select data-panels="{group}">(.*?)</select>', text, re.DOTALL)
+        values = [re.findall(r'<option value="([^"]*)"', select) for select in selects]
+        block = text[text.index(f'<div id="{group}">') :]
+        keys = re.findall(r'<div data-panel="([^"]*)">', block[: block.index("</section>")])
+        assert sorted(keys) == sorted(" ".join(chosen) for chosen in itertools.product(*values))
+
+
 def test_the_best_rank_distance_is_the_lowest_that_is_known(folders: list[Path], command: Any) -> None:
     """40 is best; a bound of 16 is below both, in the summary and in every ranking."""
     comparison = compare(folders, metrics="rank_distance", settings="multi")
