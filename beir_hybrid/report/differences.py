@@ -60,16 +60,14 @@ def against_baseline(contents: Contents, name: str, setting: str, metric: str) -
 
 
 def all_bars(contents: Contents) -> list[Bars]:
-    """Every system and metric that has a difference."""
+    """Every system and metric that some system has a difference in; no bars where this one has none."""
     found = []
     for name in contents.others:
         for setting, metric in settings_and_metrics(contents):
             rows = list(against_baseline(contents, name, setting, metric).values())
             ends = [abs(v) for row in rows for v in (row.delta, row.ci_low, row.ci_high) if v is not None]
             largest = max(ends, default=0.0) or 1.0
-            if rows:
-                bars = tuple(_bar(contents, row, largest) for row in rows)
-                found.append(Bars(name, setting, metric, bars))
+            found.append(Bars(name, setting, metric, tuple(_bar(contents, row, largest) for row in rows)))
     return found
 
 
