@@ -47,6 +47,7 @@ def write_data(path: Path, masks: np.ndarray[Any, Any]) -> None:
 def private_bytes() -> int:
     """Memory of this process alone: memory-mapped files do not count."""
     gc.collect()
+    pa.default_memory_pool().release_unused()  # what Arrow keeps for itself
     return int(psutil.Process().memory_full_info().uss)
 
 

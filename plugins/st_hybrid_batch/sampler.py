@@ -46,7 +46,7 @@ class HybridBatchSampler(DefaultBatchSampler):  # type: ignore[misc]
         batch_size: rows of a batch in one process (over all its GPUs under DataParallel).
         drop_last: ignored, see above.
         valid_label_columns: ignored; the label holds ids of passages.
-        generator: ignored; numbers are drawn from the seed.
+        generator: its initial seed comes before ``seed``.
         seed: seed, unless ``settings`` has one.
         settings: see `HybridBatches`.
     """
@@ -69,6 +69,8 @@ class HybridBatchSampler(DefaultBatchSampler):  # type: ignore[misc]
             )
         _check_trainer()
         self.settings = settings or HybridBatches()
+        if generator is not None:  # sentence-transformers 6.0 seeds the generator and forgets to hand on the seed
+            seed = generator.initial_seed()
         super().__init__(
             dataset,
             batch_size=batch_size,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-datasets = pytest.importorskip("datasets")
+torch = pytest.importorskip("torch")
 
 from st_hybrid_batch import (  # noqa: E402
     Cosine,
@@ -119,6 +119,7 @@ def test_a_schedule_of_ones_own(parallel):
 def test_settings_make_the_sampler(parallel):
     """The trainer calls the settings with its own seed; a seed of their own comes first."""
     assert HybridBatches()(parallel, 4, False, [], None, 9).seed == 9
+    assert HybridBatches()(parallel, 4, False, [], torch.Generator().manual_seed(9)).seed == 9  # as in release 6.0
     assert HybridBatches(seed=3)(parallel, 4, False, [], None, 9).seed == 3
 
 
