@@ -17,7 +17,6 @@ from typing import Any
 
 import datasets
 import numpy as np
-import psutil
 import pyarrow as pa
 from machine import keep
 
@@ -45,10 +44,11 @@ def write_data(path: Path, masks: np.ndarray[Any, Any]) -> None:
 
 
 def private_bytes() -> int:
-    """Memory of this process alone: memory-mapped files do not count."""
+    """Anonymous memory of this process: pages of memory-mapped files are the system's to keep or drop."""
     gc.collect()
     pa.default_memory_pool().release_unused()  # what Arrow keeps for itself
-    return int(psutil.Process().memory_full_info().uss)
+    status = Path("/proc/self/status").read_text(encoding="ascii")
+    return int(status.split("RssAnon:")[1].split()[0]) * 1024
 
 
 def measure(masks: np.ndarray[Any, Any], batch_size: int = 100) -> dict[str, Any]:

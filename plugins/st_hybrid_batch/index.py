@@ -113,7 +113,7 @@ def _check_order(bits: NDArray[np.uint8], starts: I64, group: Any) -> None:
             "sorted by language. A group is one question in several languages; ParallelDataset.from_dataset sorts rows"
         )
     ids = group.take(pa.array(starts))
-    if pc.count_distinct(ids).as_py() < len(starts):
+    if len(ids.unique()) < len(starts):
         counts = pc.value_counts(ids.combine_chunks())
         twice = counts.field("values").filter(pc.greater(counts.field("counts"), 1))[0].as_py()
         raise ValueError(
