@@ -6,6 +6,7 @@ Labels are language codes, numbers and the names of the systems, so that no scri
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import html
 import io
 import re
@@ -78,11 +79,18 @@ def charts_svg(charts: Sequence[Chart], words: str) -> str:
     with _matplotlib({"svg.fonttype": "none"}) as figure:
         _lines(charts)(figure)
         figure.savefig(out, format="svg", metadata={"Date": None})
-    text = out.getvalue()
-    svg = re.sub(r'(<svg [^>]*?) width="[^"]*"', r"\1", text[text.index("<svg") :], count=1)
-    # its style is for all elements of a page it stands in, and its names are those of its neighbours
-    svg = re.sub(r"<defs>\s*<style.*?</style>\s*</defs>", "", svg, flags=re.DOTALL)
-    return svg.replace("<svg ", f'<svg role="img" aria-label="{html.escape(words)}" class="chart" ', 1)
+    svg = out.getvalue()
+    svg = svg[svg.index("<svg") :]
+    # its style and size are the page's, and nothing of it is for a file that stands alone
+    svg = re.sub(r"<metadata>.*?</metadata>|<style.*?</style>|<!--.*?-->", "", svg, flags=re.DOTALL)
+    svg = re.sub(r'(<svg [^>]*?) width="[^"]*"| height="[^"]*pt"', r"\1", svg)
+    svg = re.sub(r"\s*\n\s*", " ", svg).replace("> <", "><")
+    # what is referred to has a name of its own in the page, all else needs none
+    named = set(re.findall(r'(?:href="|url\()#([^")]+)', svg))
+    own = hashlib.sha256(words.encode()).hexdigest()[:8]
+    svg = re.sub(r' id="([^"]*)"', lambda m: f' id="{m[1]}-{own}"' if m[1] in named else "", svg)
+    svg = re.sub(r'((?:href="|url\()#)([^")]+)', rf"\1\2-{own}", svg)
+    return svg.replace("<svg ", f'<svg role="img" aria-label="{html.escape(words)}" class="chart" ', 1).strip()
 
 
 @contextlib.contextmanager

@@ -23,6 +23,10 @@ def test_a_chart_is_one_named_element() -> None:
     texts = {element.text for element in root.iter("{http://www.w3.org/2000/svg}text")}
     assert {"<mono>", "a&b", "alpha", "map"} <= texts
     assert "<style" not in svg
+    assert root.get("height") is None
+    ids = re.findall(r' id="([^"]+)"', svg)
+    assert set(re.findall(r'href="#([^"]+)"', svg)) <= set(ids)
+    assert not set(ids) & set(re.findall(r' id="([^"]+)"', charts_svg([CHART], "other words"))), "two in one page"
     assert svg == charts_svg([CHART], 'x "y"')
 
 
