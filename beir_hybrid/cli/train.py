@@ -71,11 +71,13 @@ def run(args: argparse.Namespace) -> int:
 
 def render(summary: Any) -> str:
     """The summary as text."""
+    from beir_hybrid.training.train import alpha_text
+
     losses = ", ".join(f"{key} {value:.3f}" for key, value in summary.losses.items())
     lines = [
         f"model       {summary.out}",
         f"trained on  {summary.groups:,} groups in {len(summary.languages)} languages: {' '.join(summary.languages)}",
-        f"alpha       {_alpha(summary.alpha)}",
+        f"alpha       {alpha_text(summary.alpha)}",
         f"steps       {summary.steps:,} ({summary.pairs:,} pairs) in {summary.seconds:.0f} s",
         f"last loss   {losses}",
     ]
@@ -85,9 +87,3 @@ def render(summary: Any) -> str:
         shown = ", ".join(f"{key} {value:.3f}" for key, value in sorted(summary.validation.items()))
         lines.append(f"best        step {summary.best_step:,} by {summary.best_metric}: {shown}")
     return "\n".join(lines) + "\n"
-
-
-def _alpha(alpha: Any) -> str:
-    if not isinstance(alpha, dict):
-        return str(alpha)
-    return f"{alpha['start']} to {alpha['end']} ({alpha['schedule']})"

@@ -1,4 +1,4 @@
-"""What a training says while it runs: one bar and short lines on stderr, nothing on stdout."""
+"""What a training says while it runs: a bar or a line every half minute on stderr, nothing on stdout."""
 
 from __future__ import annotations
 
@@ -9,54 +9,41 @@ from typing import Any
 
 from transformers import PrinterCallback, ProgressCallback, TrainerCallback
 
+from beir_hybrid.progress import Progress
+
 
 class ProgressLine(TrainerCallback):  # type: ignore[misc]  # transformers is untyped here
-    """A progress bar with the losses by kind, and a line for every validation."""
+    """How far the training is, with the losses by kind of batch, and a line for every validation."""
 
     def __init__(self, doing: str = "training") -> None:
         self._doing = doing
-        self._bar: Any = None
-        self._told = 0
+        self._shown: Progress | None = None
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        if not state.is_world_process_zero:
-            return
-        from tqdm import tqdm
-
-        self._bar = tqdm(
-            total=state.max_steps, initial=state.global_step, desc=self._doing, unit="step",
-            file=sys.stderr, disable=None, leave=False,
-        )  # fmt: skip
+        if state.is_world_process_zero:
+            self._shown = Progress(self._doing, state.max_steps, "step", done=state.global_step)
+            self._step = state.global_step
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        if self._bar is not None:
-            self._bar.update(state.global_step - self._bar.n)
+        if self._shown is not None:
+            self._shown.advance(state.global_step - self._step)
+            self._step = state.global_step
 
     def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **kwargs: Any) -> None:
-        if self._bar is None or not logs:
+        if self._shown is None or not logs:
             return
-        shown = {key: logs[key] for key in ("loss", "loss_mono", "loss_cross") if key in logs}
-        if shown:
-            self._bar.set_postfix({key: f"{value:.3f}" for key, value in shown.items()})
-            # no terminal, no bar: some twenty lines over the training, so that a log file shows that it goes on
-            if self._bar.disable and state.global_step - self._told >= state.max_steps / 20:
-                self._told = state.global_step
-                text = ", ".join(f"{key} {value:.3f}" for key, value in shown.items())
-                self._say(f"{self._doing} step {state.global_step:,} of {state.max_steps:,}: {text}")
+        losses = [f"{key} {logs[key]:.3f}" for key in ("loss", "loss_mono", "loss_cross") if key in logs]
+        if losses:
+            self._shown.advance(0, note=", ".join(losses))
         validated = {k.removeprefix("eval_"): v for k, v in logs.items() if k.startswith("eval_") and _wanted(k)}
         if validated:
-            # a loss and a ranking are logged one after the other: one line each
             text = ", ".join(f"{key} {value:.4g}" for key, value in validated.items())
-            self._say(f"step {state.global_step:,}: validation {text}")
+            self._shown.say(f"step {state.global_step:,}: validation {text}")
 
     def on_train_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        if self._bar is not None:
-            self._bar.close()
-            self._bar = None
-
-    def _say(self, line: str) -> None:
-        # above the bar, not through it
-        self._bar.write(line, file=sys.stderr)
+        if self._shown is not None:
+            self._shown.close()
+            self._shown = None
 
 
 def _wanted(key: str) -> bool:

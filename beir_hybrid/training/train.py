@@ -15,6 +15,8 @@ from typing import Any
 
 from beir_hybrid.disk.files import write_json
 from beir_hybrid.errors import BeirHybridError, TrainingError
+from beir_hybrid.retrieval.dense.models import own_prompts
+from beir_hybrid.training.card import card_section
 from beir_hybrid.training.config import TrainConfig
 from beir_hybrid.training.folder import LOG_FILE, SUMMARY_FILE, TrainFolder
 from beir_hybrid.training.models import average, merge_adapters, model_folder, on_cpu
@@ -180,6 +182,13 @@ def _in_our_words(message: str) -> str:
     return message
 
 
+def alpha_text(alpha: Any) -> str:
+    """Alpha, or how it moves."""
+    if not isinstance(alpha, dict):
+        return str(alpha)
+    return f"{alpha['start']} to {alpha['end']} ({alpha['schedule']})"
+
+
 def read_summary(out: Path) -> TrainSummary:
     """The summary of a finished training."""
     values = json.loads((out / SUMMARY_FILE).read_text(encoding="utf-8"))
@@ -225,11 +234,11 @@ def _finish(
         dropped_groups=facts["dropped_groups"],
     )
     if first:
-        _save(config, trainer, folder, summary)
+        _save(config, trainer, folder, facts, summary)
     return summary
 
 
-def _save(config: TrainConfig, trainer: Any, folder: TrainFolder, summary: TrainSummary) -> None:
+def _save(config: TrainConfig, trainer: Any, folder: TrainFolder, facts: dict[str, Any], summary: TrainSummary) -> None:
     """The model and what is known of its training."""
     ready = folder.work / "model"
     shutil.rmtree(ready, ignore_errors=True)
@@ -241,6 +250,15 @@ def _save(config: TrainConfig, trainer: Any, folder: TrainFolder, summary: Train
         restore_vocabulary(trained, model_folder(str(config.model)), ready)
     if (folder.checkpoints / "hybrid_batches.json").exists():
         shutil.copyfile(folder.checkpoints / "hybrid_batches.json", ready / "hybrid_batches.json")
+    section = card_section(
+        alpha=alpha_text(summary.alpha),
+        languages=summary.languages,
+        prompts=own_prompts(trainer.model),
+        digests=facts["digests"],
+        validation=summary.validation,
+    )
+    with (ready / "README.md").open("a", encoding="utf-8") as card:
+        card.write(section)
     write_json(ready / LOG_FILE, trainer.state.log_history)
     folder.publish(ready, {**vars(summary), "out": str(folder.path)})
 

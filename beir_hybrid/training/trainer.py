@@ -73,6 +73,9 @@ def build_trainer(config: TrainConfig, folder: TrainFolder, facts: dict[str, Any
         torch.set_num_threads(1)
     if sparse:
         use_sparse_gradients(model)
+    model.model_card_data.language = list(facts["languages"])
+    # texts of the data set have no business in the card, nor has another library's progress on the terminal
+    model.model_card_data.set_widget_examples = lambda dataset: None
     arguments = _arguments(
         config, work, facts, data, prompts, state.num_processes, "static" if static else config.from_scratch
     )

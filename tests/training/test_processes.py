@@ -46,6 +46,6 @@ def test_a_failing_preparation_ends_all(configure: Configure, tmp_path: Path) ->
     assert done.stdout == ""
     assert [line for line in done.stderr.splitlines() if line.startswith("beir-hybrid: ")] == [
         f"beir-hybrid: {tmp_path / 'nowhere.jsonl'} does not exist; expected groups as JSON Lines, plain or gzipped, "
-        "or 'sample', the embedded sample"
+        "a folder of mMARCO, language=FILE,... of SQuAD-shaped files, or 'sample', the embedded sample"
     ]
     assert not (tmp_path / "o").exists()

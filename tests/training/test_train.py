@@ -40,6 +40,12 @@ def test_the_folder_is_an_ordinary_model(trained: Callable[[str], Path], configu
     assert model.prompts == {"query": "Query: ", "document": "Passage: "}
     assert model.max_seq_length == (float("inf") if kind == "static" else 16)
     assert 'HybridBatchSampler {"alpha": 0.5' in (out / "README.md").read_text(encoding="utf-8")
+    card = (out / "README.md").read_text(encoding="utf-8")
+    for line in (
+        "- de\n", "| languages | ar de el en es hi ru th tr vi zh |", "| alpha, share of monolingual batches | 0.5 |",
+        "| prompt of a query | `Query: ` |", "| digest of the train data | `", "| dev_multi_map | 0.",
+    ):  # fmt: skip
+        assert line in card
     assert settings_of(out)["world_size"] == 1
     assert not (out / "work").exists()
     assert config_from(read_toml(out / "train.toml")) == configure(out, kind)
@@ -98,8 +104,12 @@ def test_options_of_the_batches(configure: Configure, tmp_path: Path, capsys: py
     assert summary.steps == 12
     captured = capsys.readouterr()
     assert captured.out == ""
-    assert "loss_mono" in captured.err
-    assert "step 12: validation loss" in captured.err
+    told = captured.err.splitlines()
+    assert told[0].startswith(f"preparing {tmp_path / 'o'}")
+    assert "training: 12 steps" in told
+    # a line for every validation; no other library says anything
+    assert [line.split(":")[0] for line in told[2:]] == [f"step {n}" for n in (3, 6, 9, 12)]
+    assert all("validation loss" in line and "dev_rank_distance" in line for line in told[2:])
 
 
 def test_without_validation_and_with_its_own_file(configure: Configure, groups_file: Path, tmp_path: Path) -> None:
@@ -372,3 +382,35 @@ def test_out_of_memory(configure: Configure, tmp_path: Path, monkeypatch: pytest
 def test_the_weights_are_finite(trained: Callable[[str], Path]) -> None:
     """No NaN has crept in."""
     assert all(tensor.isfinite().all() for tensor in weights(trained("transformer")).values())
+
+
+def test_mmarco_and_squad_from_the_command_line(configure: Configure, tmp_path: Path) -> None:
+    """mMARCO's folder with its triples, and SQuAD-shaped files, are trained on as they are."""
+    names = {"de": "german", "en": "english"}
+    (tmp_path / "collections").mkdir()
+    (tmp_path / "queries" / "train").mkdir(parents=True)
+    for code, name in names.items():
+        passages = "".join(f"{n}\tpassage {n} {code}\n" for n in range(40))
+        (tmp_path / "collections" / f"{name}_collection.tsv").write_text(passages)
+        queries = "".join(f"{n}\tquery {n} {code}\n" for n in range(20))
+        (tmp_path / "queries" / "train" / f"{name}_queries.train.tsv").write_text(queries)
+    triples = tmp_path / "triples.tsv"
+    triples.write_text("".join(f"{n}\t{n}\t{n + 20}\n" for n in range(20)))
+    with pytest.raises(TrainingError, match=r"is a folder; mMARCO's needs --pairs FILE"):
+        train(configure(tmp_path / "o", groups=str(tmp_path)))
+    out = tmp_path / "mmarco"
+    summary = train(configure(out, groups=str(tmp_path), pairs=str(triples), negatives=1))
+    assert (summary.groups, summary.languages) == (20, ["de", "en"])
+    squad = {}
+    for code in names:
+        paragraphs = [
+            {"context": f"context {n} {code}", "qas": [{"id": f"q{n}", "question": f"question {n} {code}"}]}
+            for n in range(12)
+        ]
+        squad[code] = tmp_path / f"{code}.json"
+        squad[code].write_text(json.dumps({"data": [{"paragraphs": paragraphs}]}))
+    given = ",".join(f"{code}={path}" for code, path in squad.items())
+    summary = train(configure(tmp_path / "squad", groups=given, dev_groups=given))
+    assert (summary.groups, summary.languages, summary.best_step is None) == (12, ["de", "en"], False)
+    with pytest.raises(TrainingError, match=r"nowhere.json does not exist; expected SQuAD-shaped files"):
+        train(configure(tmp_path / "q", groups="de=nowhere.json"))
