@@ -20,9 +20,17 @@ from typing import Any
 
 import numpy as np
 import pytest
+from matplotlib.colors import to_hex
+from matplotlib.figure import Figure
 
 from beir_hybrid.comparison import Comparison, compare
 from beir_hybrid.comparison.render import render
+from beir_hybrid.evaluation.results import read_results
+from beir_hybrid.published.leaderboard import build_leaderboard
+from beir_hybrid.report import figures, matrices
+from beir_hybrid.report.contents import read_contents
+from beir_hybrid.report.distances import rank_distances
+from beir_hybrid.report.leaderboard_tables import panel
 from beir_hybrid.report.page import render_page
 from tests.report.chromium import Browser
 
@@ -280,6 +288,8 @@ def test_every_number_and_mark_of_the_page(folders: list[Path], comparison: Comp
     there = re.findall(r'<section id="section-(\w+)">', text)
     assert re.findall(r'<li><a href="#section-(\w+)">', text) == there
     assert there == ["leaderboard", "heat", "preference", "distance", "bars", "hardest", "provenance"]
+    kinds = re.findall(r'<option value="\d+">(\w+: [^<]+)</option>', text[text.index('<div id="heat">') :])
+    assert kinds == ["mono: map", "cross: map", "multi: map", "multi: rank_distance", "multi: same_language_share@10"]
     # groups 2 and 5: (.5 + .75 + .2) / 3 in German, .5 in English
     hardest = re.findall(r"(\d+)\. (g\d) in German \(de\), English \(en\) map (\S+)", " ".join(found.words.split()))
     assert hardest[:3] == [("1", "g2", "0.492"), ("2", "g5", "0.492"), ("3", "g1", "0.508")]
@@ -437,3 +447,43 @@ def test_a_leaderboard_of_some_settings_and_metrics(folders: list[Path], command
     assert tables_of_text(done.out)["toy (test), multi: means"][0] == ["system", "source", "langs", "map", "rank dist"]
     done = command("leaderboard", "toy", *folders, "--metrics", "rank_distanc")
     assert "nothing is known of metric 'rank_distanc' here; did you mean 'rank_distance'?" in done.err
+
+
+def test_means_over_other_numbers_of_languages_say_so(folders: list[Path], make_folder: Any) -> None:
+    """A column of how many, only where they differ; one language alone has no such column."""
+    german = make_folder("d", {"mono:de": {"map": [0.5] * 6}})
+    comparison = compare([folders[0], german], intersect=True, settings="mono")
+    assert Tables(render_page([folders[0], german], comparison)).found["Query language: mean over all"][1][1] == "map"
+    board = build_leaderboard("toy", [read_results(folder) for folder in (folders[0], german)], settings="mono")
+    made = [panel(board, language, [("mono", "map")]) for language in ("mean", "de")]
+    assert [each and each.counted for each in made] == [True, False]
+    assert panel(board, "mean", [("mono", "recall@1")]) is None, "a column without a value is left out"
+
+
+def test_figures_draw_the_known_numbers(folders: list[Path], comparison: Comparison) -> None:
+    """Bars in the colour of what can be said, whiskers where there is an interval, squares with their numbers."""
+    contents = read_contents(folders, comparison)
+    figure = Figure()
+    figures._differences(contents, "mono", "map")(figure)
+    one, two = figure.axes
+    assert [bar.get_width() for bar in one.patches] == pytest.approx([0.25, 0.0, 0.125])
+    assert [bar.get_width() for bar in two.patches] == pytest.approx([-0.2, 0.0, -0.1])
+    colours = [[to_hex(bar.get_facecolor()) for bar in axes.patches] for axes in (one, two)]
+    green, red, grey = figures._GREEN, figures._RED, figures._GREY
+    assert colours == [[green, grey, green], [red, grey, red]]
+    assert [text.get_text() for text in two.texts] == ["▼", "▼"]
+    whiskers = [line.get_xdata() for line in two.lines if list(line.get_ydata()) == [2, 2]]
+    assert [f"{end:+.3f}" for end in whiskers[0]] == [LOW, HIGH]
+    (measure,) = (each for each in matrices.measures(contents) if each.key == "multi")
+    figure = Figure()
+    figures._heat(measure, measure.matrices["b"], "b")(figure)
+    assert figure.axes[0].images[0].get_array().tolist() == [[0.5, 0.5], [0.125, 0.75]]
+    assert [text.get_text() for text in figure.axes[0].texts] == [".50", ".50", ".12", ".75"]
+    assert [text.get_color() for text in figure.axes[0].texts] == ["black", "black", "black", "white"]
+    figure = Figure()
+    figures._shares(figure, contents)
+    assert [bar.get_height() for bar in figure.axes[0].patches] == [0.5, 0.5, 0.9, 0.9, 0.5, 0.5]
+    figure = Figure()
+    figures._distances(figure, rank_distances(contents))
+    widths = [[bar.get_width() for bar in axes.patches if bar.get_width()] for axes in figure.axes]
+    assert widths == [[1.0], [1.0], [1.0]]
