@@ -225,6 +225,14 @@ def test_rounding_is_a_tie_in_every_test(make_folder: Any) -> None:
         assert (found.wins, found.ties, found.losses, found.p, found.effect) == (0, 30, 0, 1.0, None), test
 
 
+def test_the_threshold_of_a_tie(make_folder: Any) -> None:
+    """Differences are rounded to twelve decimals, no more and no fewer."""
+    one = make_folder("a", {"mono:de": {"map": [0.5, 0.5, 0.5]}})
+    two = make_folder("b", {"mono:de": {"map": [0.5 + 4e-13, 0.5 + 2e-12, 0.5 - 2e-12]}})
+    found = row(compare([one, two]), "mono", "map", "de", "de")
+    assert (found.wins, found.ties, found.losses) == (1, 1, 1)
+
+
 def test_what_cancels_over_languages_is_no_difference(make_folder: Any) -> None:
     """.1 more in German and .1 less in English: every group's mean difference is nothing but rounding."""
     one = make_folder("a", {"mono:de": {"map": [0.7] * 20}, "mono:en": {"map": [0.3] * 20}})
