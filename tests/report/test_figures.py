@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from beir_hybrid.errors import MissingExtraError
-from beir_hybrid.report.figures import _plain, write_figures
+from beir_hybrid.report.contents import read_contents
+from beir_hybrid.report.figures import _figures, _plain, write_figures
 from tests.systems_made import Made
 
 
@@ -37,7 +38,7 @@ def test_without_matplotlib_the_command_to_install_it(
         write_figures(made.folders, made.comparison, tmp_path)
 
 
-def test_names_of_any_script_have_files_of_their_own(made: Made, tmp_path: Path) -> None:
+def test_names_of_any_script_have_files_of_their_own(made: Made) -> None:
     """α and 한국 are letters; names that would be one file get a number."""
     names = ("α", "한국", "a/b")
     new = dict(zip(made.comparison.names, names, strict=True))
@@ -46,6 +47,6 @@ def test_names_of_any_script_have_files_of_their_own(made: Made, tmp_path: Path)
         names=names, baseline="α",
         rows=tuple(dataclasses.replace(row, name=new[row.name]) for row in made.comparison.rows),
     )  # fmt: skip
-    found = {path.stem for path in write_figures(made.folders, named, tmp_path)}
+    found = {name for name, _ in _figures(read_contents(made.folders, named))}
     assert {"heat-map-α", "heat-map-한국", "heat-map-a-b", "heat-map-한국-minus-α"} <= found
     assert list(_plain(["a b", "a/b", "A.B", "!", "?"]).values()) == ["a-b", "a-b-2", "A.B", "system", "system-2"]
