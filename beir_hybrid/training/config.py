@@ -59,7 +59,7 @@ class TrainConfig:
     learning_rate: float | None = _option(None, "peak learning rate (default: 3e-5; from scratch 5e-4, static 0.01)")
     weight_decay: float = _option(0.01, "decoupled weight decay")
     warmup: float = _option(0.1, "share of the steps over which the learning rate rises; then it falls linearly")
-    scale: float = _option(20.0, "1 / temperature of the loss")
+    scale: float = _option(20.0, "1 / temperature of the loss (sparse, multi-vector, cross-encoder: their own)")
     loss: Literal["masked", "plain"] = _option("masked", "masked spares translations and duplicates of the positive")
     mini_batch_size: int | None = _option(None, "cached loss (GradCache): rows in memory at a time")
     gather: bool = _option(False, "take the passages of all processes as negatives")
@@ -68,6 +68,9 @@ class TrainConfig:
         None, "put before every query, in training and by the saved model (default: the model's own; new: 'Query: ')"
     )
     passage_prompt: str | None = _option(None, "put before every passage (default: the model's own; new: 'Passage: ')")
+    router_mapping: tuple[str, ...] | None = _option(
+        None, "routes of a model with a Router, query=ROUTE,passage=ROUTE (default: query and document)"
+    )
     negatives: int | None = _option(None, "hard negatives of each row (default: as many as the first row has)")
     precision: Literal["fp32", "bf16", "fp16"] = _option("fp32", "mixed precision")
     seed: int = _option(42, "seed of weights, batches and everything else drawn")

@@ -10,6 +10,7 @@ from beir_hybrid.encoders import find_encoder
 from beir_hybrid.errors import MissingExtraError, TrainingError
 from beir_hybrid.retrieval.dense.models import Role, load_model, own_prompts
 from beir_hybrid.training.config import TrainConfig, refuse_for_static
+from beir_hybrid.training.hosts import DENSE, host_of, load_host, refuse_for_host
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -32,12 +33,15 @@ def starting_model(config: TrainConfig, source: str) -> SentenceTransformer:
     import torch
 
     torch.manual_seed(config.seed)  # of weights that the source does not have
-    model = load_model(source, "cpu" if on_cpu() else None, TrainingError)
+    device = "cpu" if on_cpu() else None
+    host = host_of(source) if config.from_scratch is None else DENSE
+    refuse_for_host(config, host)
+    model = load_model(source, device, TrainingError) if host == DENSE else load_host(host, source, device)
     if is_static(model):
         refuse_for_static(config)
     if config.max_seq_length is not None:
         model.max_seq_length = config.max_seq_length
-    new = config.from_scratch is not None or not _was_saved_whole(source)
+    new = config.from_scratch is not None or (host == DENSE and not _was_saved_whole(source))
     if new or config.query_prompt is not None or config.passage_prompt is not None:
         prompts = PAPER_PROMPTS if new else own_prompts(model)
         given = {"query": config.query_prompt, "document": config.passage_prompt}

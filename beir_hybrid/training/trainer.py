@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ from beir_hybrid.retrieval.dense.models import Role, own_prompts
 from beir_hybrid.training.config import TrainConfig
 from beir_hybrid.training.data import data_set, training_groups
 from beir_hybrid.training.folder import TrainFolder
+from beir_hybrid.training.hosts import DENSE, host_loss, routes
 from beir_hybrid.training.prepare import PRETRAINING_TEXT, SCRATCH_LENGTH
 
 _DEFAULT_STEPS = {"static": 3000, "transformer": 10_000, None: 10_000}
@@ -37,7 +39,7 @@ def build_trainer(config: TrainConfig, folder: TrainFolder, facts: dict[str, Any
         facts: what the preparation found out.
         state: accelerate's, of the processes.
     """
-    from sentence_transformers import SentenceTransformerTrainer
+    import sentence_transformers
     from transformers import EarlyStoppingCallback
 
     from beir_hybrid.training.models import adapt, is_static, starting_model, weights_of
@@ -64,7 +66,8 @@ def build_trainer(config: TrainConfig, folder: TrainFolder, facts: dict[str, Any
     dev = None
     if facts["dev_rows"]:
         dev = data_set(config, "dev", folder.data, facts["dev_languages"], facts["left_out"]["dev"]).for_validation()
-    loss = _loss(config, model, static)
+    host = type(model).__name__
+    loss = _loss(config, model, static) if host == DENSE else host_loss(config, host, model)
     sparse = static and state.num_processes == 1
     if static:
         import torch
@@ -77,8 +80,9 @@ def build_trainer(config: TrainConfig, folder: TrainFolder, facts: dict[str, Any
     # texts of the data set have no business in the card, nor has another library's progress on the terminal
     model.model_card_data.set_widget_examples = lambda dataset: None
     arguments = _arguments(
-        config, work, facts, data, prompts, state.num_processes, "static" if static else config.from_scratch
+        config, work, facts, data, model, prompts, state.num_processes, "static" if static else config.from_scratch
     )
+    one_device(arguments)
     callbacks = [*hybrid_callbacks(loss), ProgressLine()]
     if config.anchor > 0:
         from beir_hybrid.training.holding import Holding
@@ -86,7 +90,7 @@ def build_trainer(config: TrainConfig, folder: TrainFolder, facts: dict[str, Any
         callbacks.append(Holding(loss, held, config.anchor, config.anchor_to))
     if dev is not None and config.patience:
         callbacks.append(EarlyStoppingCallback(early_stopping_patience=config.patience))
-    trainer = SentenceTransformerTrainer(
+    trainer = getattr(sentence_transformers, f"{host}Trainer")(
         model=model,
         args=arguments,
         train_dataset=data,
@@ -98,6 +102,16 @@ def build_trainer(config: TrainConfig, folder: TrainFolder, facts: dict[str, Any
     )
     only_ours(trainer)
     return Built(trainer, start)
+
+
+def one_device(arguments: Any) -> None:
+    """One device a process: DataParallel would multiply the batch by the number of GPUs, and count as if it had not."""
+    if arguments.n_gpu > 1:
+        sys.stderr.write(
+            f"one of {arguments.n_gpu} GPUs is used; torchrun --nproc-per-node {arguments.n_gpu} -m beir_hybrid train "
+            "uses all of them\n"
+        )
+        arguments._n_gpu = 1
 
 
 def _pretrain(config: TrainConfig, source: str, model: Any, work: Path, state: Any) -> None:
@@ -156,12 +170,13 @@ def _arguments(
     work: Path,
     facts: dict[str, Any],
     data: Any,
+    model: Any,
     prompts: dict[Role, str],
     processes: int,
     start: str | None,
 ) -> Any:
+    import sentence_transformers
     import torch
-    from sentence_transformers import SentenceTransformerTrainingArguments
 
     from beir_hybrid.training.models import on_cpu
 
@@ -173,9 +188,13 @@ def _arguments(
     total = steps or max(1, round((config.epochs or 0) * updates))
     every = min(config.evaluate_every or max(1, total // 20), total)
     validated = facts["dev_rows"] is not None
-    by_column = {"query": prompts["query"], "passage": prompts["passage"]}
-    by_column |= {name: prompts["passage"] for name in data.column_names if name.startswith("negative")}
-    return SentenceTransformerTrainingArguments(
+    columns = [name for name in data.column_names if name in ("query", "passage") or name.startswith("negative")]
+    texts: dict[str, Any] = {}
+    if type(model) is not sentence_transformers.CrossEncoder:
+        by_column = {name: prompts["query" if name == "query" else "passage"] for name in columns}
+        texts["prompts"] = {column: prompt for column, prompt in by_column.items() if prompt}
+        texts["router_mapping"] = routes(config, model, columns)
+    return getattr(sentence_transformers, f"{type(model).__name__}TrainingArguments")(
         output_dir=str(work / "checkpoints"),
         max_steps=total,
         per_device_train_batch_size=config.batch_size,
@@ -199,7 +218,7 @@ def _arguments(
         logging_steps=max(1, min(every, 50)),
         seed=config.seed,
         data_seed=config.seed,
-        prompts={column: prompt for column, prompt in by_column.items() if prompt},
+        **texts,
         batch_sampler=_batches(config, total / max(1, updates)),
         dataloader_num_workers=config.workers,
         dataloader_pin_memory=torch.cuda.is_available(),

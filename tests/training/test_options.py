@@ -238,3 +238,17 @@ def without_dropout(folder: Path, copy: Path) -> Path:
     config |= {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
     (copy / "config.json").write_text(json.dumps(config), encoding="utf-8")
     return copy
+
+
+def test_a_batch_is_what_it_says_on_several_gpus(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The trainer's own DataParallel would make 16 rows of 8: one process keeps to one device and says so."""
+    from sentence_transformers import SentenceTransformerTrainingArguments
+
+    from beir_hybrid.training.trainer import one_device
+
+    arguments = SentenceTransformerTrainingArguments(str(tmp_path), per_device_train_batch_size=8, use_cpu=True)
+    assert arguments.n_gpu <= 1  # asked, so that it is set up
+    arguments._n_gpu = 2
+    one_device(arguments)
+    assert (arguments.train_batch_size, arguments.n_gpu) == (8, 1)
+    assert "torchrun --nproc-per-node 2 -m beir_hybrid train" in capsys.readouterr().err

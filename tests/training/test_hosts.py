@@ -1,0 +1,66 @@
+"""All four sorts of models are trained from the command's settings, and stay what they are."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from beir_hybrid.errors import TrainingError
+from beir_hybrid.training.train import train
+from tests.training.conftest import Configure, same_weights, weights
+
+pytestmark = [pytest.mark.train, pytest.mark.slow]
+
+
+@pytest.mark.parametrize("host", ["SparseEncoder", "MultiVectorEncoder", "CrossEncoder"])
+@pytest.mark.parametrize("cached", [{}, {"mini_batch_size": 4}])
+def test_a_model_stays_what_it_is(
+    configure: Configure, trained: Callable[[str], Path], tmp_path: Path, host: str, cached: dict[str, int]
+) -> None:
+    """Sparse, multi-vector and cross-encoder folders are loaded as such, trained, validated, and saved as such."""
+    import sentence_transformers as st
+
+    base = tmp_path / "base"
+    transformer = str(trained("transformer"))
+    if host == "SparseEncoder":
+        from sentence_transformers.sentence_transformer.modules import Transformer
+        from sentence_transformers.sparse_encoder.modules import SpladePooling
+
+        modules = [Transformer(transformer), SpladePooling("max", embedding_dimension=64)]
+        st.SparseEncoder(modules=modules, device="cpu").save(str(base))
+    else:
+        options = {"num_labels": 1} if host == "CrossEncoder" else {}
+        getattr(st, host)(transformer, device="cpu", **options).save(str(base))
+    options = {"model": str(base), "dev_limit": 2, "evaluate_every": 2, "steps": 2, "best": "multi_map", **cached}
+    summary = train(configure(tmp_path / "o", "transformer", **options))
+    assert summary.validation["dev_multi_map"] > 0
+    saved = json.loads((tmp_path / "o" / "config_sentence_transformers.json").read_text(encoding="utf-8"))
+    assert saved["model_type"] == host
+    assert not same_weights(base, tmp_path / "o")
+    with pytest.raises(TrainingError, match=f"--anchor does not go with a {host}"):
+        train(configure(tmp_path / "p", "transformer", model=str(base), anchor=1.0))
+
+
+def test_routes(configure: Configure, trained: Callable[[str], Path], tmp_path: Path) -> None:
+    """Queries and passages go through their own encoders, and the other way round if --router-mapping says so."""
+    from sentence_transformers import SentenceTransformer
+    from sentence_transformers.sentence_transformer.modules import Pooling, Router, Transformer
+
+    base = tmp_path / "base"
+    parts = {role: [Transformer(str(trained("transformer"))), Pooling(64)] for role in ("query", "document")}
+    router = Router.for_query_document(query_modules=parts["query"], document_modules=parts["document"])
+    SentenceTransformer(modules=[router], device="cpu").save(str(base))
+    options = {"model": str(base), "steps": 2, "evaluate_every": 2, "query_prompt": "", "passage_prompt": ""}
+    train(configure(tmp_path / "default", "transformer", **options))
+    swapped = ("query=document", "passage=query")
+    train(configure(tmp_path / "swapped", "transformer", **options, router_mapping=swapped))
+    with pytest.raises(TrainingError, match="the model has no route 'passage'; it has query, document"):
+        train(configure(tmp_path / "o", "transformer", **options, router_mapping=("query=query", "passage=passage")))
+    with pytest.raises(TrainingError, match="expected query=ROUTE,passage=ROUTE, for a model with a Router"):
+        train(configure(tmp_path / "p", "transformer", model=str(trained("transformer")), router_mapping=swapped))
+    name = "query_0_Transformer"
+    one, other = (weights(tmp_path / out / name) for out in ("default", "swapped"))
+    assert any(not one[key].equal(other[key]) for key in one)
