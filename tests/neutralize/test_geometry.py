@@ -50,6 +50,9 @@ def test_project_is_linear_symmetric_and_the_same_for_every_text() -> None:
     assert np.linalg.matrix_rank(weight, tol=1e-3) == 16 - 4
     rows = VECTORS["query"]["de"]
     np.testing.assert_array_equal(transform(rows, "query", "de"), transform(rows, "passage", "never seen"))
+    # what all languages share goes as well
+    shared = np.mean([rows.mean(0) for rows in VECTORS["passage"].values()], 0)[None]
+    assert np.linalg.norm(transform(shared, "passage")) < 0.1 * np.linalg.norm(shared - CONTENT.mean(0))
 
 
 @pytest.mark.parametrize("method", METHODS)
