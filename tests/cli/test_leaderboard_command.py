@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import pytest
 from beir_hybrid.datasets import load_dataset
 from beir_hybrid.evaluation.evaluate import evaluate
 from beir_hybrid.report import figures
+from tests.cli.refusals import failed
 from tests.systems_made import letters
 
 RESULTS = Path(__file__).parents[2] / "benchmarks" / "results"
@@ -161,3 +163,15 @@ def test_a_page_needs_the_scores_of_single_queries(command: Any, folders: list[P
         done = command("leaderboard", "sample", given, "--format", "html")
         assert (done.status, done.out, done.err.count("\n")) == (1, "", 1)
         assert "does not exist" in done.err
+
+
+def test_what_a_refusal_advises_is_an_option_here_too(command: Any, make_folder: Any, tmp_path: Path) -> None:
+    """Folders of other queries: --intersect is advised, and taken."""
+    one = make_folder("one", {"mono:de": {"map": [0.5, 0.25, 1.0]}})
+    two = make_folder("two", {"mono:de": {"map": [0.5, 0.25]}})
+    page = tmp_path / "page.html"
+    failed(
+        command("leaderboard", "toy", one, two, "--format", "html", "--out", page), "--intersect compares the others"
+    )
+    assert command("leaderboard", "toy", one, two, "--format", "html", "--out", page, "--intersect").status == 0
+    assert "best map 0.375" in " ".join(re.sub("<[^>]*>", "", page.read_text(encoding="utf-8")).split())
