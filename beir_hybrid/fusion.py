@@ -31,12 +31,14 @@ from beir_hybrid.metrics.ranx_backend import (
     tune_fusion,
 )
 from beir_hybrid.records import Hits, IntArray, Judged
-from beir_hybrid.retrieval.contract import Ranking
+from beir_hybrid.retrieval.contract import Bound, Ranking
 from beir_hybrid.retrieval.standardise import standardised
-from beir_hybrid.settings import Task
+from beir_hybrid.settings import Task, parse_settings
 
 TUNING_QUERIES = 5_000
 """At most about so many queries of a setting are tuned on: whole question groups, drawn with the seed."""
+_ALL = 1 << 31
+"""Hits of a fused run: all that its runs have."""
 _NEED_TRAINING = frozenset({"bayesfuse", "mapfuse", "posfuse", "probfuse", "segfuse", "slidefuse"})
 
 
@@ -92,7 +94,7 @@ def fuse(
         raise ComparisonError("fusion needs two result folders or more; one can be standardised")
     if standardise and tune_on is not None:
         raise ComparisonError("parameters are tuned on runs as they are: leave out one of standardise and tune_on")
-    aligned = align(scores, None if settings is None else _settings(settings))
+    aligned = align(scores, None if settings is None else parse_settings(settings))
     data = _dataset_of(scores[0], dataset, data_dir)
     tasks = [data.task(key[0], key[1], key[2] if key[0] == "cross" else None) for key in (t.key for t in aligned.tasks)]
     plan: _Plan = _Fixed(given)
@@ -110,6 +112,14 @@ def fuse(
     retriever = FusedRetriever(scores, tasks, method, norm, plan, name, standardise=standardise)
     measured = metrics if metrics is not None else scores[0].results.inputs.get("metrics")
     return evaluate(data, retriever, metrics=measured, out=out, trec=trec)
+
+
+@dataclass(frozen=True, eq=False)
+class _OfRuns(Bound):
+    own: tuple[Task, ...] = ()
+
+    def tasks(self, settings: str | Iterable[str] | None = None) -> list[Task]:
+        return [task for task in self.own if settings is None or task.setting in parse_settings(settings)]
 
 
 class FusedRetriever:
@@ -145,8 +155,9 @@ class FusedRetriever:
             ],
         }
 
-    def tasks(self, dataset: Dataset) -> list[Task]:
-        return list(self._tasks)
+    def bind(self, dataset: Dataset) -> Bound:
+        """The tasks that the runs are of, as deep as they are."""
+        return _OfRuns(dataset, self.retrieve, depth=_ALL, own=tuple(self._tasks))
 
     def retrieve(self, tasks: Sequence[Task], top_k: int | None = None) -> Iterator[Ranking]:
         for task in tasks:
@@ -363,12 +374,6 @@ def _dataset_of(scores: Scores, dataset: Dataset | None, data_dir: Path | str | 
             f"(fingerprints {inputs.get('dataset_fingerprint')} and {dataset.fingerprint}); evaluate again"
         )
     return dataset
-
-
-def _settings(settings: str | Iterable[str]) -> tuple[str, ...]:
-    from beir_hybrid.settings import parse_settings
-
-    return parse_settings(settings)
 
 
 def _checked(

@@ -220,6 +220,25 @@ class Hits:
         """The 1-based rank of every hit."""
         return np.arange(1, len(self.passages) + 1) - np.repeat(self.indptr[:-1], self.counts)
 
+    @property
+    def reversed_rank(self) -> IntArray:
+        """The rank of every hit, had those of equal score stood the other way round."""
+        if not len(self.passages):
+            return self.rank
+        begins = np.concatenate([[True], self.scores[1:] != self.scores[:-1]])
+        begins[self.indptr[:-1][self.counts > 0]] = True
+        first = np.flatnonzero(begins)
+        last = np.append(first[1:], len(begins)) - 1
+        tie, rank = np.cumsum(begins) - 1, self.rank
+        opposite: IntArray = rank[first][tie] + rank[last][tie] - rank
+        return opposite
+
+    def without(self, silent: npt.NDArray[np.bool_]) -> Hits:
+        """The same with nothing retrieved for the queries marked."""
+        keep = ~silent[self.query]
+        indptr = np.concatenate([[0], np.cumsum(np.where(silent, 0, self.counts))]).astype(np.int64)
+        return Hits(indptr, self.passages[keep], self.scores[keep])
+
     def cut(self, top_k: int) -> Hits:
         """The best ``top_k`` hits of every query."""
         if not len(self) or self.counts.max() <= top_k:

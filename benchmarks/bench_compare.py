@@ -37,7 +37,8 @@ def _folder(path: Path, system: int) -> Path:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    from beir_hybrid.evaluation.results import Results, Score
+    from beir_hybrid.evaluation.results import Results
+    from beir_hybrid.evaluation.scores import Score
 
     hard = np.random.default_rng(0).random(QUERIES)
     rng = np.random.default_rng([1, system])

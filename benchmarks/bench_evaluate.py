@@ -51,9 +51,9 @@ def _vectors(dataset: Any) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]
 def part_settings() -> dict[str, Any]:
     """All 132 settings at full depth from embeddings in hand: ranks, every metric of every query, the bias."""
     from beir_hybrid.datasets import load_dataset
-    from beir_hybrid.evaluation.evaluate import score_task
+    from beir_hybrid.evaluation.scoring import score_task
     from beir_hybrid.metrics.measures import parse_metrics
-    from beir_hybrid.retrieval.dense.exact import exact_rankings
+    from beir_hybrid.retrieval.dense.block_search import HeldVectors, block_rankings
 
     dataset = load_dataset("xquad-r")
     queries, passages = _vectors(dataset)
@@ -63,7 +63,8 @@ def part_settings() -> dict[str, Any]:
     for _ in range(5):
         started = time.perf_counter()
         tasks = dataset.tasks()
-        scored = [score_task(ranking, metrics) for ranking in exact_rankings(tasks, queries, passages, top_k=10)]
+        held = {lang: HeldVectors(vectors) for lang, vectors in passages.items()}
+        scored = [score_task(ranking, metrics) for ranking in block_rankings(tasks, queries, held, 10, 1 << 28)]
         times.append(time.perf_counter() - started)
     pool = np.concatenate([passages[lang] for lang in dataset.languages])
     products = []

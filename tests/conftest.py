@@ -57,7 +57,8 @@ def make_folder(tmp_path: Path) -> MakeFolder:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    from beir_hybrid.evaluation.results import Results, Score, mean_or_none
+    from beir_hybrid.evaluation.results import Results
+    from beir_hybrid.evaluation.scores import Score, mean_or_none
 
     def make(
         folder: str, tasks: TaskValues, *, name: str | None = None, queries: Sequence[int] | None = None,

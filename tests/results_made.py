@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from beir_hybrid.evaluation.results import Results, Score
+from beir_hybrid.evaluation.results import Results
+from beir_hybrid.evaluation.scores import Score
 from beir_hybrid.records import POOL
 
 

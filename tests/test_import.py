@@ -26,7 +26,7 @@ FLOORS = (
     ("settings", "encoders", "encoders.*", "neutralize", "neutralize.geometry", "neutralize.transform"),
     ("corpus", "corpus.*", "datasets", "datasets.*"),
     ("metrics", "metrics.*", "retrieval", "retrieval.*", "engines", "engines.*"),
-    ("evaluation.results", "evaluation.folder", "evaluation.interop"),
+    ("evaluation.scores", "evaluation.scoring", "evaluation.results", "evaluation.folder", "evaluation.interop"),
     ("*",),
 )
 # what may use the training plugin: training and studies, on the top floor

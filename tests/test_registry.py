@@ -15,7 +15,7 @@ from beir_hybrid.datasets import get_source
 from beir_hybrid.encoders import list_encoders
 from beir_hybrid.errors import BeirHybridError, DatasetError, RetrieverError
 from beir_hybrid.registry import DATASETS, ENCODERS, RETRIEVERS, registered, resolve
-from beir_hybrid.retrieval import build_retriever, list_retrievers
+from beir_hybrid.retrieval.recognise import build_retriever, list_retrievers
 
 Install = Callable[..., None]
 

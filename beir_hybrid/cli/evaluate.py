@@ -170,7 +170,7 @@ _OPTIONS = {
 
 
 def _retriever(args: argparse.Namespace) -> Any:
-    from beir_hybrid.retrieval import build_retriever
+    from beir_hybrid.retrieval.recognise import build_retriever
 
     def given(kind: str) -> dict[str, Any]:
         return {name: value for name in _OPTIONS[kind] if (value := getattr(args, name)) is not None}

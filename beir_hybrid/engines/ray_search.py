@@ -70,7 +70,7 @@ class SearchWorker:
         }
         corpus = search.corpora[span.name]
         search_span(span.name, corpus, span.begin, span.end, list(counts.values()), search.queries, search.plan, 1)
-        return {number: (count.above, count.best) for number, count in counts.items()}
+        return {number: (count.counts, count.best) for number, count in counts.items()}
 
 
 def search_pool(ray: Any) -> RayPool:

@@ -1,28 +1,37 @@
-"""One call measures a retriever in every language setting of a data set."""
+"""One call measures a retriever in every language setting of a data set: what the command and users call."""
 
 from __future__ import annotations
 
 import importlib.metadata
 import platform
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
+from beir_hybrid import __version__
 from beir_hybrid.datasets import load_dataset
 from beir_hybrid.datasets.dataset import Dataset
 from beir_hybrid.errors import DatasetError, RetrieverError
-from beir_hybrid.evaluation.folder import ResultFolder, TaskScores
-from beir_hybrid.evaluation.results import Results, Score
-from beir_hybrid.metrics.bias import SHARE_CUTOFF, language_bias, peer, reciprocal_ranks_by_language
-from beir_hybrid.metrics.measures import Metric, measure, parse_metrics
-from beir_hybrid.metrics.shares import LANGUAGE_SHARE, language_shares
-from beir_hybrid.retrieval import as_retriever
-from beir_hybrid.retrieval.contract import Ranking, Retriever
+from beir_hybrid.evaluation.folder import ResultFolder
+from beir_hybrid.evaluation.results import Results
+from beir_hybrid.evaluation.scoring import (
+    ACROSS_HITS,
+    ACROSS_POOL,
+    TaskScores,
+    across_pool,
+    score_task,
+    scores_of,
+)
+from beir_hybrid.metrics.bias import SHARE_CUTOFF
+from beir_hybrid.metrics.measures import parse_metrics
+from beir_hybrid.retrieval.contract import BoundRetriever, Ranking, combined
+from beir_hybrid.retrieval.recognise import as_retriever
 from beir_hybrid.settings import Task
 
+KEPT_HITS = 100
+"""Passages of each query that a run keeps of a retriever that ranks to full depth, unless told otherwise."""
 _PACKAGES = (
     "beir-hybrid",
     "numpy",
@@ -34,8 +43,6 @@ _PACKAGES = (
     "pythainlp",
     "ranx",
 )
-# means over the queries that have a value; every other metric is undefined as soon as one query's is
-_OVER_DEFINED = ("same_language_",)
 
 
 def evaluate(
@@ -61,9 +68,9 @@ def evaluate(
         settings: ``mono``, ``cross``, ``multi`` (iterable or comma-separated); default: all the data set has.
         languages: restricts queries and pool to these; with a loaded data set, restrict it when loading.
         metrics: see `beir_hybrid.metrics.measures.parse_metric`; the bias metrics are always measured in ``multi``.
-        top_k: how many passages of each query a retriever returns and the run keeps. Dense retrievers are
-            measured at full depth whatever it is (default 100 kept); others are measured at this depth
-            (BM25, BEIR search objects: 1000; a run file: all it holds).
+        top_k: how many passages of each query the run keeps. Dense retrievers are measured at full depth whatever it
+            is (default 100 kept); others are measured at this depth (BM25, BEIR search objects: 1000; a run file: all
+            it holds) or at that of the deepest cutoff among the metrics, if that is more. `Score.depth` tells.
         name: how results call the retriever.
         data_dir: see `load_dataset`.
         split: see `load_dataset`.
@@ -86,12 +93,12 @@ def evaluate(
     if top_k is not None and top_k < 1:
         raise RetrieverError(f"top_k is {top_k}; expected 1 or more, or None for the retriever's own default")
     chosen = parse_metrics(metrics)
-    found: Retriever = as_retriever(retriever)
-    if hasattr(found, "prepare"):
-        found.prepare(dataset)
-    own_tasks = getattr(found, "tasks", None)
-    tasks = own_tasks(dataset) if own_tasks and settings is None else dataset.tasks(settings)
+    found = as_retriever(retriever)
+    described = found.describe()
+    bound = found.bind(dataset)
+    tasks = bound.tasks(settings)
     inputs = {
+        "version": __version__,
         "dataset": dataset.name,
         "split": dataset.split,
         "dataset_fingerprint": dataset.fingerprint,
@@ -101,32 +108,39 @@ def evaluate(
         "metrics": [str(metric) for metric in chosen],
         "top_k": top_k,
         "name": name or found.name,
-        "retriever": _identity(found.describe()),
+        "retriever": _identity(described),
+        "bound": dict(bound.observed),
     }
-    with ResultFolder.opened(None if out is None else Path(out), inputs) as folder:
+    cutoffs = [metric.cutoff or 0 for metric in chosen]
+    if any(task.setting == "multi" for task in tasks):
+        cutoffs.append(SHARE_CUTOFF)
+    # where the ranks are of full depth whatever the hits, and no run is kept, few will do
+    usual = bound.depth if bound.depth is not None else KEPT_HITS if out is not None else SHARE_CUTOFF
+    depth = max([top_k or usual, *cutoffs])
+    spare = any(task.own is not None for task in tasks)  # a hit that is the query itself is taken out
+    with ResultFolder.opened(None if out is None else Path(out), inputs, top_k or depth) as folder:
         if folder.complete:
             if trec:
                 folder.write_trec_files(tasks)
             return folder.results()
-        remaining = [task for task in tasks if not folder.has(task)]
-        # without a folder no run is kept, and a retriever that ranks to full depth need only say what is measured
-        unkept = SHARE_CUTOFF if out is None and getattr(found, "full_depth", False) else None
-        if remaining:
-            for ranking in found.retrieve(remaining, top_k or unkept):
-                measured = ranking.without_own()
-                folder.add(measured, score_task(measured, chosen))
+        for ranking in _rankings(bound, [task for task in tasks if not folder.has(task)], depth + spare):
+            measured = ranking.without_own()
+            scores = score_task(measured, chosen)
+            now = time.perf_counter()
+            folder.add(measured, replace(scores, seconds=now - started))
+            started = now
         unanswered = [task.name for task in tasks if not folder.has(task)]
         if unanswered:
             raise RetrieverError(f"{found.name} returned no ranking of {', '.join(unanswered)}")
-        parts = [folder.scores_of(task) for task in tasks]
+        parts = _parts(folder, tasks)
         results = Results(
             name=name or found.name,
             dataset=dataset.name,
             split=dataset.split,
-            # described once more: what a retriever learns while it works (the analyzers used, say) belongs to it
-            retriever=found.describe(),
-            scores=[score for task, part in zip(tasks, parts, strict=True) for score in _scores(task, part)],
+            retriever=described,
+            scores=[score for task, part in zip(tasks, parts, strict=True) for score in scores_of(task, part)],
             matrix={t.query_language: p.matrix_row for t, p in zip(tasks, parts, strict=True) if p.matrix_row},
+            observed={**bound.observed, **combined(part.observed for part in parts)},
             inputs={
                 **inputs,
                 "dataset_folder": dataset.folder,
@@ -134,53 +148,30 @@ def evaluate(
                 "files": [vars(file) for file in dataset.files],
             },
             versions=_versions(),
-            seconds=time.perf_counter() - started,
+            seconds=sum(part.seconds for part in parts) + time.perf_counter() - started,
             folder=folder.path,
         )
-        folder.finish(results, tasks, trec=trec)
+        folder.finish(results, tasks, parts, trec=trec)
     return results
 
 
-def score_task(ranking: Ranking, metrics: Sequence[Metric]) -> TaskScores:
-    """Every metric of every query of one task, and what is measured over all of them."""
-    task = ranking.task
-    judged, ranks = task.with_unreachable(ranking.ranks)
-    per_query = {str(m): measure(m, judged, ranks, len(task.rows)) for m in metrics}
-    retrieved = ranking.hits.counts if not ranking.complete else np.full(len(task.rows), task.n_passages)
-    overall: dict[str, float | None] = {}
-    matrix_row: dict[str, float] = {}
-    if task.setting == "multi":
-        per_query.update(language_bias(ranking))
-        fairness = peer(ranking)
-        overall = {
-            "peer": fairness.peer if fairness else None,
-            "epsilon_squared": fairness.epsilon_squared if fairness else None,
-        }
-        overall |= {f"{LANGUAGE_SHARE}{language}": share for language, share in language_shares(ranking).items()}
-        matrix_row = reciprocal_ranks_by_language(ranking)
-    return TaskScores(per_query, retrieved, overall, matrix_row)
+def _rankings(bound: BoundRetriever, tasks: Sequence[Task], top_k: int) -> Iterator[Ranking]:
+    return bound.retrieve(tasks, top_k) if tasks else iter(())
 
 
-def _scores(task: Task, part: TaskScores) -> Iterable[Score]:
-    n = len(task.rows)
-    missing = int(np.count_nonzero(part.retrieved == 0))
-    for metric, values in part.per_query.items():
-        defined = values[~np.isnan(values)]
-        # a distance means nothing for a query with a single relevant passage, whatever a retriever does
-        alone = int(np.count_nonzero(np.isnan(part.per_query["rank_distance_floor"]))) if "distance" in metric else 0
-        whole = len(defined) == n - alone or metric.startswith(_OVER_DEFINED)
-        value = float(defined.mean()) if whole and len(defined) else None
-        yield Score(*task.key, metric=metric, value=value, queries=n, missing_queries=missing)
-    for metric, single in part.overall.items():
-        yield Score(*task.key, metric=metric, value=single, queries=n, missing_queries=missing)
+def _parts(folder: ResultFolder, tasks: Sequence[Task]) -> list[TaskScores]:
+    """The scores of every task, with those over several tasks of the pool."""
+    parts = {task.name: folder.scores_of(task) for task in tasks}
+    pool = [task for task in tasks if task.setting == "multi"]
+    if ACROSS_POOL and pool:
+        rankings = [folder.ranking_of(task, ACROSS_HITS) for task in pool]
+        more = across_pool(rankings, [parts[task.name] for task in pool])
+        parts |= {task.name: part for task, part in zip(pool, more, strict=True)}
+    return [parts[task.name] for task in tasks]
 
 
 def _identity(record: dict[str, Any]) -> dict[str, Any]:
-    """What tells retrievers apart: a model with a fingerprint is the same wherever its folder stands.
-
-    What a retriever measured when it was used before is no part of what it is.
-    """
-    record = {key: value for key, value in record.items() if not key.startswith("agreement_")}
+    """What tells retrievers apart: a model with a fingerprint is the same wherever its folder stands."""
     return {key: value for key, value in record.items() if key != "model" or not record.get("fingerprint")}
 
 

@@ -8,7 +8,7 @@ import shutil
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeGuard
 
@@ -17,46 +17,45 @@ import numpy as np
 from beir_hybrid.disk.files import write_json, written_whole
 from beir_hybrid.errors import ResultsError
 from beir_hybrid.evaluation.results import PER_QUERY_FILE, RESULTS_FILE, RUNS_FILE, Results, read_results
-from beir_hybrid.records import Hits, IntArray, ScoreArray
+from beir_hybrid.evaluation.scoring import ACROSS_HITS, TaskScores
+from beir_hybrid.records import Hits
 from beir_hybrid.retrieval.contract import Ranking
 from beir_hybrid.settings import Task
 
 _INPUTS_FILE = "inputs.json"
 _PARTS = "parts"
-
-
-@dataclass(frozen=True, eq=False)
-class TaskScores:
-    """What was measured on one task: metrics by query, passages retrieved by query, metrics over all queries."""
-
-    per_query: Mapping[str, ScoreArray]
-    retrieved: IntArray
-    overall: Mapping[str, float | None]
-    matrix_row: Mapping[str, float]
+_EXTRA = ("overall", "matrix_row", "depth", "observed", "seconds")
+"""Fields of `TaskScores` that are no columns."""
 
 
 class ResultFolder:
-    """Where results go; without a path they stay in memory and no run is kept."""
+    """Where results go; without a path they stay in memory and no run is kept.
 
-    def __init__(self, path: Path | None, complete: bool) -> None:
+    Args:
+        top_k: hits of each query that a kept run has.
+    """
+
+    def __init__(self, path: Path | None, complete: bool, top_k: int) -> None:
         self.path = path
         self.complete = complete
+        self._top_k = top_k
         self._scores: dict[str, TaskScores] = {}
+        self._rankings: dict[str, Ranking] = {}
 
     @classmethod
     @contextlib.contextmanager
-    def opened(cls, path: Path | None, inputs: Mapping[str, Any]) -> Iterator[ResultFolder]:
+    def opened(cls, path: Path | None, inputs: Mapping[str, Any], top_k: int) -> Iterator[ResultFolder]:
         """The folder for these inputs.
 
         Raises:
             ResultsError: it holds results of other inputs, or something else.
         """
         if path is None:
-            yield cls(None, False)
+            yield cls(None, False, top_k)
             return
         with _alone(path):
             cls._claim(path, inputs)
-            yield cls(path, (path / RESULTS_FILE).exists())
+            yield cls(path, (path / RESULTS_FILE).exists(), top_k)
 
     @staticmethod
     def _claim(path: Path, inputs: Mapping[str, Any]) -> None:
@@ -113,8 +112,10 @@ class ResultFolder:
         """Keep one task's ranking and scores; from here on an interrupt does not lose them."""
         if self.path is None:
             self._scores[ranking.task.name] = scores
+            if ranking.task.setting == "multi":
+                self._rankings[ranking.task.name] = replace(ranking, hits=ranking.hits.cut(ACROSS_HITS))
             return
-        extra = json.dumps({"overall": dict(scores.overall), "matrix_row": dict(scores.matrix_row)})
+        extra = json.dumps({name: getattr(scores, name) for name in _EXTRA} | {"complete": ranking.complete})
         with written_whole(self._part(ranking.task)) as part, part.open("wb") as out:
             np.savez(
                 out,
@@ -122,6 +123,7 @@ class ResultFolder:
                 indptr=ranking.hits.indptr,
                 passages=ranking.hits.passages,
                 scores=ranking.hits.scores,
+                ranks=ranking.ranks,
                 retrieved=scores.retrieved,
                 extra=np.array(extra),
                 **{f"metric {name}": values for name, values in scores.per_query.items()},
@@ -133,18 +135,27 @@ class ResultFolder:
         with self._opened_part(task) as part:
             extra = json.loads(str(part["extra"]))
             per_query = {key.removeprefix("metric "): part[key] for key in part.files if key.startswith("metric ")}
-            return TaskScores(per_query, part["retrieved"], extra["overall"], extra["matrix_row"])
+            return TaskScores(per_query, part["retrieved"], **{name: extra[name] for name in _EXTRA})
 
-    def _hits_of(self, task: Task) -> Hits:
+    def ranking_of(self, task: Task, top_k: int) -> Ranking:
+        """A ranking that was added, with no more than so many hits."""
+        if self.path is None:
+            return self._rankings[task.name]
         with self._opened_part(task) as part:
-            return Hits(part["indptr"], part["passages"], part["scores"])
+            complete = json.loads(str(part["extra"]))["complete"]
+            hits = Hits(part["indptr"], part["passages"], part["scores"]).cut(top_k)
+            return Ranking(task, hits, part["ranks"], complete)
 
-    def finish(self, results: Results, tasks: Sequence[Task], *, trec: bool) -> None:
-        """Gather the parts into the files people read; ``results.json`` comes last and marks the folder complete."""
+    def finish(self, results: Results, tasks: Sequence[Task], parts: Sequence[TaskScores], *, trec: bool) -> None:
+        """Gather the parts into the files people read; ``results.json`` comes last and marks the folder complete.
+
+        Args:
+            parts: the scores of each task.
+        """
         if self.path is None:
             return
         with written_whole(self.path / PER_QUERY_FILE) as part:
-            self._write_per_query(part, tasks)
+            _write_per_query(part, tasks, parts)
         with written_whole(self.path / RUNS_FILE) as part:
             self._write_runs(part, tasks)
         if trec:
@@ -160,30 +171,9 @@ class ResultFolder:
         for task in tasks:
             path = self.path / "trec" / f"{task.name.replace(':', '.')}.trec"
             if not path.exists():
-                hits = self._hits_of(task) if self.has(task) else read_hits(self.path, task)
+                hits = self.ranking_of(task, self._top_k).hits if self.has(task) else read_hits(self.path, task)
                 with written_whole(path) as part:
                     write_trec(part, task, hits, name)
-
-    def _write_per_query(self, path: Path, tasks: Sequence[Task]) -> None:
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-
-        parts = [self.scores_of(task) for task in tasks]
-        names = list(dict.fromkeys(name for part in parts for name in part.per_query))
-        text, number = pa.dictionary(pa.int32(), pa.string()), pa.float64()
-        fields = [*((name, text) for name in _KEYS), ("query_id", pa.string()), ("group", pa.string())]
-        fields += [("retrieved", pa.int64()), *((name, number) for name in names)]
-        schema = pa.schema(fields)
-        with pq.ParquetWriter(path, schema, compression="zstd") as writer:
-            for task, part in zip(tasks, parts, strict=True):
-                n = len(task.rows)
-                columns = [_constant(value, n) for value in task.key]
-                columns += [pa.array(task.query_ids), pa.array([task.queries.groups[row] for row in task.rows])]
-                columns.append(pa.array(part.retrieved))
-                for name in names:
-                    values = part.per_query.get(name, np.full(n, np.nan))
-                    columns.append(pa.array(values, from_pandas=True))  # NaN: not defined
-                writer.write_table(pa.table(columns, schema=schema))
 
     def _write_runs(self, path: Path, tasks: Sequence[Task]) -> None:
         import pyarrow as pa
@@ -195,7 +185,7 @@ class ResultFolder:
         passage_ids: dict[tuple[str, ...], Any] = {}
         with pq.ParquetWriter(path, schema, compression="zstd", compression_level=1) as writer:
             for task in tasks:
-                hits = self._hits_of(task)
+                hits = self.ranking_of(task, self._top_k).hits
                 corpus = tuple(block.language for block in task.blocks)
                 if task.on_disk:  # only the ids that were found: all of them can be more than fits into memory
                     found, place = np.unique(hits.passages, return_inverse=True)
@@ -208,6 +198,27 @@ class ResultFolder:
                 columns.append(pa.DictionaryArray.from_arrays(hits.passages, passage_ids[corpus]))
                 columns += [pa.array(hits.rank.astype(np.int32)), pa.array(hits.scores)]
                 writer.write_table(pa.table(columns, schema=schema))
+
+
+def _write_per_query(path: Path, tasks: Sequence[Task], parts: Sequence[TaskScores]) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    names = list(dict.fromkeys(name for part in parts for name in part.per_query))
+    text, number = pa.dictionary(pa.int32(), pa.string()), pa.float64()
+    fields = [*((name, text) for name in _KEYS), ("query_id", pa.string()), ("group", pa.string())]
+    fields += [("retrieved", pa.int64()), *((name, number) for name in names)]
+    schema = pa.schema(fields)
+    with pq.ParquetWriter(path, schema, compression="zstd") as writer:
+        for task, part in zip(tasks, parts, strict=True):
+            n = len(task.rows)
+            columns = [_constant(value, n) for value in task.key]
+            columns += [pa.array(task.query_ids), pa.array([task.queries.groups[row] for row in task.rows])]
+            columns.append(pa.array(part.retrieved))
+            for name in names:
+                values = part.per_query.get(name, np.full(n, np.nan))
+                columns.append(pa.array(values, from_pandas=True))  # NaN: not defined
+            writer.write_table(pa.table(columns, schema=schema))
 
 
 @contextlib.contextmanager
@@ -226,8 +237,7 @@ def _alone(path: Path) -> Iterator[None]:
     try:
         yield
     finally:
-        lock.release()
-        Path(lock.lock_file).unlink(missing_ok=True)
+        lock.release()  # the file stays: another process may have opened it already, and would hold a lock of its own
 
 
 _KEYS = ("setting", "query_language", "corpus_language")

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 from beir_hybrid.disk.files import write_json
 from beir_hybrid.errors import ResultsError
-from beir_hybrid.records import SETTINGS, Setting
+from beir_hybrid.evaluation.scores import Score, mean_or_none
+from beir_hybrid.records import SETTINGS
 
 SCHEMA = 1
 RESULTS_FILE = "results.json"
@@ -20,24 +20,14 @@ RUNS_FILE = "runs.parquet"
 
 
 @dataclass(frozen=True)
-class Score:
-    """One number: a metric of one task, the mean over its queries (None: not defined for this ranking)."""
-
-    setting: Setting
-    query_language: str
-    corpus_language: str
-    metric: str
-    value: float | None
-    queries: int
-    missing_queries: int = 0
-    """Queries for which nothing was retrieved; they score 0 and count."""
-
-
-@dataclass(frozen=True)
 class Results:
     """An evaluation of one retriever on one data set.
 
     Attributes:
+        retriever: what it is (`Retriever.describe`).
+        observed: what came to light when it was bound to the data set and ranked: analyzers, the agreement of a
+            precision.
+        seconds: that all calls took which filled the folder, without what an interrupt lost.
         scores: one `Score` for each task and metric.
         matrix: ``{query language: {passage language: value}}``, the mean reciprocal rank in the pool of the
             relevant passage of each language; empty without the multilingual setting.
@@ -49,10 +39,17 @@ class Results:
     retriever: Mapping[str, Any]
     scores: Sequence[Score]
     matrix: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    observed: Mapping[str, Any] = field(default_factory=dict)
     inputs: Mapping[str, Any] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
     seconds: float = 0.0
     folder: Path | None = None
+
+    def __str__(self) -> str:
+        """The table that the command prints."""
+        from beir_hybrid.evaluation.table import render_table
+
+        return render_table(self)
 
     @property
     def languages(self) -> tuple[str, ...]:
@@ -102,6 +99,7 @@ class Results:
             "dataset": self.dataset,
             "split": self.split,
             "retriever": dict(self.retriever),
+            "observed": dict(self.observed),
             "inputs": dict(self.inputs),
             "scores": [vars(score) for score in self.scores],
             "summary": self.summary,
@@ -128,13 +126,6 @@ class Results:
 
     def write(self, folder: Path) -> None:
         write_json(folder / RESULTS_FILE, self.to_json())
-
-
-def mean_or_none(values: Iterable[float | None]) -> float | None:
-    """The mean; None if a value is None or there is none."""
-    known = list(values)
-    present = [value for value in known if value is not None]
-    return math.fsum(present) / len(present) if present and len(present) == len(known) else None
 
 
 def read_results(folder: Path | str) -> Results:
@@ -175,6 +166,7 @@ def _read(path: Path, folder: Path | None) -> Results:
             retriever=record["retriever"],
             scores=[Score(**score) for score in record["scores"]],
             matrix=record.get("matrix", {}).get("values", {}),
+            observed=record.get("observed", {}),
             inputs=record.get("inputs", {}),
             versions=record.get("versions", {}),
             seconds=record.get("seconds", 0.0),

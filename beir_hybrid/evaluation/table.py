@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from beir_hybrid.evaluation.results import Results, mean_or_none
+from beir_hybrid.evaluation.scores import mean_or_none
 from beir_hybrid.metrics.bias import SHARE_CUTOFF
 from beir_hybrid.metrics.measures import DEFAULT_METRICS
 from beir_hybrid.metrics.shares import LANGUAGE_SHARE
 from beir_hybrid.records import SETTINGS
 from beir_hybrid.tables import Table, number, render, visible
+
+if TYPE_CHECKING:
+    from beir_hybrid.evaluation.results import Results
 
 # what is worth a column, in this order, where it was measured
 _COLUMNS = {
@@ -17,6 +21,7 @@ _COLUMNS = {
     "cross": ("map", "recall@1"),
     "multi": ("map", "recall@10", "rank_distance", "same_language_share@10", "consistency_overlap@10"),
 }
+TIES_SAID = 0.01
 _HEADS = {"rank_distance": "rank dist", "rank_distance_bound": "rank dist", "same_language_share@10": "same@10",
           "consistency_overlap@10": "overlap@10"}  # fmt: skip
 
@@ -30,19 +35,26 @@ def render_table(results: Results) -> str:
     languages = sorted({score.query_language for score in results.scores})
     columns = [(setting, metric) for setting in settings for metric in _shown(results, setting)]
     values: dict[tuple[str, str, str], list[float | None]] = {}
+    bounds = set()
     for score in results.scores:
-        values.setdefault((score.setting, score.metric, score.query_language), []).append(score.value)
+        key = (score.setting, score.metric, score.query_language)
+        values.setdefault(key, []).append(score.value)
+        if score.is_bound:
+            bounds.add(key)
 
     def cell(setting: str, metric: str, rows: Sequence[str]) -> str:
         found = [mean_or_none(values[key]) for row in rows if (key := (setting, metric, row)) in values]
         if metric == "rank_distance" and found and mean_or_none(found) is None:
             bound = cell(setting, "rank_distance_bound", rows)
             return f">={bound}" if bound != "-" else "-"
-        return number(mean_or_none(found), metric)
+        if setting == "cross" and rows == languages:  # over the pairs, not over the query languages
+            found = [results.value("cross", metric)]
+        text = number(mean_or_none(found), metric)
+        return f">={text}" if any((setting, metric, row) in bounds for row in rows) and text != "-" else text
 
     body = [[language, *(cell(s, m, [language]) for s, m in columns)] for language in languages]
     if len(languages) > 1:
-        body.append(["mean", *(cell(s, m, languages) if s != "cross" else _pair_mean(results, m) for s, m in columns)])
+        body.append(["mean", *(cell(s, m, languages) for s, m in columns)])
     groups = [(setting, sum(s == setting for s, _ in columns)) for setting in settings]
     table = Table("", ["", *(_HEADS.get(metric, metric) for _, metric in columns)], body, groups=groups)
     tables = [table, *_shares(results)]
@@ -84,10 +96,6 @@ def _shown(results: Results, setting: str) -> list[str]:
     return fixed if set(ranking) == set(DEFAULT_METRICS) else [*fixed, *asked_for]
 
 
-def _pair_mean(results: Results, metric: str) -> str:
-    return number(results.value("cross", metric), metric)
-
-
 def _title(results: Results) -> str:
     tasks = len({(s.setting, s.query_language, s.corpus_language) for s in results.scores})
     sizes = sorted({score.queries for score in results.scores})
@@ -110,25 +118,47 @@ def _notes(results: Results) -> list[str]:
     counted = [f"{setting} {count:,}" for setting, count in missing.items() if count]
     if counted:
         notes.append(f"queries for which nothing was retrieved (they score 0): {', '.join(counted)}")
-    notes += _agreements(results)
+    shallow = [score for score in results.scores if score.is_bound]
+    if shallow:
+        least = min(score.depth or 0 for score in shallow)
+        metrics = ", ".join(dict.fromkeys(score.metric for score in shallow))
+        notes.append(f">=: lower bound, rankings are {least} passages deep and the cutoff is deeper: {metrics}")
+    notes += _ties(results)
+    notes += _observed(results)
     return notes
 
 
-def _agreements(results: Results) -> list[str]:
-    """What was lost by making vectors smaller."""
-    retriever = results.retriever
-    whole, float32 = (retriever.get(f"agreement_with_{what}") for what in ("whole_vectors", "float32"))
-    notes = []
-    if whole:
+def _ties(results: Results) -> list[str]:
+    """Where ties decide more than a hundredth of the ranks: ids, and with them the alphabet, then rank passages."""
+    shares = {setting: share for setting, means in results.summary.items() if (share := means.get("tied_share"))}
+    if not any(share > TIES_SAID for share in shares.values()):
+        return []
+    note = "ranks of judged passages that a tie of scores decided: "
+    note += ", ".join(f"{setting} {share:.1%}" for setting, share in shares.items())
+    opposite = results.summary.get("multi", {}).get("rank_distance_reversed")
+    if opposite is not None:
+        note += f"; with ties broken the opposite way, rank dist {opposite:.0f}"
+    return [note]
+
+
+def _observed(results: Results) -> list[str]:
+    """What a reader of the scores should know of how the retriever worked."""
+    observed, notes = results.observed, []
+    if count := observed.get("unjudged_queries"):
+        notes.append(f"queries of the run without judgments, passed over: {count:,}")
+    said = {language: spec["note"] for language, spec in observed.get("analyzers", {}).items() if spec.get("note")}
+    if said:
+        notes.append(f"analyzers: {'; '.join(f'{language}: {note}' for language, note in said.items())}")
+    if whole := observed.get("agreement_with_whole_vectors"):
         notes.append(
-            f"first {retriever.get('truncate_dim')} dimensions against whole vectors: "
+            f"first {results.retriever.get('truncate_dim')} dimensions against whole vectors: "
             f"top-10 overlap {number(whole['top_10_overlap'], '')}, "
             f"correlation of judged ranks {number(whole['judged_rank_correlation'], '')}"
         )
-    if float32:
+    if float32 := observed.get("agreement_with_float32"):
         notes.append(
-            f"{retriever.get('precision')} against float32, on {float32['queries']} queries: "
+            f"{results.retriever.get('precision')} against float32, on {float32['queries']} queries: "
             f"top-10 overlap {number(float32['top_10_overlap'], '')}, "
-            f"rank correlation of the first {float32['candidates']} {number(float32['rank_correlation'], '')}"
+            f"rank correlation of the first 100 {number(float32['first_100_rank_correlation'], '')}"
         )
     return notes

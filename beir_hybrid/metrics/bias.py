@@ -19,14 +19,22 @@ BIAS_METRICS = (
     "rank_distance_bound",
     "rank_distance_floor",
     "rank_distance_excess",
+    "rank_distance_reversed",
     "worst_rank",
     f"same_language_share@{SHARE_CUTOFF}",
     f"same_language_lift@{SHARE_CUTOFF}",
 )
 LOWER_IS_BETTER = frozenset(
-    {"rank_distance", "rank_distance_bound", "rank_distance_excess", "worst_rank", "epsilon_squared"}
+    {
+        "rank_distance",
+        "rank_distance_bound",
+        "rank_distance_excess",
+        "rank_distance_reversed",
+        "worst_rank",
+        "epsilon_squared",
+    }
 )
-_NEITHER = ("rank_distance_floor", "same_language_share", "same_language_lift", "language_share")
+_NEITHER = ("rank_distance_floor", "same_language_share", "same_language_lift", "language_share", "tied_share")
 
 
 def direction(metric: str) -> int:
@@ -47,6 +55,8 @@ def language_bias(ranking: Ranking, cutoff: int = SHARE_CUTOFF) -> dict[str, Sco
       Equal to it where it is defined.
     - ``rank_distance_floor``: what no ranking can go below, relevant passages - 1.
     - ``rank_distance_excess``: distance minus floor.
+    - ``rank_distance_reversed``: the distance, had passages of equal score stood in the opposite order. Ids begin with
+      their language, so that where scores tie the alphabet looks like a language bias: the two then differ.
     - ``worst_rank``: rank of the worst-ranked relevant passage.
     - ``same_language_share@k``: share of passages in the query's language among the first k. Not defined where a
       whole ranking kept fewer than k passages; where a retriever found fewer, it is the share of those.
@@ -58,13 +68,14 @@ def language_bias(ranking: Ranking, cutoff: int = SHARE_CUTOFF) -> dict[str, Sco
     query, rank = task.judged.query[relevant], ranking.ranks[relevant]
     count = np.bincount(query, minlength=n)
     ranked = np.bincount(query, weights=rank > 0, minlength=n)
-    worst = np.zeros(n, dtype=np.int64)
-    np.maximum.at(worst, query, rank)
-    best = np.full(n, task.n_passages + 1, dtype=np.int64)
-    np.minimum.at(best, query[rank > 0], rank[rank > 0])
     whole = (ranked == count) & (count > 0)
     several = count > 1
+    best, worst = _best_and_worst(query, rank, n)
     distance = np.where(whole & several, worst - best, np.nan)
+    opposite = np.full(n, np.nan)
+    if ranking.reversed_ranks is not None:
+        first, last = _best_and_worst(query, ranking.reversed_ranks[relevant], n)
+        opposite = np.where(whole & several, last - first, np.nan)
     floor = np.where(several, count - 1, np.nan)
     # those missing come after everything retrieved, one after the other
     below = ranking.hits.counts + (count - ranked)
@@ -75,10 +86,20 @@ def language_bias(ranking: Ranking, cutoff: int = SHARE_CUTOFF) -> dict[str, Sco
         "rank_distance_bound": np.where(several, bound, np.nan),
         "rank_distance_floor": floor,
         "rank_distance_excess": distance - floor,
+        "rank_distance_reversed": opposite,
         "worst_rank": np.where(whole, worst, np.nan),
         f"same_language_share@{cutoff}": share,
         f"same_language_lift@{cutoff}": lift,
     }
+
+
+def _best_and_worst(query: IntArray, rank: IntArray, n: int) -> tuple[IntArray, IntArray]:
+    """The first and the last rank of each query's passages; far off and 0 where none has a rank."""
+    worst = np.zeros(n, dtype=np.int64)
+    np.maximum.at(worst, query, rank)
+    best = np.full(n, np.iinfo(np.int64).max, dtype=np.int64)
+    np.minimum.at(best, query[rank > 0], rank[rank > 0])
+    return best, worst
 
 
 def _same_language(ranking: Ranking, cutoff: int) -> tuple[ScoreArray, ScoreArray]:

@@ -63,6 +63,12 @@ def parse_metric(name: str) -> Metric:
     return Metric(kind, cutoff)
 
 
+def cutoff_of(name: str) -> int | None:
+    """The cutoff in the name of a metric of this module; None without one, and of any other metric."""
+    kind, _, cutoff = name.partition("@")
+    return int(cutoff) if kind in _KINDS and cutoff.isdigit() else None
+
+
 def parse_metrics(names: str | Iterable[str] | None) -> tuple[Metric, ...]:
     """A comma-separated list or an iterable of names, each metric once; None: `DEFAULT_METRICS`."""
     if names is None:

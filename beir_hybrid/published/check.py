@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from beir_hybrid.errors import ResultsError
-from beir_hybrid.evaluation.results import Results, mean_or_none
+from beir_hybrid.evaluation.results import Results
+from beir_hybrid.evaluation.scores import mean_or_none
 from beir_hybrid.published.expected import Expectation, expectations
 from beir_hybrid.published.scores import MEAN
 

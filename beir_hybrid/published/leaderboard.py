@@ -13,7 +13,8 @@ from typing import Literal
 
 from beir_hybrid.datasets import get_source, is_registered, list_datasets
 from beir_hybrid.errors import DatasetError, MetricError, ResultsError, did_you_mean
-from beir_hybrid.evaluation.results import Results, mean_or_none
+from beir_hybrid.evaluation.results import Results
+from beir_hybrid.evaluation.scores import mean_or_none
 from beir_hybrid.metrics.measures import parse_metric
 from beir_hybrid.published.scores import MEAN, PublishedScore, published_datasets, published_scores, sources
 from beir_hybrid.records import SETTINGS, Setting

@@ -13,7 +13,8 @@ from beir_hybrid.comparison import Comparison
 from beir_hybrid.comparison.align import Aligned
 from beir_hybrid.comparison.rows import Row
 from beir_hybrid.errors import ComparisonError, ResultsError
-from beir_hybrid.evaluation.results import Results, Score, read_results
+from beir_hybrid.evaluation.results import Results, read_results
+from beir_hybrid.evaluation.scores import Score
 from beir_hybrid.published.leaderboard import Leaderboard, build_leaderboard
 from beir_hybrid.records import POOL, SETTINGS, Setting
 

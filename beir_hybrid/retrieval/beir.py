@@ -8,12 +8,11 @@ from typing import Any, overload
 
 from beir.retrieval.search import BaseSearch
 
+from beir_hybrid.datasets.dataset import Dataset
 from beir_hybrid.errors import RetrieverError
 from beir_hybrid.records import BeirQueries, BeirResults, Corpus, Hits, passage_text
-from beir_hybrid.retrieval.contract import Ranking, unidentified
+from beir_hybrid.retrieval.contract import DEFAULT_DEPTH, Bound, Ranking, unidentified
 from beir_hybrid.settings import Task
-
-DEFAULT_TOP_K = 1000
 
 
 class BeirSearchable(BaseSearch):  # type: ignore[misc]  # BEIR is untyped
@@ -136,10 +135,14 @@ class BeirSearchRetriever:
             "score_function": self._score_function,
         }
 
+    def bind(self, dataset: Dataset) -> Bound:
+        """Every task of the data set."""
+        return Bound(dataset, self.retrieve)
+
     def retrieve(self, tasks: Sequence[Task], top_k: int | None = None) -> Iterator[Ranking]:
         for task in tasks:
             corpus, queries, _ = task.load()
-            depth = min(top_k or DEFAULT_TOP_K, len(corpus))
+            depth = min(top_k or DEFAULT_DEPTH, len(corpus))
             # BEIR's dense search fails on a single query: ask it twice under two names
             alone = next(iter(queries)) if len(queries) == 1 else None
             if alone is not None:
@@ -147,4 +150,4 @@ class BeirSearchRetriever:
             results = dict(self._search.search(corpus, queries, depth, self._score_function))
             if alone is not None:
                 results.pop(f"{alone}-again", None)
-            yield Ranking.of_hits(task, hits_of_results(task, results, self.name).cut(depth))
+            yield Ranking.of_hits(task, hits_of_results(task, results, self.name).cut(depth), depth)

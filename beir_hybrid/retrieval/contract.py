@@ -1,17 +1,28 @@
-"""The one protocol of retrievers, and the ranking they return for a task."""
+"""What `evaluate` asks of a retriever: `bind` it to a data set, and a `Ranking` for each of its tasks.
+
+For those who write a retriever or a measure of rankings. A `Retriever` says what it is and is never changed by use;
+`bind` makes a new object that knows one data set. What comes to light while it ranks travels with the rankings.
+"""
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol
 from weakref import WeakKeyDictionary
 
 import numpy as np
 
+from beir_hybrid.datasets.dataset import Dataset
 from beir_hybrid.records import Hits, IntArray
 from beir_hybrid.settings import Task
+
+DEFAULT_DEPTH = 1000
+"""Passages of each query that a ranking of limited depth holds, where nothing else is asked for; trec_eval's."""
+
+Observation = Mapping[str, float | int | None]
+"""Means over ``queries`` of them; None where a value is not defined."""
 
 _tokens: WeakKeyDictionary[Any, str] = WeakKeyDictionary()
 
@@ -36,27 +47,46 @@ class Ranking:
         task: the task that was asked.
         hits: the best passages of every query, best first; as deep as was asked for.
         ranks: the 1-based rank of every pair of ``task.judged`` in the ranking, 0 where it was not retrieved.
-        complete: the ranks come from a ranking of the whole corpus; no passage is without a rank.
+        complete: every passage was ranked, whatever hits are kept.
+        sought: how many passages of each query were looked for; None: as many as the longest ranking has.
+        reversed_ranks: the ranks, had passages of equal score stood the other way round (by id ascending); None where
+            nobody knows.
+        observed: what was found out about the ranking, by name.
     """
 
     task: Task
     hits: Hits
     ranks: IntArray
     complete: bool
+    sought: int | None = None
+    reversed_ranks: IntArray | None = None
+    observed: Mapping[str, Observation] = field(default_factory=dict)
+
+    @property
+    def depth(self) -> int:
+        """Down to which rank it says what stands there. A passage without a rank is below it, or was not found."""
+        n = self.task.n_passages
+        if self.complete:
+            return n
+        return min(n, int(self.hits.counts.max(initial=0)) if self.sought is None else self.sought)
 
     @classmethod
-    def of_hits(cls, task: Task, hits: Hits) -> Ranking:
-        """A ranking that is only as deep as its hits."""
+    def of_hits(cls, task: Task, hits: Hits, sought: int | None = None) -> Ranking:
+        """A ranking that is only as deep as its hits; for ``sought`` see there."""
         n = task.n_passages
-        # one number for each (query, passage), so that the judged ones are found by one sorted search
+        # a number for each (query, passage), so that the judged ones are found by one sorted search
         keys = hits.query * n + hits.passages
         order = np.argsort(keys, kind="stable")
         wanted = task.judged.query * n + task.judged.passage
-        place = np.searchsorted(keys[order], wanted)
-        place[place == len(keys)] = 0
+        place = np.minimum(np.searchsorted(keys[order], wanted), len(keys) - 1)
         found = keys[order][place] == wanted if len(keys) else np.zeros(len(wanted), dtype=bool)
-        ranks = np.where(found, hits.rank[order][place], 0) if len(keys) else np.zeros(len(wanted), dtype=np.int64)
-        return cls(task, hits, ranks, bool(np.all(hits.counts == n)))
+
+        def of_judged(ranks: IntArray) -> IntArray:
+            none = np.zeros(len(wanted), dtype=np.int64)
+            return np.where(found, ranks[order][place], 0) if len(keys) else none
+
+        whole = bool(np.all(hits.counts == n))
+        return cls(task, hits, of_judged(hits.rank), whole, sought, of_judged(hits.reversed_rank))
 
     def without_own(self) -> Ranking:
         """The ranking as if no query's own passage had been in the corpus (`Task.own`).
@@ -67,36 +97,122 @@ class Ranking:
         if own is None:
             return self
         is_own = own[judged.query] == judged.passage
-        rank_of_own = np.zeros(len(own), dtype=np.int64)
-        rank_of_own[judged.query[is_own]] = self.ranks[is_own]
-        above = rank_of_own[judged.query]
-        ranks = np.where(is_own, 0, self.ranks - ((above > 0) & (self.ranks > above)))
+
+        def moved(ranks: IntArray) -> IntArray:
+            rank_of_own = np.zeros(len(own), dtype=np.int64)
+            rank_of_own[judged.query[is_own]] = ranks[is_own]
+            above = rank_of_own[judged.query]
+            return np.where(is_own, 0, ranks - ((above > 0) & (ranks > above)))
+
         keep = self.hits.passages != own[self.hits.query]
         counts = np.bincount(self.hits.query[keep], minlength=len(self.hits))
         indptr = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
         hits = Hits(indptr, self.hits.passages[keep], self.hits.scores[keep])
-        return Ranking(self.task, hits, ranks, self.complete)
+        opposite = None if self.reversed_ranks is None else moved(self.reversed_ranks)
+        sought = None if self.sought is None else self.sought - 1
+        return replace(self, hits=hits, ranks=moved(self.ranks), sought=sought, reversed_ranks=opposite)
+
+    def unanswered(self, rows: IntArray) -> Ranking:
+        """The ranking with nothing retrieved for the queries at ``rows``: what was ranked for them means nothing."""
+        if not len(rows):
+            return self
+        silent = np.zeros(len(self.hits), dtype=bool)
+        silent[rows] = True
+        hits = self.hits.without(silent)
+        judged = silent[self.task.judged.query]
+        opposite = None if self.reversed_ranks is None else np.where(judged, 0, self.reversed_ranks)
+        return replace(self, hits=hits, ranks=np.where(judged, 0, self.ranks), reversed_ranks=opposite)
 
 
-@runtime_checkable
-class Retriever(Protocol):
-    """Ranks the passages of tasks.
+class BoundRetriever(Protocol):
+    """A retriever and a data set. It does not change: one evaluation leaves nothing behind for the next."""
 
-    The built-in ones are `DenseRetriever`, `BM25Retriever`, `RunFileRetriever` and `BeirSearchRetriever`; other
-    packages register theirs under the entry-point group ``beir_hybrid.retrievers``.
-    """
+    @property
+    def depth(self) -> int | None:
+        """How deep its ranks go when nothing else is asked for; None: always through the whole corpus."""
+        ...
 
-    name: str
+    @property
+    def observed(self) -> Mapping[str, Any]:
+        """What binding found out, as JSON values: analyzers, prompts. It decides the ranks, so a resumed evaluation
+        must find the same."""
+        ...
 
-    def describe(self) -> dict[str, Any]:
-        """Everything needed to repeat the retrieval, as JSON values; what ranks differently differs here."""
+    def tasks(self, settings: str | Iterable[str] | None = None) -> list[Task]:
+        """The tasks it can answer in these settings; None: those that it is about.
+
+        Raises:
+            SettingError, RunError: it can answer none there.
+        """
         ...
 
     def retrieve(self, tasks: Sequence[Task], top_k: int | None = None) -> Iterator[Ranking]:
         """One ranking for each task, in any order.
 
         Args:
-            tasks: tasks of one data set. They come together so that work can be shared between them.
-            top_k: hits to return for each query; None: the retriever's own default.
+            tasks: tasks of the data set. They come together so that work can be shared between them.
+            top_k: hits to return for each query, and where ``depth`` is no None also how deep the ranks are to go.
         """
         ...
+
+
+class Retriever(Protocol):
+    """Ranks the passages of tasks.
+
+    The built-in ones are `DenseRetriever`, `BM25Retriever`, `RunFileRetriever` and `BeirSearchRetriever`; other
+    packages register theirs under the entry-point group ``beir_hybrid.retrievers``. An object without `bind` that has
+    ``name``, ``describe()`` and ``retrieve(tasks, top_k)`` is one as well: see `as_retriever`.
+    """
+
+    @property
+    def name(self) -> str:
+        """How results call it."""
+        ...
+
+    def describe(self) -> dict[str, Any]:
+        """Everything needed to repeat the retrieval, as JSON values; what ranks differently differs here."""
+        ...
+
+    def bind(self, dataset: Dataset) -> BoundRetriever:
+        """The retriever for a data set; a new object."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class Bound:
+    """A `BoundRetriever` of a function that ranks tasks.
+
+    Args:
+        dataset: the data set.
+        rank: see `BoundRetriever.retrieve`.
+        depth, observed: see there.
+    """
+
+    dataset: Dataset
+    rank: Callable[[Sequence[Task], int | None], Iterator[Ranking]]
+    depth: int | None = DEFAULT_DEPTH
+    observed: Mapping[str, Any] = field(default_factory=dict)
+
+    def tasks(self, settings: str | Iterable[str] | None = None) -> list[Task]:
+        return self.dataset.tasks(settings)
+
+    def retrieve(self, tasks: Sequence[Task], top_k: int | None = None) -> Iterator[Ranking]:
+        return self.rank(tasks, top_k)
+
+
+def combined(observations: Iterable[Mapping[str, Observation]]) -> dict[str, Observation]:
+    """What was observed over several tasks: means weighted by ``queries``, of those where a value is defined."""
+    together: dict[str, list[Observation]] = {}
+    for observed in observations:
+        for name, values in observed.items():
+            together.setdefault(name, []).append(values)
+    return {name: _weighted(values) for name, values in together.items()}
+
+
+def _weighted(observations: Sequence[Observation]) -> Observation:
+    found: dict[str, float | int | None] = {"queries": sum(each["queries"] or 0 for each in observations)}
+    for key in dict.fromkeys(key for each in observations for key in each if key != "queries"):
+        pairs = [(value, each["queries"] or 0) for each in observations if (value := each.get(key)) is not None]
+        weight = sum(queries for _, queries in pairs)
+        found[key] = sum(value * queries for value, queries in pairs) / weight if weight else None
+    return found

@@ -104,7 +104,7 @@ def _measure(job: Job, planned: PlannedEvaluation) -> None:
     options: dict[str, Any] = {
         "settings": evaluation.settings,
         "metrics": evaluation.metrics,
-        "top_k": evaluation.top_k or (KEPT_HITS if getattr(retriever, "full_depth", False) else None),
+        "top_k": evaluation.top_k or (KEPT_HITS if retriever.bind(dataset).depth is None else None),
         "name": f"cell-{job.cell.digest[:12]}",  # the same for every study that has this cell
         "out": folder,
     }
@@ -134,14 +134,14 @@ def _retriever(job: Job) -> Any:
 
 
 def _dense(folder: Path) -> Any:
-    from beir_hybrid.retrieval import build_retriever
+    from beir_hybrid.retrieval.recognise import build_retriever
 
     return build_retriever("dense", folder, cache=False)
 
 
 def _taken(given: dict[str, Any]) -> Any:
     """A model or BM25 as a study that trains nothing names it."""
-    from beir_hybrid.retrieval import as_retriever, build_retriever
+    from beir_hybrid.retrieval.recognise import as_retriever, build_retriever
 
     if "bm25" in given:
         return build_retriever("bm25", variant=given.pop("bm25"), **given)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
-from beir_hybrid.retrieval.contract import Ranking, Retriever
+from beir_hybrid.datasets.dataset import Dataset
+from beir_hybrid.retrieval.contract import Bound, Ranking, Retriever
 from beir_hybrid.settings import Task
 
 
@@ -17,8 +19,6 @@ class SpecificRetriever:
         fallback: the language whose model answers queries in languages without a model.
         name: how results call it.
     """
-
-    full_depth = True
 
     def __init__(self, models: Mapping[str, Callable[[], Retriever]], fallback: str, name: str) -> None:
         self.name = name
@@ -32,12 +32,15 @@ class SpecificRetriever:
                 self._descriptions[language] = make().describe()
         return {"type": "one model per language", "fallback": self._fallback, "models": dict(self._descriptions)}
 
-    def retrieve(self, tasks: Sequence[Task], top_k: int | None = None) -> Iterator[Ranking]:
-        """One ranking for each task."""
+    def bind(self, dataset: Dataset) -> Bound:
+        """Every task of the data set; the models are dense, so their ranks are of full depth."""
+        return Bound(dataset, partial(self._rank, dataset), depth=None)
+
+    def _rank(self, dataset: Dataset, tasks: Sequence[Task], top_k: int | None) -> Iterator[Ranking]:
         asked: dict[str, list[Task]] = {}
         for task in tasks:
             asked.setdefault(task.query_language if task.query_language in self._models else self._fallback, []).append(
                 task
             )
         for language, own in asked.items():
-            yield from self._models[language]().retrieve(own, top_k)
+            yield from self._models[language]().bind(dataset).retrieve(own, top_k)

@@ -52,4 +52,4 @@ def test_a_small_data_set_needs_none(command: Command) -> None:
     """Nothing to do is no failure."""
     done = command("convert", "sample")
     assert (done.status, done.out) == (0, "")
-    assert "needs no conversion" in done.err
+    assert "is not converted ahead of time" in done.err

@@ -15,7 +15,7 @@ from beir_hybrid.evaluation.folder import read_hits
 from beir_hybrid.evaluation.interop import read_beir_results, write_trec_qrels
 from beir_hybrid.metrics.ranx_backend import to_run
 from beir_hybrid.readers.judgments import read_judgments
-from beir_hybrid.retrieval import as_retriever
+from beir_hybrid.retrieval.recognise import as_retriever
 
 
 @pytest.fixture(scope="module")

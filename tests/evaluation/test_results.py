@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from beir_hybrid.errors import ResultsError
-from beir_hybrid.evaluation.results import Results, Score, mean_or_none, read_results
+from beir_hybrid.evaluation.results import Results, read_results
+from beir_hybrid.evaluation.scores import Score, mean_or_none
 
 RESULTS = Results(
     "toy-model", "toy", "test", {"type": "dense", "fingerprint": "f"},
@@ -56,7 +57,7 @@ def test_what_is_written_is_read_again(tmp_path: Path) -> None:
     assert record["schema"] == 1
     assert record["scores"][0] == {
         "setting": "mono", "query_language": "de", "corpus_language": "de", "metric": "map", "value": 0.5,
-        "queries": 10, "missing_queries": 0,
+        "queries": 10, "missing_queries": 0, "depth": None,
     }  # fmt: skip
     again = read_results(tmp_path)
     assert again.to_json() == {**RESULTS.to_json(), "seconds": 1.235}
@@ -101,13 +102,13 @@ def test_nan_never_gets_into_the_file(tmp_path: Path) -> None:
 
 
 def test_two_processes_do_not_fill_one_folder(tmp_path: Path) -> None:
-    """The second is told to wait, and nothing stays behind beside the folder."""
+    """The second is told to wait; the lock stays, because removing it would let a third one in."""
     from beir_hybrid.evaluation.folder import ResultFolder
 
     with (
-        ResultFolder.opened(tmp_path / "out", {"a": 1}),
+        ResultFolder.opened(tmp_path / "out", {"a": 1}, 100),
         pytest.raises(ResultsError, match="another process is evaluating into"),
-        ResultFolder.opened(tmp_path / "out", {"a": 1}),
+        ResultFolder.opened(tmp_path / "out", {"a": 1}, 100),
     ):
         pass
-    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".out.lock", "out"]

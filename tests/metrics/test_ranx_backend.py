@@ -10,7 +10,7 @@ import pytest
 
 from beir_hybrid.datasets import load_dataset
 from beir_hybrid.errors import MissingExtraError, RunError
-from beir_hybrid.evaluation.evaluate import score_task
+from beir_hybrid.evaluation.scoring import score_task
 from beir_hybrid.metrics import ranx_backend
 from beir_hybrid.metrics.measures import parse_metric, parse_metrics
 from beir_hybrid.metrics.ranx_backend import (

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from beir_hybrid.errors import DatasetError, ResultsError, SettingError
-from beir_hybrid.evaluation.results import Score
+from beir_hybrid.evaluation.scores import Score
 from beir_hybrid.published.leaderboard import Entry, Leaderboard, build_leaderboard
 from tests.results_made import made_results, multi_scores
 

@@ -11,9 +11,9 @@ import pytest
 from beir_hybrid.datasets.dataset import Dataset
 from beir_hybrid.errors import RetrieverError
 from beir_hybrid.records import BeirQueries, BeirResults, Corpus, FloatArray
-from beir_hybrid.retrieval import as_retriever
 from beir_hybrid.retrieval.beir import BeirSearchRetriever
 from beir_hybrid.retrieval.dense.retriever import DenseRetriever
+from beir_hybrid.retrieval.recognise import as_retriever
 
 Encode = Callable[[list[str]], FloatArray]
 

@@ -130,7 +130,6 @@ def test_parquet_without_the_columns_or_with_text_scores(tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("line", "problem"),
     [
-        ("de-q-9 Q0 de-p-0 1 1 x", r":5: query 'de-q-9' is not in toy \(de, en\), whose query ids look like 'de-q-0'"),
         ("de-q-1 Q0 de-p-9 1 1 x", ":5: passage 'de-p-9' is not in toy"),
         ("de-q-0 Q0 de-p-1 1 9 x", ":5: query 'de-q-0' ranks passage 'de-p-1' twice"),
     ],
@@ -166,7 +165,31 @@ def test_missing_queries_count_and_are_reported(tmp_path: Path, toy: Dataset) ->
     assert {(s.metric, s.value, s.queries, s.missing_queries) for s in results.scores} == {
         ("map", 0.5, 2, 1),
         ("mrr@10", 0.5, 2, 1),
+        ("tied_share", 0.0, 2, 1),
     }
+
+
+def test_queries_without_judgments_are_passed_over_and_counted(tmp_path: Path, toy: Dataset) -> None:
+    """As trec_eval does; a run of another data set altogether is no low score but an error that names a line."""
+    results = evaluate(toy, written(tmp_path, LINES + "de-q-9 Q0 nowhere 1 1 x\nde-q-8 Q0 de-p-0 1 1 x\n"))
+    assert results.value("mono", "mrr@10") == 3 / 4
+    assert "queries of the run without judgments, passed over: 2" in str(results)
+    with pytest.raises(RunError, match=r":1: query 'q', like every other of the run, is not in toy \(de, en\)"):
+        evaluate(toy, written(tmp_path, "q Q0 de-p-0 1 1 x\n"))
+
+
+def test_a_cutoff_deeper_than_the_run_is_no_value_but_a_bound(tmp_path: Path, toy: Dataset) -> None:
+    """One of two passages is in the run: who knows where the other stands."""
+    results = evaluate(
+        toy, written(tmp_path, "de-q-0 Q0 de-p-1 1 1 x\nde-q-1 Q0 de-p-1 1 1 x\n"), metrics="recall@1,recall@2"
+    )
+    assert {(s.metric, s.depth, s.is_bound) for s in results.scores} == {
+        ("recall@1", 1, False), ("recall@2", 1, True), ("tied_share", 1, False),
+    }  # fmt: skip
+    assert str(results).splitlines()[4].split() == ["de", "0.500", ">=0.500"]
+    assert ">=: lower bound, rankings are 1 passages deep and the cutoff is deeper: recall@2" in str(results)
+    whole = evaluate(toy, written(tmp_path, LINES), metrics="recall@100")
+    assert not any(score.is_bound for score in whole.scores)  # both passages there are
 
 
 def test_ids_of_the_published_files_work_with_one_language(tmp_path: Path, toy: Dataset) -> None:
@@ -175,19 +198,13 @@ def test_ids_of_the_published_files_work_with_one_language(tmp_path: Path, toy: 
                   {f"de-q-{i}": {f"de-p-{i}": 1} for i in range(2)})  # fmt: skip
     path = written(tmp_path, "0 Q0 dedoc#0 1 9 x\n1 Q0 dedoc#0 1 9 x\n1 Q0 dedoc#1 2 8 x\n")
     assert evaluate(one, path, metrics="mrr").value("mono", "mrr") == (1 + 1 / 2) / 2
-    with pytest.raises(RunError, match="query '0' is not in toy"):
+    with pytest.raises(RunError, match="query '0', like every other of the run, is not in toy"):
         evaluate(toy, path)
 
 
 def test_top_k_cuts_a_run(tmp_path: Path, toy: Dataset) -> None:
     """A run is measured no deeper than is asked for."""
     assert evaluate(toy, written(tmp_path, LINES), metrics="mrr", top_k=1).value("mono", "mrr") == 1 / 2
-
-
-def test_ids_must_be_resolved_first(tmp_path: Path, toy: Dataset) -> None:
-    """Used by hand, the retriever says what it needs."""
-    with pytest.raises(RunError, match=r"call prepare\(dataset\) first"):
-        list(RunFileRetriever(written(tmp_path, LINES)).retrieve(toy.tasks()))
 
 
 def test_rows_of_languages_that_were_not_loaded_are_passed_over(tmp_path: Path) -> None:
@@ -205,5 +222,11 @@ def test_rows_of_languages_that_were_not_loaded_are_passed_over(tmp_path: Path) 
     some = evaluate(load_dataset("sample", languages="de,en"), run, settings="multi", metrics="mrr")
     assert {score.query_language for score in some.scores} == {"de", "en"}
     assert some.value("multi", "mrr", "de") == 1 / 30
+    # one object, in turn: what one evaluation looked at does not narrow the next
+    retriever = RunFileRetriever(run)
+    for languages in ("de,en", "de,en,ar", "de"):
+        dataset = load_dataset("sample", languages=languages)
+        again, fresh = (evaluate(dataset, r, settings="mono", metrics="mrr") for r in (retriever, run))
+        assert again.scores == fresh.scores
     with pytest.raises(RunError, match="no row is in the languages that were loaded: hi"):
         evaluate(load_dataset("sample", languages="hi"), run, metrics="mrr")

@@ -8,8 +8,10 @@ Anserini knows the classes are the same as in its ``AnalyzerMap``, so the scores
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from functools import partial, reduce
 from typing import Any
 
 from beir_hybrid.retrieval.bm25.bridge import java_class
@@ -96,6 +98,8 @@ class AnalyzerSpec:
         java_class: the Lucene (or Anserini) analyzer class.
         segmenter: what splits the text into words first, with its version; None for nothing.
         note: what a reader of the scores should know; empty when there is nothing.
+        normalisation: the Unicode form that text is put into first; empty: as it comes. Lucene has none of its own,
+            and real data hold both forms: decomposed queries find nothing among composed passages.
     """
 
     language: str
@@ -103,6 +107,7 @@ class AnalyzerSpec:
     java_class: str
     segmenter: str | None = None
     note: str = ""
+    normalisation: str = "NFC"
 
     def describe(self) -> dict[str, str | None]:
         """A JSON-able record for results."""
@@ -110,7 +115,7 @@ class AnalyzerSpec:
 
     def identity(self) -> dict[str, str | None]:
         """What decides the terms: ``describe`` without the words for people. Indexes are kept by it."""
-        return {"language": self.language, "java_class": self.java_class, "segmenter": self.segmenter}
+        return {key: value for key, value in asdict(self).items() if key not in ("name", "note")}
 
     def build(self) -> Any:
         """A new Lucene ``Analyzer``; it may be used from several threads."""
@@ -123,7 +128,12 @@ class AnalyzerSpec:
 
     def preparer(self) -> Callable[[str], str] | None:
         """What a text passes through before the analyzer, None for nothing."""
-        return segment_thai if self.segmenter else None
+        steps: list[Callable[[str], str]] = []
+        if self.normalisation == "NFC":
+            steps.append(partial(unicodedata.normalize, "NFC"))
+        if self.segmenter:
+            steps.append(segment_thai)
+        return (lambda text: reduce(lambda made, step: step(made), steps, text)) if steps else None
 
 
 def language_analyzer(language: str, jvm: Jvm) -> AnalyzerSpec:
@@ -151,16 +161,19 @@ def anserini_analyzer(language: str, jvm: Jvm) -> AnalyzerSpec:
     """The analyzer that Anserini's indexes and pyserini's published BM25 runs have for a language code.
 
     It differs from `language_analyzer` where Anserini has no analyzer: Swahili, Yoruba, Hausa and Somali are split
-    at spaces (case and punctuation count), every other language is read as English, and a note says so.
+    at spaces (case and punctuation count), every other language is read as English, and a note says so. Text is not
+    normalised.
 
     Raises:
         MissingExtraError: see `language_analyzer`.
     """
     if language in ANSERINI_SPLITS:
-        return _named(language, WHITESPACE, note="split at spaces, as Anserini does: case and punctuation count")
-    if language in ("en", "th", *ANSERINI):
-        return language_analyzer(language, jvm)
-    return _named(language, ENGLISH, note=f"Anserini has no analyzer for {language!r} and reads it as English")
+        spec = _named(language, WHITESPACE, note="split at spaces, as Anserini does: case and punctuation count")
+    elif language in ("en", "th", *ANSERINI):
+        spec = language_analyzer(language, jvm)
+    else:
+        spec = _named(language, ENGLISH, note=f"Anserini has no analyzer for {language!r} and reads it as English")
+    return replace(spec, normalisation="")
 
 
 def standard_analyzer() -> AnalyzerSpec:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from beir_hybrid.records import FloatArray, IntArray, ScoreArray, passage_text
-from beir_hybrid.retrieval.contract import Ranking
+from beir_hybrid.retrieval.contract import Observation, Ranking
 from beir_hybrid.retrieval.dense.pair_scores import exact_scores
 from beir_hybrid.settings import Task
 
@@ -53,14 +53,18 @@ def _midranks(values: IntArray) -> ScoreArray:
     return found
 
 
-def mean_agreement(pairs: Sequence[tuple[float, float]]) -> dict[str, float | int | None]:
-    """Means over tasks of (mean overlap, correlation), as results record them; None where nothing is defined."""
-    overlaps, correlations = (np.array(column, dtype=np.float64) for column in zip(*pairs, strict=True))
+def agreement(reference: Ranking, other: Ranking) -> Observation:
+    """How far two rankings of a task agree, over the queries that have hits; None where nothing is defined."""
+    overlap = top_k_overlap(reference, other)
     return {
-        "tasks": len(pairs),
-        f"top_{CUTOFF}_overlap": None if np.isnan(overlaps).all() else float(np.nanmean(overlaps)),
-        "judged_rank_correlation": None if np.isnan(correlations).all() else float(np.nanmean(correlations)),
+        "queries": int(np.count_nonzero(~np.isnan(overlap))),
+        f"top_{CUTOFF}_overlap": _mean(overlap),
+        "judged_rank_correlation": _mean(np.array([judged_correlation(reference, other)])),
     }
+
+
+def _mean(values: ScoreArray) -> float | None:
+    return None if np.isnan(values).all() else float(np.nanmean(values))
 
 
 class PrecisionLoss:
@@ -83,19 +87,14 @@ class PrecisionLoss:
             task.name: picks[(picks >= end - len(task.rows)) & (picks < end)] - (end - len(task.rows))
             for task, end in zip(tasks, ends.tolist(), strict=True)
         }
-        self._overlaps: list[float] = []
-        self._correlations: list[float] = []
 
-    @property
-    def measured(self) -> bool:
-        return bool(self._overlaps)
-
-    def add(
+    def of(
         self, ranking: Ranking, queries: FloatArray, embed: Callable[[Sequence[tuple[str, str]]], FloatArray]
-    ) -> None:
-        """Compare a ranking of at least `CANDIDATES` hits a query.
+    ) -> Observation | None:
+        """Of the sampled queries of one task, None if there is none; the correlation is that of the candidates' order.
 
         Args:
+            ranking: at least `CANDIDATES` hits a query.
             queries: vectors of all queries of the task's language, as they are scored.
             embed: languages and texts of passages to float32 vectors, as they are scored.
         """
@@ -103,25 +102,21 @@ class PrecisionLoss:
         rows = self._rows[task.name]
         hits = ranking.hits.cut(CANDIDATES).take(rows)
         if not len(hits.passages):
-            return
+            return None
         places, back = np.unique(hits.passages, return_inverse=True)
         vectors = embed([_text_at(task, int(place)) for place in places])
         scores = exact_scores(queries[task.rows[rows][hits.query]], vectors[back])
+        overlaps, correlations = np.zeros(len(rows)), np.zeros(len(rows))
         for row in range(len(rows)):
             span = slice(hits.indptr[row], hits.indptr[row + 1])
             order = np.lexsort((-hits.passages[span].astype(np.int64), -scores[span]))
             width = min(CUTOFF, len(order))
-            self._overlaps.append(float(np.count_nonzero(order[:width] < width)) / width)
-            self._correlations.append(_spearman(order, np.arange(len(order))))
-
-    def record(self) -> dict[str, float | int | None]:
-        """As results record it; the correlation is that of the candidates' order."""
-        correlations = np.array(self._correlations)
+            overlaps[row] = float(np.count_nonzero(order[:width] < width)) / width
+            correlations[row] = _spearman(order, np.arange(len(order)))
         return {
-            "queries": len(self._overlaps),
-            "candidates": CANDIDATES,
-            f"top_{CUTOFF}_overlap": float(np.mean(self._overlaps)),
-            "rank_correlation": None if np.isnan(correlations).all() else float(np.nanmean(correlations)),
+            "queries": len(rows),
+            f"top_{CUTOFF}_overlap": _mean(overlaps),
+            f"first_{CANDIDATES}_rank_correlation": _mean(correlations),
         }
 
 

@@ -42,7 +42,8 @@ class Asked:
 
 @dataclass(frozen=True, eq=False)
 class Answer:
-    """Hits of the asked rows, best first, and the ranks of the judged pairs."""
+    """Hits of the asked rows, best first; the ranks of the judged pairs, and with ties broken the other way round."""
 
     hits: Hits
     ranks: IntArray
+    reversed_ranks: IntArray

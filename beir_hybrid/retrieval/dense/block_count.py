@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from beir_hybrid.records import FloatArray, Hits, IntArray, ordered_bits
 from beir_hybrid.retrieval.dense.asked import Answer, Asked
-from beir_hybrid.retrieval.dense.exact import count_true, least_of_best, word_mask
+from beir_hybrid.retrieval.dense.counting import count_true, least_of_best, word_mask
 from beir_hybrid.retrieval.dense.pair_scores import scores_of_pairs
 
 KeyArray = npt.NDArray[np.uint64]
@@ -81,14 +81,15 @@ class Count:
         self.scores = scores
         self.row_of = np.full(n_queries, -1, dtype=np.int64)
         self.row_of[asked.rows] = np.arange(len(asked.rows))
-        self.above = np.zeros(len(asked.judged_row), dtype=np.int64)
+        # of each judged pair: passages that score higher; that score the same and have a greater id; a smaller one
+        self.counts = np.zeros((3, len(asked.judged_row)), dtype=np.int64)
         # score and position as one number; the worst one kept stands first, 0 is a place still free
         self.best: KeyArray = np.zeros((len(asked.rows), asked.depth), dtype=np.uint64)
         self._lock = Lock()
 
-    def merge(self, above: IntArray, best: KeyArray) -> None:
-        """Take in what another count of the same ranking found in other passages."""
-        self.above += above
+    def merge(self, counts: IntArray, best: KeyArray) -> None:
+        """Take in what another counter of the same ranking found in other passages."""
+        self.counts += counts
         depth = self.asked.depth
         if depth:
             together = np.concatenate([self.best, best], axis=1)
@@ -156,19 +157,20 @@ class Count:
             bound = tile.bounds[rows[mine]]
             wins = values[place] > _up(score + bound)
             close = np.flatnonzero(~wins & (values[place] >= least[mine]))
-            wins[close] = self._wins(tile, first_place, pairs[mine[close]], at[place[close]], columns[place[close]])
-            won = np.bincount(mine[wins] - first, minlength=len(n))
+            found = self._compared(tile, first_place, pairs[mine[close]], at[place[close]], columns[place[close]])
+            own = mine[close] - first
+            counts = np.stack([np.bincount(own, weights=each, minlength=len(n)) for each in found]).astype(np.int64)
+            counts[0] += np.bincount(mine[wins] - first, minlength=len(n))
             with self._lock:
-                self.above[pairs[some]] += won
+                self.counts[:, pairs[some]] += counts
 
-    def _wins(
+    def _compared(
         self, tile: Tile, first_place: int, pairs: IntArray, rows: IntArray, columns: IntArray
     ) -> npt.NDArray[np.bool_]:
-        """Whether passages order before judged ones, by their exact scores."""
+        """Passages beside judged ones by their exact scores, [3, pairs]: higher; equal with a greater id; a smaller."""
         again, scores = tile.exact(rows, columns), self.scores[pairs]
-        places = self.asked.judged_place[pairs]
-        wins: npt.NDArray[np.bool_] = (again > scores) | ((again == scores) & (columns + first_place > places))
-        return wins
+        equal, place, judged = again == scores, columns + first_place, self.asked.judged_place[pairs]
+        return np.stack([again > scores, equal & (place > judged), equal & (place < judged)])
 
     def _count_above(self, tile: Tile, first_place: int, pairs: IntArray, least: FloatArray) -> None:
         """Count all scores of a block above the judged pairs."""
@@ -185,6 +187,8 @@ class Count:
             here = mask[: len(row)]
             np.greater(block, most[pick, None], out=here[:, :width])
             above = count_true(here)
+            counts = np.zeros((3, len(row)), dtype=np.int64)
+            counts[0] = above
             np.greater_equal(block, least[pick, None], out=here[:, :width])
             unclear = np.flatnonzero(count_true(here) > above)
             step = max(1, MERGED // width)
@@ -193,10 +197,11 @@ class Count:
                 close = here[some][:, :width]
                 close &= block[some] <= most[pick[some], None]
                 at, columns = np.divmod(np.flatnonzero(close), width)
-                wins = self._wins(tile, first_place, pairs[pick[some][at]], row[some][at], columns)
-                above[some] += np.bincount(at, weights=wins, minlength=len(some)).astype(np.int64)
+                found = self._compared(tile, first_place, pairs[pick[some][at]], row[some][at], columns)
+                for which, each in enumerate(found):
+                    counts[which, some] += np.bincount(at, weights=each, minlength=len(some)).astype(np.int64)
             with self._lock:
-                self.above[pairs[pick]] += above
+                self.counts[:, pairs[pick]] += counts
 
     def _keep_best(self, tile: Tile, first_place: int, at: IntArray, columns: IntArray) -> None:
         """Take the scores at (at, columns), row by row, among the best if they are."""
@@ -225,7 +230,8 @@ class Count:
         depth = self.asked.depth
         indptr = np.arange(len(keys) + 1, dtype=np.int64) * depth
         hits = Hits(indptr, (keys & _LOW).astype(np.int32).ravel(), _score(keys).ravel())
-        return Answer(hits, 1 + self.above)
+        higher, after, before = self.counts
+        return Answer(hits, 1 + higher + after, 1 + higher + before)
 
 
 def _score(keys: KeyArray) -> FloatArray:

@@ -38,6 +38,27 @@ class Vectors(Protocol):
     def take(self, positions: IntArray) -> FloatArray: ...
 
 
+class HeldVectors:
+    """Vectors of a corpus in memory, float32 [n, d]."""
+
+    def __init__(self, vectors: FloatArray) -> None:
+        self._vectors = vectors
+
+    def __len__(self) -> int:
+        return len(self._vectors)
+
+    @property
+    def dimension(self) -> int:
+        return int(self._vectors.shape[1])
+
+    def read(self, begin: int, end: int) -> FloatArray:
+        return self._vectors[begin:end]
+
+    def take(self, positions: IntArray) -> FloatArray:
+        found: FloatArray = self._vectors[positions]
+        return found
+
+
 def judged_scores(
     asked: Asked, queries: FloatArray, name: str, corpus: Vectors, begin: int, end: int
 ) -> tuple[IntArray, FloatArray]:
@@ -150,10 +171,7 @@ def block_rankings(
     threads: int | None = None,
     progress: Callable[[int], object] | None = None,
 ) -> Iterator[Ranking]:
-    """The full-depth ranking of every task, as `exact_rankings` makes them from matrices in memory.
-
-    Ranks and hits are those of `exact_scores`. `exact_rankings` goes by the scores of its product, so the two agree
-    but where scores differ by less than a float32 product's rounding.
+    """The full-depth ranking of every task, by `exact_scores`.
 
     Args:
         tasks: tasks of one data set.
@@ -171,4 +189,4 @@ def block_rankings(
 def rankings_of(tasks: Sequence[Task], answers: Iterable[tuple[int, Answer]]) -> Iterator[Ranking]:
     """Answers to what was asked of each task (`Asked.of_task`) as rankings."""
     for number, answer in answers:
-        yield Ranking(tasks[number], answer.hits, answer.ranks, complete=True)
+        yield Ranking(tasks[number], answer.hits, answer.ranks, complete=True, reversed_ranks=answer.reversed_ranks)

@@ -1,4 +1,7 @@
-"""What turns texts into vectors, here or in another process: a model or function, with prompts."""
+"""What turns texts into vectors, here or in another process: a model or function, with prompts.
+
+For `DenseRetriever` and its engines.
+"""
 
 from __future__ import annotations
 
@@ -11,25 +14,42 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from beir_hybrid.errors import RetrieverError
+from beir_hybrid.errors import BeirHybridError, RetrieverError
 from beir_hybrid.retrieval.dense.dtypes import Dtype, computing
 from beir_hybrid.retrieval.dense.models import Role, load_model, model_fingerprint, name_of
 from beir_hybrid.retrieval.dense.threads import idle_threads
 
-__all__ = ["Encoder", "Role", "plain_function"]
+__all__ = ["Encoder", "Role", "function_of"]
 
 _AT_ONCE = 4096
 """Texts whose tokens are counted at a time."""
 
 
-def plain_function(model: Any) -> Callable[[list[str]], npt.ArrayLike] | None:
-    """How vectors are had from anything but a sentence-transformers model: from texts alone, it knows no prompts."""
-    found = None if hasattr(model, "prompts") else getattr(model, "encode", model)
-    if found is not None and not callable(found):
-        raise RetrieverError(
-            f"{type(model).__name__} is neither a sentence-transformers model nor a function from texts to vectors"
-        )
-    return found
+Function = Callable[..., Any]
+_METHODS: dict[Role, tuple[str, ...]] = {
+    "query": ("encode_query", "encode_queries", "encode"),
+    "passage": ("encode_document", "encode_corpus", "encode"),
+}
+
+
+def function_of(model: Any, role: Role) -> tuple[str, Function]:
+    """The method of a model for a role, and its name: what it has for the role goes before plain ``encode``.
+
+    ``encode_query`` and ``encode_document`` are those of sentence-transformers, ``encode_queries`` and
+    ``encode_corpus`` those of BEIR. A function serves both roles, under no name.
+
+    Raises:
+        RetrieverError: it has none, and is no function.
+    """
+    for name in _METHODS[role]:
+        method = getattr(model, name, None)
+        if callable(method):
+            return name, method
+    if callable(model):
+        return "", model
+    raise RetrieverError(
+        f"{type(model).__name__} is neither a sentence-transformers model nor a function from texts to vectors"
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,8 +57,8 @@ class Encoder:
     """A model or function with what it is called with.
 
     Args:
-        model: a sentence-transformers model, an object with ``encode(texts)``, or a function; None or bytes in a form
-            that was made by `portable`.
+        model: a sentence-transformers model, an object with methods of `function_of`, or a function; None or bytes in a
+            form that was made by `portable`.
         source: name or path the model was loaded from.
         device: where it was asked to run.
         prompts: put before every text.
@@ -59,13 +79,18 @@ class Encoder:
     def on_cpu(self) -> bool:
         return self.device is not None and self.device.startswith("cpu")
 
+    @property
+    def plain(self) -> bool:
+        """Whether it is anything but a sentence-transformers model: it knows no prompts, batches or dtypes."""
+        return not hasattr(self.model, "prompts")
+
     def in_order(self, role: Role, texts: Sequence[str]) -> list[str]:
         """The texts as they are best encoded: by their number of tokens, longest first, so that little is padded.
 
         Equal numbers are ordered by the text: which texts share a batch depends on the texts alone. Functions get
         the order that is given.
         """
-        if plain_function(self.model) is not None:
+        if self.plain:
             return list(texts)
         sizes = self._sizes(role, texts)
         return [texts[at] for at in sorted(range(len(texts)), key=lambda at: (-sizes[at], texts[at]))]
@@ -85,25 +110,49 @@ class Encoder:
     def encode(
         self, role: Role, texts: Sequence[str], progress: Callable[[int], object] | None = None
     ) -> npt.ArrayLike:
-        """Vectors [n, d] as the model gives them, in batches of the order that is given (see `in_order`).
+        """Vectors [n, d] as the model gives them, in the memory of this process, in batches of the order that is given
+        (see `in_order`).
 
         Args:
             progress: called with the number of texts done.
+
+        Raises:
+            RetrieverError: the model fails; the text it fails on is named.
         """
-        prompt, plain = self.prompts[role], plain_function(self.model)
-        if plain is not None:
-            vectors = plain([prompt + text for text in texts])
+        try:
+            return self._encode(role, texts, progress)
+        except BeirHybridError:
+            raise
+        except Exception as error:  # other people's code, which may fail in any way
+            text, alone = self._failing(role, list(texts))
+            reason = str(error).strip().splitlines()[0] if str(error).strip() else "no message"
+            where = f"the {role} text {text[:80]!r}" if alone else f"{len(texts)} {role} texts, beginning {text[:80]!r}"
+            raise RetrieverError(
+                f"the encoder {name_of(self.model)} failed on {where}: {type(error).__name__}: {reason}"
+            ) from error
+
+    def _encode(
+        self, role: Role, texts: Sequence[str], progress: Callable[[int], object] | None = None
+    ) -> npt.ArrayLike:
+        prompt = self.prompts[role]
+        name, method = function_of(self.model, role)
+        if self.plain:
+            asked: list[Any] = [prompt + text for text in texts]
+            if name == "encode_corpus":
+                asked = [{"title": "", "text": text} for text in asked]
+            vectors = _on_cpu(method(asked))
             if progress:
                 progress(len(texts))
             return vectors
-        method = getattr(self.model, "encode_query" if role == "query" else "encode_document", self.model.encode)
         parts: list[npt.NDArray[Any]] = []
         with computing(self.model, self.dtype), idle_threads():
             for begin in range(0, len(texts), self.batch_size):
                 batch = list(texts[begin : begin + self.batch_size])
-                parts.append(
-                    method(batch, prompt=prompt, batch_size=len(batch), show_progress_bar=False, convert_to_numpy=True)
+                # sentence-transformers puts the prompt before the text itself
+                encoded = method(
+                    batch, prompt=prompt, batch_size=len(batch), show_progress_bar=False, convert_to_numpy=True
                 )
+                parts.append(np.asarray(_on_cpu(encoded)))
                 if progress:
                     progress(len(batch))
         return np.concatenate(parts) if parts else np.empty((0, 0), np.float32)
@@ -112,12 +161,30 @@ class Encoder:
         self, role: Role, texts: Sequence[str], progress: Callable[[int], object] | None = None
     ) -> npt.ArrayLike:
         """The same for texts in any order, each encoded once."""
-        if plain_function(self.model) is not None:
+        if self.plain:
             return self.encode(role, texts, progress)
         ordered = self.in_order(role, list(dict.fromkeys(texts)))
         vectors = np.asarray(self.encode(role, ordered, progress))
         place = {text: at for at, text in enumerate(ordered)}
         return vectors[[place[text] for text in texts]]
+
+    def _failing(self, role: Role, texts: list[str]) -> tuple[str, bool]:
+        """The text that cannot be encoded, by halving; the first and False where smaller parts can all be."""
+        whole = texts[0]
+        while len(texts) > 1:
+            halves = texts[: len(texts) // 2], texts[len(texts) // 2 :]
+            failing = next((half for half in halves if self._fails(role, half)), None)
+            if failing is None:
+                return whole, False
+            texts = failing
+        return texts[0], True
+
+    def _fails(self, role: Role, texts: list[str]) -> bool:
+        try:
+            self._encode(role, texts)
+        except Exception:  # noqa: BLE001  # see `encode`, which says it
+            return True
+        return False
 
     def portable(self, dumps: Callable[[Any], bytes]) -> Encoder:
         """A form that can be sent to other processes: where the model is loaded from, else the model itself.
@@ -161,6 +228,16 @@ class Encoder:
                 f"{self.source} is another model on a worker than here; put it on storage that all nodes share"
             )
         return replace(self, model=model)
+
+
+def _on_cpu(encoded: Any) -> npt.ArrayLike:
+    """Tensors with gradients, on a GPU or of a type that numpy lacks as float32 here; the rest as it is."""
+    if isinstance(encoded, list | tuple) and encoded and hasattr(encoded[0], "detach"):
+        return [row.detach().float().cpu().numpy() for row in encoded]
+    if hasattr(encoded, "detach"):
+        encoded = encoded.detach().float().cpu().numpy()
+    vectors: npt.ArrayLike = encoded
+    return vectors
 
 
 def _on_own_gpu(model: Any) -> Any:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from beir_hybrid.encoders import find_encoder, list_encoders
 from beir_hybrid.errors import BeirHybridError, RetrieverError, did_you_mean
+from beir_hybrid.retrieval.kinds import refuse_unless_dense
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -34,13 +35,14 @@ def load_model(
         source: a registered encoder (see `find_encoder`), a folder, or a name on the hub.
 
     Raises:
-        error_type: it cannot be loaded; the message says what to give.
+        error_type: it cannot be loaded, or is a model of another kind; the message says what to give.
     """
     found = find_encoder(source, error_type)
     if found.location is None:
         return found.model
     from sentence_transformers import SentenceTransformer
 
+    refuse_unless_dense(found.location, source, error_type)
     local = not Path(found.location).exists() and not _hub_answers()
     try:
         return SentenceTransformer(found.location, device=device, local_files_only=local)

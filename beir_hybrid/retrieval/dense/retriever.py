@@ -16,55 +16,54 @@ import numpy as np
 import numpy.typing as npt
 
 from beir_hybrid.corpus.arrow_corpus import ArrowCorpus
+from beir_hybrid.datasets.dataset import Dataset
 from beir_hybrid.disk.files import fingerprint
 from beir_hybrid.disk.locations import cache_dir
 from beir_hybrid.disk.passing_folder import passing_folder
 from beir_hybrid.errors import RetrieverError
 from beir_hybrid.neutralize.transform import Transform, read_transform
-from beir_hybrid.processors import processors
 from beir_hybrid.progress import progress
-from beir_hybrid.records import BeirQueries, BeirResults, Corpus, FloatArray, Hits, Passages
+from beir_hybrid.records import BeirQueries, BeirResults, Corpus, FloatArray, Hits, IntArray, Passages
 from beir_hybrid.retrieval.beir import BeirSearchable, CorpusTexts, corpus_texts, hits_to_results
-from beir_hybrid.retrieval.contract import Ranking, unidentified
+from beir_hybrid.retrieval.contract import Bound, Ranking, unidentified
 from beir_hybrid.retrieval.dense.agreement import (
     CANDIDATES,
     PrecisionLoss,
-    judged_correlation,
-    mean_agreement,
-    top_k_overlap,
+    agreement,
 )
 from beir_hybrid.retrieval.dense.asked import Asked
 from beir_hybrid.retrieval.dense.block_plan import Plan
-from beir_hybrid.retrieval.dense.block_search import rankings_of
+from beir_hybrid.retrieval.dense.block_search import HeldVectors, block_rankings, rankings_of, search_blocks
 from beir_hybrid.retrieval.dense.blocks import PRECISIONS, Precision, VectorBlocks
 from beir_hybrid.retrieval.dense.dtype_choice import agrees, bfloat16_agreement
 from beir_hybrid.retrieval.dense.dtypes import DtypeChoice, check_dtype
 from beir_hybrid.retrieval.dense.embeddings import EmbeddingStore, Encode
-from beir_hybrid.retrieval.dense.encoder import Encoder, Role, plain_function
-from beir_hybrid.retrieval.dense.exact import ROWS, best_of, exact_rankings
+from beir_hybrid.retrieval.dense.encoder import Encoder, Role, function_of
 from beir_hybrid.retrieval.dense.models import model_fingerprint, open_model, own_prompts
 from beir_hybrid.retrieval.dense.scored import ScoredForm
 from beir_hybrid.retrieval.engine import EngineName, Filling, RunningEngine, build_engine
+from beir_hybrid.retrieval.kinds import refuse_unless_dense
 from beir_hybrid.settings import Task
 
 Similarity = Literal["cosine", "dot"]
 DEFAULT_TOP_K = 100
 DEFAULT_MEMORY = 4096
 """Megabytes of embeddings and scores above which a search works from disk, block by block."""
-_SEARCH_ROWS = 256
+_WORK = 256 << 20
+"""Bytes that a search works in at least, where all vectors are in memory."""
 
 
 class DenseRetriever(BeirSearchable):
     """Ranks by the similarity of embeddings.
 
     Embeddings and scores are held in memory as long as they fit into ``memory``. Larger corpora are encoded into
-    files, block by block, and searched from them; ranks and hits stay exact (see `block_search` for the one
-    difference: scores that only a float32 product's rounding tells apart).
+    files, block by block, and searched from them. Either way ranks are those of `exact_scores`.
 
     Args:
-        model: a sentence-transformers model, its name or path, an object with ``encode(texts)``, or a function from
-            a list of texts to vectors [n, d] (which then serves queries and passages alike). A name is that of a
-            registered encoder, such as ``e5-small``, before it is one of a folder or on the hub.
+        model: a sentence-transformers model, its name or path, an object with ``encode_queries(texts)`` and
+            ``encode_corpus(records)`` as BEIR's models have, or ``encode(texts)``, or a function from a list of texts
+            to vectors [n, d] (which then serves queries and passages alike). A name is that of a registered encoder,
+            such as ``e5-small``, before it is one of a folder or on the hub.
         query_prompt: put before every query. None: the model's own, see `own_prompts`.
         passage_prompt: put before every passage. None: likewise.
         similarity: ``cosine`` or ``dot``; None: the model's own, else cosine.
@@ -79,7 +78,7 @@ class DenseRetriever(BeirSearchable):
             be resumed only with the same object.
         memory: megabytes for embeddings and scores.
         truncate_dim: score only the first so many values of each vector, as Matryoshka models allow. The whole vectors
-            are searched as well, and `describe` then says how far the two agree.
+            are searched as well, and rankings carry how far the two agree (``observed``).
         engine: ``local``, or ``ray``: passages are encoded, and corpora on disk searched, by the workers of a Ray
             cluster, with the same answer, bit for bit; the cache must be on storage that all its nodes share. What
             either engine has encoded the other goes on from.
@@ -87,10 +86,10 @@ class DenseRetriever(BeirSearchable):
             that is started and stopped again.
         precision: what passages' vectors are kept as on disk and scored as (queries stay float32). ``float16`` halves
             the files, ``int8`` quarters them (a scale for each dimension, from a sample of the corpus); both always
-            work from disk, and `describe` then says how far the rankings agree with those of float32.
+            work from disk, and rankings carry how far they agree with those of float32 (``observed``).
         dtype: what a sentence-transformers model computes its vectors with; they are float32 whatever it is. ``auto``:
-            ``bfloat16`` where the processor has it and rankings agree with float32 (see `bfloat16_agreement`;
-            `describe` says how far), else ``float32``. Vectors of one are never taken for those of another.
+            ``bfloat16`` where the processor has it and rankings agree with float32 (see `bfloat16_agreement`; bound
+            retrievers say how far), else ``float32``. Vectors of one are never taken for those of another.
         neutralize: what is language in the model's vectors, or the folder `neutralize` wrote it into; it is removed
             from vectors as they are scored, so that nothing is encoded again.
 
@@ -98,9 +97,6 @@ class DenseRetriever(BeirSearchable):
         RetrieverError: the model cannot be loaded, or an option is unknown.
         NeutralizeError: ``neutralize`` was learnt from another model, or is damaged.
     """
-
-    full_depth = True
-    """Ranks do not depend on how many passages are kept."""
 
     def __init__(
         self,
@@ -128,14 +124,15 @@ class DenseRetriever(BeirSearchable):
             raise RetrieverError(f"unknown precision {precision!r}; known: {', '.join(PRECISIONS)}")
         self._memory = memory << 20
         self._truncate_dim = truncate_dim
-        self._agreement: list[tuple[float, float]] = []
         self._precision: Precision = precision
-        self._loss: PrecisionLoss | None = None
         self._engine = build_engine(engine, address)
         self._transform = read_transform(neutralize) if isinstance(neutralize, str | Path) else neutralize
+        refuse_unless_dense(model, type(model).__name__)
         opened = open_model(model, device)
         self._model, self._source, self._label, self._record = opened.model, opened.source, opened.label, opened.record
-        plain_function(self._model)  # refuses what is no encoder
+        roles: tuple[Role, ...] = ("query", "passage")
+        for role in roles:
+            function_of(self._model, role)  # refuses what is no encoder
         given: dict[Role, str | None] = {"query": query_prompt, "passage": passage_prompt}
         own = own_prompts(self._model)
         self.prompts: dict[Role, str] = {role: own[role] if text is None else text for role, text in given.items()}
@@ -203,11 +200,8 @@ class DenseRetriever(BeirSearchable):
             # said only where they were chosen: what they change are the scores
             **({"neutralize": self._transform.describe()} if self._transform else {}),
             **({"truncate_dim": self._truncate_dim} if self._truncate_dim else {}),
-            **({"agreement_with_whole_vectors": mean_agreement(self._agreement)} if self._agreement else {}),
             **({"dtype": self._encoder.dtype} if self._encoder.dtype != "float32" else {}),
-            **({"agreement_of_dtype": self._dtype_agreement} if self._dtype_agreement else {}),
             **({"precision": self._precision} if self._precision != "float32" else {}),
-            **({"agreement_with_float32": self._loss.record()} if self._loss and self._loss.measured else {}),
         }
 
     def embed(
@@ -238,9 +232,8 @@ class DenseRetriever(BeirSearchable):
         return ScoredForm(self.name, self.similarity, self._truncate_dim, change)
 
     def _fits(self, n_passages: int, dimension: int) -> bool:
-        """Whether the search in memory fits: vectors in three copies, what tells them apart, blocks of scores."""
-        a_passage = 12 * dimension + 300 + 6 * ROWS * processors()
-        return n_passages * a_passage <= self._memory
+        """Whether vectors as they come, as they are scored and one more copy fit into memory."""
+        return n_passages * 12 * dimension <= self._memory
 
     @contextlib.contextmanager
     def _blocks(
@@ -270,9 +263,17 @@ class DenseRetriever(BeirSearchable):
     ) -> npt.ArrayLike:
         return self._encoder.encode(role, texts, progress)
 
+    def bind(self, dataset: Dataset) -> Bound:
+        """Every task of the data set, always at full depth."""
+        observed = {"agreement_of_dtype": self._dtype_agreement} if self._dtype_agreement else {}
+        return Bound(dataset, self.retrieve, depth=None, observed=observed)
+
     def retrieve(self, tasks: Sequence[Task], top_k: int | None = None) -> Iterator[Ranking]:
-        """Full-depth rankings; ``top_k`` (default 100) is only how many passages of each are kept."""
-        if plain_function(self._model) is None:
+        """Full-depth rankings; ``top_k`` (default 100) is only how many passages of each are kept.
+
+        A query whose vector is all zeros (no token of it is known, say) has no ranking.
+        """
+        if not self._encoder.plain:
             sys.stderr.write(f"{self.summary}\n")
         with self._engine.running(self._encoder) as engine:
             if self._truncate_dim is None:
@@ -283,9 +284,8 @@ class DenseRetriever(BeirSearchable):
             reference = {ranking.task.name: ranking for ranking in whole._rankings(tasks, top_k, engine)}
             for ranking in self._rankings(tasks, top_k, engine):
                 other = reference.pop(ranking.task.name)
-                overlap = top_k_overlap(other, ranking)
-                self._agreement.append((float(overlap.mean()), judged_correlation(other, ranking)))
-                yield ranking
+                found = {"agreement_with_whole_vectors": agreement(other, ranking)}
+                yield replace(ranking, observed={**ranking.observed, **found})
 
     def _rankings(self, tasks: Sequence[Task], top_k: int | None, engine: RunningEngine) -> Iterator[Ranking]:
         queries = {task.query_language: task.queries for task in tasks}
@@ -325,15 +325,17 @@ class DenseRetriever(BeirSearchable):
             found = {each.shape[1] for each in (*query_vectors.values(), *passage_vectors.values()) if len(each)}
             self._check_dimensions(found | {each.dimension for each in corpora.values() if len(each)})
             if small:
-                yield from exact_rankings(tasks, query_vectors, passage_vectors, depth)
+                held = {lang: HeldVectors(vectors) for lang, vectors in passage_vectors.items()}
+                for ranking in block_rankings(tasks, query_vectors, held, depth, max(self._memory, _WORK)):
+                    yield ranking.unanswered(_silent(query_vectors, ranking.task))
                 return
-            self._loss = loss
             with progress("searching", work, "passage") as bar:
                 answers = engine.search(asked, query_vectors, corpora, self._memory, bar.advance)
                 for ranking in rankings_of(tasks, answers):
-                    if loss is not None:
-                        loss.add(ranking, query_vectors[ranking.task.query_language], self._embed_passages)
-                    yield replace(ranking, hits=ranking.hits.cut(depth))
+                    lost = loss and loss.of(ranking, query_vectors[ranking.task.query_language], self._embed_passages)
+                    observed = {"agreement_with_float32": lost} if lost else {}
+                    cut = replace(ranking, hits=ranking.hits.cut(depth), observed=observed)
+                    yield cut.unanswered(_silent(query_vectors, ranking.task))
 
     def _embed_passages(self, texts: Sequence[tuple[str, str]]) -> FloatArray:
         """Passages of any languages, given as (language, text)."""
@@ -350,8 +352,7 @@ class DenseRetriever(BeirSearchable):
             )
 
     def _search_blocks(self, vectors: FloatArray, content: CorpusContent, depth: int) -> Hits:
-        none = np.empty(0, dtype=np.int64)
-        asked = Asked("", np.arange(len(vectors)), {"": 0}, none, none, depth)
+        asked = _all_queries(len(vectors), depth)
         with contextlib.ExitStack() as stack:
             engine = stack.enter_context(self._engine.running(self._encoder))
             size = len(content.texts)
@@ -377,20 +378,23 @@ class DenseRetriever(BeirSearchable):
             texts = CorpusTexts(corpus, passage_ids)
             content = CorpusContent(fingerprint(*texts), texts, isinstance(corpus, ArrowCorpus))
             hits = self._search_blocks(vectors, content, depth)
-            found = hits_to_results(hits, query_ids, passage_ids)
-            return {query: dict(list(ranked.items())[:top_k]) for query, ranked in found.items()}
-        passages = self.embed("passage", corpus_texts(corpus, passage_ids))
-        parts = [
-            best_of(vectors[begin : begin + _SEARCH_ROWS] @ passages.T, depth)
-            for begin in range(0, len(vectors), _SEARCH_ROWS)
-        ]
-        hits = Hits(
-            np.arange(len(query_ids) + 1, dtype=np.int64) * depth,
-            np.concatenate([part[0] for part in parts]).ravel(),
-            np.concatenate([part[1] for part in parts]).ravel(),
-        )
+        else:
+            passages = self.embed("passage", corpus_texts(corpus, passage_ids))
+            self._check_dimensions({vectors.shape[1], passages.shape[1]})
+            request, held = _all_queries(len(vectors), depth), {"": HeldVectors(passages)}
+            hits = next(search_blocks([request], {"": vectors}, held, max(self._memory, _WORK)))[1].hits
         found = hits_to_results(hits, query_ids, passage_ids)
         return {query: dict(list(ranked.items())[:top_k]) for query, ranked in found.items()}
+
+
+def _all_queries(n: int, depth: int) -> Asked:
+    none = np.empty(0, dtype=np.int64)
+    return Asked("", np.arange(n), {"": 0}, none, none, depth)
+
+
+def _silent(vectors: Mapping[str, FloatArray], task: Task) -> IntArray:
+    """The rows of a task whose queries' vectors are all zeros: every passage scores the same."""
+    return np.flatnonzero(~vectors[task.query_language][task.rows].any(axis=1))
 
 
 @dataclass(frozen=True, eq=False)

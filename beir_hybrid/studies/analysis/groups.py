@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from beir_hybrid.comparison.scores import TaskKey
-from beir_hybrid.evaluation.results import mean_or_none
+from beir_hybrid.evaluation.scores import mean_or_none
 from beir_hybrid.studies.analysis.factors import Combination
 from beir_hybrid.studies.analysis.language_groups import KINDS, group_of, in_order, pair_group
 from beir_hybrid.studies.analysis.means import BIAS_COLUMNS, settings_of, tabled_metrics

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from beir_hybrid.evaluation.results import mean_or_none
+from beir_hybrid.evaluation.scores import mean_or_none
 from beir_hybrid.metrics.bias import SHARE_CUTOFF
 from beir_hybrid.metrics.measures import DEFAULT_METRICS
 from beir_hybrid.records import SETTINGS

@@ -10,7 +10,7 @@ from pathlib import Path
 from beir_hybrid.comparison import Row, compare_scores
 from beir_hybrid.comparison.correction import correct
 from beir_hybrid.errors import BeirHybridError
-from beir_hybrid.evaluation.results import mean_or_none
+from beir_hybrid.evaluation.scores import mean_or_none
 from beir_hybrid.studies.analysis.factors import Combination, combination_of
 from beir_hybrid.studies.analysis.means import BIAS_COLUMNS, settings_of, tabled_metrics
 from beir_hybrid.studies.analysis.measurements import Measurements

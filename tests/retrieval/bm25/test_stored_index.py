@@ -119,7 +119,7 @@ def test_evaluate_uses_it(indexes: Path, tmp_path: Path) -> None:
     theirs = evaluate(dataset("sw", "de"), BM25Retriever(index=indexes, cache=tmp_path), settings="mono,multi")
     assert theirs.scores == ours.scores
     assert theirs.retriever["variant"] == "anserini"
-    assert set(theirs.retriever["index_identity"]) == {"sw", "de"}
+    assert set(theirs.observed["index_identity"]) == {"sw", "de"}
     template = BM25Retriever(index=f"{indexes}/{{language}}", cache=tmp_path)
     assert evaluate(dataset("sw"), template, settings="mono").value("mono", "map", "sw") == ours.value(
         "mono", "map", "sw"

@@ -9,8 +9,8 @@ import pytest
 
 from beir_hybrid.datasets.dataset import Dataset
 from beir_hybrid.records import Hits, Passages, Queries
-from beir_hybrid.retrieval.contract import Ranking
-from beir_hybrid.retrieval.dense.agreement import judged_correlation, mean_agreement, top_k_overlap
+from beir_hybrid.retrieval.contract import Ranking, combined
+from beir_hybrid.retrieval.dense.agreement import agreement, judged_correlation, top_k_overlap
 
 
 @pytest.fixture
@@ -47,6 +47,7 @@ def test_what_is_not_defined(dataset: Dataset) -> None:
     """A query without hits has no overlap; a mean of nothing is None, which JSON can hold."""
     none = ranking(dataset, [], [2])
     assert np.isnan(top_k_overlap(none, none)[0])
-    nan = float("nan")
-    assert mean_agreement([(nan, nan)]) == {"tasks": 1, "top_10_overlap": None, "judged_rank_correlation": None}
-    assert mean_agreement([(0.5, nan), (1.0, 0.5)])["top_10_overlap"] == 0.75
+    empty = ranking(dataset, [], [])
+    assert agreement(empty, empty) == {"queries": 0, "top_10_overlap": None, "judged_rank_correlation": 1.0}
+    whole = ranking(dataset, [0, 1, 2, 3], [2, 3, 0, 1])
+    assert combined([{"a": agreement(whole, whole)}, {"a": agreement(empty, empty)}])["a"]["top_10_overlap"] == 1.0

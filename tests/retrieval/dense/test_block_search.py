@@ -17,8 +17,7 @@ from beir_hybrid.errors import RetrieverError
 from beir_hybrid.records import FloatArray, IntArray
 from beir_hybrid.retrieval.dense import block_count, block_plan, block_search, pair_scores
 from beir_hybrid.retrieval.dense.asked import Asked
-from beir_hybrid.retrieval.dense.block_search import block_rankings, search_blocks
-from beir_hybrid.retrieval.dense.exact import exact_rankings
+from beir_hybrid.retrieval.dense.block_search import HeldVectors, block_rankings, search_blocks
 from beir_hybrid.retrieval.dense.pair_scores import error_bounds, exact_scores, longest_of
 
 Encode = Callable[[list[str]], FloatArray]
@@ -58,12 +57,13 @@ def small_blocks(monkeypatch: pytest.MonkeyPatch, passages: int = 13, queries: i
     monkeypatch.setattr(block_count, "CELL", 2)
 
 
-def full_sort(queries: FloatArray, passages: FloatArray) -> list[list[int]]:
-    """Positions by exact score descending, then position descending; scores pair by pair."""
+def full_sort(queries: FloatArray, passages: FloatArray, ascending: bool = False) -> list[list[int]]:
+    """Positions by exact score descending, then position descending (or ascending); scores pair by pair."""
     rows = []
     for query in queries:
         scores = [np.float32(math.fsum((query.astype(float) * p.astype(float)).tolist())) for p in passages]
-        rows.append(sorted(range(len(passages)), key=lambda at, s=scores: (s[at], at), reverse=True))  # type: ignore[misc]
+        sign = -1 if ascending else 1
+        rows.append(sorted(range(len(passages)), key=lambda at: (scores[at], sign * at), reverse=True))
     return rows
 
 
@@ -96,7 +96,10 @@ def test_every_setting_is_as_in_memory(
     queries, passages = real(partly_parallel) if kind == "real" else whole(partly_parallel, encode)
     corpora = {language: InMemory(vectors) for language, vectors in passages.items()}
     tasks = partly_parallel.tasks() if blocks != (1, 1) else partly_parallel.tasks("multi")[-1:]
-    expected = {r.task.name: r for r in exact_rankings(tasks, queries, passages, 9)}
+    held = {language: HeldVectors(vectors) for language, vectors in passages.items()}
+    monkeypatch.undo()
+    expected = {r.task.name: r for r in block_rankings(tasks, queries, held, 9, MEMORY)}
+    small_blocks(monkeypatch, *blocks)
     found = {r.task.name: r for r in block_rankings(tasks, queries, corpora, 9, MEMORY, threads=2)}
     assert found.keys() == expected.keys()
     for name, ranking in found.items():
@@ -128,6 +131,8 @@ def test_near_ties_are_those_of_a_full_sort_of_the_exact_scores(data: st.DataObj
         asked = Asked("q", np.arange(n), {"p": 0}, rows, places, depth)
         ((_, answer),) = search_blocks([asked], {"q": queries}, {"p": InMemory(passages)}, MEMORY, 1)
     assert answer.ranks.tolist() == [order[row].index(place) + 1 for row, place in pairs]
+    other_way = full_sort(queries, passages, ascending=True)
+    assert answer.reversed_ranks.tolist() == [other_way[row].index(place) + 1 for row, place in pairs]
     assert answer.hits.passages.reshape(n, depth).tolist() == [row[:depth] for row in order]
 
 

@@ -1,24 +1,19 @@
-"""Exact ranks and best hits against full sorts, in heavy ties and odd shapes."""
+"""Rankings of vectors in memory against full sorts, in heavy ties and odd shapes."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from hypothesis.extra import numpy as hnp
 
 from beir_hybrid.datasets.dataset import Dataset
 from beir_hybrid.records import FloatArray, Passages, Queries
-from beir_hybrid.retrieval.dense.exact import best_of, exact_rankings, rank_in
+from beir_hybrid.retrieval.contract import Ranking
+from beir_hybrid.retrieval.dense.block_search import HeldVectors, block_rankings
 from beir_hybrid.settings import Task
 
 Encode = Callable[[list[str]], FloatArray]
-
-VALUES = st.sampled_from([-1.5, -0.0, 0.0, 0.25, 0.25 + 2**-24, 1.0, 3e38, -3e38])
-MATRICES = hnp.arrays(np.float32, st.tuples(st.integers(1, 6), st.integers(1, 90)), elements=VALUES.map(np.float32))
 
 
 def full_sort(scores: FloatArray) -> list[list[int]]:
@@ -26,48 +21,12 @@ def full_sort(scores: FloatArray) -> list[list[int]]:
     return [sorted(range(len(row)), key=lambda at: (row[at], at), reverse=True) for row in scores.tolist()]
 
 
-@settings(max_examples=200, deadline=None)
-@given(scores=MATRICES, data=st.data())
-def test_ranks_and_best_hits_are_those_of_a_full_sort(scores: FloatArray, data: st.DataObject) -> None:
-    """Counting and grouping give what sorting every row gives, whatever ties there are and wherever k cuts."""
-    n_rows, n_columns = scores.shape
-    sorted_rows = full_sort(scores)
-    pairs = data.draw(st.lists(st.tuples(st.integers(0, n_rows - 1), st.integers(0, n_columns - 1)), unique=True))
-    pairs.sort()
-    rows, columns = np.array(pairs, dtype=np.int64).reshape(-1, 2).T
-    expected = [sorted_rows[row].index(column) + 1 for row, column in pairs]
-    assert rank_in(scores, rows, columns).tolist() == expected
-    for k in (0, 1, data.draw(st.integers(1, n_columns)), n_columns, n_columns + 5):
-        best, values = best_of(scores, k)
-        assert best.tolist() == [row[:k] for row in sorted_rows]
-        assert np.array_equal(values, np.take_along_axis(scores, best.astype(np.int64), axis=1))
-
-
-@pytest.mark.parametrize("n_columns", [1, 7, 8, 9, 2047, 2048, 5000])
-def test_wide_rows_of_one_score_are_ordered_by_id_alone(n_columns: int) -> None:
-    """Everything ties: the last column is first, and counts do not overflow where thousands win."""
-    scores = np.zeros((2, n_columns), dtype=np.float32)
-    scores[1] = -0.0
-    wanted = np.arange(0, n_columns, max(1, n_columns // 5))
-    rows, columns = np.repeat([0, 1], len(wanted)), np.tile(wanted, 2)
-    assert rank_in(scores, rows, columns).tolist() == (n_columns - columns).tolist()
-    assert best_of(scores, 3)[0].tolist() == [list(range(n_columns))[::-1][:3]] * 2
-
-
-def test_wide_random_rows_are_those_of_a_full_sort() -> None:
-    """Groups of columns, leftover columns and a long tail of ties at the cut."""
-    rng = np.random.default_rng(0)
-    for n_columns, k in ((1003, 10), (4001, 100), (4001, 1000), (64, 16), (65, 17)):
-        scores = rng.integers(0, 40, (5, n_columns)).astype(np.float32)
-        assert best_of(scores, k)[0].tolist() == [row[:k] for row in full_sort(scores)]
-
-
-def test_no_rows_still_have_k_columns() -> None:
-    """A block of queries none of which a task asks joins the other blocks."""
-    assert best_of(np.zeros((0, 50), dtype=np.float32), 5)[0].shape == (0, 5)
-    assert best_of(np.zeros((0, 50), dtype=np.float32), 5)[1].shape == (0, 5)
-    none = np.array([], dtype=np.int64)
-    assert rank_in(np.zeros((3, 5), dtype=np.float32), none, none).tolist() == []
+def exact_rankings(
+    tasks: Sequence[Task], queries: dict[str, FloatArray], passages: dict[str, FloatArray], top_k: int,
+    threads: int | None = None,
+) -> Iterator[Ranking]:  # fmt: skip
+    held = {language: HeldVectors(vectors) for language, vectors in passages.items()}
+    return block_rankings(tasks, queries, held, top_k, 1 << 28, threads)
 
 
 def vectors_of(dataset: Dataset, encode: Encode) -> tuple[dict[str, FloatArray], dict[str, FloatArray]]:
@@ -83,7 +42,7 @@ def check_against_full_sort(
     (ranking,) = exact_rankings([task], queries, passages, top_k, threads)
     assert ranking.complete
     pool = np.concatenate([passages[block.language] for block in task.blocks])
-    scores = queries[task.query_language][task.rows] @ pool.T
+    scores = (queries[task.query_language][task.rows].astype(float) @ pool.T.astype(float)).astype(np.float32)
     order = full_sort(scores)
     rank = [{column: place for place, column in enumerate(row, 1)} for row in order]
     judged = zip(task.judged.query.tolist(), task.judged.passage.tolist(), strict=True)

@@ -11,7 +11,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from beir_hybrid.evaluation.results import Results, Score, mean_or_none
+from beir_hybrid.evaluation.results import Results
+from beir_hybrid.evaluation.scores import Score, mean_or_none
 from beir_hybrid.records import POOL
 from beir_hybrid.studies.outcome import CellOutcome, StudyOutcome
 

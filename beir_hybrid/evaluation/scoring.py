@@ -1,0 +1,120 @@
+"""From rankings to scores: what is measured of each task, and over all tasks of the pool. For `evaluate`.
+
+A metric of judged ranks goes into `metrics.measures`, one of the pool's bias into `metrics.bias`; one that looks at the
+rankings of several query languages together into `ACROSS_POOL` here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from beir_hybrid.evaluation.scores import Score
+from beir_hybrid.metrics.bias import language_bias, peer, reciprocal_ranks_by_language
+from beir_hybrid.metrics.consistency import consistency
+from beir_hybrid.metrics.measures import Metric, measure
+from beir_hybrid.metrics.shares import LANGUAGE_SHARE, language_shares
+from beir_hybrid.records import IntArray, ScoreArray
+from beir_hybrid.retrieval.contract import Observation, Ranking
+from beir_hybrid.settings import Task
+
+ACROSS_HITS = 100
+"""Hits of each query that measures over several tasks are given at most; at least 10 where so many were found."""
+
+AcrossPool = Callable[[Sequence[Ranking]], Sequence[Mapping[str, ScoreArray]]]
+"""From the rankings of the multilingual tasks to the metrics of each one's queries, float64 [queries], NaN where not
+defined."""
+
+# means over the queries that have a value; every other metric is undefined as soon as one query's is
+_OVER_DEFINED = ("same_language_", "consistency_")
+
+
+@dataclass(frozen=True, eq=False)
+class TaskScores:
+    """What was measured on one task.
+
+    Args:
+        per_query: metrics by query, float64 [queries].
+        retrieved: passages retrieved by query.
+        overall: metrics over all queries.
+        matrix_row: see `reciprocal_ranks_by_language`.
+        depth: see `Score.depth`.
+        observed: see `Ranking.observed`.
+        seconds: that it took since the task before.
+    """
+
+    per_query: Mapping[str, ScoreArray]
+    retrieved: IntArray
+    overall: Mapping[str, float | None]
+    matrix_row: Mapping[str, float]
+    depth: int | None = None
+    observed: Mapping[str, Observation] = field(default_factory=dict)
+    seconds: float = 0.0
+
+
+def score_task(ranking: Ranking, metrics: Sequence[Metric]) -> TaskScores:
+    """Every metric of every query of one task, and what is measured over all of them."""
+    task = ranking.task
+    judged, ranks = task.with_unreachable(ranking.ranks)
+    per_query = {str(m): measure(m, judged, ranks, len(task.rows)) for m in metrics}
+    counts = ranking.hits.counts
+    retrieved = np.where(counts > 0, task.n_passages, 0) if ranking.complete else counts
+    overall: dict[str, float | None] = {"tied_share": _tied_share(ranking)}
+    matrix_row: dict[str, float] = {}
+    if task.setting == "multi":
+        per_query.update(language_bias(ranking))
+        fairness = peer(ranking)
+        overall["peer"] = fairness.peer if fairness else None
+        overall["epsilon_squared"] = fairness.epsilon_squared if fairness else None
+        overall |= {f"{LANGUAGE_SHARE}{language}": share for language, share in language_shares(ranking).items()}
+        matrix_row = reciprocal_ranks_by_language(ranking)
+    depth = None if ranking.depth >= task.n_passages else ranking.depth
+    return TaskScores(per_query, retrieved, overall, matrix_row, depth, ranking.observed)
+
+
+def _tied_share(ranking: Ranking) -> float | None:
+    """Share of the judged passages with a rank that would have another, were ties broken the opposite way."""
+    ranked = ranking.ranks > 0
+    if ranking.reversed_ranks is None or not ranked.any():
+        return None
+    return float(np.mean(ranking.ranks[ranked] != ranking.reversed_ranks[ranked]))
+
+
+def _consistency(rankings: Sequence[Ranking]) -> list[dict[str, ScoreArray]]:
+    """How alike the pool is ranked whichever language a question is asked in, see `consistency`."""
+    if len(rankings) < 2:
+        return [{} for _ in rankings]
+    tasks = {ranking.task.query_language: ranking.task for ranking in rankings}
+    hits = {ranking.task.query_language: ranking.hits for ranking in rankings}
+    groups = {language: [task.queries.groups[row] for row in task.rows] for language, task in tasks.items()}
+    found = consistency(hits, groups, rankings[0].task.n_passages)
+    return [found[ranking.task.query_language] for ranking in rankings]
+
+
+ACROSS_POOL: tuple[AcrossPool, ...] = (_consistency,)
+
+
+def across_pool(rankings: Sequence[Ranking], parts: Sequence[TaskScores]) -> list[TaskScores]:
+    """The scores of the multilingual tasks with those of `ACROSS_POOL` added."""
+    made = list(parts)
+    for function in ACROSS_POOL:
+        for at, more in enumerate(function(rankings)):
+            made[at] = replace(made[at], per_query={**made[at].per_query, **more})
+    return made
+
+
+def scores_of(task: Task, part: TaskScores) -> Iterator[Score]:
+    """The means over a task's queries, and what was measured over all of them."""
+    n = len(task.rows)
+    missing = int(np.count_nonzero(part.retrieved == 0))
+    for metric, values in part.per_query.items():
+        defined = values[~np.isnan(values)]
+        # a distance means nothing for a query with a single relevant passage, whatever a retriever does
+        alone = int(np.count_nonzero(np.isnan(part.per_query["rank_distance_floor"]))) if "distance" in metric else 0
+        whole = len(defined) == n - alone or metric.startswith(_OVER_DEFINED)
+        value = float(defined.mean()) if whole and len(defined) else None
+        yield Score(*task.key, metric=metric, value=value, queries=n, missing_queries=missing, depth=part.depth)
+    for metric, single in part.overall.items():
+        yield Score(*task.key, metric=metric, value=single, queries=n, missing_queries=missing, depth=part.depth)

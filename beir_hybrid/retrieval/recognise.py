@@ -1,0 +1,156 @@
+"""What a user hands over as a retriever, recognised once. For `evaluate` and the commands."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from beir_hybrid.datasets.dataset import Dataset
+from beir_hybrid.errors import RetrieverError
+from beir_hybrid.registry import RETRIEVERS, registered, resolve
+from beir_hybrid.retrieval.contract import DEFAULT_DEPTH, Bound, Ranking, Retriever
+from beir_hybrid.retrieval.kinds import Kind, kind_of_model
+from beir_hybrid.settings import Task
+
+_RUN_ENDINGS = (".trec", ".run", ".txt", ".tsv", ".json", ".parquet")
+RETRIEVER_OF_KIND: dict[Kind, str] = {"dense": "dense"}
+"""The registered retriever of each kind of model."""
+
+
+def list_retrievers() -> list[str]:
+    """Names of every registered retriever."""
+    return list(registered(RETRIEVERS))
+
+
+def build_retriever(kind: str, *args: Any, **options: Any) -> Retriever:
+    """A registered retriever by name: ``build_retriever("bm25", variant="language")``.
+
+    Raises:
+        RetrieverError: the name is unknown, the retriever refuses the options, or it is none.
+    """
+    make: Callable[..., Any] = resolve(RETRIEVERS, kind, RetrieverError)
+    try:
+        made = make(*args, **options)
+    except TypeError as error:
+        raise RetrieverError(f"retriever {kind!r} does not take these options: {error}") from error
+    return _retriever_itself(made, f"the retriever {kind!r}")
+
+
+def as_retriever(given: Any) -> Retriever:
+    """What a user may hand to `evaluate` as a retriever.
+
+    A retriever itself: an object with `Retriever.bind`, or with ``name``, ``describe()`` and
+    ``retrieve(tasks, top_k)``; a sentence-transformers model, its name or path, an object with ``encode`` or
+    ``encode_queries`` and ``encode_corpus``, or a function from texts to vectors (dense); the path of a run file (any
+    file; see `read_run` for its forms); BEIR's results or a ``ranx.Run``; ``"bm25"``; an object with BEIR's ``search``
+    method.
+
+    Raises:
+        RetrieverError: none of these, or a model of a kind that there is no retriever for.
+    """
+    if isinstance(given, type):
+        raise RetrieverError(f"{given.__name__} is a class; give an object of it, like {given.__name__}(...)")
+    if isinstance(given, str | Path):
+        return _named(given)
+    if isinstance(given, Mapping):
+        from beir_hybrid.retrieval.runs import ResultsRetriever
+
+        return ResultsRetriever(given)
+    if type(given).__module__.startswith("ranx."):
+        from beir_hybrid.metrics.ranx_backend import from_run
+        from beir_hybrid.retrieval.runs import ResultsRetriever
+
+        return ResultsRetriever(from_run(given), name=given.name or "run")
+    kind = kind_of_model(given)
+    if kind is not None:
+        return _of_kind(kind, given, type(given).__name__)
+    if _has(given, "bind") or _has(given, "retrieve"):
+        return _retriever_itself(given, f"the {type(given).__name__}")
+    if _has(given, "search"):  # BEIR's dense search has an `encode` as well
+        from beir_hybrid.retrieval.beir import BeirSearchRetriever
+
+        return BeirSearchRetriever(given)
+    if callable(given) or any(_has(given, name) for name in ("encode", "encode_queries", "encode_query")):
+        return build_retriever("dense", given)
+    raise RetrieverError(
+        f"{type(given).__name__} is no retriever: expected a model, its name or path, an encode function, "
+        f"a run file, or an object with BEIR's search method"
+    )
+
+
+def _named(given: str | Path) -> Retriever:
+    if given == "bm25":
+        return build_retriever("bm25")
+    name = str(given).removesuffix(".gz")
+    # a model is a folder or a name on the hub, never a file
+    if Path(given).is_file() or (name.endswith(_RUN_ENDINGS) and not Path(given).is_dir()):
+        return build_retriever("run", given)
+    return _of_kind(kind_of_model(given) or "dense", given, str(given))
+
+
+def _of_kind(kind: Kind, given: Any, name: str) -> Retriever:
+    if kind not in RETRIEVER_OF_KIND:
+        raise RetrieverError(
+            f"{name} is a {kind} model, which no retriever here takes; "
+            f"give a dense one ({', '.join(RETRIEVER_OF_KIND)}), or evaluate a run file that it made"
+        )
+    return build_retriever(RETRIEVER_OF_KIND[kind], given)
+
+
+def _has(given: Any, method: str) -> bool:
+    return callable(getattr(given, method, None))
+
+
+def _retriever_itself(given: Any, called: str) -> Retriever:
+    """An object that says it is a retriever; one without `bind` in the form that has it.
+
+    Raises:
+        RetrieverError: something it must have is not there.
+    """
+    lacking = [] if isinstance(getattr(given, "name", None), str) else ["name (a text)"]
+    lacking += [] if _has(given, "describe") else ["describe()"]
+    lacking += [] if _has(given, "bind") or _has(given, "retrieve") else ["retrieve(tasks, top_k)"]
+    if lacking:
+        raise RetrieverError(f"{called} is no retriever: it lacks {', '.join(lacking)}")
+    bound: Retriever = given if _has(given, "bind") else SimpleRetriever(given)
+    return bound
+
+
+@dataclass(frozen=True, eq=False)
+class SimpleRetriever:
+    """A retriever that needs no data set to be bound to, such as other packages bring.
+
+    Args:
+        given: an object with ``name``, ``describe()`` and ``retrieve(tasks, top_k)``, which yields a `Ranking` for each
+            task and returns no fewer hits than ``top_k`` where it has found more.
+    """
+
+    given: Any
+
+    @property
+    def name(self) -> str:
+        return str(self.given.name)
+
+    def describe(self) -> dict[str, Any]:
+        found = self.given.describe()
+        if not isinstance(found, Mapping):
+            raise RetrieverError(f"{self.name}: describe() returned a {type(found).__name__}; expected a dict")
+        return dict(found)
+
+    def bind(self, dataset: Dataset) -> Bound:
+        return Bound(dataset, self._rank)
+
+    def _rank(self, tasks: Sequence[Task], top_k: int | None) -> Iterator[Ranking]:
+        top_k = top_k or DEFAULT_DEPTH
+        rankings = self.given.retrieve(tasks, top_k)
+        if not isinstance(rankings, Iterable):
+            raise RetrieverError(f"{self.name}: retrieve() returned a {type(rankings).__name__}; expected Rankings")
+        for ranking in rankings:
+            if not isinstance(ranking, Ranking):
+                raise RetrieverError(
+                    f"{self.name}: retrieve() yielded a {type(ranking).__name__}; expected a Ranking for each task, as "
+                    f"Ranking.of_hits(task, hits) makes it"
+                )
+            yield ranking if ranking.sought is not None else replace(ranking, sought=top_k)
