@@ -1,0 +1,208 @@
+"""Late interaction (ColBERT and its kin): every token of a query finds its best token of a passage, MaxSim summed.
+
+Over the whole corpus where its vectors and scores fit into memory, exactly and to full depth; else over the candidates
+of a first stage, see `reranking`. Source: Khattab and Zaharia 2020, arXiv 2004.12832.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from beir_hybrid.datasets.dataset import Dataset
+from beir_hybrid.errors import RetrieverError
+from beir_hybrid.records import BeirQueries, BeirResults, Corpus, FloatArray, IntArray
+from beir_hybrid.retrieval.beir import BeirSearchable, corpus_texts
+from beir_hybrid.retrieval.contract import Bound, Ranking, Retriever
+from beir_hybrid.retrieval.families.array_cache import Arrays
+from beir_hybrid.retrieval.families.block_ranks import block_rankings
+from beir_hybrid.retrieval.families.model import FamilyModel
+from beir_hybrid.retrieval.families.reranking import Candidates
+from beir_hybrid.retrieval.families.searching import search_blocks
+from beir_hybrid.settings import Task
+
+DEFAULT_TOP_K = 100
+DEFAULT_MEMORY = 4096
+_AT_ONCE = 1 << 24
+"""Similarities of tokens held at a time: 64 MB."""
+_PADDED = 1.15
+"""A group of passages is padded to at most so many times its tokens."""
+
+
+@dataclass(frozen=True, eq=False)
+class TokenVectors:
+    """The vectors of the tokens of many texts: float32 [tokens, d], text i has ``[indptr[i]:indptr[i + 1]]``."""
+
+    vectors: FloatArray
+    indptr: IntArray
+
+    def __len__(self) -> int:
+        return len(self.indptr) - 1
+
+    def of(self, place: int) -> FloatArray:
+        return self.vectors[self.indptr[place] : self.indptr[place + 1]]
+
+    @cached_property
+    def groups(self) -> list[tuple[IntArray, FloatArray]]:
+        """Texts of like length together: (places, float32 [texts, longest, d]). Short ones repeat their first token,
+        which changes no maximum."""
+        lengths = np.diff(self.indptr)
+        order = np.argsort(lengths, kind="stable")
+        found, begin = [], 0
+        while begin < len(order):
+            end = begin + 1
+            tokens = int(lengths[order[begin]])
+            while end < len(order) and lengths[order[end]] * (end + 1 - begin) <= _PADDED * (
+                tokens + lengths[order[end]]
+            ):
+                tokens += int(lengths[order[end]])
+                end += 1
+            places = order[begin:end]
+            longest = int(lengths[places[-1]])
+            within = np.arange(longest)
+            take = self.indptr[places][:, None] + np.where(within < lengths[places][:, None], within, 0)
+            found.append((places, self.vectors[take]))
+            begin = end
+        return found
+
+
+@dataclass(frozen=True, eq=False)
+class MaxSimScorer:
+    """MaxSim of queries and passages by name; see `BlockScorer`.
+
+    The exact score: dot products of tokens, summed in float64 in the order of the dimensions; the best for each query
+    token, summed in float64 in the order of the tokens; rounded to float32.
+    """
+
+    queries: Mapping[str, TokenVectors]
+    passages: Mapping[str, TokenVectors]
+
+    @cached_property
+    def margin(self) -> float:
+        """A float32 dot product of d values is off by at most d units in the last place of the product of the lengths
+        of its vectors (Higham 2002, section 3.1); a score sums that over the tokens of a query."""
+        tokens = max((int(np.diff(each.indptr).max(initial=0)) for each in self.queries.values()), default=0)
+        lengths = [_longest(each.vectors) for each in (*self.queries.values(), *self.passages.values())]
+        d = next((each.vectors.shape[1] for each in self.queries.values()), 0)
+        return tokens * (d + tokens + 2) * float(np.finfo(np.float32).eps) * max(lengths, default=0.0) ** 2
+
+    def block(self, queries: str, rows: IntArray, corpus: str) -> FloatArray:
+        import torch
+
+        asked, there = self.queries[queries], self.passages[corpus]
+        tokens = torch.from_numpy(np.concatenate([asked.of(row) for row in rows]))
+        of_row = torch.from_numpy(np.repeat(np.arange(len(rows)), np.diff(asked.indptr)[rows]))
+        found = np.empty((len(rows), len(there)), dtype=np.float32)
+        for places, vectors in there.groups:
+            n, longest, d = vectors.shape
+            step = max(1, _AT_ONCE // (longest * max(1, len(tokens))))
+            for begin in range(0, n, step):
+                some = torch.from_numpy(vectors[begin : begin + step])
+                alike = (tokens @ some.reshape(-1, d).T).reshape(len(tokens), -1, longest).amax(2)
+                sums = torch.zeros((len(rows), alike.shape[1])).index_add_(0, of_row, alike)
+                found[:, places[begin : begin + step]] = sums.numpy()
+        return found
+
+    def exact(self, queries: str, row: int, corpus: str, places: IntArray) -> FloatArray:
+        asked = self.queries[queries].of(row).astype(np.float64)
+        return np.array([maxsim(asked, self.passages[corpus].of(place)) for place in places], dtype=np.float32)
+
+
+def maxsim(query: np.ndarray[Any, Any], passage: np.ndarray[Any, Any]) -> float:
+    """MaxSim of a query [m, d] and a passage [n, d], in float64 in one fixed order."""
+    alike = np.zeros((len(query), len(passage)))
+    for one, other in zip(query.T.astype(np.float64), passage.T.astype(np.float64), strict=True):
+        alike += one[:, None] * other
+    return float(sum(alike.max(axis=1).tolist()))
+
+
+class LateInteractionRetriever(BeirSearchable):
+    """Ranks by MaxSim.
+
+    Args:
+        model: a ``sentence_transformers.MultiVectorEncoder``, its name or path.
+        first: a retriever whose best passages are the only ones that are scored; None: the whole corpus.
+        candidates: how many of them, of each query.
+        memory: megabytes for the vectors of the whole corpus.
+        options: see `FamilyModel`.
+
+    Raises:
+        RetrieverError: the model cannot be loaded.
+    """
+
+    def __init__(
+        self, model: Any, *, first: Retriever | None = None, candidates: int = 1000, memory: int = DEFAULT_MEMORY,
+        **options: Any,
+    ) -> None:  # fmt: skip
+        self._model = FamilyModel(model, "MultiVectorEncoder", **options)
+        self._first = None if first is None else Candidates(first, candidates)
+        self._memory = memory
+        self.name = self._model.name if first is None else f"{self._model.name} on {first.name}"
+
+    def describe(self) -> dict[str, Any]:
+        first = {} if self._first is None else {"candidates": self._first.record()}
+        return {**self._model.record("late interaction"), **first}
+
+    def bind(self, dataset: Dataset) -> Bound:
+        if self._first is not None:
+            return self._first.bound(dataset, self._scored)
+        return Bound(dataset, self._rank, depth=None)
+
+    def _rank(self, tasks: Sequence[Task], top_k: int | None) -> Iterator[Ranking]:
+        queries = {task.query_language: task.queries for task in tasks}
+        passages = {block.language: block for task in tasks for block in task.blocks}
+        asked = {name: self._vectors("query", block.texts) for name, block in queries.items()}
+        there, held = {}, 0
+        for name, block in passages.items():
+            there[name] = self._vectors("passage", block.full_texts())
+            held += 2 * there[name].vectors.nbytes  # once as they come, once in groups of like length
+            if held > self._memory << 20:
+                raise RetrieverError(
+                    f"{self.name}: the vectors of {len(there)} of {len(passages)} corpora take {held >> 20:,} MB, more "
+                    f"than the {self._memory:,} MB allowed; give more memory, or a first stage whose candidates are "
+                    "scored"
+                )
+        yield from block_rankings(tasks, MaxSimScorer(asked, there), top_k or DEFAULT_TOP_K, rows_at_once=32)
+
+    def _scored(self, queries: Sequence[str], passages: Sequence[str]) -> FloatArray:
+        """Scores of pairs of texts, float32 [pairs]."""
+        asked, there = list(dict.fromkeys(queries)), list(dict.fromkeys(passages))
+        row = {text: at for at, text in enumerate(asked)}
+        place = {text: at for at, text in enumerate(there)}
+        left, right = self._vectors("query", asked), self._vectors("passage", there)
+        found = [maxsim(left.of(row[q]), right.of(place[p])) for q, p in zip(queries, passages, strict=True)]
+        return np.array(found, dtype=np.float32)
+
+    def _vectors(self, role: str, texts: Sequence[str]) -> TokenVectors:
+        parts = list(self._model.cache(role).chunks(texts, lambda some: self._encoded(role, some)))
+        if not parts:
+            return TokenVectors(np.empty((0, 1), np.float32), np.zeros(1, np.int64))
+        indptr = np.concatenate([[0], np.cumsum(np.concatenate([part["lengths"] for part in parts]))])
+        return TokenVectors(np.concatenate([part["vectors"] for part in parts]), indptr.astype(np.int64))
+
+    def _encoded(self, role: str, texts: Sequence[str]) -> Arrays:
+        made = [np.asarray(each, np.float32) for each in self._model.encode(role, texts, convert_to_numpy=True)]
+        empty = next((text for text, each in zip(texts, made, strict=True) if not len(each)), None)
+        if empty is not None or not all(np.isfinite(each).all() for each in made):
+            what = "NaN or infinity" if empty is None else f"no vector for {empty[:80]!r}"
+            raise RetrieverError(f"{self.name} gave {what}; expected a finite vector for each token of a {role}")
+        return {"vectors": np.concatenate(made), "lengths": np.array([len(each) for each in made], np.int64)}
+
+    def search(
+        self, corpus: Corpus, queries: BeirQueries, top_k: int, score_function: str | None = None, **_: Any
+    ) -> BeirResults:
+        """BEIR's search over the whole corpus; the score is MaxSim whatever is passed."""
+
+        def scorer(asked: Sequence[str], ids: Sequence[str]) -> MaxSimScorer:
+            passages = self._vectors("passage", corpus_texts(corpus, ids))
+            return MaxSimScorer({"": self._vectors("query", asked)}, {"": passages})
+
+        return search_blocks(corpus, queries, top_k, scorer)
+
+
+def _longest(vectors: FloatArray) -> float:
+    return float(np.sqrt((vectors.astype(np.float64) ** 2).sum(axis=1).max(initial=0.0)))

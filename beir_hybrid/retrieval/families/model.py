@@ -1,0 +1,124 @@
+"""A sentence-transformers model of another family as a retriever holds it: loaded, named, known by its weights."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from beir_hybrid.disk.files import fingerprint
+from beir_hybrid.disk.locations import cache_dir
+from beir_hybrid.errors import RetrieverError
+from beir_hybrid.retrieval.contract import unidentified
+from beir_hybrid.retrieval.dense.models import model_fingerprint, name_of
+from beir_hybrid.retrieval.families.array_cache import ArrayCache
+
+ROLES = ("query", "passage")
+
+
+class FamilyModel:
+    """A model and how it is asked.
+
+    Args:
+        given: a loaded model, its name or path.
+        class_name: of sentence-transformers, such as ``SparseEncoder``.
+        name: how results call it; default: the model's name.
+        query_prompt, passage_prompt: put before texts; None: the model's own.
+        batch_size: texts (or pairs) at a time.
+        device: one device, or several joined by commas, over which sentence-transformers spreads the work.
+        dtype: of the weights, such as ``bfloat16``; None: as they are saved.
+        cache: the folder of what is computed; None: ``families`` in the cache folder. False: nothing is kept.
+
+    Raises:
+        RetrieverError: it cannot be loaded.
+    """
+
+    def __init__(
+        self,
+        given: Any,
+        class_name: str,
+        *,
+        name: str | None = None,
+        query_prompt: str | None = None,
+        passage_prompt: str | None = None,
+        batch_size: int = 32,
+        device: str | None = None,
+        dtype: str | None = None,
+        cache: Path | str | bool | None = None,
+    ) -> None:
+        self._devices = device.split(",") if device else []
+        self._source = str(given) if isinstance(given, str | Path) else None
+        self.model = _loaded(self._source, class_name, self._devices, dtype) if self._source else given
+        self.name = name or (Path(self._source).name if self._source else name_of(self.model))
+        self.batch_size = batch_size
+        self._prompts = dict(zip(ROLES, (query_prompt, passage_prompt), strict=True))
+        self._dtype = dtype
+        self._fingerprint = model_fingerprint(self.model)
+        self._cache = cache
+
+    def record(self, kind: str) -> dict[str, Any]:
+        """What `Retriever.describe` says of it."""
+        return {
+            "type": kind,
+            "model": self._source or name_of(self.model),
+            "fingerprint": self._fingerprint or unidentified(self.model),
+            **{f"{role}_prompt": self.prompt(role) for role in ROLES},
+            **({"dtype": self._dtype} if self._dtype else {}),
+        }
+
+    def prompt(self, role: str) -> str:
+        """What is put before a text: as given, else the model's own."""
+        given = self._prompts[role]
+        if given is not None:
+            return given
+        own: dict[str, str] = getattr(self.model, "prompts", None) or {}
+        names = ("query",) if role == "query" else ("document", "passage")
+        return next((own[name] for name in names if own.get(name)), "")
+
+    @property
+    def ours(self) -> bool:
+        """Whether it is a model of sentence-transformers, and takes the options of one."""
+        return type(self.model).__module__.startswith("sentence_transformers.")
+
+    def folder(self, role: str) -> Path | None:
+        """Where what is computed of texts in a role is kept; None where nothing can be."""
+        if self._cache is False or self._fingerprint is None:
+            return None
+        base = cache_dir() / "families" if self._cache in (None, True) else Path(str(self._cache))
+        return base / self._fingerprint / fingerprint(role, self._prompts.get(role) or "", str(self._dtype))
+
+    def cache(self, role: str) -> ArrayCache:
+        """The arrays of texts in a role."""
+        return ArrayCache(self.folder(role))
+
+    def encode(self, role: str, texts: Sequence[str], **options: Any) -> Any:
+        """What the model's ``encode_query`` or ``encode_document`` gives."""
+        encode = self.model.encode_query if role == "query" else self.model.encode_document
+        if self.prompt(role):
+            options["prompt"] = self.prompt(role)
+        if len(self._devices) > 1:
+            options["device"] = self._devices
+        try:
+            return encode(list(texts), batch_size=self.batch_size, show_progress_bar=False, **options)
+        except (RuntimeError, ValueError, TypeError, IndexError) as error:
+            raise RetrieverError(
+                f"{self.name} could not encode {len(texts)} texts as {role}: {_first(error)}"
+            ) from error
+
+
+def _loaded(source: str | None, class_name: str, devices: Sequence[str], dtype: str | None) -> Any:
+    import sentence_transformers
+
+    options: dict[str, Any] = {"model_kwargs": {"torch_dtype": dtype}} if dtype else {}
+    try:
+        made = getattr(sentence_transformers, class_name)
+        return made(source, device=devices[0] if devices else None, **options)
+    except (OSError, ValueError, ImportError, KeyError, RuntimeError, AttributeError) as error:
+        raise RetrieverError(
+            f"could not load the {class_name} {source!r}: {_first(error)}; give a folder that holds a saved model, or "
+            f"a name on the Hugging Face hub when online"
+        ) from error
+
+
+def _first(error: Exception) -> str:
+    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__

@@ -1,0 +1,148 @@
+"""Reranking: the best passages of a first stage, scored again pair by pair; below them everything stays as it was.
+
+What is exact is the order of the candidates: the depth says down to where, and rank distances are bounds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from beir_hybrid.datasets.dataset import Dataset
+from beir_hybrid.errors import RetrieverError
+from beir_hybrid.progress import progress
+from beir_hybrid.records import FloatArray, Hits
+from beir_hybrid.retrieval.contract import Bound, Ranking, Retriever
+from beir_hybrid.retrieval.dense.embeddings import EmbeddingStore
+from beir_hybrid.retrieval.families.model import FamilyModel
+from beir_hybrid.settings import Task
+
+DEFAULT_DEPTH = 100
+_BETWEEN = "\x1f"
+"""Joins the texts of a pair in the store of scores; a control character that texts do not hold."""
+
+ScorePairs = Callable[[Sequence[str], Sequence[str]], FloatArray]
+"""Texts of queries and of passages, side by side, to scores float32 [pairs]."""
+
+
+@dataclass(frozen=True, eq=False)
+class Candidates:
+    """The best passages of a first stage.
+
+    Args:
+        first: any retriever.
+        depth: how many of each query.
+
+    Raises:
+        RetrieverError: a depth below 1.
+    """
+
+    first: Retriever
+    depth: int = DEFAULT_DEPTH
+
+    def __post_init__(self) -> None:
+        if self.depth < 1:
+            raise RetrieverError(f"the depth of reranking is {self.depth}; expected 1 or more")
+
+    def record(self) -> dict[str, Any]:
+        return {"depth": self.depth, "first_stage": {"name": self.first.name, **self.first.describe()}}
+
+    def bound(self, dataset: Dataset, score: ScorePairs) -> Bound:
+        """The first stage with its best passages scored again."""
+        before = self.first.bind(dataset)
+
+        def rank(tasks: Sequence[Task], top_k: int | None) -> Iterator[Ranking]:
+            for ranking in before.retrieve(tasks, max(self.depth, top_k or before.depth or 0)):
+                yield self._again(ranking, score)
+
+        return Bound(dataset, rank, before.depth or self.depth, before.observed)
+
+    def _again(self, ranking: Ranking, score: ScorePairs) -> Ranking:
+        task, hits = ranking.task, ranking.hits
+        again = hits.rank <= self.depth
+        texts = [text for block in task.blocks for text in block.full_texts()]
+        asked = [task.queries.texts[row] for row in task.rows]
+        query, passages = hits.query, hits.passages
+        values = hits.scores.astype(np.float64)
+        if again.any():
+            scores = score([asked[q] for q in query[again]], [texts[p] for p in passages[again]])
+            values[again] = scores
+            # what was not scored again stays below, in its order and as far apart
+            first, last = np.full(len(hits), np.inf), np.full(len(hits), np.inf)
+            np.minimum.at(first, query[again], scores)
+            np.minimum.at(last, query[again], hits.scores[again])
+            below = query[~again]
+            values[~again] = first[below] - 1 - (last[below] - hits.scores[~again])
+        new = Hits.sorted(len(hits), query, passages, values)
+        return _with_ranks(ranking, new, self.depth)
+
+
+def _with_ranks(ranking: Ranking, hits: Hits, depth: int) -> Ranking:
+    """A ranking whose first ``depth`` passages have changed places among themselves."""
+    found = Ranking.of_hits(ranking.task, hits)
+    within = (ranking.ranks > 0) & (ranking.ranks <= depth)
+    opposite = None
+    if ranking.reversed_ranks is not None and found.reversed_ranks is not None:
+        opposite = np.where(within, found.reversed_ranks, ranking.reversed_ranks)
+    ranks = np.where(within, found.ranks, ranking.ranks)
+    return replace(ranking, hits=hits, ranks=ranks, complete=False, sought=depth, reversed_ranks=opposite)
+
+
+class RerankingRetriever:
+    """A cross-encoder over the best passages of any retriever or run, in all settings.
+
+    Args:
+        model: a ``sentence_transformers.CrossEncoder``, its name or path, or an object with ``predict(pairs)``, which
+            gives a score for each pair of texts, or ``rank(query, documents)``, which gives their order.
+        first: the first stage.
+        depth: passages of each query that are scored again.
+        options: see `FamilyModel`.
+
+    Raises:
+        RetrieverError: the model cannot be loaded, or is no reranker.
+    """
+
+    def __init__(self, model: Any, first: Retriever, depth: int = DEFAULT_DEPTH, **options: Any) -> None:
+        self._model = FamilyModel(model, "CrossEncoder", **options)
+        if not any(callable(getattr(self._model.model, method, None)) for method in ("predict", "rank")):
+            raise RetrieverError(f"{self._model.name} is no reranker: expected an object with predict or rank")
+        self._candidates = Candidates(first, depth)
+        self.name = f"{self._model.name} on {first.name}"
+        self._store = EmbeddingStore(self._model.folder("pair"))
+
+    def describe(self) -> dict[str, Any]:
+        return {**self._model.record("reranking"), **self._candidates.record()}
+
+    def bind(self, dataset: Dataset) -> Bound:
+        return self._candidates.bound(dataset, self._scored)
+
+    def _scored(self, queries: Sequence[str], passages: Sequence[str]) -> FloatArray:
+        pairs = [f"{query}{_BETWEEN}{passage}" for query, passage in zip(queries, passages, strict=True)]
+        with progress("reranking", len(pairs), "pair") as shown:
+
+            def compute(block: Sequence[str]) -> FloatArray:
+                found = self._predicted([tuple(pair.split(_BETWEEN, 1)) for pair in block])
+                shown.advance(len(block))
+                return found[:, None]
+
+            return self._store.embed(pairs, compute, progress=shown.advance, what="pair")[:, 0]
+
+    def _predicted(self, pairs: Sequence[tuple[str, ...]]) -> FloatArray:
+        model = self._model.model
+        if callable(getattr(model, "predict", None)):
+            options = {"batch_size": self._model.batch_size, "show_progress_bar": False} if self._model.ours else {}
+            found = np.asarray(model.predict([list(pair) for pair in pairs], **options), dtype=np.float32)
+        else:
+            found = np.empty(len(pairs), dtype=np.float32)
+            for query in dict.fromkeys(query for query, _ in pairs):
+                own = [at for at, pair in enumerate(pairs) if pair[0] == query]
+                for ranked in model.rank(query, [pairs[at][1] for at in own]):
+                    found[own[ranked["corpus_id"]]] = ranked["score"]
+        if found.shape != (len(pairs),):
+            raise RetrieverError(
+                f"{self._model.name} gave scores of shape {found.shape} for {len(pairs)} pairs; expected one of each"
+            )
+        return found

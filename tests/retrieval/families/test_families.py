@@ -1,0 +1,241 @@
+"""Learned sparse, late interaction, reranking: ranks as brute force has them, scores as sentence-transformers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from beir.retrieval.evaluation import EvaluateRetrieval
+from beir_hybrid.retrieval.recognise import as_retriever
+
+from beir_hybrid import Dataset, evaluate, load_dataset
+from beir_hybrid.errors import RetrieverError
+from beir_hybrid.records import FloatArray
+from beir_hybrid.retrieval.families.late_interaction import LateInteractionRetriever, MaxSimScorer, TokenVectors, maxsim
+from beir_hybrid.retrieval.families.reranking import RerankingRetriever
+from beir_hybrid.retrieval.families.sparse import SparseRetriever
+
+LANGUAGES = ["de", "en", "zh"]
+
+
+@pytest.fixture(scope="module")
+def sample() -> Dataset:
+    return load_dataset("sample", languages=LANGUAGES)
+
+
+def brute(dataset: Dataset, score: Any, task_name: str) -> list[list[str]]:
+    """Passage ids of every query of a task, best first: float32 scores, ties by id descending."""
+    task = dataset.task(task_name)
+    ids = [name for block in task.blocks for name in block.ids]
+    texts = [text for block in task.blocks for text in block.full_texts()]
+    scores = score([task.queries.texts[row] for row in task.rows], texts)
+    return [
+        [ids[at] for at in sorted(range(len(ids)), key=lambda at: (line[at], ids[at]), reverse=True)] for line in scores
+    ]
+
+
+def mean_average_precision(dataset: Dataset, ranked: Sequence[Sequence[str]], task_name: str) -> float:
+    task = dataset.task(task_name)
+    _, queries, qrels = task.load()
+    found = []
+    for query, order in zip(queries, ranked, strict=True):
+        ranks = sorted(order.index(passage) + 1 for passage, grade in qrels[query].items() if grade > 0)
+        found.append(np.mean([(number + 1) / rank for number, rank in enumerate(ranks)]))
+    return float(np.mean(found))
+
+
+def sparse_scores(folder: Path) -> Any:
+    from sentence_transformers import SparseEncoder
+
+    model = SparseEncoder(str(folder), device="cpu")
+
+    def score(queries: Sequence[str], texts: Sequence[str]) -> FloatArray:
+        left = model.encode_query(list(queries), convert_to_sparse_tensor=False).double().cpu().numpy()
+        right = model.encode_document(list(texts), convert_to_sparse_tensor=False).double().cpu().numpy()
+        return np.asarray(left @ right.T, np.float32)
+
+    return score
+
+
+def maxsim_scores(folder: Path) -> Any:
+    from sentence_transformers import MultiVectorEncoder
+
+    model = MultiVectorEncoder(str(folder), device="cpu")
+
+    def score(queries: Sequence[str], texts: Sequence[str]) -> FloatArray:
+        left = model.encode_query(list(queries), convert_to_numpy=True)
+        right = model.encode_document(list(texts), convert_to_numpy=True)
+        return np.array([[(q.astype(float) @ p.astype(float).T).max(1).sum() for p in right] for q in left], np.float32)
+
+    return score
+
+
+@pytest.mark.parametrize(
+    ("kind", "retriever", "scores"),
+    [("sparse", SparseRetriever, sparse_scores), ("multi-vector", LateInteractionRetriever, maxsim_scores)],
+)
+@pytest.mark.train
+def test_ranks_are_those_of_brute_force(
+    sample: Dataset, tiny: Any, tmp_path: Path, kind: str, retriever: Any, scores: Any
+) -> None:
+    """Every setting, to the last passage; a second evaluation reads what the first computed; BEIR's search agrees."""
+    folder = tiny(kind)
+    assert type(as_retriever(folder)) is retriever
+    model = retriever(folder, cache=tmp_path)
+    results = evaluate(sample, model, metrics=["map", "ndcg@10"])
+    score = scores(folder)
+    for name in ("mono:de", "cross:de-zh", "multi:en"):
+        setting, _, pair = name.partition(":")
+        query, _, corpus = pair.partition("-")
+        own = {"mono": query, "cross": corpus, "multi": "all"}[setting]
+        expected = mean_average_precision(sample, brute(sample, score, name), name)
+        assert results.value(setting, "map", query, own) == pytest.approx(expected, abs=1e-9)
+    assert results.summary["multi"]["rank_distance"] is not None
+    model._model.model = None  # everything is in the cache
+    assert evaluate(sample, model, metrics=["map", "ndcg@10"]).scores == results.scores
+    corpus_, queries, _ = sample.task("multi:en").load()
+    found = retriever(folder, cache=tmp_path).search(corpus_, queries, 5)
+    assert [list(found[q]) for q in queries] == [order[:5] for order in brute(sample, score, "multi:en")]
+
+
+@pytest.mark.train
+def test_sentence_transformers_measures_the_same(sample: Dataset, tiny: Any) -> None:
+    """nDCG@10 of its own evaluators, to five digits."""
+    from sentence_transformers import MultiVectorEncoder, SparseEncoder
+    from sentence_transformers.multi_vector_encoder.evaluation import MultiVectorInformationRetrievalEvaluator
+    from sentence_transformers.sparse_encoder.evaluation import SparseInformationRetrievalEvaluator
+
+    corpus, queries, qrels = sample.task("multi:de").load()
+    texts = {name: record["text"] for name, record in corpus.items()}
+    relevant = {query: {name for name, grade in own.items() if grade} for query, own in qrels.items()}
+    for kind, retriever, evaluator, made in (
+        ("sparse", SparseRetriever, SparseInformationRetrievalEvaluator, SparseEncoder),
+        ("multi-vector", LateInteractionRetriever, MultiVectorInformationRetrievalEvaluator, MultiVectorEncoder),
+    ):
+        theirs = evaluator(queries, texts, relevant, ndcg_at_k=[10], show_progress_bar=False)(
+            made(str(tiny(kind)), device="cpu")
+        )
+        ours = evaluate(sample, retriever(tiny(kind), cache=False), settings="multi", metrics=["ndcg@10"])
+        (their,) = {round(value, 5) for name, value in theirs.items() if name.endswith("ndcg@10")}
+        assert round(ours.value("multi", "ndcg@10", "de") or 0.0, 5) == their
+
+
+class Lengths:
+    """A reranker: the longer a passage, the better; ``rank`` has the form of sentence-transformers'."""
+
+    def __init__(self) -> None:
+        self.pairs: list[list[str]] = []
+
+    def predict(self, pairs: list[list[str]]) -> list[float]:
+        self.pairs += pairs
+        return [float(len(passage)) for _, passage in pairs]
+
+
+class Ranks:
+    def rank(self, query: str, documents: list[str]) -> list[Mapping[str, float]]:
+        return [{"corpus_id": at, "score": float(len(text))} for at, text in enumerate(documents)]
+
+
+def test_reranking_changes_the_best_passages_only(sample: Dataset) -> None:
+    """The first three change places by their new scores; from the fourth on all stays; distances are bounds."""
+    task = sample.task("multi:de")
+    ids = [name for block in task.blocks for name in block.ids]
+    texts = dict(zip(ids, (text for block in task.blocks for text in block.full_texts()), strict=True))
+    run = {query: {name: float(len(ids) - at) for at, name in enumerate(ids)} for query in task.query_ids}
+    for model in (Lengths(), Ranks()):
+        retriever = RerankingRetriever(model, as_retriever(run), depth=3)
+        (ranking,) = retriever.bind(sample).retrieve([task], len(ids))
+        order = sorted(ids[:3], key=lambda name: (len(texts[name]), name), reverse=True) + ids[3:5]
+        assert [ids[at] for at in ranking.hits.cut(5).take(np.array([0])).passages] == order
+        assert (ranking.complete, ranking.depth) == (False, 3)
+        assert (np.diff(ranking.hits.scores[:5]) <= 0).all()
+        for query, passage, rank in zip(task.judged.query, task.judged.passage, ranking.ranks, strict=True):
+            assert query >= 0 and rank == (order.index(ids[passage]) + 1 if passage < 3 else passage + 1)
+    results = evaluate(sample, RerankingRetriever(Lengths(), as_retriever(run), depth=3), settings="multi")
+    assert results.summary["multi"]["rank_distance"] is None
+    assert results.retriever["depth"] == 3 and results.retriever["first_stage"]["name"]
+
+
+@pytest.mark.train
+def test_a_cross_encoder(sample: Dataset, tiny: Any, tmp_path: Path) -> None:
+    """Scores are those of ``predict``, and kept by the content of the pair: the second time nothing is predicted."""
+    from sentence_transformers import CrossEncoder
+
+    task = sample.task("mono:de")
+    ids = list(task.blocks[0].ids)
+    run = {query: {name: float(len(ids) - at) for at, name in enumerate(ids)} for query in task.query_ids}
+    retriever = RerankingRetriever(tiny("cross-encoder"), as_retriever(run), depth=4, cache=tmp_path)
+    (ranking,) = retriever.bind(sample).retrieve([task], 4)
+    pairs = [[task.queries.texts[task.rows[0]], text] for text in task.blocks[0].full_texts()[:4]]
+    scores = CrossEncoder(str(tiny("cross-encoder")), device="cpu").predict(pairs)
+    assert ranking.hits.scores[:4] == pytest.approx(sorted(scores, reverse=True), rel=1e-5)
+    again = RerankingRetriever(tiny("cross-encoder"), as_retriever(run), depth=4, cache=tmp_path)
+    again._model.model.predict = None
+    (same,) = again.bind(sample).retrieve([task], 4)
+    assert (same.ranks == ranking.ranks).all()
+
+
+@pytest.mark.train
+def test_late_interaction_over_candidates(sample: Dataset, tiny: Any) -> None:
+    """Where the corpus is too large the best of a first stage are scored by the same MaxSim, and the record says so."""
+    with pytest.raises(RetrieverError, match="more memory, or a first stage"):
+        evaluate(sample, LateInteractionRetriever(tiny("multi-vector"), memory=0, cache=False), settings="mono")
+    task = sample.task("mono:de")
+    ids = list(task.blocks[0].ids)
+    run = {query: {name: float(len(ids) - at) for at, name in enumerate(ids)} for query in task.query_ids}
+    retriever = LateInteractionRetriever(
+        tiny("multi-vector"), first=as_retriever(run), candidates=len(ids), cache=False
+    )
+    (some,) = retriever.bind(sample).retrieve([task], 10)
+    whole = LateInteractionRetriever(tiny("multi-vector"), cache=False)
+    (every,) = whole.bind(sample).retrieve([task], 10)
+    assert (some.ranks == every.ranks).all()
+    assert retriever.describe()["candidates"]["depth"] == len(ids)
+
+
+@pytest.mark.kernels
+def test_near_ties_are_decided_exactly() -> None:
+    """Duplicated and nearly equal vectors: ranks from float32 blocks are those of exact scores, whatever the kernel."""
+    from beir_hybrid.retrieval.families.block_ranks import best, row_ranks
+
+    rng = np.random.default_rng(0)
+    base = rng.normal(size=(40, 16)).astype(np.float32)
+    passages = np.concatenate([base, base, base + rng.normal(scale=1e-8, size=base.shape).astype(np.float32)])
+    indptr = np.arange(0, len(passages) + 1, 4)
+    queries = TokenVectors(rng.normal(size=(30, 16)).astype(np.float32), np.arange(0, 31, 6))
+    scorer = MaxSimScorer({"q": queries}, {"p": TokenVectors(passages, indptr)})
+    rows = np.arange(len(queries))
+    block = scorer.block("q", rows, "p")
+    for row in rows:
+        places = np.arange(len(indptr) - 1)
+        truth = np.array([maxsim(queries.of(row), passages[4 * at : 4 * at + 4]) for at in places], np.float32)
+        order = sorted(places, key=lambda at: (truth[at], at), reverse=True)
+        exact = lambda some, row=row: scorer.exact("q", row, "p", some)  # noqa: E731
+        ranks, opposite = row_ranks(block[row], places, scorer.margin, exact)
+        assert [order[rank - 1] for rank in ranks] == list(places)
+        other_way = sorted(places, key=lambda at: (-truth[at], at))
+        assert [other_way[rank - 1] for rank in opposite] == list(places)
+        assert best(block[row], 7, scorer.margin, exact)[0].tolist() == order[:7]
+
+
+@pytest.mark.train
+def test_beir_takes_them(sample: Dataset, tiny: Any) -> None:
+    """``EvaluateRetrieval(retriever).retrieve(corpus, queries)``."""
+    corpus, queries, _ = sample.task("mono:en").load()
+    for made in (
+        SparseRetriever(tiny("sparse"), cache=False),
+        LateInteractionRetriever(tiny("multi-vector"), cache=False),
+    ):
+        found = EvaluateRetrieval(made, k_values=[3]).retrieve(corpus, queries)
+        assert {len(ranked) for ranked in found.values()} == {3}
+
+
+def test_what_is_no_reranker(sample: Dataset) -> None:
+    """One line each."""
+    with pytest.raises(RetrieverError, match="no reranker: expected an object with predict or rank"):
+        RerankingRetriever(object(), as_retriever({"q": {"p": 1.0}}))
+    with pytest.raises(RetrieverError, match="depth of reranking is 0; expected 1 or more"):
+        RerankingRetriever(Lengths(), as_retriever({"q": {"p": 1.0}}), depth=0)
