@@ -15,7 +15,7 @@ from beir_hybrid.retrieval.kinds import Kind, kind_of_model
 from beir_hybrid.settings import Task
 
 _RUN_ENDINGS = (".trec", ".run", ".txt", ".tsv", ".json", ".parquet")
-RETRIEVER_OF_KIND: dict[Kind, str] = {"dense": "dense"}
+RETRIEVER_OF_KIND: dict[Kind, str] = {"dense": "dense", "sparse": "sparse", "multi-vector": "late-interaction"}
 """The registered retriever of each kind of model."""
 
 
