@@ -101,7 +101,7 @@ def test_built_ins_are_registered() -> None:
         "beir", "beir-nl", "beir-pl", "belebele", "miracl", "miracl-hard-negatives", "miracl-vision", "mlqa-r",
         "mr-tydi", "sample", "xm3600", "xquad-r",
     ]  # fmt: skip
-    assert list_retrievers() == ["bm25", "dense", "run"]
+    assert list_retrievers() == ["bm25", "dense", "late-interaction", "rerank", "run", "sparse"]
     for name in list_datasets():
         assert get_source(name).name == name
 
@@ -110,7 +110,9 @@ def test_a_typo_gets_the_closest_name() -> None:
     """Unknown names are answered with the closest known one and the list."""
     with pytest.raises(DatasetError, match="unknown dataset 'XQuAD'; did you mean 'xquad-r'"):
         load_dataset("XQuAD")
-    with pytest.raises(RetrieverError, match=r"unknown retriever 'bm52'; did you mean 'bm25'.*known: bm25, dense, run"):
+    with pytest.raises(
+        RetrieverError, match="unknown retriever 'bm52'; did you mean 'bm25'.*known: bm25, dense, late-int"
+    ):
         build_retriever("bm52")
     with pytest.raises(DatasetError, match="unknown dataset 'squash'"):
         load_dataset("squash")
