@@ -111,7 +111,7 @@ def test_a_typo_gets_the_closest_name() -> None:
     with pytest.raises(DatasetError, match="unknown dataset 'XQuAD'; did you mean 'xquad-r'"):
         load_dataset("XQuAD")
     with pytest.raises(
-        RetrieverError, match="unknown retriever 'bm52'; did you mean 'bm25'.*known: bm25, dense, late-int"
+        RetrieverError, match=r"unknown retriever 'bm52'; did you mean 'bm25'.*known: bm25, dense, late-int"
     ):
         build_retriever("bm52")
     with pytest.raises(DatasetError, match="unknown dataset 'squash'"):

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pytest
 from beir.retrieval.evaluation import EvaluateRetrieval
-from beir_hybrid.retrieval.recognise import as_retriever
 
 from beir_hybrid import Dataset, evaluate, load_dataset
 from beir_hybrid.errors import RetrieverError
@@ -17,6 +16,7 @@ from beir_hybrid.records import FloatArray
 from beir_hybrid.retrieval.families.late_interaction import LateInteractionRetriever, MaxSimScorer, TokenVectors, maxsim
 from beir_hybrid.retrieval.families.reranking import RerankingRetriever
 from beir_hybrid.retrieval.families.sparse import SparseRetriever
+from beir_hybrid.retrieval.recognise import as_retriever
 
 LANGUAGES = ["de", "en", "zh"]
 
