@@ -97,7 +97,7 @@ def project(vectors: Vectors, directions: int | None) -> Removal:
     (LSAR, EMNLP 2022), with the means themselves in place of their factorisation.
 
     Raises:
-        NeutralizeError: more directions are asked for than there are means.
+        NeutralizeError: more directions are asked for than there are means, or all vectors are zero.
     """
     means = [mean for (_, language), mean in sorted(language_means(vectors).items()) if language]
     languages = len(means) // len(vectors)
@@ -107,7 +107,14 @@ def project(vectors: Vectors, directions: int | None) -> Removal:
             f"{k} directions are more than the {len(means)} means of {languages} languages span; give --directions "
             f"{len(means)} or less, or texts of more languages"
         )
-    return Removal(everywhere=_leading(np.array(means), k))
+    spread = np.linalg.svd(np.array(means), compute_uv=False)
+    # where queries and passages are encoded alike their means are the same, and span no more than one role's do
+    spanned = int(np.count_nonzero(spread > 1e-5 * spread[0]))
+    if not spanned:
+        raise NeutralizeError(
+            "the vectors of all texts are zero: the model knows none of their words; give other texts"
+        )
+    return Removal(everywhere=_leading(np.array(means), min(k, spanned)))
 
 
 def _leading(rows: FloatArray | ScoreArray, k: int) -> FloatArray:

@@ -111,6 +111,16 @@ def test_directions_beyond_what_the_texts_span_are_refused() -> None:
         METHODS["lir"](VECTORS, 41)
 
 
+def test_no_direction_is_removed_that_the_means_do_not_span() -> None:
+    """Queries and passages encoded alike have one mean a language: three directions, and none of chance besides."""
+    alike = {"query": VECTORS["passage"], "passage": VECTORS["passage"]}
+    everywhere = METHODS["project"](alike, None).everywhere
+    assert everywhere is not None
+    assert len(everywhere) == 3
+    with pytest.raises(NeutralizeError, match="vectors of all texts are zero"):
+        METHODS["project"]({role: {x: 0 * rows for x, rows in some.items()} for role, some in alike.items()}, None)
+
+
 def test_other_width_is_refused() -> None:
     """Vectors of another model's width are refused with both widths."""
     transform = Transform(METHODS["center"](VECTORS, None), unit=True)
