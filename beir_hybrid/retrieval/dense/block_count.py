@@ -159,10 +159,10 @@ class Count:
             close = np.flatnonzero(~wins & (values[place] >= least[mine]))
             found = self._compared(tile, first_place, pairs[mine[close]], at[place[close]], columns[place[close]])
             own = mine[close] - first
-            counts = np.stack([np.bincount(own, weights=each, minlength=len(n)) for each in found]).astype(np.int64)
-            counts[0] += np.bincount(mine[wins] - first, minlength=len(n))
+            counted = np.stack([np.bincount(own, weights=each, minlength=len(n)) for each in found]).astype(np.int64)
+            counted[0] += np.bincount(mine[wins] - first, minlength=len(n))
             with self._lock:
-                self.counts[:, pairs[some]] += counts
+                self.counts[:, pairs[some]] += counted
 
     def _compared(
         self, tile: Tile, first_place: int, pairs: IntArray, rows: IntArray, columns: IntArray

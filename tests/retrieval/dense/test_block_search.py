@@ -136,6 +136,21 @@ def test_near_ties_are_those_of_a_full_sort_of_the_exact_scores(data: st.DataObj
     assert answer.hits.passages.reshape(n, depth).tolist() == [row[:depth] for row in order]
 
 
+def test_few_close_scores_are_counted_in_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where few scores reach the judged ones they are compared a part at a time: the ranks are those of a full sort."""
+    monkeypatch.setattr(block_count, "MERGED", 40)
+    rng = np.random.default_rng(3)
+    queries, passages = rng.normal(size=(8, 16)).astype(np.float32), rng.normal(size=(3000, 16)).astype(np.float32)
+    passages[1500:1600] = passages[:100]  # ties
+    order = full_sort(queries, passages)
+    pairs = sorted({(row, order[row][rank]) for row in range(8) for rank in (0, 3, 9, 20, 35)})
+    rows, places = np.array(pairs, dtype=np.int64).T
+    asked = Asked("q", np.arange(8), {"p": 0}, rows, places, 5)
+    ((_, answer),) = search_blocks([asked], {"q": queries}, {"p": InMemory(passages)}, MEMORY, 1)
+    assert answer.ranks.tolist() == [order[row].index(place) + 1 for row, place in pairs]
+    assert answer.hits.passages.reshape(8, 5).tolist() == [row[:5] for row in order]
+
+
 def test_a_pair_s_score_does_not_depend_on_its_company() -> None:
     """One pair alone, in a batch, or beside itself: the same bits; rounded once from the exact sum."""
     rng = np.random.default_rng(1)
