@@ -289,7 +289,7 @@ def test_defaults_are_part_of_the_schema() -> None:
     neutral = {
         "alpha_schedule": "constant", "language_weights": "uniform", "pairing": "row", "batch_size": 100,
         "gradient_accumulation": 1, "weight_decay": 0.01, "warmup": 0.1, "scale": 20.0, "loss": "masked",
-        "gather": False, "query_prompt": "Query: ", "passage_prompt": "Passage: ", "precision": "fp32", "seed": 42,
+        "gather": False, "freeze_embeddings": False, "cut_vocabulary": False, "precision": "fp32", "seed": 42,
         "patience": 5, "best": "loss", "dev_limit": 300, "workers": 0, "vocabulary": 64_000, "width": 512,
         "layers": 4, "pretrain_steps": 1000, "pretrain_learning_rate": 1e-4, "code_switch": 0.0,
         "on_leak": "refuse",

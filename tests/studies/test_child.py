@@ -93,7 +93,7 @@ def test_an_interrupted_command(write_study: Any, tmp_path: Path, sent: signal.S
     path = write_study("[factors]\nalpha = [0.5]", train=TRAIN.replace("steps = 4", "steps = 100000"))
     command = [sys.executable, "-m", "beir_hybrid", "study", str(path), "--out", str(tmp_path / "out")]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    wait_for(lambda: any((tmp_path / "out").glob("cells/*/models/*/work/train")))
+    wait_for(lambda: any((tmp_path / "out").glob("cells/*/models/*/work/checkpoints")))
     process.send_signal(sent)
     out, err = process.communicate(timeout=300)
     assert out == ""

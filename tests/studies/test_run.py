@@ -35,7 +35,7 @@ def test_a_study_and_what_changes_of_it(small: Any, tmp_path: Path, in_process: 
     first = outcome.cells[0]
     assert first.training["pairs"] == 32 and first.trained_languages == ("de", "en", "zh") and first.seconds > 0
     measured = read_results(first.results["sample"])
-    assert measured.languages == ("de", "en") and set(measured.summary["mono"]) == {"map"}
+    assert measured.languages == ("de", "en") and set(measured.summary["mono"]) == {"map", "tied_share"}
     # the weights and runs are not kept, the scores of every query are
     assert (first.results["sample"] / "per_query.parquet").exists()
     assert not list(out.rglob("runs.parquet")) and not list(out.rglob("*.safetensors"))
@@ -295,7 +295,7 @@ def test_a_damaged_cell_ends_no_report(small: Any, tmp_path: Path, in_process: l
     assert f"{damaged} is damaged" in report and "its cell is then run again" in report
     assert "1 of 2 cells done, 1 failed" in report
     assert outcome.cells[0].training["begun_with"] == {"from_scratch": "static"}
-    assert "small models trained from scratch are among them" in report
+    assert "Small models trained from scratch are among these" in report
 
 
 def test_progress_is_told(small: Any, tmp_path: Path, in_process: list[Any]) -> None:
