@@ -99,3 +99,14 @@ def test_the_sdist_builds_the_same_wheel(wheel: Path, tmp_path: Path) -> None:
     (tmp_path / "dist").mkdir()
     again = build("wheel", source, tmp_path / "dist")
     assert set(zipfile.ZipFile(again).namelist()) == set(zipfile.ZipFile(wheel).namelist())
+
+
+def test_an_editable_install_needs_nothing_but_a_path(tmp_path: Path) -> None:
+    """pip and uv alike: two folders on the path, and no package (editables) that a set-up may leave out."""
+    code = "import hatchling.build, sys; print(hatchling.build.build_editable(sys.argv[1]))"
+    name = run(sys.executable, "-c", code, tmp_path, cwd=ROOT).split()[-1]
+    with zipfile.ZipFile(tmp_path / name) as built:
+        (metadata,) = (built.read(each).decode() for each in built.namelist() if each.endswith("/METADATA"))
+        paths = [built.read(each).decode().split() for each in built.namelist() if each.endswith(".pth")]
+    assert "editables" not in metadata
+    assert paths == [[str(ROOT), str(ROOT / "plugins")]]
