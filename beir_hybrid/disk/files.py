@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import json
 import shutil
@@ -20,9 +21,16 @@ def _writing(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise BeirHybridError(
-            f"could not write {path}: {error.strerror or error}; free space or choose another folder, then run again"
-        ) from error
+        raise BeirHybridError(f"could not write {path}: {error.strerror or error}; {_remedy(error)}") from error
+
+
+def _remedy(error: OSError) -> str:
+    """What to do about a disk that fails: only a full one wants space."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        return "free space or choose another folder, then run again"
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return "choose a folder that may be written to"
+    return "choose another folder, or see what stands in its way"
 
 
 @contextlib.contextmanager

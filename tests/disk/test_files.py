@@ -44,6 +44,21 @@ def test_an_interrupted_folder_leaves_nothing(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    ("number", "remedy"),
+    [
+        (errno.EACCES, "choose a folder that may be written to"),
+        (errno.EROFS, "choose a folder that may be written to"),
+        (errno.ENAMETOOLONG, "choose another folder, or see what stands in its way"),
+    ],
+)
+def test_only_a_full_disk_wants_space(tmp_path: Path, number: int, remedy: str) -> None:
+    """What to do depends on what failed."""
+    with pytest.raises(BeirHybridError) as caught, written_whole(tmp_path / "out"):
+        raise OSError(number, "no")
+    assert str(caught.value) == f"could not write {tmp_path / 'out'}: no; {remedy}"
+
+
 @pytest.mark.parametrize("writer", [written_whole, folder_written_whole])
 def test_a_full_disk_is_one_line_and_leaves_nothing(tmp_path: Path, writer: Any) -> None:
     """ENOSPC in the middle of writing names the file and what to do; the half that was written is gone."""

@@ -180,7 +180,7 @@ def test_a_full_disk_is_one_line_and_leaves_nothing_half_written(
 def test_a_cache_folder_that_cannot_be_made_is_one_line(counting: Counting, tmp_path: Path) -> None:
     """A file where the cache should be is an error a user can act on, not a traceback."""
     (tmp_path / "file").write_text("")
-    with pytest.raises(BeirHybridError, match=r"could not write .*; free space or choose another folder"):
+    with pytest.raises(BeirHybridError, match=r"could not write .*; choose another folder, or see what stands"):
         DenseRetriever(counting, identity="v1", cache=tmp_path / "file").embed("query", ["x"])
 
 
