@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from beir_hybrid.corpus.arrow_corpus import ArrowCorpus
 from beir_hybrid.datasets.dataset import Dataset
-from beir_hybrid.disk.files import fingerprint
+from beir_hybrid.disk.files import fingerprint, fingerprint_of
 from beir_hybrid.disk.locations import cache_dir
 from beir_hybrid.disk.passing_folder import passing_folder
 from beir_hybrid.errors import RetrieverError
@@ -376,7 +376,7 @@ class DenseRetriever(BeirSearchable):
         depth = min(top_k + 1, len(passage_ids))
         if self._precision != "float32" or not self._fits(len(passage_ids), vectors.shape[1]):
             texts = CorpusTexts(corpus, passage_ids)
-            content = CorpusContent(fingerprint(*texts), texts, isinstance(corpus, ArrowCorpus))
+            content = CorpusContent(fingerprint_of(texts), texts, isinstance(corpus, ArrowCorpus))
             hits = self._search_blocks(vectors, content, depth)
         else:
             passages = self.embed("passage", corpus_texts(corpus, passage_ids))
@@ -414,4 +414,4 @@ class CorpusContent:
     @classmethod
     def of(cls, passages: Passages) -> CorpusContent:
         texts = passages.lazy_full_texts()
-        return cls(passages.content or fingerprint(*texts), texts, passages.on_disk)
+        return cls(passages.content or fingerprint_of(texts), texts, passages.on_disk)
