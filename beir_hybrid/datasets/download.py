@@ -49,6 +49,16 @@ def hub_endpoint() -> str:
     return os.environ.get("HF_ENDPOINT", "https://huggingface.co").rstrip("/")
 
 
+def refuse_offline(what: str, advice: str) -> None:
+    """Say that the hub is not asked where ``HF_HUB_OFFLINE`` forbids it.
+
+    Raises:
+        DownloadError: it does.
+    """
+    if os.environ.get("HF_HUB_OFFLINE", "").upper() in ("1", "ON", "YES", "TRUE"):
+        raise DownloadError(f"HF_HUB_OFFLINE is set, so the hub is not asked for {what}; unset it, or {advice}")
+
+
 def hub_url(repository: str, path: str, revision: str = "main") -> str:
     """A raw file of a Hugging Face data set repository."""
     return f"{hub_endpoint()}/datasets/{repository}/resolve/{revision}/{path}"
@@ -67,6 +77,8 @@ def download(file: RemoteFile, target: Path) -> None:
 
     if target.exists():
         return
+    if file.url.startswith(f"{hub_endpoint()}/"):
+        refuse_offline(file.url, f"put the file at {target}")
     part = target.with_name(target.name + ".part")
     lock = Path(f"{part}.lock")
     try:
@@ -95,11 +107,18 @@ def _fetch(file: RemoteFile, part: Path, target: Path) -> None:
         got = _stream(file, part)
     if file.expected and got != file.expected:
         part.unlink()
+        _version_of(part).unlink(missing_ok=True)
         raise DownloadError(
             f"{file.url}: {file.algorithm} is {got}, expected {file.expected}; the download was discarded, "
             f"try again later or put the right file at {target}"
         )
     part.replace(target)
+    _version_of(part).unlink(missing_ok=True)
+
+
+def _version_of(part: Path) -> Path:
+    """Where the version (ETag) of the file that a part was begun of is kept."""
+    return part.with_name(f"{part.name}.etag")
 
 
 def _hand_advice(file: RemoteFile, target: Path, reason: str) -> str:
@@ -109,7 +128,9 @@ def _hand_advice(file: RemoteFile, target: Path, reason: str) -> str:
 def _stream(file: RemoteFile, part: Path) -> str:
     """Append what is missing to ``part``; the digest of the whole."""
     digest = hashlib.new(file.algorithm)
-    have = 0
+    have, version = 0, _version_of(part).read_text(encoding="utf-8") if _version_of(part).exists() else ""
+    if part.exists() and not (file.expected or version):
+        part.unlink()  # nothing would tell whether the rest is of the same version
     if part.exists():
         with part.open("rb") as old:
             while block := old.read(_BLOCK):
@@ -123,6 +144,8 @@ def _stream(file: RemoteFile, part: Path) -> str:
         raise DownloadError(f"{file.url!r} is no address ({error}); it must begin with https://") from error
     if have:
         request.add_header("Range", f"bytes={have}-")
+        if version:  # another version is then answered as a whole
+            request.add_header("If-Range", version)
     try:
         response = urllib.request.urlopen(request, timeout=_TIMEOUT_SECONDS)
     except urllib.error.HTTPError as error:
@@ -133,6 +156,7 @@ def _stream(file: RemoteFile, part: Path) -> str:
     with response:
         resumed = have and response.status == 206
         if not resumed:
+            _keep_version(part, response.headers.get("ETag", ""))
             digest = hashlib.new(file.algorithm)
             have = 0
         length = response.headers.get("Content-Length")
@@ -146,6 +170,13 @@ def _stream(file: RemoteFile, part: Path) -> str:
     if total is not None and got < total:
         raise ConnectionError(f"it ended after {got:,} of {total:,} bytes")
     return digest.hexdigest()
+
+
+def _keep_version(part: Path, version: str) -> None:
+    if version and not version.startswith("W/"):  # a weak one says nothing about bytes
+        _version_of(part).write_text(version, encoding="utf-8")
+    else:
+        _version_of(part).unlink(missing_ok=True)
 
 
 def _blocks(response: http.client.HTTPResponse) -> Iterator[bytes]:

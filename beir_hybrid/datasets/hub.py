@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from beir_hybrid.datasets.download import RemoteFile, hub_endpoint, hub_url
+from beir_hybrid.datasets.download import RemoteFile, hub_endpoint, hub_url, refuse_offline
 from beir_hybrid.errors import DownloadError
 
 _TIMEOUT_SECONDS = 60
@@ -43,6 +43,7 @@ class HubRepository:
         Raises:
             DownloadError: no connection, an HTTP error, or an answer that is no listing.
         """
+        refuse_offline(f"the files of {self.name}", f"put them into {folder}")
         revision = urllib.parse.quote(self.revision, safe="")
         address: str | None = f"{hub_endpoint()}/api/datasets/{self.name}/tree/{revision}?recursive=true"
         found: list[RemoteFile] = []

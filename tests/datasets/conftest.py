@@ -14,6 +14,12 @@ from beir_hybrid.datasets import miracl
 from tests.datasets.hub_server import Hub, serving
 
 
+@pytest.fixture(autouse=True)
+def online(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The hubs of these tests are on this machine; tests of other folders set HF_HUB_OFFLINE for the whole process."""
+    monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
+
+
 @pytest.fixture(scope="session")
 def xquad_r(data_dir: Path) -> Dataset:
     return load_dataset("xquad-r", data_dir)

@@ -16,7 +16,9 @@ from typing import Any
 import pytest
 
 from beir_hybrid.datasets.download import RemoteFile, download, hub_url
+from beir_hybrid.datasets.hub import HubRepository
 from beir_hybrid.errors import DownloadError
+from tests.datasets.hub_server import Hub
 
 CONTENT = bytes(range(256)) * 4096  # 1 MiB: several blocks
 
@@ -30,6 +32,7 @@ class Server:
     break_after: int | None = None
     """Close the connection after so many bytes of the next answer."""
     content: bytes = CONTENT
+    etag: str = ""
     asked: list[str | None] = field(default_factory=list)
     """The Range header of every request."""
 
@@ -53,8 +56,12 @@ def server() -> Iterator[Server]:
             if begin >= len(state.content):
                 self.send_error(416)
                 return
+            condition = self.headers.get("If-Range")
+            begin = begin if condition in (None, state.etag) else 0
             body = state.content[begin:]
             self.send_response(206 if begin else 200)
+            if state.etag:
+                self.send_header("ETag", state.etag)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             cut, state.break_after = state.break_after, None
@@ -123,6 +130,43 @@ def test_a_part_longer_than_the_file_is_thrown_away(server: Server, tmp_path: Pa
     (tmp_path / "data.bin.part").write_bytes(CONTENT + b"more")
     download(server.file(), tmp_path / "data.bin")
     assert (tmp_path / "data.bin").read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize("etag", ["", '"1"', 'W/"1"'])
+def test_two_versions_are_never_joined(server: Server, tmp_path: Path, etag: str) -> None:
+    """Without a checksum a part goes on only where the server says that it is of the same version."""
+    server.etag, server.break_after = etag, 600_000
+    with pytest.raises(DownloadError, match="no connection"):
+        download(server.file(""), tmp_path / "data.bin")
+    server.content = bytes(reversed(CONTENT))
+    server.etag = etag.replace("1", "2")
+    download(server.file(""), tmp_path / "data.bin")
+    assert (tmp_path / "data.bin").read_bytes() == server.content
+    assert names(tmp_path) == ["data.bin"]
+    assert server.asked == [None, "bytes=600000-" if etag == '"1"' else None]
+
+
+def test_the_same_version_goes_on_without_a_checksum(server: Server, tmp_path: Path) -> None:
+    """An ETag that has not changed saves what was fetched before."""
+    server.etag, server.break_after = '"1"', 600_000
+    with pytest.raises(DownloadError, match="no connection"):
+        download(server.file(""), tmp_path / "data.bin")
+    download(server.file(""), tmp_path / "data.bin")
+    assert (tmp_path / "data.bin").read_bytes() == CONTENT
+    assert server.asked == [None, "bytes=600000-"]
+
+
+def test_the_hub_is_not_asked_offline(hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """HF_HUB_OFFLINE holds for files and listings; what is there already is used, other hosts are asked."""
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    file = RemoteFile("a.tsv", hub_url("some/set", "a.tsv"))
+    with pytest.raises(DownloadError, match=r"HF_HUB_OFFLINE is set, .*unset it, or put the file at .*a\.tsv"):
+        download(file, tmp_path / "a.tsv")
+    with pytest.raises(DownloadError, match=r"HF_HUB_OFFLINE is set, .* the files of some/set; unset it, or put them"):
+        HubRepository("some/set").files(tmp_path)
+    assert (hub.listed, hub.fetched) == ([], [])
+    (tmp_path / "a.tsv").write_text("here")
+    download(file, tmp_path / "a.tsv")
 
 
 def test_a_finished_part_needs_no_server(tmp_path: Path) -> None:
