@@ -14,13 +14,19 @@ MAKE_ENVIRONMENT := $(PYTHON) -m venv $(VENV)
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 endif
 
-.PHONY: demo test quick docs lint types clean
+.PHONY: demo test kernels quick docs lint types clean
 
 demo: $(VENV)/.installed-all
 	PATH="$(CURDIR)/$(BIN):$$PATH" RESULTS="$(RESULTS)" sh benchmarks/demo.sh
 
 test: $(VENV)/.installed-dev
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadgroup
+
+# ranks are a property of the vectors: the exactness tests again, under other kernels of numpy's BLAS
+kernels: $(VENV)/.installed-dev
+	for kernel in Haswell SkylakeX Nehalem; do \
+		OPENBLAS_CORETYPE=$$kernel OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m kernels || exit 1; \
+	done
 
 # while you work: what needs no Java, no training, no real data and no other process
 quick: $(VENV)/.installed-dev

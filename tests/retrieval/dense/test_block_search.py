@@ -20,6 +20,8 @@ from beir_hybrid.retrieval.dense.asked import Asked
 from beir_hybrid.retrieval.dense.block_search import HeldVectors, block_rankings, search_blocks
 from beir_hybrid.retrieval.dense.pair_scores import error_bounds, exact_scores, longest_of
 
+pytestmark = pytest.mark.kernels
+
 Encode = Callable[[list[str]], FloatArray]
 MEMORY = 1 << 28
 

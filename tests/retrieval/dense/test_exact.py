@@ -13,6 +13,8 @@ from beir_hybrid.retrieval.contract import Ranking
 from beir_hybrid.retrieval.dense.block_search import HeldVectors, block_rankings
 from beir_hybrid.settings import Task
 
+pytestmark = pytest.mark.kernels
+
 Encode = Callable[[list[str]], FloatArray]
 
 
