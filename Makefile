@@ -17,7 +17,7 @@ endif
 .PHONY: demo test kernels quick docs lint types clean
 
 demo: $(VENV)/.installed-all
-	PATH="$(CURDIR)/$(BIN):$$PATH" RESULTS="$(RESULTS)" sh benchmarks/demo.sh
+	$(BIN)/python benchmarks/demo.py --out "$(RESULTS)"
 
 test: $(VENV)/.installed-dev
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadgroup

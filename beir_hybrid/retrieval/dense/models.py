@@ -43,7 +43,7 @@ def load_model(
     from sentence_transformers import SentenceTransformer
 
     refuse_unless_dense(found.location, source, error_type)
-    local = not Path(found.location).exists() and not _hub_answers()
+    local = not Path(found.location).exists() and not hub_answers()
     try:
         return SentenceTransformer(found.location, device=device, local_files_only=local)
     except (OSError, ValueError, ImportError, KeyError, RuntimeError) as error:
@@ -98,7 +98,7 @@ def own_prompts(model: Any) -> dict[Role, str]:
     }
 
 
-def _hub_answers() -> bool:
+def hub_answers() -> bool:
     """Whether the hub can be reached; where it cannot, its client would retry for more than a minute."""
     from huggingface_hub import constants
 
