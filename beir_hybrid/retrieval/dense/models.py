@@ -41,7 +41,9 @@ def load_model(
     if found.location is None:
         return found.model
     from sentence_transformers import SentenceTransformer
+    from transformers.utils import logging
 
+    logging.disable_progress_bar()  # of loading and saving: ours says what takes long
     refuse_unless_dense(found.location, source, error_type)
     local = not Path(found.location).exists() and not hub_answers()
     try:

@@ -108,7 +108,9 @@ class FamilyModel:
 
 def _loaded(source: str | None, class_name: str, devices: Sequence[str], dtype: str | None) -> Any:
     import sentence_transformers
+    from transformers.utils import logging
 
+    logging.disable_progress_bar()
     options: dict[str, Any] = {"model_kwargs": {"torch_dtype": dtype}} if dtype else {}
     try:
         made = getattr(sentence_transformers, class_name)
