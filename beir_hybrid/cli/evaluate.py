@@ -114,6 +114,13 @@ def add_command(commands: Any) -> None:
         "--dataset-option", type=key_value, action="append", metavar="KEY=VALUE",
         help="a loading option of the data set; may be given several times",
     )  # fmt: skip
+    parser.add_argument(
+        "--rerank", metavar="NAME_OR_PATH",
+        help="a cross-encoder that scores the best passages of the retriever again; those below stay as they are",
+    )  # fmt: skip
+    parser.add_argument(
+        "--rerank-depth", metavar="N", type=positive, default=100, help="how many of each query (default 100)"
+    )
     parser.add_argument("--name", metavar="NAME", help="what the results call the retriever")
     parser.add_argument("--trec", action="store_true", help="also write the runs as TREC files")
     parser.add_argument(
@@ -170,14 +177,26 @@ _OPTIONS = {
 
 
 def _retriever(args: argparse.Namespace) -> Any:
+    """What is measured: the retriever that is named, and over its best passages the reranker, if there is one."""
+    first = _first_stage(args)
+    if args.rerank is None:
+        return first
     from beir_hybrid.retrieval.recognise import build_retriever
+
+    sys.stderr.write(f"loading {args.rerank}\n")
+    options = {name: value for name in ("device", "batch_size") if (value := getattr(args, name)) is not None}
+    return build_retriever("rerank", args.rerank, first, args.rerank_depth, **options)
+
+
+def _first_stage(args: argparse.Namespace) -> Any:
+    from beir_hybrid.retrieval.recognise import build_retriever, retriever_of_model
 
     def given(kind: str) -> dict[str, Any]:
         return {name: value for name in _OPTIONS[kind] if (value := getattr(args, name)) is not None}
 
     if args.model is not None:
         sys.stderr.write(f"loading {args.model}\n")
-        return build_retriever("dense", args.model, **given("model"))
+        return build_retriever(retriever_of_model(args.model), args.model, **given("model"))
     if args.run_file is not None:
         return build_retriever("run", args.run_file)
     if args.retriever is not None:

@@ -65,7 +65,7 @@ def as_retriever(given: Any) -> Retriever:
         return ResultsRetriever(from_run(given), name=given.name or "run")
     kind = kind_of_model(given)
     if kind is not None:
-        return _of_kind(kind, given, type(given).__name__)
+        return build_retriever(retriever_of_model(given, f"the {type(given).__name__}"), given)
     if _has(given, "bind") or _has(given, "retrieve"):
         return _retriever_itself(given, f"the {type(given).__name__}")
     if _has(given, "search"):  # BEIR's dense search has an `encode` as well
@@ -87,16 +87,22 @@ def _named(given: str | Path) -> Retriever:
     # a model is a folder or a name on the hub, never a file
     if Path(given).is_file() or (name.endswith(_RUN_ENDINGS) and not Path(given).is_dir()):
         return build_retriever("run", given)
-    return _of_kind(kind_of_model(given) or "dense", given, str(given))
+    return build_retriever(retriever_of_model(given), given)
 
 
-def _of_kind(kind: Kind, given: Any, name: str) -> Retriever:
+def retriever_of_model(given: Any, name: str | None = None) -> str:
+    """The registered retriever of a model, its folder or name (of which nothing is known without loading it: dense).
+
+    Raises:
+        RetrieverError: it is of a kind that ranks nothing by itself.
+    """
+    kind = kind_of_model(given) or "dense"
     if kind not in RETRIEVER_OF_KIND:
         raise RetrieverError(
-            f"{name} is a {kind} model, which no retriever here takes; "
-            f"give a dense one ({', '.join(RETRIEVER_OF_KIND)}), or evaluate a run file that it made"
+            f"{name or given} is a {kind}: it scores pairs and finds nothing by itself; give a first stage and it as "
+            "--rerank, or in Python RerankingRetriever(model, first)"
         )
-    return build_retriever(RETRIEVER_OF_KIND[kind], given)
+    return RETRIEVER_OF_KIND[kind]
 
 
 def _has(given: Any, method: str) -> bool:

@@ -127,7 +127,7 @@ class DenseRetriever(BeirSearchable):
         self._precision: Precision = precision
         self._engine = build_engine(engine, address)
         self._transform = read_transform(neutralize) if isinstance(neutralize, str | Path) else neutralize
-        refuse_unless_dense(model, type(model).__name__)
+        refuse_unless_dense(model, str(model) if isinstance(model, str | Path) else type(model).__name__)
         opened = open_model(model, device)
         self._model, self._source, self._label, self._record = opened.model, opened.source, opened.label, opened.record
         roles: tuple[Role, ...] = ("query", "passage")

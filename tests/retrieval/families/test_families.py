@@ -239,3 +239,22 @@ def test_what_is_no_reranker(sample: Dataset) -> None:
         RerankingRetriever(object(), as_retriever({"q": {"p": 1.0}}))
     with pytest.raises(RetrieverError, match="depth of reranking is 0; expected 1 or more"):
         RerankingRetriever(Lengths(), as_retriever({"q": {"p": 1.0}}), depth=0)
+
+
+@pytest.mark.train
+def test_on_the_command_line(tiny: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A folder is recognised by its kind; a cross-encoder reranks a first stage, and alone is refused by name."""
+    from beir_hybrid.cli import main
+
+    options = ["--languages", "de,en", "--settings", "mono", "--metrics", "map"]
+    for kind in ("sparse", "multi-vector"):
+        assert main(["evaluate", "sample", "--model", str(tiny(kind)), *options, "--out", str(tmp_path / kind)]) == 0
+        assert capsys.readouterr().out.startswith(f"{kind} on sample")
+    run = tmp_path / "run.trec"
+    run.write_text("".join(f"de-q-0000 Q0 de-p-{i:04} {i + 1} {9 - i} x\n" for i in range(5)))
+    again = ["--rerank", str(tiny("cross-encoder")), "--rerank-depth", "3"]
+    assert main(["evaluate", "sample", "--run", str(run), *again, *options, "--out", str(tmp_path / "again")]) == 0
+    assert "cross-encoder on " in capsys.readouterr().out
+    alone = ["evaluate", "sample", "--model", str(tiny("cross-encoder")), *options, "--out", str(tmp_path / "no")]
+    assert main(alone) == 1
+    assert "it scores pairs and finds nothing by itself; give a first stage" in capsys.readouterr().err
