@@ -5,8 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import shutil
-import zipfile
-import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +12,7 @@ from typing import Any, TypeGuard
 
 import numpy as np
 
+from beir_hybrid.disk.arrays import opened_arrays, write_arrays
 from beir_hybrid.disk.files import write_json, written_whole
 from beir_hybrid.errors import ResultsError
 from beir_hybrid.evaluation.results import PER_QUERY_FILE, RESULTS_FILE, RUNS_FILE, Results, read_results
@@ -99,14 +98,13 @@ class ResultFolder:
             return True
 
     @contextlib.contextmanager
-    def _opened_part(self, task: Task) -> Iterator[Any]:
+    def _opened_part(self, task: Task) -> Iterator[Mapping[str, Any]]:
         """The arrays of a measured task; a file that cannot be read is named."""
-        path = self._part(task)
         try:
-            with np.load(path) as part:
+            with opened_arrays(self._part(task)) as part:
                 yield part
-        except (OSError, EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile, zlib.error) as error:
-            raise ResultsError(f"{path} is damaged ({error}); delete it, {task.name} is then measured again") from error
+        except (FileNotFoundError, ValueError) as error:
+            raise ResultsError(f"{error}; delete it, {task.name} is then measured again") from error
 
     def add(self, ranking: Ranking, scores: TaskScores) -> None:
         """Keep one task's ranking and scores; from here on an interrupt does not lose them."""
@@ -116,25 +114,25 @@ class ResultFolder:
                 self._rankings[ranking.task.name] = replace(ranking, hits=ranking.hits.cut(ACROSS_HITS))
             return
         extra = json.dumps({name: getattr(scores, name) for name in _EXTRA} | {"complete": ranking.complete})
-        with written_whole(self._part(ranking.task)) as part, part.open("wb") as out:
-            np.savez(
-                out,
-                allow_pickle=False,
-                indptr=ranking.hits.indptr,
-                passages=ranking.hits.passages,
-                scores=ranking.hits.scores,
-                ranks=ranking.ranks,
-                retrieved=scores.retrieved,
-                extra=np.array(extra),
+        write_arrays(
+            self._part(ranking.task),
+            {
+                "indptr": ranking.hits.indptr,
+                "passages": ranking.hits.passages,
+                "scores": ranking.hits.scores,
+                "ranks": ranking.ranks,
+                "retrieved": scores.retrieved,
+                "extra": np.array(extra),
                 **{f"metric {name}": values for name, values in scores.per_query.items()},
-            )
+            },
+        )
 
     def scores_of(self, task: Task) -> TaskScores:
         if self.path is None:
             return self._scores[task.name]
         with self._opened_part(task) as part:
             extra = json.loads(str(part["extra"]))
-            per_query = {key.removeprefix("metric "): part[key] for key in part.files if key.startswith("metric ")}
+            per_query = {key.removeprefix("metric "): part[key] for key in part if key.startswith("metric ")}
             return TaskScores(per_query, part["retrieved"], **{name: extra[name] for name in _EXTRA})
 
     def ranking_of(self, task: Task, top_k: int) -> Ranking:

@@ -8,11 +8,11 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 
-from beir_hybrid.disk.files import fingerprint, write_json, written_whole
+from beir_hybrid.disk.arrays import opened_arrays, write_arrays
+from beir_hybrid.disk.files import fingerprint, write_json
 from beir_hybrid.errors import NeutralizeError
 from beir_hybrid.neutralize.geometry import Removal, Role
 from beir_hybrid.records import FloatArray, ScoreArray
@@ -148,9 +148,7 @@ class Transform:
     def write(self, folder: Path) -> None:
         """Into a folder that exists: what is needed to apply it, the languages' means, and the record."""
         means = {f"mean-{_name(key)}": mean.astype(np.float32) for key, mean in self.means.items()}
-        arrays = _arrays(self.removal) | means
-        with written_whole(folder / ARRAYS_FILE) as part, part.open("wb") as out:
-            np.savez(out, **arrays)  # type: ignore[arg-type]  # its stub takes keywords for allow_pickle
+        write_arrays(folder / ARRAYS_FILE, _arrays(self.removal) | means)
         write_json(folder / RECORD_FILE, {**self.record, "unit": self.unit, "identity": self.identity})
 
 
@@ -183,15 +181,15 @@ def read_transform(folder: Path | str) -> Transform:
         )
     try:
         record = json.loads((folder / RECORD_FILE).read_text(encoding="utf-8"))
-        with np.load(folder / ARRAYS_FILE) as file:
-            arrays: dict[str, FloatArray] = {name: file[name] for name in file.files}
+        with opened_arrays(folder / ARRAYS_FILE) as file:
+            arrays: dict[str, FloatArray] = dict(file)
         unit = bool(record["unit"])
         found = Transform(
             Removal(_keyed("offset", arrays), _keyed("directions", arrays), arrays.get("directions")), unit, record
         )
         if found.identity != record["identity"]:
             raise ValueError("its digest is another")
-    except (OSError, ValueError, KeyError, IndexError, EOFError, TypeError, BadZipFile) as error:
+    except (OSError, ValueError, KeyError, IndexError, TypeError) as error:
         raise NeutralizeError(
             f"{folder}: {RECORD_FILE} or {ARRAYS_FILE} is damaged ({error}); neutralize the model again"
         ) from error

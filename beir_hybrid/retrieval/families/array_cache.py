@@ -10,10 +10,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
-import numpy as np
 import numpy.typing as npt
 
-from beir_hybrid.disk.files import fingerprint, written_whole
+from beir_hybrid.disk.arrays import opened_arrays, write_arrays
+from beir_hybrid.disk.files import fingerprint
+from beir_hybrid.errors import RetrieverError
 
 Arrays: TypeAlias = Mapping[str, npt.NDArray[Any]]
 CHUNK = 1024
@@ -53,11 +54,11 @@ class ArrayCache:
             return compute(texts)
         path = self._folder / f"{fingerprint(*texts)}.npz"
         try:
-            with np.load(path) as kept:
-                return {name: kept[name] for name in kept.files}
+            with opened_arrays(path) as kept:
+                return dict(kept)
         except FileNotFoundError:
             made = compute(texts)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with written_whole(path) as part, part.open("wb") as out:
-            np.savez(out, **dict(made))  # type: ignore[arg-type]  # numpy's stub takes the names for its own options
+        except ValueError as error:
+            raise RetrieverError(f"{error}; delete it, its texts are then computed again") from error
+        write_arrays(path, made)
         return made
