@@ -1,8 +1,9 @@
 """Embeddings kept on disk by content: a text is encoded once for a model and prompt, whatever asks for it.
 
-A store is a folder of segments ``<name>.npy`` (float32 [n, d], memory-mapped when read) with ``<name>.keys`` (a
-16-byte digest of each text). A segment is written whole or not at all and never changes, so an interrupt loses
-at most the block under way, and two processes can fill one store.
+A store is a folder of segments ``<name>.npy`` (float32 [n, d], memory-mapped while read: a mapping keeps a file
+descriptor, and there may be more segments than those) with ``<name>.keys`` (a 16-byte digest of each text). A segment
+is written whole or not at all and never changes, so an interrupt loses at most the block under way, and two processes
+can fill one store.
 """
 
 from __future__ import annotations
@@ -41,7 +42,8 @@ class EmbeddingStore:
     def __init__(self, folder: Path | None, in_order: InOrder = list) -> None:
         self.folder = folder
         self._in_order = in_order
-        self._segments: list[FloatArray] = []
+        self._segments: list[FloatArray | Path] = []
+        self._dimensions: set[int] = set()
         self._where: dict[bytes, tuple[int, int]] = {}
         self._read: set[str] = set()
 
@@ -96,7 +98,7 @@ class EmbeddingStore:
 
     def _gather(self, keys: Sequence[bytes]) -> FloatArray:
         places = np.array([self._where[key] for key in keys], dtype=np.int64).reshape(-1, 2)
-        dimensions = {segment.shape[1] for segment in self._segments}
+        dimensions = self._dimensions
         if len(dimensions) > 1:
             raise RetrieverError(
                 f"the embeddings in {self.folder or 'memory'} have dimensions {sorted(dimensions)}; "
@@ -105,12 +107,14 @@ class EmbeddingStore:
         out = np.empty((len(keys), *(dimensions or {0})), dtype=np.float32)  # no text at all: (0, 0)
         for number in np.unique(places[:, 0]):
             rows = np.flatnonzero(places[:, 0] == number)
-            out[rows] = self._segments[number][places[rows, 1]]
+            segment = self._segments[number]
+            vectors = _mapped(segment) if isinstance(segment, Path) else segment
+            out[rows] = vectors[places[rows, 1]]
         return out
 
     def _append(self, keys: Sequence[bytes], vectors: FloatArray) -> None:
         if self.folder is None:
-            self._add(keys, vectors)
+            self._add(keys, vectors, vectors.shape[1])
             return
         name = hashlib.blake2b(b"".join(keys), digest_size=12).hexdigest()
         # the keys come last: a segment counts from the moment they are there
@@ -135,22 +139,34 @@ class EmbeddingStore:
         packed = (folder / f"{name}.keys").read_bytes()
         keys = [packed[at : at + _KEY_BYTES] for at in range(0, len(packed), _KEY_BYTES)]
         path = folder / f"{name}.npy"
-        try:
-            vectors = np.load(path, mmap_mode="r")
-            if vectors.ndim != 2 or len(vectors) * _KEY_BYTES != len(packed):
-                raise ValueError(f"shape {vectors.shape} for {len(packed)} bytes of keys")
-        except (ValueError, OSError, EOFError) as error:
-            raise RetrieverError(
-                f"{path} is damaged ({error}); delete it and {name}.keys, its texts are then encoded again"
-            ) from error
+        shape = _mapped(path).shape
+        if len(shape) != 2 or shape[0] * _KEY_BYTES != len(packed):
+            raise _damaged(path, f"shape {shape} for {len(packed)} bytes of keys")
         self._read.add(name)
-        self._add(keys, vectors)
+        self._add(keys, path, shape[1])
 
-    def _add(self, keys: Sequence[bytes], vectors: FloatArray) -> None:
+    def _add(self, keys: Sequence[bytes], segment: FloatArray | Path, dimension: int) -> None:
         number = len(self._segments)
-        self._segments.append(vectors)
+        self._segments.append(segment)
+        self._dimensions.add(dimension)
         for row, key in enumerate(keys):
             self._where.setdefault(key, (number, row))
+
+
+def _mapped(path: Path) -> FloatArray:
+    try:
+        found: FloatArray = np.load(path, mmap_mode="r")
+    except (ValueError, EOFError, FileNotFoundError) as error:
+        raise _damaged(path, error) from error
+    except OSError as error:  # the file may be whole: too many open files, no permission
+        raise RetrieverError(f"could not read {path}: {error.strerror or error}; mend that and try again") from error
+    return found
+
+
+def _damaged(path: Path, why: object) -> RetrieverError:
+    return RetrieverError(
+        f"{path} is damaged ({why}); delete it and {path.stem}.keys, its texts are then encoded again"
+    )
 
 
 def check_vectors(vectors: npt.ArrayLike, texts: Sequence[str], what: str) -> FloatArray:

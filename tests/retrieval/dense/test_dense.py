@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import functools
+import os
 import subprocess
 import sys
 import time
@@ -192,6 +193,43 @@ def test_a_damaged_segment_says_what_to_delete(counting: Counting, cache: Path, 
     segment.write_bytes(segment.read_bytes()[:-4] if content is None else content)
     with pytest.raises(RetrieverError, match=rf"{segment.name} is damaged .*; delete it and {segment.stem}.keys"):
         DenseRetriever(counting, identity="v1").embed("query", ["x"])
+
+
+def test_more_segments_than_file_descriptors_are_read(
+    counting: Counting, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A cache that was filled in many small blocks is used whole: no descriptor stays open for a segment."""
+    resource = pytest.importorskip("resource")
+    monkeypatch.setattr(embeddings, "BLOCK", 1)
+    texts = [f"text {number}" for number in range(80)]
+    expected = DenseRetriever(counting, identity="v1").embed("query", texts)
+    assert len(list(cache.rglob("*.npy"))) == 80
+    counting.seen.clear()
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    highest = os.open(os.devnull, os.O_RDONLY)
+    os.close(highest)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (highest + 20, limits[1]))
+    try:
+        found = DenseRetriever(counting, identity="v1").embed("query", texts)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+    assert np.array_equal(found, expected)
+    assert counting.seen == []
+
+
+def test_a_whole_segment_that_cannot_be_read_now_is_not_called_damaged(
+    counting: Counting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the system refuses to open a file, nobody is told to delete it."""
+    DenseRetriever(counting, identity="v1").embed("query", ["x"])
+
+    def refused(*args: Any, **options: Any) -> Any:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setattr(np, "load", refused)
+    with pytest.raises(RetrieverError, match=r"could not read .*\.npy: Too many open files") as error:
+        DenseRetriever(counting, identity="v1").embed("query", ["x"])
+    assert "delete" not in str(error.value)
 
 
 def test_keys_that_do_not_fit_their_vectors_are_damage(counting: Counting, cache: Path) -> None:
