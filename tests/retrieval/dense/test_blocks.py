@@ -231,6 +231,7 @@ def test_a_second_search_encodes_no_passage(
     assert len(calls) == before
 
 
+@pytest.mark.kernels
 def test_search_from_disk_is_search_in_memory(encode: Encode, monkeypatch: pytest.MonkeyPatch) -> None:
     """BEIR's door gives the same results by both ways, the query's own id left out."""
     corpus = {f"p{n:02d}": {"title": "", "text": f"text {n % 30}"} for n in range(50)}

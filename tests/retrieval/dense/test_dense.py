@@ -332,6 +332,7 @@ def test_search_of_odd_sizes(encode: Encode) -> None:
     assert retriever.search({"p": {"text": "x"}}, {}, 5) == {}
 
 
+@pytest.mark.kernels
 def test_search_ties_as_retrieve_does(partly_parallel: Dataset) -> None:
     """BEIR's door and ours give the same order, texts that repeat included."""
     retriever = DenseRetriever(real_valued)
