@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import importlib.util
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from beir_hybrid.errors import MissingExtraError, RetrieverError, did_you_mean
 from beir_hybrid.processors import processors
 from beir_hybrid.records import FloatArray
 from beir_hybrid.retrieval.dense.asked import Answer, Asked
@@ -90,23 +88,3 @@ class LocalEngine:
         memory: int, progress: Progress,
     ) -> Iterator[tuple[int, Answer]]:  # fmt: skip
         return search_blocks(asked, queries, corpora, memory, progress=progress)
-
-
-def build_engine(name: str, address: str | None = None) -> Engine:
-    """An engine by name.
-
-    Raises:
-        RetrieverError: it is unknown, or has no address.
-        MissingExtraError: Ray is not installed.
-    """
-    if name not in ENGINES:
-        raise RetrieverError(f"unknown engine {name!r}; {did_you_mean(name, ENGINES)}")
-    if name == "local":
-        if address is not None:
-            raise RetrieverError(f"the engine 'local' has no address, got {address!r}; use engine='ray'")
-        return LocalEngine()
-    if importlib.util.find_spec("ray") is None:
-        raise MissingExtraError("the engine 'ray'", "ray", "ray")
-    from beir_hybrid.engines.ray_engine import RayEngine
-
-    return RayEngine(address)

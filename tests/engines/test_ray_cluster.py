@@ -16,10 +16,11 @@ from typing import Any
 import pytest
 
 from beir_hybrid.engines import ray_storage
+from beir_hybrid.engines.build import build_engine
 from beir_hybrid.engines.ray_cluster import ray_cluster
 from beir_hybrid.errors import BeirHybridError, EngineError, MissingExtraError, RetrieverError
 from beir_hybrid.retrieval.dense.retriever import DenseRetriever
-from beir_hybrid.retrieval.engine import LocalEngine, build_engine
+from beir_hybrid.retrieval.engine import LocalEngine
 
 ray = pytest.importorskip("ray", reason="needs the ray extra")
 

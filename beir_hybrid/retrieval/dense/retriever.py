@@ -20,6 +20,7 @@ from beir_hybrid.datasets.dataset import Dataset
 from beir_hybrid.disk.files import fingerprint, fingerprint_of
 from beir_hybrid.disk.locations import cache_dir
 from beir_hybrid.disk.passing_folder import passing_folder
+from beir_hybrid.engines.build import build_engine
 from beir_hybrid.errors import RetrieverError
 from beir_hybrid.neutralize.transform import Transform, read_transform
 from beir_hybrid.progress import progress
@@ -41,7 +42,7 @@ from beir_hybrid.retrieval.dense.embeddings import EmbeddingStore, Encode
 from beir_hybrid.retrieval.dense.encoder import Encoder, Role, function_of
 from beir_hybrid.retrieval.dense.models import model_fingerprint, open_model, own_prompts
 from beir_hybrid.retrieval.dense.scored import ScoredForm
-from beir_hybrid.retrieval.engine import EngineName, Filling, RunningEngine, build_engine
+from beir_hybrid.retrieval.engine import EngineName, Filling, RunningEngine
 from beir_hybrid.retrieval.kinds import refuse_unless_dense
 from beir_hybrid.settings import Task
 
