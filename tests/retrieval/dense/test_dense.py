@@ -206,10 +206,13 @@ def test_more_segments_than_file_descriptors_are_read(
     assert len(list(cache.rglob("*.npy"))) == 80
     counting.seen.clear()
     limits = resource.getrlimit(resource.RLIMIT_NOFILE)
-    highest = os.open(os.devnull, os.O_RDONLY)
-    os.close(highest)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (highest + 20, limits[1]))
+    held: list[int] = []
     try:
+        while len(held) < 20:  # whatever the process has open, twenty descriptors are left below the limit
+            held.append(os.open(os.devnull, os.O_RDONLY))
+        resource.setrlimit(resource.RLIMIT_NOFILE, (max(held) + 1, limits[1]))
+        for descriptor in held:
+            os.close(descriptor)
         found = DenseRetriever(counting, identity="v1").embed("query", texts)
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, limits)
