@@ -30,14 +30,17 @@ METRICS = "map,recall@1,recall@10"
 SHOWN = ("map", "rank_distance", "same_language_share@10")
 DRAWS = 2_000
 AS_IS = "as it is"
-# name, method, directions, texts a language; texts of GROUPS
+# name, method, directions, texts a language, shrunk; texts of GROUPS
 ELSEWHERE = (
-    ("project, 200", "project", None, 200),
-    ("center, 200", "center", None, 200),
-    ("common-mean, 200", "common-mean", None, 200),
-    ("lir, 200", "lir", None, 200),
-    ("project, 50", "project", None, 50),
-    ("project, 5", "project", None, 5),
+    ("project, 1000", "project", None, 1000, False),
+    ("project, 200", "project", None, 200, False),
+    ("center, 200", "center", None, 200, False),
+    ("common-mean, 200", "common-mean", None, 200, False),
+    ("lir, 200", "lir", None, 200, False),
+    ("project, 50", "project", None, 50, False),
+    ("project, 5", "project", None, 5, False),
+    ("common-mean, 5", "common-mean", None, 5, False),
+    ("common-mean, 5, shrunk", "common-mean", None, 5, True),
 )
 IN_DOMAIN = (("project, in domain, 100", "project", 100), ("center, in domain, 100", "center", 100))
 
@@ -53,12 +56,13 @@ def encoder(transform: Transform | None = None, name: str = AS_IS) -> DenseRetri
 
 
 def measured(
-    dataset: Dataset, name: str, out: Path, sample: Sample | None = None, method: str = "", k: int | None = None
-) -> Results:
+    dataset: Dataset, name: str, out: Path, sample: Sample | None = None, method: str = "", k: int | None = None,
+    *, shrink: bool = False,
+) -> Results:  # fmt: skip
     """Results of the model, as it is or without what a method learns from a sample; kept ones are read."""
     print(f"{dataset.name}: {name}", flush=True)
     if not (out / "results.json").exists():
-        transform = None if sample is None else learn(encoder(), sample, method, k)
+        transform = None if sample is None else learn(encoder(), sample, method, k, shrink=shrink)
         evaluate(dataset, encoder(transform, name), metrics=METRICS, out=out)
     return read_results(out)
 
@@ -97,9 +101,9 @@ def main(work: Path, groups: Path, datasets: list[str]) -> None:
         dataset = load_dataset(name)
         out = work / name
         done = [measured(dataset, AS_IS, out / AS_IS)]
-        for row, method, directions, n in ELSEWHERE:
+        for row, method, directions, n, shrink in ELSEWHERE:
             sample = draw(elsewhere, n, 0, LANGUAGES)
-            done.append(measured(dataset, row, out / row, sample, method, directions))
+            done.append(measured(dataset, row, out / row, sample, method, directions, shrink=shrink))
         for row, method, n in IN_DOMAIN:
             sample = draw(texts_of_dataset(name, None, None, None, {}), n, 0)
             done.append(measured(dataset, row, out / row, sample, method))

@@ -52,6 +52,11 @@ def add_command(commands: Any) -> None:
     parser.add_argument(
         "--per-language", type=positive, default=200, metavar="N", help="queries and passages each (default 200)"
     )
+    parser.add_argument(
+        "--shrink", action="store_true",
+        help="move each language's mean towards that of all, as far as chance may have parted them (for few texts: "
+        "spares the monolingual quality, mends the pool less)",
+    )  # fmt: skip
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="of the draw of texts (default 0)")
     parser.add_argument(
         "--check-leaks", metavar="D,D", help="data sets that no text may overlap, such as the one to be measured"
@@ -76,9 +81,10 @@ def run(args: argparse.Namespace) -> int:
         if (value := getattr(args, name)) is not None
     }
     done = neutralize(
-        args.model, args.out, method=args.method, directions=args.directions, groups=args.groups, dataset=args.dataset,
-        texts=args.texts, queries=args.queries, languages=args.languages, per_language=args.per_language,
-        seed=args.seed, check_leaks=args.check_leaks.split(",") if args.check_leaks else (), data_dir=args.data_dir,
+        args.model, args.out, method=args.method, directions=args.directions, shrink=args.shrink, groups=args.groups,
+        dataset=args.dataset, texts=args.texts, queries=args.queries, languages=args.languages,
+        per_language=args.per_language, seed=args.seed,
+        check_leaks=args.check_leaks.split(",") if args.check_leaks else (), data_dir=args.data_dir,
         split=args.split, dataset_options=dict(args.dataset_option or ()), **given,
     )  # fmt: skip
     record = done.record

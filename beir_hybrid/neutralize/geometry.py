@@ -42,6 +42,39 @@ def language_means(vectors: Vectors) -> dict[tuple[Role, str], ScoreArray]:
     return means
 
 
+def shrunk(vectors: Vectors) -> Vectors:
+    """Vectors whose languages' means are moved towards the mean of all, as far as chance may have parted them.
+
+    By so much of its distance as the variance within the language, over its number of texts, is of that and the
+    variance between languages (the positive-part rule of James and Stein, in its empirical Bayes form: Efron and
+    Morris 1973). For few texts; with hundreds a language it changes next to nothing.
+
+    Raises:
+        NeutralizeError: a language has one text, which says nothing of how texts differ.
+    """
+    means = language_means(vectors)
+    moved: dict[Role, dict[str, FloatArray]] = {}
+    for role, by_language in vectors.items():
+        if alone := [language for language, rows in by_language.items() if len(rows) < 2]:
+            raise NeutralizeError(
+                f"{', '.join(alone)} has one {role} text; shrinking needs two of each language, to see how they differ"
+            )
+        away = {language: means[role, language] - means[role, ""] for language in by_language}
+        chance = {language: float(np.square(rows - means[role, language]).sum() / (len(rows) - 1) / len(rows))
+                  for language, rows in by_language.items()}  # fmt: skip
+        apart = sum(float(np.square(each).sum()) for each in away.values()) / max(len(away) - 1, 1)
+        between = max(apart - float(np.mean(list(chance.values()))), 0.0)
+        moved[role] = {
+            language: (rows - away[language] * _part(chance[language], between)).astype(np.float32)
+            for language, rows in by_language.items()
+        }
+    return moved
+
+
+def _part(chance: float, between: float) -> float:
+    return chance / (chance + between) if chance > 0 else 0.0
+
+
 def center(vectors: Vectors, directions: int | None) -> Removal:
     """Each language's mean is taken off, queries' and passages' apart.
 

@@ -17,6 +17,7 @@ from beir_hybrid.neutralize.geometry import (
     Vectors,
     language_means,
     language_share,
+    shrunk,
 )
 from beir_hybrid.neutralize.texts import (
     PER_LANGUAGE,
@@ -55,6 +56,7 @@ def neutralize(
     *,
     method: str = "project",
     directions: int | None = None,
+    shrink: bool = False,
     groups: Path | str | None = None,
     dataset: str | None = None,
     texts: str | Mapping[str, Path | str] | None = None,
@@ -78,6 +80,7 @@ def neutralize(
         out: the folder of the new model; must not exist or be empty.
         method: a key of `METHODS`.
         directions: how many are removed, by the methods that remove directions; None: the method's own number.
+        shrink: move each language's mean towards that of all, as far as chance may have parted them (for few texts).
         groups: JSON Lines of parallel groups (queries and passages).
         dataset: a registered data set or BEIR folder, of which the passages are taken.
         texts: passages as plain text: ``de=FILE,en=FILE``, or a folder of ``LANGUAGE.txt``.
@@ -108,9 +111,8 @@ def neutralize(
     sample = draw(read, per_language, seed, chosen)
     leaks = _without_leaks(sample, check_leaks, data_dir)
     encoder = _dense(model, options)
-    transform = learn(encoder, sample, method, directions, {
-        "sources": sources, "per_language": per_language, "seed": seed, "leak_check": leaks,
-    })  # fmt: skip
+    record = {"sources": sources, "per_language": per_language, "seed": seed, "leak_check": leaks}
+    transform = learn(encoder, sample, method, directions, record, shrink=shrink)
     with folder_written_whole(Path(out)) as part:
         write_model(encoder.model, transform, part)
         transform.write(part)
@@ -123,6 +125,8 @@ def learn(
     method: str = "project",
     directions: int | None = None,
     record: Mapping[str, Any] | None = None,
+    *,
+    shrink: bool = False,
 ) -> Transform:
     """What is language in an encoder's vectors; `DenseRetriever` takes it as it is, without a folder.
 
@@ -132,12 +136,14 @@ def learn(
         method: a key of `METHODS`.
         directions: how many are removed, by the methods that remove directions; None: the method's own number.
         record: where the texts come from, kept with what is learnt.
+        shrink: move each language's mean towards that of all, as far as chance may have parted them (see `shrunk`).
 
     Raises:
         NeutralizeError: there are fewer texts or languages than directions.
     """
     vectors = _encode(encoder, sample)
-    removal = METHODS[method](vectors, directions)
+    learnt = shrunk(vectors) if shrink else vectors
+    removal = METHODS[method](learnt, directions)
     shares = {}
     transform = Transform(removal, encoder.similarity == "cosine")
     for role, by_language in vectors.items():
@@ -146,6 +152,7 @@ def learn(
     removed = [each for each in (removal.everywhere, *removal.directions.values()) if each is not None]
     said = {
         "method": method,
+        "shrink": shrink,
         **({"directions": len(removed[0])} if removed else {}),
         "base": {"name": encoder.name, **encoder.describe()},
         "languages": sample.languages,
@@ -154,7 +161,7 @@ def learn(
         "queries": "their own texts" if "query" in sample.texts else "the passages' texts under the prompt of queries",
         "language_share_of_variance": shares,
     }
-    return Transform(removal, transform.unit, said, language_means(vectors))
+    return Transform(removal, transform.unit, said, language_means(learnt))
 
 
 def _check_method(method: str, directions: int | None, per_language: int) -> None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 
 from beir_hybrid.errors import NeutralizeError
-from beir_hybrid.neutralize.geometry import METHODS, NEEDS_LANGUAGE, language_share
+from beir_hybrid.neutralize.geometry import METHODS, NEEDS_LANGUAGE, Vectors, language_means, language_share, shrunk
 from beir_hybrid.neutralize.transform import Transform
 
 RANDOM = np.random.default_rng(0)
@@ -126,3 +127,32 @@ def test_other_width_is_refused() -> None:
     transform = Transform(METHODS["center"](VECTORS, None), unit=True)
     with pytest.raises(NeutralizeError, match=r"8 dimensions, but those that were neutralized have 16"):
         transform(np.ones((2, 8), dtype=np.float32), "query", "de")
+
+
+def _column(*values: float) -> npt.NDArray[np.float32]:
+    return np.array(values, np.float32)[:, None]
+
+
+def test_few_texts_shrink_each_mean_by_what_chance_explains() -> None:
+    """Worked out by hand: chance 1 and 4, between languages 40.5 - 2.5; what differs within a language stays."""
+    given: Vectors = {
+        "passage": {"de": np.array([[0.0], [2.0]], np.float32), "en": np.array([[8.0], [12.0]], np.float32)}
+    }
+    moved = shrunk(given)
+    means = language_means(moved)
+    assert means["passage", "de"] == pytest.approx(1 + 4.5 * 1 / (1 + 38))
+    assert means["passage", "en"] == pytest.approx(10 - 4.5 * 4 / (4 + 38))
+    for language, rows in given["passage"].items():
+        np.testing.assert_allclose(np.diff(moved["passage"][language], axis=0), np.diff(rows, axis=0), rtol=1e-6)
+
+
+def test_shrinking_leaves_many_texts_and_ends_at_the_common_mean() -> None:
+    many = {"query": {language: np.tile(rows, (50, 1)) for language, rows in VECTORS["query"].items()}}
+    for language, mean in language_means(shrunk(many)).items():
+        np.testing.assert_allclose(mean, language_means(many)[language], atol=0.01)
+    alike: Vectors = {
+        "query": {"de": np.array([[-1.0], [1.0]], np.float32), "en": np.array([[-0.9], [1.1]], np.float32)}
+    }
+    assert shrunk(alike)["query"]["de"].mean() == pytest.approx(0.05)
+    with pytest.raises(NeutralizeError, match="de has one query text; shrinking needs two of each language"):
+        shrunk({"query": {"de": np.ones((1, 2), np.float32), "en": np.ones((3, 2), np.float32)}})

@@ -159,6 +159,16 @@ def test_calls_that_make_no_sense(tmp_path: Path, options: dict[str, Any], said:
         neutralize("no/model", tmp_path / "out", **options)
 
 
+def test_shrinking_changes_what_is_removed_and_is_on_record(tmp_path: Path, groups: Path) -> None:
+    """With few texts; the option reaches the means that are taken off."""
+    options = {"groups": groups, "method": "common-mean", "per_language": 2, "cache": False}
+    records = [neutralize(toy_model(), tmp_path / str(way), shrink=way, **options).record for way in (False, True)]
+    assert [record["shrink"] for record in records] == [False, True]
+    kept, less = (np.linalg.norm(read_transform(tmp_path / str(shrink)).removal.offsets["passage", "en"])
+                  for shrink in (False, True))  # fmt: skip
+    assert less < kept
+
+
 def test_folder_with_content_is_not_overwritten(tmp_path: Path, groups: Path) -> None:
     """A folder that holds something stays as it is."""
     with pytest.raises(BeirHybridError, match="is not an empty folder"):
