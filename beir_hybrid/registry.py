@@ -1,4 +1,4 @@
-"""Entry points: the one door through which built-in and third-party data sets, retrievers and encoders come in."""
+"""Entry points: the one door by which data sets, retrievers, encoders and metrics come in, ours and other packages'."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from beir_hybrid.errors import BeirHybridError, did_you_mean
 DATASETS = "beir_hybrid.datasets"
 RETRIEVERS = "beir_hybrid.retrievers"
 ENCODERS = "beir_hybrid.encoders"
+METRICS = "beir_hybrid.metrics"
 
 
 def provider(entry: EntryPoint) -> str:

@@ -45,7 +45,8 @@ def add_command(commands: Any) -> None:
     add_dataset_options(parser)
     parser.add_argument(
         "--metrics", metavar="M,M",
-        help="map, ndcg@k, recall@k, precision@k, mrr@k, hit_rate@k; map and mrr also without @k "
+        help="map, ndcg@k, recall@k, precision@k, mrr@k, hit_rate@k; map and mrr also without @k; those that "
+        "other packages register "
         "(default: map,ndcg@10,recall@1,recall@10,recall@100,mrr@10)",
     )  # fmt: skip
     parser.add_argument("--query-prompt", metavar="T", help="put before every query (default: the model's own)")
@@ -133,7 +134,7 @@ def run(args: argparse.Namespace) -> int:
     from beir_hybrid.datasets import load_dataset
     from beir_hybrid.evaluation.evaluate import evaluate
     from beir_hybrid.evaluation.table import render_table
-    from beir_hybrid.metrics.measures import parse_metrics
+    from beir_hybrid.metrics.registered import asked_metrics
     from beir_hybrid.settings import parse_settings
 
     for retriever, options in _OPTIONS.items():
@@ -143,7 +144,7 @@ def run(args: argparse.Namespace) -> int:
     if args.address is not None and args.engine != "ray":
         args.parser.error("--address needs --engine ray")
     # what is quickly found wrong is said before anything is loaded
-    parse_metrics(args.metrics)
+    asked_metrics(args.metrics)
     parse_settings(args.settings)
     loading = dict(args.dataset_option or ()) | ({"with_paragraph": True} if args.with_paragraph else {})
     dataset = load_dataset(args.dataset, args.data_dir, args.languages, args.split, **loading)

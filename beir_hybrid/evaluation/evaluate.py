@@ -25,7 +25,7 @@ from beir_hybrid.evaluation.scoring import (
     scores_of,
 )
 from beir_hybrid.metrics.bias import SHARE_CUTOFF
-from beir_hybrid.metrics.measures import parse_metrics
+from beir_hybrid.metrics.registered import asked_metrics
 from beir_hybrid.retrieval.contract import BoundRetriever, Ranking, combined
 from beir_hybrid.retrieval.recognise import as_retriever
 from beir_hybrid.settings import Task
@@ -67,7 +67,8 @@ def evaluate(
             object, a run file, or a retriever.
         settings: ``mono``, ``cross``, ``multi`` (iterable or comma-separated); default: all the data set has.
         languages: restricts queries and pool to these; with a loaded data set, restrict it when loading.
-        metrics: see `beir_hybrid.metrics.measures.parse_metric`; the bias metrics are always measured in ``multi``.
+        metrics: see `beir_hybrid.metrics.measures.parse_metric`, and those that other packages register; the bias
+            metrics are always measured in ``multi``.
         top_k: how many passages of each query the run keeps. Dense retrievers are measured at full depth whatever it
             is (default 100 kept); others are measured at this depth (BM25, BEIR search objects: 1000; a run file: all
             it holds) or at that of the deepest cutoff among the metrics, if that is more. `Score.depth` tells.
@@ -92,7 +93,7 @@ def evaluate(
         raise DatasetError("languages, split and data_dir belong to load_dataset(...) when a loaded data set is given")
     if top_k is not None and top_k < 1:
         raise RetrieverError(f"top_k is {top_k}; expected 1 or more, or None for the retriever's own default")
-    chosen = parse_metrics(metrics)
+    chosen = asked_metrics(metrics)
     found = as_retriever(retriever)
     described = found.describe()
     bound = found.bind(dataset)

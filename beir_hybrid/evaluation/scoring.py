@@ -1,7 +1,8 @@
 """From rankings to scores: what is measured of each task, and over all tasks of the pool. For `evaluate`.
 
 A metric of judged ranks goes into `metrics.measures`, one of the pool's bias into `metrics.bias`; one that looks at the
-rankings of several query languages together into `ACROSS_POOL` here.
+rankings of several query languages together into `ACROSS_POOL` here; other packages register theirs
+(`metrics.registered`).
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from beir_hybrid.evaluation.scores import Score
 from beir_hybrid.metrics.bias import language_bias, peer, reciprocal_ranks_by_language
 from beir_hybrid.metrics.consistency import consistency
 from beir_hybrid.metrics.measures import Metric, measure
+from beir_hybrid.metrics.registered import RegisteredMetric
 from beir_hybrid.metrics.shares import LANGUAGE_SHARE, language_shares
 from beir_hybrid.records import IntArray, ScoreArray
 from beir_hybrid.retrieval.contract import Observation, Ranking
@@ -54,11 +56,16 @@ class TaskScores:
     seconds: float = 0.0
 
 
-def score_task(ranking: Ranking, metrics: Sequence[Metric]) -> TaskScores:
+def score_task(ranking: Ranking, metrics: Sequence[Metric | RegisteredMetric]) -> TaskScores:
     """Every metric of every query of one task, and what is measured over all of them."""
     task = ranking.task
     judged, ranks = task.with_unreachable(ranking.ranks)
-    per_query = {str(m): measure(m, judged, ranks, len(task.rows)) for m in metrics}
+    per_query = {
+        str(metric): metric.measure(ranking)
+        if isinstance(metric, RegisteredMetric)
+        else measure(metric, judged, ranks, len(task.rows))
+        for metric in metrics
+    }
     counts = ranking.hits.counts
     retrieved = np.where(counts > 0, task.n_passages, 0) if ranking.complete else counts
     overall: dict[str, float | None] = {"tied_share": _tied_share(ranking)}

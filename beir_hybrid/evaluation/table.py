@@ -90,7 +90,7 @@ def _percent(share: float | None) -> str:
 def _shown(results: Results, setting: str) -> list[str]:
     measured = results.summary[setting]
     fixed = [metric for metric in _COLUMNS[setting] if metric in measured]
-    ranking = [m for m in measured if m.split("@")[0] in ("map", "ndcg", "recall", "precision", "mrr", "hit_rate")]
+    ranking = [metric for metric in measured if metric in results.inputs.get("metrics", DEFAULT_METRICS)]
     asked_for = [metric for metric in ranking if metric not in fixed]
     # what was asked for must not be hidden; the metrics measured by default do not fill the screen
     return fixed if set(ranking) == set(DEFAULT_METRICS) else [*fixed, *asked_for]

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from beir_hybrid.metrics.registered import is_lower_better
 from beir_hybrid.records import IntArray, ScoreArray
 from beir_hybrid.retrieval.contract import Ranking
 
@@ -41,7 +42,7 @@ def direction(metric: str) -> int:
     """1: higher is better; -1: lower is; 0: neither (a fact of the data, or a share that can be too small as well)."""
     if metric.startswith(_NEITHER):
         return 0
-    return -1 if metric in LOWER_IS_BETTER else 1
+    return -1 if metric in LOWER_IS_BETTER or is_lower_better(metric.partition("@")[0]) else 1
 
 
 def language_bias(ranking: Ranking, cutoff: int = SHARE_CUTOFF) -> dict[str, ScoreArray]:

@@ -17,7 +17,8 @@ from beir_hybrid.records import IntArray, Judged, ScoreArray
 
 DEFAULT_METRICS = ("map", "ndcg@10", "recall@1", "recall@10", "recall@100", "mrr@10")
 
-_KINDS = ("map", "ndcg", "recall", "precision", "mrr", "hit_rate")
+KINDS = ("map", "ndcg", "recall", "precision", "mrr", "hit_rate")
+"""What a metric's name begins with."""
 _ALIASES = {
     "ap": "map", "rr": "mrr", "recip_rank": "mrr", "r": "recall", "p": "precision", "success": "hit_rate",
     "hits": "hit_rate", "hit": "hit_rate", "accuracy": "hit_rate", "map_cut": "map", "ndcg_cut": "ndcg",
@@ -51,9 +52,9 @@ def parse_metric(name: str) -> Metric:
     """
     form = _FORM.fullmatch(name.strip().lower().replace("-", "_"))
     kind = _ALIASES.get(form[1], form[1]) if form else ""
-    if form is None or kind not in _KINDS:
+    if form is None or kind not in KINDS:
         raise MetricError(
-            f"unknown metric {name!r}; {did_you_mean(name.partition('@')[0], _KINDS)}, with a cutoff like @10"
+            f"unknown metric {name!r}; {did_you_mean(name.partition('@')[0], KINDS)}, with a cutoff like @10"
         )
     cutoff = int(form[2]) if form[2] else None
     if cutoff == 0:
@@ -66,18 +67,26 @@ def parse_metric(name: str) -> Metric:
 def cutoff_of(name: str) -> int | None:
     """The cutoff in the name of a metric of this module; None without one, and of any other metric."""
     kind, _, cutoff = name.partition("@")
-    return int(cutoff) if kind in _KINDS and cutoff.isdigit() else None
+    return int(cutoff) if kind in KINDS and cutoff.isdigit() else None
+
+
+def metric_names(names: str | Iterable[str] | None) -> list[str]:
+    """A comma-separated list or an iterable of names as a list; None: `DEFAULT_METRICS`.
+
+    Raises:
+        MetricError: there is none.
+    """
+    if names is None:
+        return list(DEFAULT_METRICS)
+    given = [name.strip() for name in (names.split(",") if isinstance(names, str) else names)]
+    if not given:
+        raise MetricError(f"no metric was given; the default is {', '.join(DEFAULT_METRICS)}")
+    return given
 
 
 def parse_metrics(names: str | Iterable[str] | None) -> tuple[Metric, ...]:
-    """A comma-separated list or an iterable of names, each metric once; None: `DEFAULT_METRICS`."""
-    if names is None:
-        names = DEFAULT_METRICS
-    given = names.split(",") if isinstance(names, str) else list(names)
-    metrics = tuple(dict.fromkeys(parse_metric(name) for name in given))
-    if not metrics:
-        raise MetricError(f"no metric was given; the default is {', '.join(DEFAULT_METRICS)}")
-    return metrics
+    """`parse_metric` for each of `metric_names`, each metric once."""
+    return tuple(dict.fromkeys(parse_metric(name) for name in metric_names(names)))
 
 
 def measure(metric: Metric, judged: Judged, ranks: IntArray, n_queries: int) -> ScoreArray:

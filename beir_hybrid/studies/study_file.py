@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, ValidationError
 
 from beir_hybrid.errors import BeirHybridError, StudyError, TrainingError, at, did_you_mean
-from beir_hybrid.metrics.measures import parse_metrics
+from beir_hybrid.metrics.registered import asked_metrics
 from beir_hybrid.settings import parse_settings
 from beir_hybrid.studies.analysis.options import parse_options
 from beir_hybrid.studies.factors import (
@@ -204,7 +204,7 @@ class _Reader:
         own = _Measured(**values)
         try:
             settings = None if own.settings is None else tuple(parse_settings(_words(own.settings)))
-            metrics = None if own.metrics is None else tuple(str(each) for each in parse_metrics(_words(own.metrics)))
+            metrics = None if own.metrics is None else tuple(str(each) for each in asked_metrics(_words(own.metrics)))
         except BeirHybridError as error:
             raise self._error("evaluate", "settings" if "setting" in str(error) else "metrics", str(error)) from error
         return Evaluation(

@@ -9,7 +9,11 @@ from beir_hybrid.metrics.measures import DEFAULT_METRICS
 
 
 def results(*scores: Score) -> Results:
-    return Results(name="mine", dataset="tiny", split="test", retriever={"type": "run"}, scores=scores)
+    measured = list(dict.fromkeys(score.metric for score in scores))
+    return Results(
+        name="mine", dataset="tiny", split="test", retriever={"type": "run"}, scores=scores,
+        inputs={"metrics": [metric for metric in measured if not metric.startswith(("rank_distance", "same_"))]},
+    )  # fmt: skip
 
 
 def test_settings_stand_side_by_side_with_a_mean_row() -> None:
