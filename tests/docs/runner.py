@@ -1,7 +1,7 @@
 """Runs a page of the documentation in the current folder, block by block.
 
 ``python -m tests.docs.runner docs/tutorial.md`` runs a page in a new folder and puts what its commands print now into
-the blocks marked as whole outputs.
+the blocks of outputs; of one that shows a part, the lines that are near what is printed.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.docs.blocks import Block, commands_of, read_blocks
-from tests.docs.outputs import differences
+from tests.docs.outputs import differences, same_line
 
 RUN = ("sh", "python")
 """Languages of blocks that are run; the others are files, outputs, or shown only."""
@@ -28,7 +28,7 @@ def run_page(page: Path, seen: Callable[[Block, str], None] | None = None) -> li
 
     Args:
         page: of the documentation.
-        seen: called with every whole output block and what was printed.
+        seen: called with every output block and what was printed.
     """
     wrong: list[str] = []
     names: dict[str, Any] = {"__name__": "docs"}
@@ -39,7 +39,7 @@ def run_page(page: Path, seen: Callable[[Block, str], None] | None = None) -> li
             Path(block.file).parent.mkdir(parents=True, exist_ok=True)
             Path(block.file).write_text(block.code + "\n", encoding="utf-8")
         elif block.output is not None:
-            if seen and block.output == "":
+            if seen:
                 seen(block, printed)
             wrong += [f"{place}: {line}" for line in differences(block.code, printed, part=block.output == "part")]
         elif block.needs is None and block.language == "python":
@@ -106,7 +106,10 @@ def rewrite(page: Path, *, before: Path | None = None) -> list[str]:
             os.chdir(home)
     for block, printed in reversed(found):
         size = len(block.code.splitlines())
-        lines[block.line - 1 : block.line - 1 + size] = map(str.rstrip, printed.strip("\n").splitlines())
+        now = printed.strip("\n").splitlines()
+        if block.output == "part":
+            now = [next((new for new in now if same_line(old, new)), old) for old in block.code.splitlines()]
+        lines[block.line - 1 : block.line - 1 + size] = map(str.rstrip, now)
     page.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return wrong
 
