@@ -108,7 +108,8 @@ def rewrite(page: Path, *, before: Path | None = None) -> list[str]:
         size = len(block.code.splitlines())
         now = printed.strip("\n").splitlines()
         if block.output == "part":
-            now = [next((new for new in now if same_line(old, new)), old) for old in block.code.splitlines()]
+            left = iter(now)  # in their order: each line is looked for after the one before
+            now = [next((new for new in left if same_line(old, new)), old) for old in block.code.splitlines()]
         lines[block.line - 1 : block.line - 1 + size] = map(str.rstrip, now)
     page.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return wrong

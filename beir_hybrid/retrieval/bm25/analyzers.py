@@ -11,9 +11,10 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
-from functools import partial, reduce
+from functools import cache, partial, reduce
 from typing import Any
 
+from beir_hybrid.errors import RetrieverError
 from beir_hybrid.retrieval.bm25.bridge import java_class
 from beir_hybrid.retrieval.bm25.java import Jvm
 from beir_hybrid.retrieval.bm25.thai import NEWMM, segment_thai, segmenter_version
@@ -136,15 +137,43 @@ class AnalyzerSpec:
         return (lambda text: reduce(lambda made, step: step(made), steps, text)) if steps else None
 
 
-def language_analyzer(language: str, jvm: Jvm) -> AnalyzerSpec:
-    """The analyzer for a language code (ISO 639-1, lower case) on the running JVM.
+@cache
+def known_code(code: str) -> str:
+    """The code under which an analyzer is kept here for a language: ``de`` for ``deu`` and ``ger``, ``zh`` for ``cmn``
+    and ``zh_Hans``, ``no`` for ``nb``; of a language without one the code itself.
 
-    A code without an analyzer gets ``StandardAnalyzer`` and a note that says so. Thai needs a JVM that can
+    Raises:
+        RetrieverError: no language has this code.
+    """
+    import langcodes
+
+    known = ["en", "th", *ANSERINI, *BEYOND_ANSERINI, *UNSTEMMED]
+    if code in known:
+        return code
+    if not langcodes.tag_is_valid(code):
+        raise RetrieverError(
+            f"{code!r} is the code of no language, so no analyzer can be chosen; name the language by its ISO 639 "
+            f"code, such as de or deu, or give --bm25 standard, which reads every language alike"
+        )
+    found, _ = langcodes.closest_match(code, known, max_distance=1)
+    primary = langcodes.Language.get(langcodes.standardize_tag(code, macro=True)).language or code
+    return found if found in known else primary if primary in known else code
+
+
+def language_analyzer(code: str, jvm: Jvm) -> AnalyzerSpec:
+    """The analyzer for a language code (see `known_code`) on the running JVM.
+
+    A language without an analyzer gets ``StandardAnalyzer`` and a note that says so. Thai needs a JVM that can
     break Thai into words; where it cannot, pythainlp does it first.
 
     Raises:
+        RetrieverError: no language has this code.
         MissingExtraError: Thai, a JVM without Thai, and no pythainlp.
     """
+    return replace(_of_known(known_code(code), jvm), language=code)
+
+
+def _of_known(language: str, jvm: Jvm) -> AnalyzerSpec:
     if language == "en":
         return _named(language, ENGLISH)
     if language == "th":
@@ -157,7 +186,7 @@ def language_analyzer(language: str, jvm: Jvm) -> AnalyzerSpec:
     return _named(language, STANDARD, note=UNSTEMMED.get(language, unknown))
 
 
-def anserini_analyzer(language: str, jvm: Jvm) -> AnalyzerSpec:
+def anserini_analyzer(code: str, jvm: Jvm) -> AnalyzerSpec:
     """The analyzer that Anserini's indexes and pyserini's published BM25 runs have for a language code.
 
     It differs from `language_analyzer` where Anserini has no analyzer: Swahili, Yoruba, Hausa and Somali are split
@@ -165,15 +194,16 @@ def anserini_analyzer(language: str, jvm: Jvm) -> AnalyzerSpec:
     normalised.
 
     Raises:
-        MissingExtraError: see `language_analyzer`.
+        RetrieverError, MissingExtraError: see `language_analyzer`.
     """
+    language = known_code(code)
     if language in ANSERINI_SPLITS:
         spec = _named(language, WHITESPACE, note="split at spaces, as Anserini does: case and punctuation count")
     elif language in ("en", "th", *ANSERINI):
         spec = language_analyzer(language, jvm)
     else:
         spec = _named(language, ENGLISH, note=f"Anserini has no analyzer for {language!r} and reads it as English")
-    return replace(spec, normalisation="")
+    return replace(spec, language=code, normalisation="")
 
 
 def standard_analyzer() -> AnalyzerSpec:

@@ -9,13 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from beir_hybrid.errors import MissingExtraError
+from beir_hybrid.errors import MissingExtraError, RetrieverError
 from beir_hybrid.retrieval.bm25 import thai
 from beir_hybrid.retrieval.bm25.analyzers import (
     ANSERINI,
     BEYOND_ANSERINI,
     UNSTEMMED,
     AnalyzerSpec,
+    anserini_analyzer,
     language_analyzer,
     standard_analyzer,
 )
@@ -56,11 +57,47 @@ def test_every_xquad_language_has_its_own_analyzer_but_vietnamese() -> None:
     }
 
 
-def test_an_unknown_language_is_noted() -> None:
-    """A typo or a rare language gets a plain analyzer, and the result says so."""
-    spec = language_analyzer("xx", JDK)
+def test_a_language_without_an_analyzer_is_noted() -> None:
+    """A rare language gets a plain analyzer, and the result says so."""
+    spec = language_analyzer("is", JDK)
     assert spec.name == "lucene:StandardAnalyzer"
-    assert "no analyzer is known for the language 'xx'" in spec.note
+    assert "no analyzer is known for the language 'is'" in spec.note
+
+
+@pytest.mark.parametrize(
+    ("codes", "known"),
+    [
+        ("deu ger de_AT", "de"),
+        ("cmn zho chi zh_Hans zh_Hant", "zh"),
+        ("nb nob", "no"),
+        ("ell gre", "el"),
+        ("swh", "sw"),
+        ("pes prs fas", "fa"),
+        ("arb", "ar"),
+        ("in ind", "id"),
+        ("hbs sr_Latn", "sr"),
+        ("por pt_BR", "pt"),
+        ("eng", "en"),
+    ],
+)
+def test_other_codes_of_a_language_get_its_analyzer(codes: str, known: str) -> None:
+    """Three letters, two alphabets, a country: text that is German is never stemmed as nothing."""
+    for code in codes.split():
+        spec = language_analyzer(code, JDK)
+        assert (spec.language, spec.java_class) == (code, language_analyzer(known, JDK).java_class)
+        assert anserini_analyzer(code, JDK).java_class == anserini_analyzer(known, JDK).java_class
+
+
+def test_near_languages_are_not_taken_for_each_other() -> None:
+    """Nynorsk, Swiss German, Croatian and Cantonese have stemmers of no other language."""
+    assert {language_analyzer(code, JDK).name for code in ("nn", "gsw", "hr", "yue")} == {"lucene:StandardAnalyzer"}
+
+
+def test_a_code_of_no_language_is_refused() -> None:
+    """A typo is not read as a rare language."""
+    for analyzer in (language_analyzer, anserini_analyzer):
+        with pytest.raises(RetrieverError, match=r"'xx' is the code of no language.* such as de or deu"):
+            analyzer("xx", JDK)
 
 
 @pytest.mark.parametrize("language", sorted(UNSTEMMED))
@@ -98,7 +135,7 @@ def test_thai_without_pythainlp_names_the_command(monkeypatch: pytest.MonkeyPatc
 
 
 @pytest.mark.java
-@pytest.mark.parametrize("language", sorted({*ANSERINI, *BEYOND_ANSERINI, *UNSTEMMED, "en", "xx"}))
+@pytest.mark.parametrize("language", sorted({*ANSERINI, *BEYOND_ANSERINI, *UNSTEMMED, "en", "is"}))
 def test_every_analyzer_is_in_the_jar(jvm: Jvm, language: str) -> None:
     """Each class exists under that name, can be made without arguments, and makes terms."""
     assert terms(language_analyzer(language, jvm), "2024 Ä") != []
