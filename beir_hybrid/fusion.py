@@ -17,8 +17,8 @@ from beir_hybrid.datasets.dataset import Dataset
 from beir_hybrid.disk.files import sha256_of
 from beir_hybrid.errors import ComparisonError, ResultsError, did_you_mean
 from beir_hybrid.evaluation.evaluate import evaluate
-from beir_hybrid.evaluation.folder import read_hits
-from beir_hybrid.evaluation.results import RUNS_FILE, Results
+from beir_hybrid.evaluation.kept_runs import RUNS_FILE, read_hits
+from beir_hybrid.evaluation.results import Results
 from beir_hybrid.metrics.measures import Metric, parse_metric
 from beir_hybrid.metrics.ranx_backend import (
     METHODS,

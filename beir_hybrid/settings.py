@@ -30,6 +30,15 @@ from beir_hybrid.records import (
     Setting,
 )
 
+TaskKey = tuple[Setting, str, str]
+"""Setting, query language, and passage language (`POOL` in multi)."""
+
+
+def task_name(key: TaskKey) -> str:
+    """What `parse_task_name` reads."""
+    setting, query, passage = key
+    return f"{setting}:{query}-{passage}" if setting == "cross" else f"{setting}:{query}"
+
 
 def parse_settings(names: str | Iterable[str] | None) -> tuple[Setting, ...]:
     """``"mono,multi"`` or an iterable of such names, in the order mono, cross, multi.
@@ -134,11 +143,10 @@ class Task:
     @property
     def name(self) -> str:
         """``mono:de``, ``cross:de-en``, ``multi:de``."""
-        pair = f"-{self.corpus_language}" if self.setting == "cross" else ""
-        return f"{self.setting}:{self.query_language}{pair}"
+        return task_name(self.key)
 
     @property
-    def key(self) -> tuple[Setting, str, str]:
+    def key(self) -> TaskKey:
         return self.setting, self.query_language, self.corpus_language
 
     def with_unreachable(self, ranks: IntArray) -> tuple[Judged, IntArray]:

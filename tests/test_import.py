@@ -26,7 +26,14 @@ FLOORS = (
     ("settings", "encoders", "encoders.*", "neutralize", "neutralize.geometry", "neutralize.transform"),
     ("corpus", "corpus.*", "datasets", "datasets.*"),
     ("metrics", "metrics.*", "retrieval", "retrieval.*", "engines", "engines.*"),
-    ("evaluation.scores", "evaluation.scoring", "evaluation.results", "evaluation.folder", "evaluation.interop"),
+    (
+        "evaluation.scores",
+        "evaluation.scoring",
+        "evaluation.results",
+        "evaluation.folder",
+        "evaluation.interop",
+        "evaluation.kept_runs",
+    ),
     ("*",),
 )
 # what may use the training plugin: training and studies, on the top floor
@@ -97,7 +104,6 @@ def test_modules_import_from_lower_floors() -> None:
 # a result or a comparison prints itself and becomes a table of another library by methods, which import when called
 KNOWN_CIRCLES = [
     {"comparison.paired", "comparison.ranx_report", "comparison.render", "comparison.rows"},
-    {"evaluation.folder", "evaluation.interop", "evaluation.results"},
 ]
 
 

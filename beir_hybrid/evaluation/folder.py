@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeGuard
@@ -15,7 +15,8 @@ import numpy as np
 from beir_hybrid.disk.arrays import opened_arrays, write_arrays
 from beir_hybrid.disk.files import write_json, written_whole
 from beir_hybrid.errors import ResultsError
-from beir_hybrid.evaluation.results import PER_QUERY_FILE, RESULTS_FILE, RUNS_FILE, Results, read_results
+from beir_hybrid.evaluation.kept_runs import KEYS, RUNS_FILE, constant, write_runs, write_trec
+from beir_hybrid.evaluation.results import PER_QUERY_FILE, RESULTS_FILE, Results, read_results
 from beir_hybrid.evaluation.scoring import ACROSS_HITS, TaskScores
 from beir_hybrid.records import Hits
 from beir_hybrid.retrieval.contract import Ranking
@@ -155,47 +156,17 @@ class ResultFolder:
         with written_whole(self.path / PER_QUERY_FILE) as part:
             _write_per_query(part, tasks, parts)
         with written_whole(self.path / RUNS_FILE) as part:
-            self._write_runs(part, tasks)
+            write_runs(part, ((task, self.ranking_of(task, self._top_k).hits) for task in tasks))
         if trec:
             self.write_trec_files(tasks)
         results.write(self.path)
         shutil.rmtree(self.path / _PARTS, ignore_errors=True)
 
     def write_trec_files(self, tasks: Sequence[Task]) -> None:
-        """``trec/{task}.trec`` of every task, from the runs already in the folder; those there are left alone."""
-        if self.path is None:
-            return
-        name = json.loads((self.path / _INPUTS_FILE).read_text(encoding="utf-8"))["name"]
-        for task in tasks:
-            path = self.path / "trec" / f"{task.name.replace(':', '.')}.trec"
-            if not path.exists():
-                hits = self.ranking_of(task, self._top_k).hits if self.has(task) else read_hits(self.path, task)
-                with written_whole(path) as part:
-                    write_trec(part, task, hits, name)
-
-    def _write_runs(self, path: Path, tasks: Sequence[Task]) -> None:
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-
-        text = pa.dictionary(pa.int32(), pa.string())
-        fields = [(name, text) for name in (*_KEYS, "query_id", "passage_id")]
-        schema = pa.schema([*fields, ("rank", pa.int32()), ("score", pa.float32())])
-        passage_ids: dict[tuple[str, ...], Any] = {}
-        with pq.ParquetWriter(path, schema, compression="zstd", compression_level=1) as writer:
-            for task in tasks:
-                hits = self.ranking_of(task, self._top_k).hits
-                corpus = tuple(block.language for block in task.blocks)
-                if task.on_disk:  # only the ids that were found: all of them can be more than fits into memory
-                    found, place = np.unique(hits.passages, return_inverse=True)
-                    hits = Hits(hits.indptr, place.astype(np.int32), hits.scores)
-                    passage_ids[corpus] = pa.array([task.passage_ids[at] for at in found.tolist()], pa.string())
-                elif corpus not in passage_ids:
-                    passage_ids[corpus] = pa.array(task.passage_ids)
-                columns = [_constant(value, len(hits.passages)) for value in task.key]
-                columns.append(pa.DictionaryArray.from_arrays(hits.query.astype(np.int32), pa.array(task.query_ids)))
-                columns.append(pa.DictionaryArray.from_arrays(hits.passages, passage_ids[corpus]))
-                columns += [pa.array(hits.rank.astype(np.int32)), pa.array(hits.scores)]
-                writer.write_table(pa.table(columns, schema=schema))
+        """``trec/{task}.trec`` of every task, from the runs that are in the folder; see `write_trec`."""
+        if self.path is not None:
+            name = json.loads((self.path / _INPUTS_FILE).read_text(encoding="utf-8"))["name"]
+            write_trec(self.path, [task.key for task in tasks], self.path / "trec", name)
 
 
 def _write_per_query(path: Path, tasks: Sequence[Task], parts: Sequence[TaskScores]) -> None:
@@ -204,13 +175,13 @@ def _write_per_query(path: Path, tasks: Sequence[Task], parts: Sequence[TaskScor
 
     names = list(dict.fromkeys(name for part in parts for name in part.per_query))
     text, number = pa.dictionary(pa.int32(), pa.string()), pa.float64()
-    fields = [*((name, text) for name in _KEYS), ("query_id", pa.string()), ("group", pa.string())]
+    fields = [*((name, text) for name in KEYS), ("query_id", pa.string()), ("group", pa.string())]
     fields += [("retrieved", pa.int64()), *((name, number) for name in names)]
     schema = pa.schema(fields)
     with pq.ParquetWriter(path, schema, compression="zstd") as writer:
         for task, part in zip(tasks, parts, strict=True):
             n = len(task.rows)
-            columns = [_constant(value, n) for value in task.key]
+            columns = [constant(value, n) for value in task.key]
             columns += [pa.array(task.query_ids), pa.array([task.queries.groups[row] for row in task.rows])]
             columns.append(pa.array(part.retrieved))
             for name in names:
@@ -236,79 +207,6 @@ def _alone(path: Path) -> Iterator[None]:
         yield
     finally:
         lock.release()  # the file stays: another process may have opened it already, and would hold a lock of its own
-
-
-_KEYS = ("setting", "query_language", "corpus_language")
-
-
-def read_hits(folder: Path, task: Task) -> Hits:
-    """The ranking of a task that is kept in a folder's ``runs.parquet``.
-
-    Raises:
-        ResultsError: there is no such file, or it names queries or passages the task does not have.
-    """
-    import pyarrow as pa
-    import pyarrow.compute as pc
-    import pyarrow.parquet as pq
-
-    path = folder / RUNS_FILE
-    try:
-        with pq.ParquetFile(path) as file:
-            parts = [at for at in range(file.num_row_groups) if _may_hold(file.metadata.row_group(at), task)]
-            table = file.read_row_groups(parts, columns=[*_KEYS, "query_id", "passage_id", "score"])
-        for name, value in zip(_KEYS, task.key, strict=True):
-            table = table.filter(pc.equal(table[name], value))
-    except FileNotFoundError as error:
-        raise ResultsError(f"{path} does not exist; evaluate again") from error
-    except (pa.ArrowException, OSError) as error:
-        raise ResultsError(f"{path}: cannot be read ({error}); evaluate again") from error
-    places = []
-    finders: dict[str, Callable[[str], int | None]] = {
-        "query_id": {key: place for place, key in enumerate(task.query_ids)}.get,
-        # a corpus on disk can be larger than memory: there what was found is asked for one by one
-        "passage_id": task.position if task.on_disk else {key: at for at, key in enumerate(task.passage_ids)}.get,
-    }
-    for name, find in finders.items():
-        column = table[name].combine_chunks().dictionary_encode()
-        column = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
-        used = column.indices.to_numpy()
-        known = np.full(len(column.dictionary), -1, dtype=np.int64)
-        for at in np.unique(used).tolist():
-            place = find(column.dictionary[at].as_py())
-            known[at] = -1 if place is None else place
-        found = known[used] if len(used) else used.astype(np.int64)
-        if len(found) and found.min() < 0:
-            key = column.dictionary[int(used[int(np.argmin(found))])].as_py()
-            raise ResultsError(f"{path}: {name} {key!r} is not in {task.name} of {task.dataset} {task.split}")
-        places.append(found)
-    return Hits.sorted(len(task.query_ids), places[0], places[1], table["score"].to_numpy())
-
-
-def _may_hold(part: Any, task: Task) -> bool:
-    """Whether a row group can hold rows of a task, by its statistics: each task is written as groups of its own."""
-    columns = {part.column(at).path_in_schema: part.column(at) for at in range(part.num_columns)}
-    for name, value in zip(_KEYS, task.key, strict=True):
-        statistics = columns[name].statistics
-        if statistics is not None and statistics.has_min_max and not statistics.min <= value <= statistics.max:
-            return False
-    return True
-
-
-def _constant(value: str, n: int) -> Any:
-    import pyarrow as pa
-
-    return pa.DictionaryArray.from_arrays(np.zeros(n, dtype=np.int32), pa.array([value]))
-
-
-def write_trec(path: Path, task: Task, hits: Hits, name: str) -> None:
-    """A run in TREC's format; scores with the nine digits that tell every float32 apart."""
-    tag = "_".join(name.split()) or "run"
-    columns = (hits.query.tolist(), hits.passages.tolist(), hits.rank.tolist(), hits.scores.tolist())
-    with path.open("w", encoding="utf-8", newline="\n") as out:
-        out.writelines(
-            f"{task.query_ids[query]} Q0 {task.passage_ids[passage]} {rank} {score:.9g} {tag}\n"
-            for query, passage, rank, score in zip(*columns, strict=True)
-        )
 
 
 def _differences(before: Mapping[str, Any], now: Mapping[str, Any], prefix: str = "") -> list[str]:

@@ -12,11 +12,11 @@ from beir_hybrid.disk.files import write_json
 from beir_hybrid.errors import ResultsError
 from beir_hybrid.evaluation.scores import Score, mean_or_none
 from beir_hybrid.records import SETTINGS
+from beir_hybrid.settings import TaskKey, corpus_language_of, parse_task_name
 
 SCHEMA = 1
 RESULTS_FILE = "results.json"
 PER_QUERY_FILE = "per_query.parquet"
-RUNS_FILE = "runs.parquet"
 
 
 @dataclass(frozen=True)
@@ -123,6 +123,37 @@ class Results:
         from beir_hybrid.evaluation.interop import data_frame
 
         return data_frame([vars(score) for score in self.scores], [each.name for each in fields(Score)])
+
+    def to_ranx(self, task: str) -> Any:
+        """The kept run of a task such as ``cross:de-en`` as a ``ranx.Run``, from the results folder.
+
+        Scores are the number of passages ranked at or below each, so that ranx, which breaks ties in any order, keeps
+        trec_eval's. Queries for which nothing was retrieved are not in it: ranx fails on them.
+
+        Raises:
+            ResultsError: the results have no folder, or it keeps no run of that task.
+            MissingExtraError: ranx is not installed.
+        """
+        from beir_hybrid.evaluation.interop import to_ranx_run
+
+        setting, query, passage = parse_task_name(task, self.languages)
+        return to_ranx_run(self._kept(), (setting, query, corpus_language_of(setting, query, passage)), self.name)
+
+    def to_trec(self, target: Path | str) -> list[Path]:
+        """The kept runs as TREC files ``target/{task}.trec``; those that are there are left alone.
+
+        Raises:
+            ResultsError: the results have no folder, or an id holds a tab or a line break.
+        """
+        from beir_hybrid.evaluation.kept_runs import write_trec
+
+        keys: dict[TaskKey, None] = {(s.setting, s.query_language, s.corpus_language): None for s in self.scores}
+        return write_trec(self._kept(), keys, Path(target), self.name)
+
+    def _kept(self) -> Path:
+        if self.folder is None:
+            raise ResultsError(f"{self.name} keeps no runs: evaluate with out=FOLDER")
+        return self.folder
 
     def write(self, folder: Path) -> None:
         write_json(folder / RESULTS_FILE, self.to_json())

@@ -2,8 +2,8 @@
 
 - Ties: ranx sorts by score with an unstable sort. The order is fixed here (trec_eval's) and handed over as strictly
   decreasing scores, wherever only the order counts.
-- Ids: every new maximum length of an id makes ranx compile again. Queries and passages go in as numbers: in typed
-  arrays for scoring, as strings of one fixed width for fusion.
+- Ids: every new maximum length of an id makes ranx compile again. For fusion, queries and passages go in as numbers,
+  in strings of one fixed width.
 - Threads: two threads inside ranx abort the process, and fewer than ten queries leave numba on one thread for good.
   Every call here holds one lock and puts numba's threads back.
 """
@@ -15,13 +15,14 @@ import importlib
 import threading
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
-from beir_hybrid.errors import MetricError, MissingExtraError, RunError
-from beir_hybrid.metrics.measures import Metric, parse_metrics
+from beir_hybrid.errors import MissingExtraError, RunError
+from beir_hybrid.metrics.measures import Metric
 from beir_hybrid.records import BeirResults, Hits, IntArray, Judged, ScoreArray
 from beir_hybrid.settings import Task
 
@@ -66,28 +67,6 @@ def ranx_library(module: str = "ranx") -> Iterator[Any]:
             numba.set_num_threads(threads)
 
 
-def to_run(task: Task, hits: Hits, name: str | None = None) -> Any:
-    """A ranking as a ``ranx.Run`` with our ids, every query of the task in it.
-
-    Scores are the number of passages ranked at or below each: the order is trec_eval's, in ranx as well.
-
-    Raises:
-        RunError: a query has no passage (ranx fails on it); leave it out of both run and qrels, or score with
-            `score_hits`, which counts it as 0.
-    """
-    if not len(hits) or hits.counts.min() == 0:
-        empty = task.query_ids[int(np.argmin(hits.counts))] if len(hits) else "none"
-        raise RunError(f"{task.name}: nothing was retrieved for query {empty!r}, which ranx cannot hold in a Run")
-    passages, surrogates = hits.passages.tolist(), _surrogates(hits).tolist()
-    ids, starts = task.passage_ids, hits.indptr.tolist()
-    columns = {
-        query: {ids[passages[at]]: surrogates[at] for at in range(begin, end)}
-        for query, begin, end in zip(task.query_ids, starts, starts[1:], strict=False)
-    }
-    with ranx_library() as ranx:
-        return ranx.Run(columns, name=name)
-
-
 def to_qrels(task: Task) -> Any:
     """The judgments of a task as ``ranx.Qrels``."""
     _, _, qrels = task.load()
@@ -99,42 +78,6 @@ def from_run(run: Any) -> BeirResults:
     """A ``ranx.Run`` as BEIR's results ``{query: {passage: score}}``, in ranx's order."""
     with _LOCK:
         return {str(q): {str(key): float(score) for key, score in ranked.items()} for q, ranked in run.run.items()}
-
-
-def score_hits(task: Task, hits: Hits, metrics: str | Iterable[str] | None = None) -> dict[str, ScoreArray]:
-    """What ranx says of a ranking, by query: ``{metric: float64 [queries]}``; a query without passages scores 0.
-
-    Raises:
-        MetricError: ranx has no such metric.
-    """
-    chosen = parse_metrics(metrics)
-    return _score(task, hits, chosen)
-
-
-def _score(task: Task, hits: Hits, metrics: Sequence[Metric]) -> dict[str, ScoreArray]:
-    n = len(task.rows)
-    found = {str(metric): np.zeros(n) for metric in metrics}
-    answered = np.flatnonzero(hits.counts > 0)
-    if not len(answered):
-        return found
-    # passages are numbered from 1, and queries stand in the same order on both sides: ranx aligns them by place
-    judged = np.column_stack([task.judged.passage + 1, task.judged.grade]).astype(np.float64)
-    starts = np.searchsorted(task.judged.query, np.arange(n + 1))
-    ranked = np.column_stack([hits.passages + 1.0, _surrogates(hits)])
-    with ranx_library() as ranx:
-        from numba.typed import List
-
-        qrels = List([judged[starts[row] : starts[row + 1]] for row in answered])
-        run = List([ranked[hits.indptr[row] : hits.indptr[row + 1]] for row in answered])
-        names = [str(metric) for metric in metrics]
-        try:
-            scores = ranx.evaluate(qrels, run, names, return_mean=False, save_results_in_run=False)
-        except ValueError as error:
-            raise MetricError(f"ranx cannot measure {', '.join(names)}: {error}") from error
-    scores = scores if len(names) > 1 else {names[0]: scores}
-    for name in names:
-        found[name][answered] = scores[name]
-    return found
 
 
 def _surrogates(hits: Hits) -> ScoreArray:
@@ -153,6 +96,8 @@ def fuse_hits(runs: Sequence[Hits], method: str, norm: str, params: Mapping[str,
         params: the method's parameters, such as ``{"weights": [0.5, 0.5]}`` or ``{"k": 60}``.
     """
     n = len(runs[0])
+    found = np.unique(np.concatenate([hits.passages for hits in runs]))  # a corpus can hold many more
+    runs = [_numbered(hits, found) for hits in runs]
     # a query no system has an answer for has none after fusion either, and ranx fails on some of them
     rows = np.flatnonzero(sum(hits.counts for hits in runs) > 0)
     if not len(rows):
@@ -160,8 +105,13 @@ def fuse_hits(runs: Sequence[Hits], method: str, norm: str, params: Mapping[str,
     with ranx_library() as ranx:
         given = [_typed_run(hits.take(rows), method, norm) for hits in runs]
         fused = ranx.fuse(given, norm=_ranx_norm(norm), method=method, params=dict(params))
-        query, passages, scores = _untyped(fused, rows, max(int(h.passages.max(initial=0)) for h in runs) + 1)
-    return Hits.sorted(n, query, passages, scores)
+        query, passages, scores = _untyped(fused, rows, len(found))
+    return Hits.sorted(n, query, found[passages], scores)
+
+
+def _numbered(hits: Hits, found: IntArray) -> Hits:
+    """The same with each passage called by its place among those found, which order as the passages do."""
+    return replace(hits, passages=np.searchsorted(found, hits.passages).astype(np.int32))
 
 
 def tune_fusion(
@@ -189,11 +139,14 @@ def tune_fusion(
     if not len(rows):
         raise RunError("there is no query to tune on that any of the systems retrieved something for")
     order = np.lexsort((passage, query))
+    numbers = np.unique(np.concatenate([passage, *(hits.passages for hits in together)]))
+    together = [_numbered(hits, numbers) for hits in together]
     with ranx_library() as ranx:
         qrels = ranx.Qrels()
         # grades in place of scores: ranx sorts them, which its metrics do not mind
-        ranked = Hits(np.searchsorted(query[order], np.arange(begins[-1] + 1)), passage[order], grade[order])
-        qrels.qrels = _typed_dict(ranked.take(rows), ranked.take(rows).scores, int)
+        starts = np.searchsorted(query[order], np.arange(begins[-1] + 1))
+        ranked = _numbered(Hits(starts, passage[order], grade[order]), numbers).take(rows)
+        qrels.qrels = _typed_dict(ranked, ranked.scores, int)
         given = [_typed_run(hits.take(rows), method, norm) for hits in together]
         found = ranx.optimize_fusion(
             qrels, given, norm=_ranx_norm(norm), method=method, metric=str(metric), show_progress=False

@@ -13,7 +13,8 @@ from beir_hybrid.datasets import get_source, load_measured
 from beir_hybrid.datasets.dataset import Dataset
 from beir_hybrid.datasets.source import FileSource
 from beir_hybrid.errors import BeirHybridError
-from beir_hybrid.evaluation.results import RUNS_FILE, Results
+from beir_hybrid.evaluation.kept_runs import RUNS_FILE
+from beir_hybrid.evaluation.results import Results
 from beir_hybrid.report.contents import Contents
 
 COUNT = 15

@@ -109,7 +109,8 @@ def _read_trec(path: Path) -> RunTable:
     queries, passages = _Coder(), _Coder()
     scores, lines = array("d"), array("i")
     for number, line in read_lines(path, RunError):
-        fields = line.split()
+        # ours with blanks in ids are parted by tabs
+        fields = line.split("\t") if line.count("\t") == 5 else line.split()
         try:
             query, _, passage, _, score, _ = fields
             scores.append(float(score))

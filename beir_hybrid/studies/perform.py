@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from beir_hybrid.evaluation.results import RUNS_FILE
+from beir_hybrid.evaluation.kept_runs import RUNS_FILE
 from beir_hybrid.published.languages import languages as known_languages
 from beir_hybrid.studies.cells import KEPT_HITS, PlannedEvaluation
 from beir_hybrid.studies.job import Job

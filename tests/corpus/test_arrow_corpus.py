@@ -103,7 +103,7 @@ def test_a_run_with_the_ids_of_the_source_is_read(corpus: ArrowCorpus, tmp_path:
     """A published run of one language is evaluated without a table of all ids, and so are the hits we keep of it."""
     from beir_hybrid.datasets.dataset import Dataset
     from beir_hybrid.evaluation.evaluate import evaluate
-    from beir_hybrid.evaluation.folder import read_hits
+    from beir_hybrid.evaluation.kept_runs import read_hits
     from beir_hybrid.records import Queries
 
     passages = corpus.passages("sw")

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import threading
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from beir_hybrid.datasets import load_dataset
-from beir_hybrid.errors import MissingExtraError, RunError
+from beir_hybrid import evaluate, load_dataset
+from beir_hybrid.errors import MissingExtraError, ResultsError
 from beir_hybrid.evaluation.scoring import score_task
 from beir_hybrid.metrics import ranx_backend
-from beir_hybrid.metrics.measures import parse_metric, parse_metrics
+from beir_hybrid.metrics.measures import parse_metric
 from beir_hybrid.metrics.ranx_backend import (
     METHODS,
     NORMS,
@@ -21,12 +22,10 @@ from beir_hybrid.metrics.ranx_backend import (
     from_run,
     fuse_hits,
     ranx_library,
-    score_hits,
     to_qrels,
-    to_run,
     tune_fusion,
 )
-from beir_hybrid.records import Hits
+from beir_hybrid.records import Hits, Judged
 from beir_hybrid.retrieval.contract import Ranking
 from beir_hybrid.settings import Task
 
@@ -46,53 +45,29 @@ def random_hits(task: Task, seed: int, k: int = 20) -> Hits:
     return Hits.sorted(n, np.repeat(np.arange(n), k), passages, rng.integers(0, 4, n * k))
 
 
-def answer(task: Task, hits: Hits) -> dict[str, Any]:
-    found = score_task(Ranking.of_hits(task, hits), parse_metrics(METRICS)).per_query
-    return {name: found[name].tolist() for name in METRICS.split(",")}
-
-
-def test_ranx_scores_runs_as_we_do(task: Task) -> None:
-    """Every metric of every query, though most scores are ties, which ranx alone would put in any order."""
-    hits = random_hits(task, 0)
-    found = score_hits(task, hits, METRICS)
-    for name, values in answer(task, hits).items():
-        assert found[name].tolist() == pytest.approx(values, abs=1e-12), name
-
-
-def test_a_query_without_passages_scores_zero(task: Task) -> None:
-    """ranx fails on it; the mean must count it all the same."""
-    hits = random_hits(task, 1)
-    some = Hits.sorted(len(task.rows), hits.query[20:], hits.passages[20:], hits.scores[20:])
-    assert score_hits(task, some, "map")["map"][0] == 0
-    assert score_hits(task, some, METRICS)["ndcg@10"].tolist() == pytest.approx(answer(task, some)["ndcg@10"])
-    none = Hits.sorted(len(task.rows), [], [], [])
-    assert score_hits(task, none, "map")["map"].tolist() == [0.0] * len(task.rows)
-    with pytest.raises(RunError, match="nothing was retrieved for query 'de-q-0000', which ranx cannot hold"):
-        to_run(task, some)
-
-
-def test_runs_and_qrels_go_both_ways(task: Task) -> None:
-    """A Run in our order whatever the ties, Qrels with the judgments, and ranx's own value of the two is ours."""
-    hits = random_hits(task, 2)
-    run, qrels = to_run(task, hits, "mine"), to_qrels(task)
-    assert run.name == "mine"
+def test_ranx_scores_what_was_kept_as_we_do(tmp_path: Path) -> None:
+    """Every metric over all queries, though most scores are ties, which ranx alone would put in any order, and though
+    its queries stand in another order than ours."""
+    dataset = load_dataset("sample", languages=["de", "en"])
+    task = dataset.task("multi:de")
+    hits, ids = random_hits(task, 0), task.passage_ids
+    given = {
+        query: {ids[at]: score for at, score in zip(found.passages.tolist(), found.scores.tolist(), strict=True)}
+        for row, query in enumerate(task.query_ids)
+        for found in [hits.take(np.array([row]))]
+    }
+    results = evaluate(dataset, given, settings="multi", metrics=METRICS, out=tmp_path)
+    run, qrels = results.to_ranx("multi:de"), to_qrels(task)
     back = from_run(run)
     first = hits.passages[: hits.counts[0]].tolist()
-    assert list(back[task.query_ids[0]]) == [task.passage_ids[at] for at in first]
-    assert all(list(ranked.values()) == list(range(20, 0, -1)) for ranked in back.values())
+    assert list(back[task.query_ids[0]]) == [ids[at] for at in first]
     with ranx_library() as ranx:
-        value = ranx.evaluate(qrels, run, "map")
-    assert value == pytest.approx(np.mean(answer(task, hits)["map"]))
-
-
-def test_the_order_of_queries_means_nothing(task: Task) -> None:
-    """ranx aligns plain dicts by position; what it gets from us is aligned by id."""
-    hits = random_hits(task, 3)
-    _, _, qrels = task.load()
-    assert score_hits(task, hits, "map")["map"].tolist() == pytest.approx(answer(task, hits)["map"])
-    with ranx_library() as ranx:
-        turned = ranx.Run(dict(reversed(from_run(to_run(task, hits)).items())))
-        assert ranx.evaluate(ranx.Qrels(qrels), turned, "map") == pytest.approx(np.mean(answer(task, hits)["map"]))
+        for turned in (run, ranx.Run(dict(reversed(back.items())))):
+            for metric in METRICS.split(","):
+                found = ranx.evaluate(qrels, turned, metric)
+                assert found == pytest.approx(results.value("multi", metric, "de"), abs=1e-12), metric
+    with pytest.raises(ResultsError, match="keeps no run of mono:de"):
+        results.to_ranx("mono:de")
 
 
 def test_few_queries_leave_numba_its_threads(task: Task) -> None:
@@ -119,7 +94,7 @@ def test_threads_take_turns(task: Task) -> None:
                 with guard:
                     inside += 1
                     most = max(most, inside)
-                score_hits(task, random_hits(task, seed), "map")
+                fuse_hits([random_hits(task, seed)] * 2, "rrf", "none", {"k": 60})
                 with guard:
                     inside -= 1
 
@@ -202,6 +177,16 @@ def test_queries_one_or_all_systems_found_nothing_for() -> None:
     assert fuse_hits([nothing, nothing], "wsum", "min-max", {"weights": [0.5, 0.5]}).counts.tolist() == [0, 0]
 
 
+def test_passages_are_numbered_as_they_are_found() -> None:
+    """A corpus can hold millions that no run has: the last of two thousand millions costs what the first does."""
+    last = np.iinfo(np.int32).max
+    one, two = (Hits.sorted(2, [0, 0, 1], [last, low, 5], [3.0, 1.0, 1.0]) for low in (0, 1))
+    found = fuse_hits([one, two], "wsum", "min-max", {"weights": [0.5, 0.5]})
+    assert found.passages.tolist() == [last, 1, 0, 5]
+    judged = Judged(np.array([0, 1]), np.array([last, 5]), np.array([1, 1]))
+    assert tune_fusion([judged], [[one, two]], "rrf", "none", parse_metric("map"))
+
+
 def test_tuning_finds_the_system_that_is_right(task: Task) -> None:
     """One system puts every relevant passage first, the other is chance: all the weight goes to the first."""
     judged, chance = task.judged, random_hits(task, 5, task.n_passages)
@@ -213,4 +198,4 @@ def test_tuning_finds_the_system_that_is_right(task: Task) -> None:
     fusion = fuse_hits([random_hits(task, 4), right], "wsum", "min-max", params)
     assert params["weights"][1] > params["weights"][0]
     assert all(type(weight) is float for weight in params["weights"])
-    assert score_hits(task, fusion, "map")["map"].mean() == 1.0
+    assert score_task(Ranking.of_hits(task, fusion), [parse_metric("map")]).per_query["map"].mean() == 1.0

@@ -15,11 +15,7 @@ SCRIPT = """
 import gc, json, sys
 import numpy as np
 from beir_hybrid.metrics import ranx_backend as backend
-from beir_hybrid.metrics.measures import parse_metric
-from beir_hybrid.records import Hits, Judged
-
-class Toy:
-    pass
+from beir_hybrid.records import Hits
 
 def of_size(n_passages):
     rng = np.random.default_rng(0)
@@ -28,23 +24,19 @@ def of_size(n_passages):
         passages = np.concatenate([rng.permutation(n_passages)[:4] for _ in range(n)])
         return Hits.sorted(n, np.repeat(np.arange(n), 4), passages, rng.random(n * 4))
     runs = [run(), run()]
-    judged = Judged(np.arange(n), runs[0].passages[::4].astype(np.int64), np.ones(n, dtype=np.int64))
-    task = Toy()
-    task.rows, task.judged = np.arange(n), judged
-    scored = backend.score_hits(task, runs[0], "map,recall@1")
     fused = backend.fuse_hits(runs, "wsum", "min-max", {"weights": [0.75, 0.25]})
     backend.fuse_hits(runs, "rrf", "none", {"k": 60})
-    return scored["map"].mean(), fused.passages.tolist()
+    return fused.passages.tolist()
 
-first, fused = of_size(7)
+fused = of_size(7)
 def compiled():
     from numba.core.dispatcher import Dispatcher
     # by type: isinstance looks through weak references, whose object may be gone
     return [d for d in gc.get_objects() if issubclass(type(d), Dispatcher) and d.py_func.__module__.startswith("ranx.")]
 before = sum(len(d.overloads) for d in compiled())
-second, _ = of_size(200_000)
+of_size(200_000)
 misses = sum(sum(d.stats.cache_misses.values()) for d in compiled())
-json.dump({"map": [first, second], "fused": fused, "misses": misses,
+json.dump({"fused": fused, "misses": misses,
            "compiled for longer ids": sum(len(d.overloads) for d in compiled()) - before}, sys.stdout)
 """
 
@@ -68,5 +60,4 @@ def test_compilation_is_paid_once_per_installation() -> None:
     again = run(jit=True)
     assert again["misses"] == 0
     assert again["compiled for longer ids"] == 0
-    assert again["map"] == [1.0, 1.0]
     assert again["fused"] == run(jit=False)["fused"]

@@ -1,0 +1,153 @@
+"""``runs.parquet``: the passages that an evaluation keeps of each query, for whoever reads them again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from beir_hybrid.disk.files import written_whole
+from beir_hybrid.errors import ResultsError
+from beir_hybrid.records import Hits, IntArray
+from beir_hybrid.settings import Task, TaskKey, task_name
+
+RUNS_FILE = "runs.parquet"
+KEYS = ("setting", "query_language", "corpus_language")
+
+
+def write_runs(path: Path, rankings: Iterable[tuple[Task, Hits]]) -> None:
+    """A row a hit, in the order of tasks, queries and ranks; each task in row groups of its own."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    text = pa.dictionary(pa.int32(), pa.string())
+    fields = [(name, text) for name in (*KEYS, "query_id", "passage_id")]
+    schema = pa.schema([*fields, ("rank", pa.int32()), ("score", pa.float32())])
+    passage_ids: dict[tuple[str, ...], Any] = {}
+    with pq.ParquetWriter(path, schema, compression="zstd", compression_level=1) as writer:
+        for task, hits in rankings:
+            corpus = tuple(block.language for block in task.blocks)
+            if task.on_disk:  # only the ids that were found: all of them can be more than fits into memory
+                found, place = np.unique(hits.passages, return_inverse=True)
+                hits = Hits(hits.indptr, place.astype(np.int32), hits.scores)
+                passage_ids[corpus] = pa.array([task.passage_ids[at] for at in found.tolist()], pa.string())
+            elif corpus not in passage_ids:
+                passage_ids[corpus] = pa.array(task.passage_ids)
+            columns = [constant(value, len(hits.passages)) for value in task.key]
+            columns.append(pa.DictionaryArray.from_arrays(hits.query.astype(np.int32), pa.array(task.query_ids)))
+            columns.append(pa.DictionaryArray.from_arrays(hits.passages, passage_ids[corpus]))
+            columns += [pa.array(hits.rank.astype(np.int32)), pa.array(hits.scores)]
+            writer.write_table(pa.table(columns, schema=schema))
+
+
+def constant(value: str, n: int) -> Any:
+    """A column of one text, as a dictionary."""
+    import pyarrow as pa
+
+    return pa.DictionaryArray.from_arrays(np.zeros(n, dtype=np.int32), pa.array([value]))
+
+
+def read_rows(folder: Path, key: TaskKey) -> Any:
+    """The rows of a task in a folder's ``runs.parquet``: a ``pyarrow.Table`` of query_id, passage_id, rank, score.
+
+    Raises:
+        ResultsError: there is no such file, or it is damaged.
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+    import pyarrow.parquet as pq
+
+    path = folder / RUNS_FILE
+    try:
+        with pq.ParquetFile(path) as file:
+            parts = [at for at in range(file.num_row_groups) if _may_hold(file.metadata.row_group(at), key)]
+            table = file.read_row_groups(parts, columns=[*KEYS, "query_id", "passage_id", "rank", "score"])
+        for name, value in zip(KEYS, key, strict=True):
+            table = table.filter(pc.equal(table[name], value))
+        return table.drop_columns(list(KEYS))
+    except FileNotFoundError as error:
+        raise ResultsError(f"{path} does not exist; evaluate again") from error
+    except (pa.ArrowException, OSError) as error:
+        raise ResultsError(f"{path}: cannot be read ({error}); evaluate again") from error
+
+
+def _may_hold(part: Any, key: TaskKey) -> bool:
+    """Whether a row group can hold rows of a task, by its statistics."""
+    columns = {part.column(at).path_in_schema: part.column(at) for at in range(part.num_columns)}
+    for name, value in zip(KEYS, key, strict=True):
+        statistics = columns[name].statistics
+        if statistics is not None and statistics.has_min_max and not statistics.min <= value <= statistics.max:
+            return False
+    return True
+
+
+def read_hits(folder: Path, task: Task) -> Hits:
+    """The ranking of a task that is kept in a folder's ``runs.parquet``.
+
+    Raises:
+        ResultsError: there is no such file, or it names queries or passages the task does not have.
+    """
+    table = read_rows(folder, task.key)
+    finders: dict[str, Callable[[str], int | None]] = {
+        "query_id": {key: place for place, key in enumerate(task.query_ids)}.get,
+        # a corpus on disk can be larger than memory: there what was found is asked for one by one
+        "passage_id": task.position if task.on_disk else {key: at for at, key in enumerate(task.passage_ids)}.get,
+    }
+    places = []
+    for name, find in finders.items():
+        ids, codes = _coded(table[name])
+        known = [find(key) for key in ids]
+        if None in known:
+            key = ids[known.index(None)]
+            path = folder / RUNS_FILE
+            raise ResultsError(f"{path}: {name} {key!r} is not in {task.name} of {task.dataset} {task.split}")
+        places.append(np.array(known, dtype=np.int64)[codes])
+    query, passages = places
+    return Hits.sorted(len(task.query_ids), query, passages, table["score"].to_numpy())
+
+
+def _coded(column: Any) -> tuple[list[str], IntArray]:
+    """The texts that stand in a column, and which of them each row has."""
+    codes = column.dictionary_encode().unify_dictionaries().combine_chunks()
+    used, places = np.unique(codes.indices.to_numpy(), return_inverse=True)
+    return codes.dictionary.take(used).to_pylist(), places
+
+
+def write_trec(folder: Path, keys: Iterable[TaskKey], target: Path, name: str) -> list[Path]:
+    """``target/{task}.trec`` of every task; scores with the nine digits that tell every float32 apart.
+
+    Fields are parted by blanks, or by tabs where an id holds a blank. Files that are there are left alone.
+
+    Raises:
+        ResultsError: there are no kept runs, or an id holds a tab or a line break.
+    """
+    tag = "_".join(name.split()) or "run"
+    paths = []
+    for key in keys:
+        paths.append(target / f"{task_name(key).replace(':', '.')}.trec")
+        if paths[-1].exists():
+            continue
+        rows = read_rows(folder, key)
+        columns = [rows[column].to_pylist() for column in ("query_id", "passage_id", "rank", "score")]
+        gap = field_gap({*columns[0], *columns[1]})
+        with written_whole(paths[-1]) as part, part.open("w", encoding="utf-8", newline="\n") as out:
+            out.writelines(
+                gap.join((query, "Q0", passage, str(rank), f"{score:.9g}", tag)) + "\n"
+                for query, passage, rank, score in zip(*columns, strict=True)
+            )
+    return paths
+
+
+def field_gap(ids: Iterable[str]) -> str:
+    """What parts the fields of a TREC file: a blank, or a tab where an id holds a blank (BEIR's may).
+
+    Raises:
+        ResultsError: an id holds a tab or a line break.
+    """
+    blank = [key for key in ids if len(key.split()) != 1]
+    for key in blank:
+        if "\t" in key or "\n" in key:
+            raise ResultsError(f"id {key!r} holds a tab or a line break, so no TREC file can; use {RUNS_FILE}")
+    return "\t" if blank else " "
