@@ -13,7 +13,7 @@ from beir_hybrid.datasets import get_source, is_registered
 from beir_hybrid.datasets.dataset import Dataset
 from beir_hybrid.disk.files import fingerprint, sha256_of
 from beir_hybrid.errors import RunError
-from beir_hybrid.records import Hits, IntArray, Passages
+from beir_hybrid.records import POOL, Hits, IntArray, Passages
 from beir_hybrid.retrieval.contract import Ranking
 from beir_hybrid.retrieval.run_table import Coded, Codes, RunTable, TaskKey, read_run, table_of
 from beir_hybrid.settings import Task, parse_settings
@@ -172,11 +172,11 @@ class BoundRun:
         return made + [self.dataset.task("cross", query, passage) for query, passage in pairs if query != passage]
 
     def _named_tasks(self, settings: Sequence[str] | None) -> list[Task]:
-        languages, named = self.dataset.languages, self.table.tasks.names if self.table.tasks else ()
+        languages, named = self.dataset.languages, dict.fromkeys(key for key, _ in self.rows)
         found = [
             self.dataset.task(setting, query, passage if setting == "cross" else None)
             for setting, query, passage in named
-            if (settings is None or setting in settings) and query in languages and passage in (*languages, "all")
+            if (settings is None or setting in settings) and query in languages and passage in (*languages, POOL)
         ]
         if not found:
             held = ", ".join(sorted({f"{setting}:{query}" for setting, query, _ in named}))

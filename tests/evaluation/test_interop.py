@@ -67,7 +67,7 @@ def test_results_in_memory_that_cannot_be_used() -> None:
     """Nothing in it, or a score that is no number: the query is named."""
     with pytest.raises(RunError, match="holds no ranking"):
         as_retriever({"q": {}})
-    with pytest.raises(RunError, match="query 'q': score of passage 'd' is nan"):
+    with pytest.raises(RunError, match=r"score of passage 'd' is nan \(query 'q'\)"):
         as_retriever({"q": {"d": float("nan")}})
 
 

@@ -17,6 +17,7 @@ from beir_hybrid.retrieval.beir import BeirSearchable, corpus_texts, hits_to_res
 from beir_hybrid.retrieval.bm25.analyzers import (
     AnalyzerSpec,
     anserini_analyzer,
+    known_code,
     language_analyzer,
     standard_analyzer,
 )
@@ -29,7 +30,6 @@ from beir_hybrid.retrieval.bm25.stored_index import StoredIndex
 
 Variant = Literal["language", "standard", "translated", "anserini"]
 VARIANTS: tuple[Variant, ...] = ("language", "standard", "translated", "anserini")
-_CODE = re.compile(r"[a-z]{2,3}")
 _OWN_ID = re.compile(r"([a-z]{2,3})-p-")
 
 
@@ -87,8 +87,8 @@ class BM25Retriever(BeirSearchable):
         variant = variant or ("language" if index is None else "anserini")
         if variant not in VARIANTS:
             raise RetrieverError(f"unknown BM25 variant {variant!r}; {did_you_mean(variant, VARIANTS)}")
-        if language is not None and not _CODE.fullmatch(language):
-            raise RetrieverError(f"{language!r} is no language code; expected ISO 639-1, like 'de'")
+        if language is not None:
+            known_code(language)  # refuses what is none
         self.variant = variant
         self.k1, self.b = k1, b
         self.name = name or f"bm25-{variant}"
