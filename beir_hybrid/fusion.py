@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import abc
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import importlib.metadata
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,10 +30,10 @@ from beir_hybrid.metrics.ranx_backend import (
     ranx_library,
     tune_fusion,
 )
-from beir_hybrid.records import Hits, IntArray, Judged
+from beir_hybrid.records import SETTINGS, Hits, IntArray, Judged
 from beir_hybrid.retrieval.contract import Bound, Ranking
 from beir_hybrid.retrieval.standardise import standardised
-from beir_hybrid.settings import Task, parse_settings
+from beir_hybrid.settings import Task, parse_settings, task_name
 
 TUNING_QUERIES = 5_000
 """At most about so many queries of a setting are tuned on: whole question groups, drawn with the seed."""
@@ -96,8 +96,8 @@ def fuse(
         raise ComparisonError("parameters are tuned on runs as they are: leave out one of standardise and tune_on")
     aligned = align(scores, None if settings is None else parse_settings(settings))
     data = _dataset_of(scores[0], dataset, data_dir)
-    tasks = [data.task(key[0], key[1], key[2] if key[0] == "cross" else None) for key in (t.key for t in aligned.tasks)]
-    plan: _Plan = _Fixed(given)
+    tasks = [data.task(task_name(task.key)) for task in aligned.tasks]
+    plan = _Plan.of(dict.fromkeys(SETTINGS, given), {"params": given, "tuned_on": None})
     if tune_on is not None:
         if params:
             raise ComparisonError("parameters are either given or tuned: leave out one of params and tune_on")
@@ -109,7 +109,7 @@ def fuse(
         else:
             others = [tune_on] if isinstance(tune_on, str | Path) else list(tune_on)
             plan = _elsewhere(others, recipe, scores, data, tune_dataset, data_dir)
-    retriever = FusedRetriever(scores, tasks, method, norm, plan, name, standardise=standardise)
+    retriever = FusedRetriever(scores, tuple(tasks), method, norm, plan, name, standardise)
     measured = metrics if metrics is not None else scores[0].results.inputs.get("metrics")
     return evaluate(data, retriever, metrics=measured, out=out, trec=trec)
 
@@ -122,28 +122,33 @@ class _OfRuns(Bound):
         return [task for task in self.own if settings is None or task.setting in parse_settings(settings)]
 
 
+@dataclass(frozen=True, eq=False)
 class FusedRetriever:
     """The fusion of kept runs as a retriever of the tasks those runs are of."""
 
-    def __init__(
-        self, scores: Sequence[Scores], tasks: Sequence[Task], method: str, norm: str, plan: _Plan, name: str | None,
-        *, standardise: bool = False,
-    ) -> None:  # fmt: skip
-        self._scores, self._tasks, self._method, self._norm, self._plan = scores, tasks, method, norm, plan
-        self._standardise = standardise
-        named = "standardised" if len(scores) == 1 else method
-        self.name = name or f"{named}({', '.join(each.results.name for each in scores)})"
+    scores: Sequence[Scores]
+    own: tuple[Task, ...]
+    method: str
+    norm: str
+    plan: _Plan
+    called: str | None = None
+    standardise: bool = False
+
+    @property
+    def name(self) -> str:
+        what = "standardised" if len(self.scores) == 1 else self.method
+        return self.called or f"{what}({', '.join(each.results.name for each in self.scores)})"
 
     def describe(self) -> dict[str, Any]:
-        with ranx_library() as ranx:
-            library = f"ranx {getattr(ranx, '__version__', '')}".strip()
+        with ranx_library():  # says what to install where it is not there
+            library = f"ranx {importlib.metadata.version('ranx')}"
         return {
             "type": "fusion",
             "library": library,
-            "method": self._method,
-            "norm": self._norm,
-            **self._plan.describe(),
-            **({"standardised": "within each passage language"} if self._standardise else {}),
+            "method": self.method,
+            "norm": self.norm,
+            **self.plan.described,
+            **({"standardised": "within each passage language"} if self.standardise else {}),
             "inputs": [
                 {
                     "name": each.results.name,
@@ -151,25 +156,25 @@ class FusedRetriever:
                     "retriever": dict(each.results.retriever),
                     "runs_sha256": sha256_of(each.folder / RUNS_FILE),
                 }
-                for each in self._scores
+                for each in self.scores
             ],
         }
 
     def bind(self, dataset: Dataset) -> Bound:
         """The tasks that the runs are of, as deep as they are."""
-        return _OfRuns(dataset, self.retrieve, depth=_ALL, own=tuple(self._tasks))
+        return _OfRuns(dataset, self.retrieve, depth=_ALL, own=self.own)
 
     def retrieve(self, tasks: Sequence[Task], top_k: int | None = None) -> Iterator[Ranking]:
         for task in tasks:
-            runs = [read_hits(each.folder, task) for each in self._scores]
-            if self._standardise:
+            runs = [read_hits(each.folder, task) for each in self.scores]
+            if self.standardise:
                 runs = [standardised(hits, task) for hits in runs]
             if len(runs) == 1:
                 yield Ranking.of_hits(task, runs[0] if top_k is None else runs[0].cut(top_k))
                 continue
             parts = [
-                (rows, fuse_hits([hits.take(rows) for hits in runs], self._method, self._norm, params))
-                for rows, params in self._plan.parameters(task)
+                (rows, fuse_hits([hits.take(rows) for hits in runs], self.method, self.norm, params))
+                for rows, params in self.plan.parts(task)
             ]
             query = np.concatenate([rows[hits.query] for rows, hits in parts])
             passages = np.concatenate([hits.passages for _, hits in parts])
@@ -179,58 +184,22 @@ class FusedRetriever:
             yield Ranking.of_hits(task, fused if top_k is None else fused.cut(top_k))
 
 
-class _Plan(abc.ABC):
-    """Which parameters each query of a task is fused with."""
-
-    @abc.abstractmethod
-    def parameters(self, task: Task) -> list[tuple[IntArray, dict[str, Any]]]:
-        """Rows of the task, and what they are fused with."""
-
-    @abc.abstractmethod
-    def describe(self) -> dict[str, Any]:
-        """What goes into the results."""
-
-
 @dataclass(frozen=True)
-class _Fixed(_Plan):
-    params: dict[str, Any]
+class _Plan:
+    """Which parameters each query of a task is fused with.
 
-    def parameters(self, task: Task) -> list[tuple[IntArray, dict[str, Any]]]:
-        return [(np.arange(len(task.rows)), self.params)]
+    Args:
+        described: what goes into the results.
+        parts: rows of a task, and what they are fused with.
+    """
 
-    def describe(self) -> dict[str, Any]:
-        return {"params": self.params, "tuned_on": None}
+    described: dict[str, Any]
+    parts: Callable[[Task], list[tuple[IntArray, dict[str, Any]]]]
 
-
-@dataclass(frozen=True)
-class _BySetting(_Plan):
-    """Tuned on other data: one set of parameters a setting."""
-
-    params: dict[str, dict[str, Any]]
-    tuned_on: dict[str, Any]
-
-    def parameters(self, task: Task) -> list[tuple[IntArray, dict[str, Any]]]:
-        return [(np.arange(len(task.rows)), self.params[task.setting])]
-
-    def describe(self) -> dict[str, Any]:
-        return {"params": self.params, "tuned_on": self.tuned_on}
-
-
-@dataclass(frozen=True)
-class _Folds(_Plan):
-    """Cross-fitted: one set of parameters a setting and fold, tuned on the other folds."""
-
-    params: dict[str, list[dict[str, Any]]]
-    fold_of: dict[str, int]
-    tuned_on: dict[str, Any]
-
-    def parameters(self, task: Task) -> list[tuple[IntArray, dict[str, Any]]]:
-        folds = _fold_rows(task, self.fold_of)
-        chosen = [(np.flatnonzero(folds == fold), params) for fold, params in enumerate(self.params[task.setting])]
-        return [(rows, params) for rows, params in chosen if len(rows)]
-
-    def describe(self) -> dict[str, Any]:
-        return {"params": self.params, "tuned_on": self.tuned_on}
+    @classmethod
+    def of(cls, params: Mapping[str, dict[str, Any]], described: Mapping[str, Any]) -> _Plan:
+        """One set of parameters a setting."""
+        return cls(dict(described), lambda task: [(np.arange(len(task.rows)), params[task.setting])])
 
 
 @dataclass(frozen=True)
@@ -266,7 +235,7 @@ class _Recipe:
         return {in_order[at] for at in np.random.default_rng(self.seed).permutation(len(in_order))[:n]}
 
 
-def _folds(text: str, recipe: _Recipe, tasks: Sequence[Task], folders: Sequence[Path]) -> _Folds:
+def _folds(text: str, recipe: _Recipe, tasks: Sequence[Task], folders: Sequence[Path]) -> _Plan:
     count = text.removeprefix("folds:")
     groups = sorted({task.queries.groups[row] for task in tasks for row in task.rows})
     if not count.isdigit() or not 2 <= int(count) <= len(groups):
@@ -280,11 +249,14 @@ def _folds(text: str, recipe: _Recipe, tasks: Sequence[Task], folders: Sequence[
         setting: [recipe.tune(own, folders, {group for group in groups if fold_of[group] != fold}) for fold in range(n)]
         for setting, own in _by_setting(tasks).items()
     }
-    return _Folds(params, fold_of, {"folds": n, "seed": recipe.seed, "metric": str(recipe.metric)})
 
+    def parts(task: Task) -> list[tuple[IntArray, dict[str, Any]]]:
+        folds = np.array([fold_of[task.queries.groups[row]] for row in task.rows], dtype=np.int64)
+        chosen = [(np.flatnonzero(folds == fold), found) for fold, found in enumerate(params[task.setting])]
+        return [(rows, found) for rows, found in chosen if len(rows)]
 
-def _fold_rows(task: Task, fold_of: Mapping[str, int]) -> IntArray:
-    return np.array([fold_of[task.queries.groups[row]] for row in task.rows], dtype=np.int64)
+    tuned_on = {"folds": n, "seed": recipe.seed, "metric": str(recipe.metric)}
+    return _Plan({"params": params, "tuned_on": tuned_on}, parts)
 
 
 def _elsewhere(
@@ -294,7 +266,7 @@ def _elsewhere(
     data: Dataset,
     tune_dataset: Dataset | None,
     data_dir: Path | str | None,
-) -> _BySetting:
+) -> _Plan:
     absent = [str(folder) for folder in given if not Path(folder).is_dir()]
     if absent:
         raise ComparisonError(
@@ -310,7 +282,7 @@ def _elsewhere(
     other = _dataset_of(scores[0], tune_dataset, data_dir)
     seen = {_normal(text) for language in data.languages for text in data.queries[language].texts}
     params, counts, dropped = {}, {}, set()
-    tasks = _by_setting([other.task(key[0], key[1], key[2] if key[0] == "cross" else None) for key in scores[0].tasks])
+    tasks = _by_setting([other.task(task_name(key)) for key in scores[0].tasks])
     for setting in dict.fromkeys(key[0] for key in reported[0].tasks):
         own = tasks.get(setting, [])
         texts = [(t.queries.groups[row], _normal(t.queries.texts[row])) for t in own for row in t.rows]
@@ -334,7 +306,7 @@ def _elsewhere(
         "metric": str(recipe.metric),
         "seed": recipe.seed,
     }
-    return _BySetting(params, tuned_on)
+    return _Plan.of(params, {"params": params, "tuned_on": tuned_on})
 
 
 def _refuse_reported(ours: Results, theirs: Scores) -> None:

@@ -34,7 +34,7 @@ TaskKey = tuple[Setting, str, str]
 """Setting, query language, and passage language (`POOL` in multi)."""
 
 
-def task_name(key: TaskKey) -> str:
+def task_name(key: tuple[str, str, str]) -> str:
     """What `parse_task_name` reads."""
     setting, query, passage = key
     return f"{setting}:{query}-{passage}" if setting == "cross" else f"{setting}:{query}"
