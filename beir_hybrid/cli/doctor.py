@@ -179,7 +179,7 @@ def _packages() -> list[str]:
 
 def _java() -> list[str]:
     from beir_hybrid.errors import JavaError
-    from beir_hybrid.retrieval.bm25.java import candidates, find_jvm
+    from beir_hybrid.retrieval.bm25.runtimes import candidates, find_jvm
 
     lines = ["java    looked at, in this order:"]
     lines += [f"        {candidate}" for candidate in candidates()] or ["        nothing"]

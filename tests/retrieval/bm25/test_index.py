@@ -22,7 +22,7 @@ from beir_hybrid.retrieval.bm25 import writer
 from beir_hybrid.retrieval.bm25.analyzers import language_analyzer, standard_analyzer
 from beir_hybrid.retrieval.bm25.bridge import java_class
 from beir_hybrid.retrieval.bm25.index import Hits, LuceneIndex
-from beir_hybrid.retrieval.bm25.java import Jvm
+from beir_hybrid.retrieval.bm25.runtimes import Jvm
 
 pytestmark = pytest.mark.java
 ROOT = Path(__file__).parents[3]

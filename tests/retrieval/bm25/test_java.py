@@ -13,8 +13,8 @@ import pytest
 from beir_hybrid.errors import JavaError, MissingExtraError
 from beir_hybrid.retrieval.bm25 import java
 from beir_hybrid.retrieval.bm25.bridge import java_text
-from beir_hybrid.retrieval.bm25.heap import HEAP_VARIABLE, asked_heap
-from beir_hybrid.retrieval.bm25.java import Jvm, start_jvm
+from beir_hybrid.retrieval.bm25.java import HEAP_VARIABLE, asked_heap, start_jvm
+from beir_hybrid.retrieval.bm25.runtimes import Jvm
 
 ROOT = Path(__file__).parents[3]
 

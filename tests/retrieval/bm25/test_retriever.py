@@ -17,8 +17,8 @@ from beir_hybrid.evaluation.evaluate import evaluate
 from beir_hybrid.records import Hits, Passages, Queries
 from beir_hybrid.retrieval.bm25.analyzers import language_analyzer, standard_analyzer
 from beir_hybrid.retrieval.bm25.index import LuceneIndex
-from beir_hybrid.retrieval.bm25.java import Jvm
 from beir_hybrid.retrieval.bm25.retriever import BM25Retriever
+from beir_hybrid.retrieval.bm25.runtimes import Jvm
 from beir_hybrid.retrieval.contract import Ranking
 from beir_hybrid.settings import Task
 

@@ -21,9 +21,9 @@ from beir_hybrid.retrieval.bm25 import prebuilt
 from beir_hybrid.retrieval.bm25.analyzers import anserini_analyzer, standard_analyzer
 from beir_hybrid.retrieval.bm25.bridge import java_class
 from beir_hybrid.retrieval.bm25.index import LuceneIndex
-from beir_hybrid.retrieval.bm25.java import Jvm
 from beir_hybrid.retrieval.bm25.prebuilt import PrebuiltIndex, find_index, published_indexes
 from beir_hybrid.retrieval.bm25.retriever import BM25Retriever
+from beir_hybrid.retrieval.bm25.runtimes import Jvm
 from beir_hybrid.retrieval.bm25.stored_index import StoredIndex
 
 pytestmark = pytest.mark.java

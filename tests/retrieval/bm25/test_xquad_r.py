@@ -12,7 +12,7 @@ import pytest
 
 from beir_hybrid.retrieval.bm25.analyzers import AnalyzerSpec, language_analyzer
 from beir_hybrid.retrieval.bm25.index import LuceneIndex
-from beir_hybrid.retrieval.bm25.java import Jvm
+from beir_hybrid.retrieval.bm25.runtimes import Jvm
 
 DATA = Path(os.environ.get("BEIR_HYBRID_DATA", "/nowhere")) / "xquad-r"
 pytestmark = [
