@@ -18,11 +18,11 @@ from beir_hybrid.errors import RetrieverError
 from beir_hybrid.records import POOL, Hits, IntArray, Passages, Queries
 from beir_hybrid.retrieval.bm25.analyzers import AnalyzerSpec
 from beir_hybrid.retrieval.bm25.index import LuceneIndex
+from beir_hybrid.retrieval.bm25.searcher import Index
 from beir_hybrid.retrieval.bm25.stored_index import StoredIndex, index_identity
 from beir_hybrid.retrieval.contract import DEFAULT_DEPTH, Ranking
 from beir_hybrid.settings import Task
 
-Index = LuceneIndex | StoredIndex
 Found = dict[tuple[str, str], Hits]
 """(Language of queries, corpus) -> the hits of all those queries."""
 

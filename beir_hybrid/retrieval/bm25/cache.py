@@ -3,26 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from beir_hybrid.errors import RetrieverError
 
 META = "meta.json"
-
-
-def content_key(ids: Sequence[str], texts: Sequence[str], settings: Mapping[str, Any]) -> str:
-    """The sha256 of settings, ids and texts, in order; lengths too, so that no two inputs run together."""
-    digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
-    for passage_id, text in zip(ids, texts, strict=True):
-        for value in (passage_id, text):
-            raw = value.encode("utf-8", "surrogatepass")
-            digest.update(b"%d:" % len(raw))
-            digest.update(raw)
-    return digest.hexdigest()
 
 
 def open_or_build(folder: Path, build: Callable[[Path], Mapping[str, Any]]) -> dict[str, Any]:

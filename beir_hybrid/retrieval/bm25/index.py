@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import json
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -17,35 +18,33 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from beir_hybrid.disk.files import fingerprint
+from beir_hybrid.disk.files import fingerprint_of
 from beir_hybrid.errors import RetrieverError
-from beir_hybrid.records import Hits
 from beir_hybrid.retrieval.bm25 import cache
 from beir_hybrid.retrieval.bm25.analyzers import AnalyzerSpec
 from beir_hybrid.retrieval.bm25.bridge import java_errors
 from beir_hybrid.retrieval.bm25.java import start_jvm, versions
-from beir_hybrid.retrieval.bm25.searcher import K1, Ask, B, Found, Searcher
+from beir_hybrid.retrieval.bm25.searcher import Ask, Found, Index
 from beir_hybrid.retrieval.bm25.writer import open_pieces, write_index
 
-FORMAT = 2  # raise it when what is on disk changes
+FORMAT = 3  # raise it when what is on disk changes
 _ORDER = "order.npy"
 _PIECES = "lucene"
 
 
-class LuceneIndex:
-    """An index made by ``open_or_build``. Searching it from several threads is safe."""
+class LuceneIndex(Index):
+    """An index made by ``open_or_build``."""
 
     def __init__(self, folder: Path, analyzer: AnalyzerSpec) -> None:
         start_jvm()
         self.folder = folder
-        self.analyzer = analyzer
         self.meta: dict[str, Any] = cache.read_meta(folder)
         self._size = int(self.meta["passages"])
         self._order = _read_order(folder, self._size)  # Lucene's number -> position
         with java_errors(f"Lucene cannot read the index in {folder}; delete that folder to build it anew"):
-            self._reader = open_pieces(folder / _PIECES, self._size)
-            found = self._reader.numDocs()
-            self._searcher = Searcher(self._reader, analyzer)
+            reader = open_pieces(folder / _PIECES, self._size)
+            found = reader.numDocs()
+            super().__init__(reader, analyzer)
         if found != self._size:
             raise RetrieverError(
                 f"the index in {folder} holds {found:,} passages, expected {self._size:,}; "
@@ -66,7 +65,7 @@ class LuceneIndex:
     ) -> LuceneIndex:
         """The index of these passages, from ``cache_dir`` or built into it.
 
-        The folder's name is the hash of ids, texts, analyzer and the versions of Lucene and Java. An
+        The folder's name is the digest of ids, texts, analyzer and the versions of Lucene and Java. An
         empty text is kept and never found. ``ids`` and ``texts`` are only read by position, so they may live on
         disk; what an interrupted call finished of the index is kept and not written again.
 
@@ -85,10 +84,8 @@ class LuceneIndex:
             raise RetrieverError(f"{len(ids)} passage ids for {len(texts)} texts; expected one text an id")
         # Java's version counts too: its Unicode tables and its Thai dictionary decide what a word is.
         settings = {"format": FORMAT, "analyzer": analyzer.identity(), **versions()}
-        if content:
-            key = cache.content_key([content], [fingerprint(str(len(ids)))], settings)
-        else:
-            key = cache.content_key(ids, texts, settings)
+        passages = (content,) if content else itertools.chain.from_iterable(zip(ids, texts, strict=True))
+        key = fingerprint_of(itertools.chain([json.dumps(settings, sort_keys=True), str(len(ids))], passages))
         language = re.sub(r"[^a-z]", "_", analyzer.language) or "any"
         folder = cache_dir / f"bm25-{language}-{key[:24]}"
 
@@ -101,7 +98,7 @@ class LuceneIndex:
             except BaseException:
                 _keep_finished(temporary)
                 raise
-            return {**settings, "passages": len(ids), "sha256": key}
+            return {**settings, "passages": len(ids), "fingerprint": key}
 
         cache.open_or_build(folder, build)
         return cls(folder, analyzer)
@@ -109,27 +106,11 @@ class LuceneIndex:
     def __len__(self) -> int:
         return self._size
 
-    def search(self, queries: Sequence[str], top_k: int, *, k1: float = K1, b: float = B, threads: int = 1) -> Hits:
-        """The ``top_k`` best passages of each query among those that share a term with it; see `Searcher.search`.
-
-        Raises:
-            RetrieverError: ``top_k`` below 1, impossible parameters, or Lucene fails.
-        """
-        if top_k < 1:
-            raise RetrieverError(f"top_k is {top_k}; expected 1 or more")
-        limit = min(top_k, max(len(self), 1))
-
-        def rank(ask: Ask) -> Found:
-            top = ask(limit)
-            if isinstance(self._order, range):
-                return (self._size - 1 - top.numbers).astype(np.int32), top.scores
-            return self._order[top.numbers], top.scores
-
-        return self._searcher.search(queries, rank, k1=k1, b=b, threads=threads)
-
-    def close(self) -> None:
-        """Let go of the files; the index must not be searched afterwards."""
-        self._reader.close()
+    def _rank(self, ask: Ask, top_k: int) -> Found:
+        top = ask(min(top_k, max(self._size, 1)))
+        if isinstance(self._order, range):
+            return (self._size - 1 - top.numbers).astype(np.int32), top.scores
+        return self._order[top.numbers], top.scores
 
 
 def _descending(ids: Sequence[str]) -> range | NDArray[np.int32]:

@@ -21,11 +21,11 @@ from beir_hybrid.retrieval.bm25.analyzers import (
     language_analyzer,
     standard_analyzer,
 )
-from beir_hybrid.retrieval.bm25.bound import BoundBM25, Index
+from beir_hybrid.retrieval.bm25.bound import BoundBM25
 from beir_hybrid.retrieval.bm25.index import LuceneIndex
 from beir_hybrid.retrieval.bm25.java import start_jvm, versions
 from beir_hybrid.retrieval.bm25.prebuilt import find_index
-from beir_hybrid.retrieval.bm25.searcher import K1, B
+from beir_hybrid.retrieval.bm25.searcher import K1, B, Index
 from beir_hybrid.retrieval.bm25.stored_index import StoredIndex
 
 Variant = Literal["language", "standard", "translated", "anserini"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -49,8 +50,8 @@ Ask = Callable[[int], Top]
 """The best documents of a query, as many as asked for."""
 
 
-class Searcher:
-    """Searches an index reader. Using it from several threads is safe.
+class Index(abc.ABC):
+    """An open Lucene index. Searching it from several threads is safe.
 
     Args:
         reader: a Lucene ``IndexReader``.
@@ -64,22 +65,26 @@ class Searcher:
         self._queries = java_class("io.anserini.search.query.BagOfWordsQueryGenerator")()
         self._results = java_class("io.anserini.search.ScoredDocs")
 
-    def search(
-        self, queries: Sequence[str], rank: Callable[[Ask], Found], *, k1: float, b: float, threads: int
-    ) -> Hits:
-        """The hits of every query; ``rank`` makes them of what Lucene answers.
+    @abc.abstractmethod
+    def _rank(self, ask: Ask, top_k: int) -> Found:
+        """The hits of a query, made of what Lucene answers."""
+
+    def search(self, queries: Sequence[str], top_k: int, *, k1: float = K1, b: float = B, threads: int = 1) -> Hits:
+        """The ``top_k`` best passages of each query among those that share a term with it.
 
         A query is a bag of words: Lucene's query syntax means nothing, a word that stands twice counts twice, and a
         query without terms (blank, or stop words only) finds nothing.
 
         Raises:
-            RetrieverError: impossible parameters, or Lucene fails.
+            RetrieverError: ``top_k`` below 1, impossible parameters, or Lucene fails.
         """
+        if top_k < 1:
+            raise RetrieverError(f"top_k is {top_k}; expected 1 or more")
         if not k1 >= 0 or not 0 <= b <= 1:
             raise RetrieverError(f"k1 is {k1} and b is {b}; expected k1 >= 0 and b between 0 and 1")
 
         def search_slice(part: slice) -> list[Found]:
-            return [self._search_one(searcher, query, rank) for query in queries[part]]
+            return [self._search_one(searcher, query, top_k) for query in queries[part]]
 
         with java_errors("Lucene could not search"):
             searcher = self._searcher(k1, b)
@@ -91,6 +96,10 @@ class Searcher:
             np.concatenate([NOTHING[0], *(passages for passages, _ in found)]),
             np.concatenate([NOTHING[1], *(scores for _, scores in found)]),
         )
+
+    def close(self) -> None:
+        """Let go of the files; the index must not be searched afterwards."""
+        self._reader.close()
 
     def _searcher(self, k1: float, b: float) -> Any:
         with one_thread():
@@ -108,7 +117,7 @@ class Searcher:
             searcher.setQueryCache(None)
             return searcher
 
-    def _search_one(self, searcher: Any, query: str, rank: Callable[[Ask], Found]) -> Found:
+    def _search_one(self, searcher: Any, query: str, top_k: int) -> Found:
         text = self._prepare(query) if self._prepare else query
         if not text.strip():
             return NOTHING
@@ -119,7 +128,7 @@ class Searcher:
             numbers = np.asarray(found.lucene_docids, dtype=np.int64)
             return Top(numbers, np.asarray(found.scores, dtype=np.float32), found.docids)
 
-        return rank(ask)
+        return self._rank(ask, top_k)
 
 
 def _in_threads(work: Callable[[slice], list[Found]], size: int, threads: int) -> list[Found]:

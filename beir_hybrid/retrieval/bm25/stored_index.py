@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
 from beir_hybrid.disk.files import fingerprint
 from beir_hybrid.errors import RetrieverError
-from beir_hybrid.records import Hits, IntArray
+from beir_hybrid.records import IntArray
 from beir_hybrid.retrieval.bm25.analyzers import AnalyzerSpec
 from beir_hybrid.retrieval.bm25.bridge import java_class, java_errors
 from beir_hybrid.retrieval.bm25.java import start_jvm
-from beir_hybrid.retrieval.bm25.searcher import K1, Ask, B, Found, Searcher, Top
+from beir_hybrid.retrieval.bm25.searcher import Ask, Found, Index, Top
 from beir_hybrid.retrieval.bm25.writer import FIELD, lucene_directory
 
 
-class StoredIndex:
+class StoredIndex(Index):
     """An index of one language's passages, made by Anserini (or pyserini) with stored ids.
 
     Nothing in such an index says which analyzer its terms came from, so ``analyzer`` must be the same. Documents are
@@ -45,9 +45,9 @@ class StoredIndex:
         index_identity(folder)  # says so where there is none
         start_jvm()
         with java_errors(f"Lucene cannot read the index in {folder}"):
-            self._reader = java_class("org.apache.lucene.index.DirectoryReader").open(lucene_directory(folder))
-            documents, indexed = int(self._reader.numDocs()), int(self._reader.getDocCount(FIELD))
-            self._searcher = Searcher(self._reader, analyzer)
+            reader = java_class("org.apache.lucene.index.DirectoryReader").open(lucene_directory(folder))
+            documents, indexed = int(reader.numDocs()), int(reader.getDocCount(FIELD))
+            super().__init__(reader, analyzer)
         if documents and not indexed:
             self.close()
             raise RetrieverError(f"the index in {folder} has no field {FIELD!r}; expected one that Anserini has made")
@@ -58,27 +58,16 @@ class StoredIndex:
                 f"or another version of this"
             )
 
-    def search(self, queries: Sequence[str], top_k: int, *, k1: float = K1, b: float = B, threads: int = 1) -> Hits:
-        """As `LuceneIndex.search`.
-
-        Raises:
-            RetrieverError: as there; or a document is found that is not in the corpus.
-        """
-        if top_k < 1:
-            raise RetrieverError(f"top_k is {top_k}; expected 1 or more")
+    def _rank(self, ask: Ask, top_k: int) -> Found:
         most = max(int(self._reader.maxDoc()), 1)
-
-        def rank(ask: Ask) -> Found:
-            limit = min(top_k + 1, most)
+        limit = min(top_k + 1, most)
+        top = ask(limit)
+        while len(top.scores) == limit < most and top.scores[-1] == top.scores[min(top_k, limit) - 1]:
+            limit = min(2 * limit, most)
             top = ask(limit)
-            while len(top.scores) == limit < most and top.scores[-1] == top.scores[min(top_k, limit) - 1]:
-                limit = min(2 * limit, most)
-                top = ask(limit)
-            positions = self._positions(top)
-            order = np.lexsort((-positions, -top.scores))[:top_k]
-            return positions[order].astype(np.int32), top.scores[order]
-
-        return self._searcher.search(queries, rank, k1=k1, b=b, threads=threads)
+        positions = self._positions(top)
+        order = np.lexsort((-positions, -top.scores))[:top_k]
+        return positions[order].astype(np.int32), top.scores[order]
 
     def _positions(self, top: Top) -> IntArray:
         """Where the documents stand in the corpus."""
@@ -94,10 +83,6 @@ class StoredIndex:
                 )
             found[row] = position
         return found
-
-    def close(self) -> None:
-        """Let go of the files; the index must not be searched afterwards."""
-        self._reader.close()
 
 
 def holds_index(folder: Path) -> bool:

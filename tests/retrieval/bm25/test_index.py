@@ -18,10 +18,11 @@ import numpy as np
 import pytest
 
 from beir_hybrid.errors import RetrieverError
+from beir_hybrid.records import Hits
 from beir_hybrid.retrieval.bm25 import writer
 from beir_hybrid.retrieval.bm25.analyzers import language_analyzer, standard_analyzer
 from beir_hybrid.retrieval.bm25.bridge import java_class
-from beir_hybrid.retrieval.bm25.index import Hits, LuceneIndex
+from beir_hybrid.retrieval.bm25.index import LuceneIndex
 from beir_hybrid.retrieval.bm25.runtimes import Jvm
 
 pytestmark = pytest.mark.java
@@ -223,7 +224,7 @@ def test_an_index_is_built_once_and_described(jvm: Jvm, tmp_path: Path) -> None:
     again = build(["Haus"], tmp_path, language="de")
     assert (again.folder, (again.folder / "meta.json").stat().st_mtime_ns) == (first.folder, stamp)
     assert again.meta["analyzer"]["java_class"].endswith("GermanAnalyzer")
-    assert {"lucene", "anserini", "java", "passages", "sha256"} <= again.meta.keys()
+    assert {"lucene", "anserini", "java", "passages", "fingerprint"} <= again.meta.keys()
 
 
 def test_another_text_or_analyzer_is_another_index(jvm: Jvm, tmp_path: Path) -> None:
@@ -234,8 +235,12 @@ def test_another_text_or_analyzer_is_another_index(jvm: Jvm, tmp_path: Path) -> 
         build(["Haus!"], tmp_path, language="de").folder,
         build(["Haus"], tmp_path, language="nl").folder,
         build(["Haus"], tmp_path, ids=["other"], language="de").folder,
+        build(["Haus", "x"], tmp_path, ids=["a", "b"], language="de").folder,
+        build(["x", "Haus"], tmp_path, ids=["a", "b"], language="de").folder,
+        build(["c", "x"], tmp_path, ids=["ab", "x"], language="de").folder,
+        build(["bc", "x"], tmp_path, ids=["a", "x"], language="de").folder,
     }
-    assert len(folders) == 4
+    assert len(folders) == 8
 
 
 def test_an_interrupted_build_leaves_nothing_and_can_be_repeated(jvm: Jvm, tmp_path: Path) -> None:
