@@ -61,7 +61,7 @@ def dataset_records(data_dir: Path | None) -> list[dict[str, Any]]:
 
 def _record(name: str, data_dir: Path | None) -> dict[str, Any]:
     from beir_hybrid.datasets import get_source
-    from beir_hybrid.datasets.family import Family
+    from beir_hybrid.datasets.family import Family, OpenFamily
     from beir_hybrid.datasets.source import FileSource
     from beir_hybrid.errors import DatasetError
 
@@ -81,10 +81,13 @@ def _record(name: str, data_dir: Path | None) -> dict[str, Any]:
         "splits": list(source.splits),
         "licence": {"name": source.licence.name, "url": source.licence.url, "note": source.licence.note},
     }
+    if isinstance(source, OpenFamily):
+        return {**record, "files": f"found by name, as {source.example}", "path": None, "missing_languages": []}
     if isinstance(source, Family):
         return {**record, **_family_files(source, data_dir)}
     if not isinstance(source, FileSource):
-        return {**record, "files": "in the package", "path": None, "missing_languages": []}
+        where = "with the tool that loads it" if "/" in name else "in the package"
+        return {**record, "files": where, "path": None, "missing_languages": []}
     try:
         root = source.root(data_dir)
     except DatasetError:
@@ -119,7 +122,7 @@ def _named_records(name: str, data_dir: Path | None) -> list[dict[str, Any]]:
     from beir_hybrid.datasets.family import Family
 
     source = get_source(name)
-    if not isinstance(source, Family):
+    if not isinstance(source, Family) or not source.sets:
         return [_record(name, data_dir)]
     return [_record(f"{name}/{each}", data_dir) for each in source.sets]
 

@@ -125,6 +125,13 @@ def add_command(commands: Any) -> None:
     parser.add_argument("--name", metavar="NAME", help="what the results call the retriever")
     parser.add_argument("--trec", action="store_true", help="also write the runs as TREC files")
     parser.add_argument(
+        "--mteb", action="store_true", help="also write mteb/NAME-SETTING.json, as mteb writes results (needs mteb)"
+    )
+    parser.add_argument(
+        "--model-card", type=Path, metavar="FOLDER",
+        help="also put the means into the model card (README.md) of this model folder, as metadata that the Hub shows",
+    )  # fmt: skip
+    parser.add_argument(
         "--out", type=Path, required=True, metavar="DIR", help="the results folder; an existing one is resumed"
     )
     parser.set_defaults(run=run, parser=parser)
@@ -153,6 +160,14 @@ def run(args: argparse.Namespace) -> int:
         dataset, retriever, settings=args.settings, metrics=args.metrics, top_k=args.top_k, name=args.name,
         out=args.out, trec=args.trec,
     )  # fmt: skip
+    if args.mteb:
+        from beir_hybrid.hosts.mteb_results import to_mteb
+
+        to_mteb(results, args.out / "mteb")
+    if args.model_card is not None:
+        from beir_hybrid.hosts.model_card import add_to_card, of_results
+
+        sys.stderr.write(f"model card: {add_to_card(args.model_card, of_results(results))}\n")
     sys.stdout.write(render_table(results) + "\n")
     sys.stderr.write(f"\nresults: {args.out}/results.json, per_query.parquet, runs.parquet\n")
     return 0
@@ -190,6 +205,7 @@ def _retriever(args: argparse.Namespace) -> Any:
 
 
 def _first_stage(args: argparse.Namespace) -> Any:
+    from beir_hybrid.hosts.mteb_models import unused_prompts
     from beir_hybrid.retrieval.recognise import build_retriever, retriever_of_model
 
     def given(kind: str) -> dict[str, Any]:
@@ -197,7 +213,13 @@ def _first_stage(args: argparse.Namespace) -> Any:
 
     if args.model is not None:
         sys.stderr.write(f"loading {args.model}\n")
-        return build_retriever(retriever_of_model(args.model), args.model, **given("model"))
+        kind = retriever_of_model(args.model)
+        retriever = build_retriever(kind, args.model, **given("model"))
+        used = retriever.describe()
+        prompts = {role: str(used.get(f"{role}_prompt") or "") for role in ("query", "passage")}
+        if kind == "dense" and (hint := unused_prompts(args.model, prompts)):
+            sys.stderr.write(f"{hint}\n")
+        return retriever
     if args.run_file is not None:
         return build_retriever("run", args.run_file)
     if args.retriever is not None:

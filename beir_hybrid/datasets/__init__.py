@@ -29,7 +29,7 @@ def is_registered(name: str) -> bool:
     if name in registered(DATASETS):
         return True
     family = _family_of(name)
-    return family is not None and name.partition("/")[2] in family.sets
+    return family is not None and family.knows(name.partition("/")[2])
 
 
 def get_source(name: str) -> Source:
@@ -105,9 +105,12 @@ def load_dataset(
         SettingError: an unknown language.
         DownloadError: a file could not be downloaded.
     """
+    from beir_hybrid.datasets.family import Family
     from beir_hybrid.datasets.source import check_selection
 
     source = get_source(name)
+    if isinstance(source, Family):
+        source.refuse()
     chosen, chosen_split = check_selection(source, languages, split)
     _refuse_halves(source, chosen)
     reader = getattr(source, "read", source.load)

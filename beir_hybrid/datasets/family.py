@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn
 
 from beir_hybrid.datasets.dataset import Dataset
-from beir_hybrid.datasets.source import FileSource
+from beir_hybrid.datasets.source import FileSource, Source
 from beir_hybrid.errors import DatasetError, did_you_mean
 from beir_hybrid.records import Licence
 
@@ -33,7 +33,11 @@ class Family:
     def splits(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys(split for member in self.sets.values() for split in member.splits))
 
-    def member(self, name: str) -> FileSource:
+    def knows(self, name: str) -> bool:
+        """Whether there is a set of that name, as far as can be told without loading anything."""
+        return name in self.sets
+
+    def member(self, name: str) -> Source:
         """One of the sets.
 
         Raises:
@@ -52,3 +56,26 @@ class Family:
 
     def load(self, data_dir: Path | str | None, languages: Sequence[str], split: str, **options: Any) -> Dataset:
         self.refuse()
+
+
+@dataclass(frozen=True)
+class OpenFamily(Family):
+    """Data sets that another tool names and loads: ``mteb/XQuADRetrieval``, ``ir/mmarco/v2/de/dev``.
+
+    Args:
+        example: one of them.
+        find: gives the source for what stands behind the family's name.
+    """
+
+    sets: Mapping[str, FileSource] = field(default_factory=dict)
+    example: str = ""
+    find: Callable[[str], Source] = field(kw_only=True)
+
+    def knows(self, name: str) -> bool:
+        return bool(name)
+
+    def member(self, name: str) -> Source:
+        return self.find(name)
+
+    def refuse(self) -> NoReturn:
+        raise DatasetError(f"{self.name} is a family of data sets; name one, as {self.example}")

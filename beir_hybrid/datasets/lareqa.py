@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from beir_hybrid.datasets.dataset import Dataset
 from beir_hybrid.datasets.download import RemoteFile
 from beir_hybrid.datasets.source import FileSource
-from beir_hybrid.datasets.squad import SquadLanguage, read_squad
+from beir_hybrid.datasets.squad import Level, SquadLanguage, read_squad
+from beir_hybrid.errors import DatasetError
 from beir_hybrid.records import Licence
 
 
@@ -38,14 +39,27 @@ class LareqaSource(FileSource):
         ]
 
     def read(
-        self, root: Path, languages: Sequence[str], split: str, *, with_paragraph: bool = False, **_: Any
+        self,
+        root: Path,
+        languages: Sequence[str],
+        split: str,
+        *,
+        with_paragraph: bool = False,
+        passages: Level = "sentences",
+        **_: Any,
     ) -> Dataset:
+        if passages not in get_args(Level) or (with_paragraph and passages == "paragraphs"):
+            raise DatasetError(
+                f"{self.name}: passages are {passages!r}{' with their paragraph' if with_paragraph else ''}; expected "
+                f"sentences (alone or, with_paragraph, with theirs) or paragraphs"
+            )
         read: dict[str, SquadLanguage] = {
             language: read_squad(
                 root / f"{language}.json",
                 language,
                 question_id_width=self.question_id_width,
                 with_paragraph=with_paragraph,
+                passages=passages,
             )
             for language in languages
         }
@@ -62,5 +76,8 @@ class LareqaSource(FileSource):
             qrels=qrels,
             licence=self.licence,
             files=self.loaded_files(root, self.remote_files(languages, split)),
-            options={"with_paragraph": True} if with_paragraph else {},
+            options={
+                **({"with_paragraph": True} if with_paragraph else {}),
+                **({"passages": passages} if passages != "sentences" else {}),
+            },
         )

@@ -11,7 +11,7 @@ import json
 from bisect import bisect_right
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 from beir_hybrid.errors import DatasetError, at
 from beir_hybrid.records import Passages, Queries
@@ -27,7 +27,13 @@ class SquadLanguage:
     """``{group: passage id}``; the group is the question's upstream id, equal in all languages."""
 
 
-def read_squad(path: Path, language: str, *, question_id_width: int, with_paragraph: bool = False) -> SquadLanguage:
+Level: TypeAlias = Literal["sentences", "paragraphs"]
+"""What the passages are."""
+
+
+def read_squad(
+    path: Path, language: str, *, question_id_width: int, with_paragraph: bool = False, passages: Level = "sentences"
+) -> SquadLanguage:
     """One file as passages, queries and answers.
 
     Ids carry the language and the position in the file (texts repeat, also inside a language): passages are
@@ -36,6 +42,8 @@ def read_squad(path: Path, language: str, *, question_id_width: int, with_paragr
     Args:
         with_paragraph: passages are the sentence followed by its whole paragraph, as LAReQA's encoders read
             it; else the sentence alone.
+        passages: sentences, or whole paragraphs, of which the one that a question was asked about is relevant (as
+            mteb's XQuADRetrieval has it).
 
     Raises:
         DatasetError: not JSON (``path:line``), a missing field, no question, an empty or repeated one, an answer
@@ -68,7 +76,11 @@ def read_squad(path: Path, language: str, *, question_id_width: int, with_paragr
                     raise DatasetError(f"{path}: {spot} (id {key!r}) has an empty question")
                 if key in questions:
                     raise DatasetError(f"{path}: {spot} repeats question id {key!r}; ids must be unique in a file")
-                questions[key] = (text, len(texts) + _answer_sentence(question, breaks, path, spot))
+                sentence = _answer_sentence(question, breaks, path, spot)
+                questions[key] = (text, len(texts) + (sentence if passages == "sentences" else 0))
+            if passages == "paragraphs":
+                texts.append(context)
+                continue
             # two Turkish sentences differ from their slice of the context: the text is the sentence's own
             texts += [f"{sentence} {context}" if with_paragraph else sentence for sentence in sentences]
     if not questions:

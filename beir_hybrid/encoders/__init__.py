@@ -12,7 +12,7 @@ from beir_hybrid.registry import ENCODERS, registered, resolve
 
 __all__ = ["FoundEncoder", "Maker", "find_encoder", "list_encoders"]
 
-Maker = Callable[[], tuple[Any, Mapping[str, Any]]]
+Maker = Callable[..., tuple[Any, Mapping[str, Any]]]
 """What is registered: makes the encoder where it is not there yet, and returns it and its record.
 
 The encoder is the folder of a sentence-transformers model (path or text), a name on the hub, or a loaded model; the
@@ -43,14 +43,17 @@ def list_encoders() -> list[str]:
 def find_encoder(name: str, error_type: type[BeirHybridError] = RetrieverError) -> FoundEncoder:
     """The encoder of that name: a registered one first (a folder of the same name is ``./name``), else as it stands.
 
+    A registered name may stand for many: of ``mteb:NAME`` what is registered as ``mteb`` is asked for NAME.
+
     Raises:
         error_type: its provider cannot be imported.
         BeirHybridError: two packages register the name, or its provider cannot make it.
     """
-    if name not in registered(ENCODERS):
+    first, colon, rest = name.partition(":")
+    if (first if colon else name) not in registered(ENCODERS):
         return FoundEncoder(name)
-    make: Maker = resolve(ENCODERS, name, error_type)
-    encoder, record = make()
+    make: Maker = resolve(ENCODERS, first, error_type)
+    encoder, record = make(rest) if colon else make()
     if isinstance(encoder, str | Path):
         return FoundEncoder(str(encoder), record=dict(record))
     return FoundEncoder(None, encoder, dict(record))

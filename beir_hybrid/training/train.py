@@ -15,6 +15,7 @@ from typing import Any
 
 from beir_hybrid.disk.files import write_json
 from beir_hybrid.errors import BeirHybridError, TrainingError
+from beir_hybrid.hosts.model_card import Measured, add_to_card
 from beir_hybrid.retrieval.dense.models import own_prompts
 from beir_hybrid.training.card import card_section
 from beir_hybrid.training.config import TrainConfig
@@ -259,6 +260,9 @@ def _save(config: TrainConfig, trainer: Any, folder: TrainFolder, facts: dict[st
     )
     with (ready / "README.md").open("a", encoding="utf-8") as card:
         card.write(section)
+    if summary.validation:
+        source = Path(config.dev_groups or config.groups or "groups").name
+        add_to_card(ready, [Measured(source, "dev", "validation", summary.validation, facts["digests"].get("dev"))])
     write_json(ready / LOG_FILE, trainer.state.log_history)
     folder.publish(ready, {**vars(summary), "out": str(folder.path)})
 

@@ -79,6 +79,24 @@ def test_with_paragraph_appends_the_context(tmp_path: Path) -> None:
     assert found.answers == plain.answers
 
 
+def test_paragraphs_can_be_the_passages(tmp_path: Path) -> None:
+    """mteb's form of XQuAD: what a question was asked about is its paragraph; the two options exclude each other."""
+    (tmp_path / "xquad-r").mkdir()
+    first, *_ = DOCUMENT["data"]
+    second = {"paragraphs": [{**each, "context": "别的。", "sentences": ["别的。"], "sentence_breaks": [[0, 3]],
+                              "qas": [{"id": "c3", "question": "别的呢？", "answers": [{"answer_start": 0}]}]}
+                             for each in first["paragraphs"][:1]]}  # fmt: skip
+    written(tmp_path / "xquad-r" / "zh.json", {"data": [first, second]})
+    whole = load_dataset("xquad-r", tmp_path, "zh", passages="paragraphs")
+    assert whole.passages["zh"].texts == ["今天下雨。明天放晴。", "别的。"]
+    answers = {query.lstrip("zh-q0"): [*judged] for query, judged in whole.qrels.items()}
+    assert answers == {"a2": ["zh-p-0000000"], "b1": ["zh-p-0000000"], "c3": ["zh-p-0000001"]}
+    assert dict(whole.options) == {"passages": "paragraphs"}
+    for options in ({"passages": "words"}, {"passages": "paragraphs", "with_paragraph": True}):
+        with pytest.raises(DatasetError, match=r"expected sentences .* or paragraphs"):
+            load_dataset("xquad-r", tmp_path, "zh", **options)
+
+
 def test_with_paragraph_is_a_loading_option_and_is_recorded(tmp_path: Path) -> None:
     """The option reaches the reader through load_dataset, and another text is another fingerprint."""
     (tmp_path / "xquad-r").mkdir()

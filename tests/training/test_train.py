@@ -32,6 +32,7 @@ def settings_of(out: Path) -> dict[str, Any]:
 @pytest.mark.parametrize("kind", ["static", "transformer"])
 def test_the_folder_is_an_ordinary_model(trained: Callable[[str], Path], configure: Configure, kind: str) -> None:
     """It loads with sentence-transformers, with prompts, a model card that has the sampler, and no leftovers."""
+    from huggingface_hub import ModelCard
     from sentence_transformers import SentenceTransformer
 
     out = trained(kind)
@@ -46,6 +47,8 @@ def test_the_folder_is_an_ordinary_model(trained: Callable[[str], Path], configu
         "| prompt of a query | `Query: ` |", "| digest of the train data | `", "| dev_multi_map | 0.",
     ):  # fmt: skip
         assert line in card
+    measured = ModelCard(card).data.eval_results  # as the Hub reads it
+    assert {(each.dataset_config, each.metric_name) for each in measured} >= {("validation", "dev_multi_map")}
     assert settings_of(out)["world_size"] == 1
     assert not (out / "work").exists()
     assert config_from(read_toml(out / "train.toml")) == configure(out, kind)

@@ -101,9 +101,14 @@ def own_prompts(model: Any) -> dict[Role, str]:
 
 
 def hub_answers() -> bool:
-    """Whether the hub can be reached; where it cannot, its client would retry for more than a minute."""
+    """Whether the hub can be reached; where it cannot, its client would retry for more than a minute.
+
+    With ``HF_HUB_OFFLINE`` nothing is asked, and the answer is no.
+    """
     from huggingface_hub import constants
 
+    if constants.HF_HUB_OFFLINE:
+        return False
     try:
         urllib.request.urlopen(urllib.request.Request(constants.ENDPOINT, method="HEAD"), timeout=5).close()
     except urllib.error.HTTPError:

@@ -1,0 +1,106 @@
+"""Measured numbers in the metadata of a model card, as the Hub renders them (``model-index``)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from beir_hybrid.disk.files import written_whole
+from beir_hybrid.errors import BeirHybridError
+from beir_hybrid.evaluation.results import Results
+
+if TYPE_CHECKING:
+    from huggingface_hub import EvalResult
+
+TASK = "Retrieval"
+"""The type of the entries, as mteb writes it."""
+CARD = "README.md"
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What one setting of a data set gave.
+
+    Args:
+        dataset: its name.
+        setting: the part of it: ``mono``, ``cross``, ``multi``, or another name.
+        metrics: values by the metric's name.
+        revision: of the data.
+    """
+
+    dataset: str
+    split: str
+    setting: str
+    metrics: Mapping[str, float]
+    revision: str | None = None
+
+
+def of_results(results: Results) -> list[Measured]:
+    """The macro means of an evaluation, those of the bias included; what is not defined is left out."""
+    revision = results.inputs.get("dataset_fingerprint")
+    return [
+        Measured(results.dataset, results.split, setting, {
+            metric: value for metric, value in means.items() if value is not None
+        }, revision)
+        for setting, means in results.summary.items()
+    ]  # fmt: skip
+
+
+def add_to_card(folder: Path | str, measured: Iterable[Measured]) -> Path:
+    """Put numbers into the metadata of the card of a model folder; those of the same data set and setting are replaced.
+
+    Args:
+        folder: of a model. A card is made where there is none.
+
+    Returns:
+        The card.
+
+    Raises:
+        BeirHybridError: the folder holds no model, or its card's metadata cannot be read.
+    """
+    from huggingface_hub import ModelCard, ModelCardData
+
+    folder = Path(folder)
+    path = folder / CARD
+    if not folder.is_dir():
+        raise BeirHybridError(f"{folder} is no folder; expected that of a model, whose {CARD} gets the results")
+    try:
+        text = path.read_text(encoding="utf-8") if path.exists() else f"---\n{{}}\n---\n\n# {folder.name}\n"
+        card = ModelCard(text)
+    except Exception as error:  # YAML of any kind, read by another library
+        raise BeirHybridError(f"{path}: its metadata cannot be read ({str(error).splitlines()[0]}); mend it") from error
+    new = [entry for each in measured for entry in _entries(each)]
+    where = {_place(entry) for entry in new}
+    data: Any = card.data
+    kept = [entry for entry in data.eval_results or [] if _place(entry) not in where]
+    said = {key: value for key, value in data.to_dict().items() if key != "model-index"}
+    name = data.model_name or folder.resolve().name
+    card.data = ModelCardData(**{**said, "model_name": name, "eval_results": [*kept, *new]})
+    with written_whole(path) as part:
+        part.write_text(str(card), encoding="utf-8")
+    return path
+
+
+def _entries(measured: Measured) -> list[EvalResult]:
+    from huggingface_hub import EvalResult
+
+    return [
+        EvalResult(
+            task_type=TASK,
+            dataset_type=measured.dataset,
+            dataset_name=f"{measured.dataset} ({measured.setting})",
+            dataset_config=measured.setting,
+            dataset_split=measured.split,
+            dataset_revision=measured.revision,
+            metric_type=metric.replace("@", "_at_"),
+            metric_name=metric,
+            metric_value=round(float(value), 6),
+        )
+        for metric, value in measured.metrics.items()
+    ]
+
+
+def _place(entry: EvalResult) -> tuple[Any, ...]:
+    return entry.task_type, entry.dataset_type, entry.dataset_config, entry.dataset_split
