@@ -23,7 +23,7 @@ from beir_hybrid.encoders import find_encoder
 from beir_hybrid.encoders.e5_small import NAME, ORIGINAL
 from beir_hybrid.errors import BeirHybridError
 from beir_hybrid.evaluation.results import Results, read_results
-from beir_hybrid.retrieval.dense.models import hub_answers
+from beir_hybrid.retrieval.kinds import hub_answers
 from beir_hybrid.tables import Table, number, render
 
 COLUMNS = (

@@ -14,7 +14,7 @@ import numpy as np
 
 from beir_hybrid.errors import MissingExtraError, RetrieverError, did_you_mean
 from beir_hybrid.records import FloatArray
-from beir_hybrid.retrieval.dense.models import hub_answers
+from beir_hybrid.retrieval.kinds import hub_answers
 
 _ROLES = ("query", "document")
 

@@ -158,7 +158,7 @@ def test_token_ids_of_xquad_r_and_mlqa_r(e5_folder: Path, engine_ids: Any, data_
 @pytest.mark.data
 def test_it_is_close_to_the_original(retriever: DenseRetriever) -> None:
     """Where the hub can be reached: the original ranks and turns its vectors nearly the same way."""
-    from beir_hybrid.retrieval.dense.models import hub_answers
+    from beir_hybrid.retrieval.kinds import hub_answers
 
     if not hub_answers():
         pytest.skip(f"no network: {ORIGINAL} cannot be fetched")

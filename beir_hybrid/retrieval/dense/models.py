@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import ssl
-import urllib.error
-import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from beir_hybrid.encoders import find_encoder, list_encoders
 from beir_hybrid.errors import BeirHybridError, RetrieverError, did_you_mean
-from beir_hybrid.retrieval.kinds import refuse_unless_dense
+from beir_hybrid.retrieval.kinds import hub_answers, refuse_unless_dense
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -98,25 +95,6 @@ def own_prompts(model: Any) -> dict[Role, str]:
     return {
         role: next((prompts[name] for name in names if prompts.get(name)), "") for role, names in _PROMPT_NAMES.items()
     }
-
-
-def hub_answers() -> bool:
-    """Whether the hub can be reached; where it cannot, its client would retry for more than a minute.
-
-    With ``HF_HUB_OFFLINE`` nothing is asked, and the answer is no.
-    """
-    from huggingface_hub import constants
-
-    if constants.HF_HUB_OFFLINE:
-        return False
-    try:
-        urllib.request.urlopen(urllib.request.Request(constants.ENDPOINT, method="HEAD"), timeout=5).close()
-    except urllib.error.HTTPError:
-        return True
-    except OSError as error:
-        # certificates are the client's business: it may know others
-        return isinstance(getattr(error, "reason", error), ssl.SSLError)
-    return True
 
 
 def name_of(model: Any) -> str:
