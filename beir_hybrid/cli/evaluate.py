@@ -175,21 +175,12 @@ def run(args: argparse.Namespace) -> int:
 
 _OPTIONS = {
     "model": (
-        "query_prompt",
-        "passage_prompt",
-        "batch_size",
-        "device",
-        "memory",
-        "truncate_dim",
-        "precision",
-        "dtype",
-        "neutralize",
-        "engine",
-        "address",
+        "query_prompt", "passage_prompt", "batch_size", "device", "memory", "truncate_dim", "precision", "dtype",
+        "neutralize", "engine", "address",
     ),
     "bm25": ("k1", "b", "bm25_index", "threads", "java_memory"),
     "retriever": ("retriever_option",),
-}
+}  # fmt: skip
 
 
 def _retriever(args: argparse.Namespace) -> Any:

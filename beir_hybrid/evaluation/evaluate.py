@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import platform
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -26,23 +26,15 @@ from beir_hybrid.evaluation.scoring import (
 )
 from beir_hybrid.metrics.bias import SHARE_CUTOFF
 from beir_hybrid.metrics.registered import asked_metrics
-from beir_hybrid.retrieval.contract import BoundRetriever, Ranking, combined
+from beir_hybrid.retrieval.contract import combined
 from beir_hybrid.retrieval.recognise import as_retriever
 from beir_hybrid.settings import Task
 
 KEPT_HITS = 100
 """Passages of each query that a run keeps of a retriever that ranks to full depth, unless told otherwise."""
 _PACKAGES = (
-    "beir-hybrid",
-    "numpy",
-    "beir",
-    "sentence-transformers",
-    "transformers",
-    "torch",
-    "pyserini",
-    "pythainlp",
-    "ranx",
-)
+    "beir-hybrid", "numpy", "beir", "sentence-transformers", "transformers", "torch", "pyserini", "pythainlp", "ranx",
+)  # fmt: skip
 
 
 def evaluate(
@@ -124,7 +116,8 @@ def evaluate(
             if trec:
                 folder.write_trec_files(tasks)
             return folder.results()
-        for ranking in _rankings(bound, [task for task in tasks if not folder.has(task)], depth + spare):
+        wanted = [task for task in tasks if not folder.has(task)]
+        for ranking in bound.retrieve(wanted, depth + spare) if wanted else ():
             measured = ranking.without_own()
             scores = score_task(measured, chosen)
             now = time.perf_counter()
@@ -154,10 +147,6 @@ def evaluate(
         )
         folder.finish(results, tasks, parts, trec=trec)
     return results
-
-
-def _rankings(bound: BoundRetriever, tasks: Sequence[Task], top_k: int) -> Iterator[Ranking]:
-    return bound.retrieve(tasks, top_k) if tasks else iter(())
 
 
 def _parts(folder: ResultFolder, tasks: Sequence[Task]) -> list[TaskScores]:

@@ -114,19 +114,7 @@ def _expectation(record: Mapping[str, Any]) -> Expectation:
             raise ValueError(f"unknown setting {score.setting!r}")
     if not scores:
         raise ValueError("no scores")
-    return Expectation(
-        name=record["name"],
-        source=record.get("source", ""),
-        dataset=record["dataset"],
-        split=record["split"],
-        languages=tuple(record["languages"]),
-        scores=scores,
-        match=record.get("match", {}),
-        options=record.get("options", {}),
-        tolerance=float(record.get("tolerance", TOLERANCE)),
-        command=record.get("command", ""),
-        note=record.get("note", ""),
-    )
+    return Expectation(**{"source": "", **record, "languages": tuple(record["languages"]), "scores": scores})
 
 
 def _of_results(results: Results) -> Expectation:

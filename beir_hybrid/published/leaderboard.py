@@ -6,8 +6,10 @@ scores of single queries are not known.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
@@ -99,13 +101,9 @@ class Leaderboard:
     def entry(self, system: System, setting: str, metric: str, query_language: str = MEAN) -> Entry | None:
         return self._index.get((system, setting, metric, query_language))
 
-    @property
+    @cached_property
     def _index(self) -> dict[tuple[System, str, str, str], Entry]:
-        cached: dict[tuple[System, str, str, str], Entry] | None = self.__dict__.get("_by_key")
-        if cached is None:
-            cached = {(e.system, e.setting, e.metric, e.query_language): e for e in self.entries}
-            object.__setattr__(self, "_by_key", cached)
-        return cached
+        return {(e.system, e.setting, e.metric, e.query_language): e for e in self.entries}
 
 
 def build_leaderboard(
@@ -236,11 +234,7 @@ def _of_results(system: System, results: Results) -> list[Entry]:
 
 
 def _of_published(scores: Sequence[PublishedScore]) -> list[Entry]:
-    counts: dict[tuple[str, str, str, str], int] = {}
-    for score in scores:
-        if score.query_language != MEAN:
-            key = (score.source, score.system, score.setting, score.metric)
-            counts[key] = counts.get(key, 0) + 1
+    counts = Counter((s.source, s.system, s.setting, s.metric) for s in scores if s.query_language != MEAN)
     # a mean whose languages are not printed beside it is over an unknown number of them: 0
     return [
         Entry(
@@ -249,9 +243,7 @@ def _of_published(scores: Sequence[PublishedScore]) -> list[Entry]:
             score.query_language,
             score.metric,
             score.value,
-            counts.get((score.source, score.system, score.setting, score.metric), 0)
-            if score.query_language == MEAN
-            else 1,
+            counts[score.source, score.system, score.setting, score.metric] if score.query_language == MEAN else 1,
             decimals=min(3, sources()[score.source].decimals),
             table=score.table,
             printed_as=score.printed_as,

@@ -24,7 +24,7 @@ TaskKey = tuple[str, ...]
 
 
 @dataclass(frozen=True, eq=False)
-class Coded:
+class DictionaryColumn:
     """A column of repeated values: row i is ``names[codes[i]]`` (codes are int32 or smaller)."""
 
     names: Sequence[Any]
@@ -39,8 +39,8 @@ class Coded:
     def __iter__(self) -> Iterator[Any]:
         return (self.names[code] for code in self.codes.tolist())
 
-    def take(self, rows: IntArray) -> Coded:
-        return Coded(self.names, self.codes[rows])
+    def take(self, rows: IntArray) -> DictionaryColumn:
+        return DictionaryColumn(self.names, self.codes[rows])
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,12 +48,12 @@ class RunTable:
     """A run as it stands in its file, row by row."""
 
     path: Path
-    queries: Coded
-    passages: Coded
+    queries: DictionaryColumn
+    passages: DictionaryColumn
     scores: ScoreArray
     lines: Codes | None = None
     """Line numbers, where the format has lines."""
-    tasks: Coded | None = None
+    tasks: DictionaryColumn | None = None
     """The task of each row (a `TaskKey`), in files of our own."""
 
     def place(self, row: int) -> str:
@@ -71,7 +71,7 @@ class RunTable:
         )
 
 
-class _Coder:
+class _ColumnBuilder:
     """Gives equal strings one number."""
 
     def __init__(self) -> None:
@@ -81,8 +81,8 @@ class _Coder:
     def add(self, name: str) -> None:
         self._codes.append(self._numbers.setdefault(name, len(self._numbers)))
 
-    def column(self) -> Coded:
-        return Coded(list(self._numbers), np.frombuffer(self._codes, dtype=np.int32))
+    def column(self) -> DictionaryColumn:
+        return DictionaryColumn(list(self._numbers), np.frombuffer(self._codes, dtype=np.int32))
 
 
 def read_run(path: Path | str) -> RunTable:
@@ -111,7 +111,7 @@ def _checked(table: RunTable) -> RunTable:
 
 
 def _read_trec(path: Path) -> RunTable:
-    queries, passages = _Coder(), _Coder()
+    queries, passages = _ColumnBuilder(), _ColumnBuilder()
     scores, lines = array("d"), array("i")
     for number, line in read_lines(path, RunError):
         # ours with blanks in ids are parted by tabs
@@ -158,7 +158,7 @@ def table_of(results: Mapping[str, Any], path: Path = Path("run in memory")) -> 
     Raises:
         RunError: there is no ranking in them, or a score is no finite number.
     """
-    queries, passages, scores = _Coder(), _Coder(), array("d")
+    queries, passages, scores = _ColumnBuilder(), _ColumnBuilder(), array("d")
     for query, ranked in results.items():
         if not isinstance(ranked, Mapping):
             raise RunError(f"{path}: query {query!r} has no object of passages and scores")
@@ -185,7 +185,7 @@ def _read_parquet(path: Path) -> RunTable:
         tasks = list(_TASK_COLUMNS) if set(_TASK_COLUMNS) <= set(there) else []
         # one after the other and as numbers: a text for each of millions of rows would take gigabytes
         queries, passages, *keys = (
-            _coded(pq.read_table(path, columns=[name], read_dictionary=[name])[name])
+            _dictionary_column(pq.read_table(path, columns=[name], read_dictionary=[name])[name])
             for name in (query, passage, *tasks)
         )
         # a score that is missing becomes NaN
@@ -206,7 +206,7 @@ def _column_of(path: Path, names: Sequence[str], there: Sequence[str]) -> str:
     return name
 
 
-def _coded(column: Any) -> Coded:
+def _dictionary_column(column: Any) -> DictionaryColumn:
     """A parquet column of any text or number type; what is missing is called None."""
     import pyarrow as pa
 
@@ -214,11 +214,11 @@ def _coded(column: Any) -> Coded:
         column = column.cast(pa.string()).dictionary_encode()
     whole = column.unify_dictionaries().combine_chunks()
     names = [*whole.dictionary.cast(pa.string()).to_pylist(), "None"]
-    return Coded(names, whole.indices.fill_null(len(names) - 1).to_numpy())
+    return DictionaryColumn(names, whole.indices.fill_null(len(names) - 1).to_numpy())
 
 
-def _together(columns: Sequence[Coded]) -> Coded:
+def _together(columns: Sequence[DictionaryColumn]) -> DictionaryColumn:
     """Several columns of few values as one of tuples."""
     shape = tuple(len(column.names) for column in columns)
     codes = np.ravel_multi_index(tuple(column.codes for column in columns), shape).astype(np.int32)
-    return Coded(list(itertools.product(*(column.names for column in columns))), codes)
+    return DictionaryColumn(list(itertools.product(*(column.names for column in columns))), codes)

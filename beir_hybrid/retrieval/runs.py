@@ -15,7 +15,7 @@ from beir_hybrid.disk.files import fingerprint, sha256_of
 from beir_hybrid.errors import RunError
 from beir_hybrid.records import POOL, Hits, IntArray, Passages
 from beir_hybrid.retrieval.contract import Ranking
-from beir_hybrid.retrieval.run_table import Coded, Codes, RunTable, TaskKey, read_run, table_of
+from beir_hybrid.retrieval.run_table import Codes, DictionaryColumn, RunTable, TaskKey, read_run, table_of
 from beir_hybrid.settings import Task, parse_settings
 
 _ANY_TASK: TaskKey = ("", "", "")
@@ -106,7 +106,7 @@ class BoundRun:
             )
         passage_language = places[:, 0].astype(np.int16)[table.passages.codes]
         passage = places[:, 1][table.passages.codes]
-        tasks = table.tasks or Coded([_ANY_TASK], np.zeros(len(table.scores), dtype=np.int8))
+        tasks = table.tasks or DictionaryColumn([_ANY_TASK], np.zeros(len(table.scores), dtype=np.int8))
         # rows of one task and query language together, so that no task looks at the rows of the others
         group = tasks.codes.astype(np.int32) * len(languages) + query_language
         order = np.argsort(group, kind="stable").astype(np.int32)
@@ -252,7 +252,7 @@ def _judged_rows(table: RunTable, dataset: Dataset) -> tuple[RunTable, Codes, Co
     return table, places[:, 0].astype(np.int16)[table.queries.codes], places[:, 1][table.queries.codes], unjudged
 
 
-def _places(ids: Coded, find: Any) -> Codes:
+def _places(ids: DictionaryColumn, find: Any) -> Codes:
     """What ``find`` says of every id that a row has, int32 [names, 2]; (-1, -1) of the others."""
     places = np.full((len(ids.names), 2), -1, dtype=np.int32)
     for code in np.unique(ids.codes).tolist():

@@ -29,15 +29,13 @@ _LANGUAGE = "{language}"
 
 @dataclass(frozen=True)
 class PrebuiltIndex:
-    """A published index: an archive, its md5, and how many documents and terms it holds."""
+    """A published index: an archive and its md5."""
 
     name: str
     urls: tuple[str, ...]
     filename: str
     md5: str
     archive_bytes: int
-    documents: int
-    terms: int
 
 
 def find_index(asked: str, language: str, cache: Path) -> Path:
@@ -176,10 +174,4 @@ def _of_anserini(jar: Path) -> Iterator[PrebuiltIndex]:
 
 
 def _entry(name: str, record: dict[str, Any], size: int) -> PrebuiltIndex:
-    return PrebuiltIndex(
-        name, tuple(record["urls"]), record["filename"], record["md5"], int(size), int(record["documents"]),
-        int(record["total_terms"]),
-    )  # fmt: skip
-
-
-__all__ = ["PrebuiltIndex", "fetch_index", "find_index", "published_indexes"]
+    return PrebuiltIndex(name, tuple(record["urls"]), record["filename"], record["md5"], int(size))
