@@ -13,7 +13,7 @@ from beir_hybrid.comparison.rows import Comparison
 from beir_hybrid.comparison.scores import Scores, load_per_query
 from beir_hybrid.comparison.significance import TESTS
 from beir_hybrid.errors import ComparisonError, MetricError, did_you_mean
-from beir_hybrid.metrics.measures import parse_metric
+from beir_hybrid.metrics.measures import cutoff_of, parse_metric
 from beir_hybrid.settings import parse_settings
 
 
@@ -88,6 +88,7 @@ def compare_scores(
     chosen = None if settings is None else parse_settings(settings)
     aligned = _by_dataset(scores, chosen, intersect=intersect)
     names = _chosen_metrics(aligned, metrics)
+    _refuse_other_depths(scores, names, aligned[0].settings)
     base = _find_baseline(aligned, baseline)
     return Comparison(
         baseline=aligned[0].names[base],
@@ -159,6 +160,29 @@ def _chosen_metrics(aligned: Sequence[Aligned], metrics: str | Iterable[str] | N
     if not found:
         raise MetricError(f"no metric was given; the folders have {', '.join(known)}")
     return tuple(dict.fromkeys(found))
+
+
+def _refuse_other_depths(scores: Sequence[Scores], metrics: Sequence[str], settings: Sequence[str]) -> None:
+    """A cutoff deeper than a ranking leaves a lower bound: no value to test against one of a deeper ranking."""
+    deepest = [
+        {
+            (score.metric, *key): score.depth if score.is_bound else None
+            for score in each.results.scores
+            if score.metric in metrics and score.setting in settings
+            for key in [(each.results.dataset, score.setting, score.query_language, score.corpus_language)]
+        }
+        for each in scores
+    ]
+    for one, found in zip(scores, deepest, strict=True):
+        for other, theirs in zip(scores, deepest, strict=True):
+            for key, depth in found.items():
+                if depth is not None and theirs.get(key, depth) != depth:
+                    sound = [name for name in metrics if all(d[k] is None for d in deepest for k in d if k[0] == name)]
+                    raise ComparisonError(
+                        f"{key[0]} of {':'.join(key[2:])} is a lower bound in {one.folder}, whose rankings are {depth} "
+                        f"passages deep, and none of that depth in {other.folder}; evaluate again with --top-k "
+                        f"{cutoff_of(key[0])} (a run file: write it as deep), or compare --metrics {','.join(sound)}"
+                    )
 
 
 def _find_baseline(aligned: Sequence[Aligned], baseline: str | None) -> int:

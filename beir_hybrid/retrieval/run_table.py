@@ -185,7 +185,7 @@ def _read_parquet(path: Path) -> RunTable:
         tasks = list(_TASK_COLUMNS) if set(_TASK_COLUMNS) <= set(there) else []
         # one after the other and as numbers: a text for each of millions of rows would take gigabytes
         queries, passages, *keys = (
-            _dictionary_column(pq.read_table(path, columns=[name], read_dictionary=[name])[name])
+            _dictionary_column(path, name, pq.read_table(path, columns=[name], read_dictionary=[name])[name])
             for name in (query, passage, *tasks)
         )
         # a score that is missing becomes NaN
@@ -206,15 +206,17 @@ def _column_of(path: Path, names: Sequence[str], there: Sequence[str]) -> str:
     return name
 
 
-def _dictionary_column(column: Any) -> DictionaryColumn:
-    """A parquet column of any text or number type; what is missing is called None."""
+def _dictionary_column(path: Path, name: str, column: Any) -> DictionaryColumn:
+    """A parquet column of any text or number type."""
     import pyarrow as pa
+
+    if column.null_count:
+        raise RunError(f"{path}: {column.null_count} rows have no {name}")
 
     if not pa.types.is_dictionary(column.type):
         column = column.cast(pa.string()).dictionary_encode()
     whole = column.unify_dictionaries().combine_chunks()
-    names = [*whole.dictionary.cast(pa.string()).to_pylist(), "None"]
-    return DictionaryColumn(names, whole.indices.fill_null(len(names) - 1).to_numpy())
+    return DictionaryColumn(whole.dictionary.cast(pa.string()).to_pylist(), whole.indices.to_numpy())
 
 
 def _together(columns: Sequence[DictionaryColumn]) -> DictionaryColumn:

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from beir_hybrid import Dataset, Passages, Queries, evaluate, load_dataset
+from beir_hybrid.comparison import compare
 from beir_hybrid.errors import BeirHybridError
 from beir_hybrid.published.expected import expectations
 from beir_hybrid.published.leaderboard import build_leaderboard
@@ -35,6 +36,25 @@ def test_a_cutoff_deeper_than_top_k_makes_the_search_deeper() -> None:
     assert not any(score.is_bound for score in kept.scores if score.metric.startswith("recall"))
 
 
+def test_a_bound_is_not_tested_against_a_value(tmp_path: Path) -> None:
+    """The same ranking cut at 5 is no worse at 100: the comparison is refused, and says what to do instead."""
+    sample = load_dataset("sample", languages="de")
+    task = sample.task("mono:de")
+    whole = ByPosition().search(task.load()[0], task.query_ids, 100, "")
+    for name, depth in (("whole", 100), ("five", 5), ("again", 5)):
+        run = {query: dict(list(found.items())[:depth]) for query, found in whole.items()}
+        evaluate(sample, run, settings="mono", metrics="recall@20,recall@1", out=tmp_path / name, name=name)
+    folders = [tmp_path / name for name in ("whole", "five", "again")]
+    message = (
+        r"recall@20 of mono:de:de is a lower bound in .*/five, whose rankings are 5 passages deep, and none of that "
+        r"depth in .*/whole; evaluate again with --top-k 20 \(.*\), or compare --metrics recall@1,tied_share"
+    )
+    with pytest.raises(BeirHybridError, match=message):
+        compare(folders, draws=10)
+    assert compare(folders, draws=10, metrics="recall@1").metrics == ("recall@1",)
+    assert compare(folders[1:], draws=10).metrics == ("recall@20", "recall@1", "tied_share")
+
+
 def both(own: bool = True) -> Dataset:
     """Three arguments that are their own queries, each answered by the next."""
     texts = ["a", "b", "c", "d"]
@@ -54,6 +74,15 @@ def test_a_query_taken_out_of_its_own_ranking_costs_no_hit(tmp_path: Path) -> No
     evaluate(both(), ByPosition(), metrics="recall@1", top_k=2, out=tmp_path)
     queries = pq.read_table(tmp_path / "runs.parquet")["query_id"].to_pylist()
     assert {query: queries.count(query) for query in queries} == dict.fromkeys([f"en-q-{at}" for at in range(4)], 2)
+
+
+def test_a_query_taken_out_of_a_cut_run_leaves_it_less_deep() -> None:
+    """Two passages a query, one of them itself: what stands second is not known."""
+    run = {f"en-q-{at}": {f"en-p-{at}": 2.0, "en-p-3": 1.0} for at in range(3)}
+    results = evaluate(both(), run, metrics="recall@1,recall@2")
+    assert {(s.metric, s.depth, s.is_bound) for s in results.scores if s.metric.startswith("recall")} == {
+        ("recall@1", 1, False), ("recall@2", 1, True)
+    }  # fmt: skip
 
 
 def test_vectors_of_zeros_answer_nothing() -> None:

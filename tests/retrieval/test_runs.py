@@ -117,7 +117,10 @@ def test_parquet_without_the_columns_or_with_text_scores(tmp_path: Path) -> None
     pq.write_table(pa.table({"qid": ["a"], "docid": ["b"], "score": ["high"]}), tmp_path / "b.parquet")
     with pytest.raises(RunError, match="ids must be text or whole numbers, scores numbers"):
         read_run(tmp_path / "b.parquet")
-    pq.write_table(pa.table({"qid": [7, None], "docid": ["b", "b"], "score": [1, None]}), tmp_path / "c.parquet")
+    pq.write_table(pa.table({"qid": [7, None], "docid": ["b", "b"], "score": [1, 2]}), tmp_path / "n.parquet")
+    with pytest.raises(RunError, match=r"n\.parquet: 1 rows have no qid"):
+        read_run(tmp_path / "n.parquet")
+    pq.write_table(pa.table({"qid": [7, 8], "docid": ["b", "b"], "score": [1, None]}), tmp_path / "c.parquet")
     with pytest.raises(RunError, match="score of passage 'b' is nan"):
         read_run(tmp_path / "c.parquet")
     pq.write_table(pa.table({"qid": [7], "docid": ["b"], "score": [1]}), tmp_path / "d.parquet")
@@ -157,6 +160,10 @@ def test_the_settings_are_told_from_the_content(tmp_path: Path, toy: Dataset) ->
     named = evaluate(toy, written(tmp_path, pooled), settings="mono,multi", metrics="mrr")
     assert tasks_of(named) == {"mono:de-de", "mono:en-en", "multi:de-all", "multi:en-all"}
     assert named.value("mono", "mrr", "de") == 1 / 2  # the pool's ranking restricted to German
+    # it goes as deep as that of the query with the fewest German passages: who knows what stood below
+    uneven = "de-q-0 Q0 de-p-0 1 2 x\nde-q-0 Q0 de-p-1 2 1 x\nde-q-1 Q0 en-p-1 1 2 x\nde-q-1 Q0 de-p-0 2 1 x\n"
+    german = evaluate(toy, written(tmp_path, uneven), settings="mono", metrics="recall@2")
+    assert next((s.value, s.depth, s.is_bound) for s in german.scores if s.metric == "recall@2") == (0.5, 1, True)
 
 
 def test_missing_queries_count_and_are_reported(tmp_path: Path, toy: Dataset) -> None:
