@@ -98,8 +98,8 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Install:
 def test_built_ins_are_registered() -> None:
     """The package's own data sets and retrievers are entry points like any other."""
     assert list_datasets() == [
-        "beir", "beir-nl", "beir-pl", "belebele", "miracl", "miracl-hard-negatives", "miracl-vision", "mlqa-r",
-        "mr-tydi", "sample", "xm3600", "xquad-r",
+        "beir", "beir-nl", "beir-pl", "belebele", "ir", "miracl", "miracl-hard-negatives", "miracl-vision", "mlqa-r",
+        "mr-tydi", "mteb", "sample", "xm3600", "xquad-r",
     ]  # fmt: skip
     assert list_retrievers() == ["bm25", "dense", "late-interaction", "rerank", "run", "sparse"]
     for name in list_datasets():
@@ -153,7 +153,7 @@ def test_a_third_party_encoder(install: Install) -> None:
     """Another package's encoder is a model by name, and its record stands in the results."""
     install("colour-data", DATASETS, "colours = colour_data:source", DATASET_CODE)
     install("letters-encoder", ENCODERS, "letters = letters_encoder:letters", ENCODER_CODE)
-    assert list_encoders() == ["e5-small", "letters"]
+    assert list_encoders() == ["e5-small", "letters", "mteb"]
     results = beir_hybrid.evaluate("colours", build_retriever("dense", "letters"), metrics="mrr")
     assert (results.name, results.retriever["model"]) == ("letters", "letters")
     assert results.retriever["encoder"] == {"weights": "counts of letters"}
