@@ -10,7 +10,6 @@ from importlib.resources import files
 
 from beir_hybrid.datasets.archive_source import ArchiveSource
 from beir_hybrid.datasets.download import RemoteFile
-from beir_hybrid.datasets.hub import HubRepository
 from beir_hybrid.datasets.hub_source import HubSource
 from beir_hybrid.datasets.parts_source import PartsSource
 from beir_hybrid.records import Licence
@@ -41,8 +40,7 @@ def beir_sets(family: str, language: str, *, folder: str = "{}") -> dict[str, Pa
             archive = RemoteFile(origin.rpartition("/")[2], origin, pin, int(size))
             found[name] = ArchiveSource(*common, names, archive=archive, asks_with_passages=itself)
         else:
-            repository = HubRepository(origin, pin)
-            found[name] = HubSource(*common, names, repository=repository, asks_with_passages=itself)
+            found[name] = HubSource(*common, names, repository=origin, revision=pin, asks_with_passages=itself)
     return found
 
 

@@ -1,21 +1,23 @@
-"""Downloads that resume, are checked while they stream, and appear under their name only when whole."""
+"""Published files: those of the Hugging Face hub through its own client, others through pooch; whole or not there.
+
+The hub's client brings tokens, mirrors (``HF_ENDPOINT``), ``HF_HUB_OFFLINE``, its shared cache and repeated attempts.
+What breaks off begins anew, file by file, so that no file is joined of two versions.
+"""
 
 from __future__ import annotations
 
-import hashlib
-import http.client
+import contextlib
 import os
+import re
 import sys
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from beir_hybrid.errors import DownloadError
 
-_BLOCK = 1 << 18
-_TIMEOUT_SECONDS = 60
+_HUB = "https://huggingface.co"
+_ON_HUB = re.compile(rf"{_HUB}/datasets/(?P<repo>[^/]+/[^/]+)/resolve/(?P<revision>[^/]+)/(?P<path>.+)")
 
 
 @dataclass(frozen=True)
@@ -44,31 +46,43 @@ class RemoteFile:
         return self.checksum.partition(":")[2]
 
 
-def hub_endpoint() -> str:
-    """Where the Hugging Face hub is; ``HF_ENDPOINT`` names a mirror, as in its own tools."""
-    return os.environ.get("HF_ENDPOINT", "https://huggingface.co").rstrip("/")
+def hub_url(repository: str, path: str, revision: str = "main") -> str:
+    """A file of a data set repository on the hub; a mirror named in ``HF_ENDPOINT`` is asked in its place."""
+    return f"{_HUB}/datasets/{repository}/resolve/{revision}/{path}"
 
 
-def refuse_offline(what: str, advice: str) -> None:
-    """Say that the hub is not asked where ``HF_HUB_OFFLINE`` forbids it.
+def _mirror() -> str | None:
+    return os.environ.get("HF_ENDPOINT") or None
+
+
+def hub_files(repository: str, revision: str, folder: Path) -> list[RemoteFile]:
+    """Every file of a data set repository on the hub; large ones with their sha256.
+
+    Args:
+        folder: where they are to be put, for messages.
 
     Raises:
-        DownloadError: it does.
+        DownloadError: no connection, or the hub's refusal.
     """
-    if os.environ.get("HF_HUB_OFFLINE", "").upper() in ("1", "ON", "YES", "TRUE"):
-        raise DownloadError(f"HF_HUB_OFFLINE is set, so the hub is not asked for {what}; unset it, or {advice}")
+    from huggingface_hub import HfApi
+    from huggingface_hub.hf_api import RepoFile
 
-
-def hub_url(repository: str, path: str, revision: str = "main") -> str:
-    """A raw file of a Hugging Face data set repository."""
-    return f"{hub_endpoint()}/datasets/{repository}/resolve/{revision}/{path}"
+    with _asking_hub(f"the files of {repository}", repository, f"put the files of the repository into {folder}"):
+        api = HfApi(endpoint=_mirror())
+        listed = api.list_repo_tree(repository, repo_type="dataset", revision=revision, recursive=True)
+        return [
+            RemoteFile(
+                entry.path, hub_url(repository, entry.path, revision),
+                f"sha256:{entry.lfs.sha256}" if entry.lfs else "", entry.size,
+            )
+            for entry in listed if isinstance(entry, RepoFile)
+        ]  # fmt: skip
 
 
 def download(file: RemoteFile, target: Path) -> None:
     """Fetch ``file`` to ``target``; does nothing when it is there already.
 
-    An interrupted download continues where it stopped (HTTP range). Processes that want the same file wait
-    for the first one.
+    Processes that want the same file wait for the first one.
 
     Raises:
         DownloadError: no connection, an HTTP error, or content that does not match the checksum.
@@ -77,121 +91,113 @@ def download(file: RemoteFile, target: Path) -> None:
 
     if target.exists():
         return
-    if file.url.startswith(f"{hub_endpoint()}/"):
-        refuse_offline(file.url, f"put the file at {target}")
-    part = target.with_name(target.name + ".part")
-    lock = Path(f"{part}.lock")
+    on_hub = _ON_HUB.fullmatch(file.url)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(lock):
-            if not target.exists():
-                _fetch(file, part, target)
-        lock.unlink(missing_ok=True)
-    except urllib.error.HTTPError as error:
-        raise DownloadError(_hand_advice(file, target, f"the server answered {error.code} {error.reason}")) from error
-    except (urllib.error.URLError, TimeoutError, ConnectionError, http.client.HTTPException) as error:
-        reason = getattr(error, "reason", error)
-        raise DownloadError(_hand_advice(file, target, f"no connection ({reason})")) from error
+        with FileLock(target.with_name(".fetch.lock")):
+            if target.exists():
+                return
+            if on_hub:
+                _from_hub(file, target, **on_hub.groupdict())
+            else:
+                _from_elsewhere(file, target)
     except OSError as error:
         raise DownloadError(
-            f"could not write {part}: {error.strerror or error}; free space, then run again (it continues)"
+            f"could not write {target}: {error.strerror or error}; free space or choose another folder, then run again"
         ) from error
 
 
-def _fetch(file: RemoteFile, part: Path, target: Path) -> None:
-    resuming = part.exists()
-    got = _stream(file, part)
-    if file.expected and got != file.expected and resuming:
-        # the part may stem from another version of the file: once more, from the start
-        part.unlink()
-        got = _stream(file, part)
-    if file.expected and got != file.expected:
-        part.unlink()
-        _version_of(part).unlink(missing_ok=True)
+def _from_hub(file: RemoteFile, target: Path, repo: str, revision: str, path: str) -> None:
+    import shutil
+
+    from huggingface_hub import hf_hub_download, try_to_load_from_cache
+
+    advice = f"put the file at {target}"
+    with _asking_hub(file.url, repo, advice, offline=True):
+        found = try_to_load_from_cache(repo, path, revision=revision, repo_type="dataset")
+    if isinstance(found, str):  # fetched by whatever else uses the hub, and so here offline too
+        _check(file, Path(found), target)
+        return _copy(Path(found), target)
+    # the client puts a file below a folder under its own path
+    kept = target.with_name(f".{target.name}.hub")
+    try:
+        with _asking_hub(file.url, repo, advice):
+            got = hf_hub_download(
+                repo, path, repo_type="dataset", revision=revision, local_dir=kept, endpoint=_mirror()
+            )
+        _check(file, Path(got), target)
+        Path(got).replace(target)
+    finally:
+        shutil.rmtree(kept, ignore_errors=True)
+    return None
+
+
+def _copy(found: Path, target: Path) -> None:
+    import shutil
+
+    from beir_hybrid.disk.files import written_whole
+
+    with written_whole(target) as part:
+        shutil.copyfile(found, part)
+
+
+def _check(file: RemoteFile, got: Path, target: Path) -> None:
+    digest = file.digest_of(got) if file.expected else ""
+    if digest != file.expected:
         raise DownloadError(
-            f"{file.url}: {file.algorithm} is {got}, expected {file.expected}; the download was discarded, "
-            f"try again later or put the right file at {target}"
+            f"{file.url}: {file.algorithm} is {digest}, expected {file.expected}; the download was discarded, try "
+            f"again later or put the right file at {target}"
         )
-    part.replace(target)
-    _version_of(part).unlink(missing_ok=True)
 
 
-def _version_of(part: Path) -> Path:
-    """Where the version (ETag) of the file that a part was begun of is kept."""
-    return part.with_name(f"{part.name}.etag")
+@contextlib.contextmanager
+def _asking_hub(what: str, repository: str, advice: str, *, offline: bool = False) -> Iterator[None]:
+    """Whatever the hub's client raises as one line.
 
+    Args:
+        offline: the hub is not asked for it, so that ``HF_HUB_OFFLINE`` does not matter.
+    """
+    from huggingface_hub import constants
+    from huggingface_hub.errors import GatedRepoError, HfHubHTTPError
 
-def _hand_advice(file: RemoteFile, target: Path, reason: str) -> str:
-    return f"could not download {file.url}: {reason}; run again when online, or put the file at {target}"
-
-
-def _stream(file: RemoteFile, part: Path) -> str:
-    """Append what is missing to ``part``; the digest of the whole."""
-    digest = hashlib.new(file.algorithm)
-    have, version = 0, _version_of(part).read_text(encoding="utf-8") if _version_of(part).exists() else ""
-    if part.exists() and not (file.expected or version):
-        part.unlink()  # nothing would tell whether the rest is of the same version
-    if part.exists():
-        with part.open("rb") as old:
-            while block := old.read(_BLOCK):
-                digest.update(block)
-        have = part.stat().st_size
-        if digest.hexdigest() == file.expected:
-            return file.expected
+    if constants.HF_HUB_OFFLINE and not offline:
+        raise DownloadError(f"HF_HUB_OFFLINE is set, so the hub is not asked for {what}; unset it, or {advice}")
     try:
-        request = urllib.request.Request(file.url, headers={"User-Agent": "beir-hybrid"})
-    except ValueError as error:  # a mirror named without https://
-        raise DownloadError(f"{file.url!r} is no address ({error}); it must begin with https://") from error
-    if have:
-        request.add_header("Range", f"bytes={have}-")
-        if version:  # another version is then answered as a whole
-            request.add_header("If-Range", version)
+        yield
+    except GatedRepoError as error:
+        raise DownloadError(
+            f"{repository} asks for a login; accept its terms at {_HUB}/datasets/{repository}, run: hf auth login, or "
+            f"{advice}"
+        ) from error
+    except HfHubHTTPError as error:
+        answer = f"the server answered {error.response.status_code} {error.response.reason_phrase}"
+        raise DownloadError(f"could not download {what}: {answer}; run again when online, or {advice}") from error
+    except Exception as error:  # the client's, and those of whatever HTTP library its version stands on
+        if isinstance(error, OSError) and error.errno and not isinstance(error, ConnectionError):
+            raise  # the disk's
+        cause = " ".join(str(error.__cause__ or error).split())
+        raise DownloadError(
+            f"could not download {what}: no connection ({cause}); run again when online, or {advice}"
+        ) from error
+
+
+def _from_elsewhere(file: RemoteFile, target: Path) -> None:
+    import pooch
+    import requests
+
+    pooch.get_logger().setLevel("WARNING")
+    once_more = f"run again when online, or put the file at {target}"
+    downloader = pooch.HTTPDownloader(progressbar=sys.stderr.isatty(), timeout=60, chunk_size=1 << 18)
     try:
-        response = urllib.request.urlopen(request, timeout=_TIMEOUT_SECONDS)
-    except urllib.error.HTTPError as error:
-        if error.code != 416 or not have:
-            raise
-        part.unlink()  # the part is longer than the file: it is not a part of it
-        return _stream(file, part)
-    with response:
-        resumed = have and response.status == 206
-        if not resumed:
-            _keep_version(part, response.headers.get("ETag", ""))
-            digest = hashlib.new(file.algorithm)
-            have = 0
-        length = response.headers.get("Content-Length")
-        total = have + int(length) if length else None
-        with part.open("ab" if resumed else "wb") as out, _bar(file, have, total) as bar:
-            for block in _blocks(response):
-                out.write(block)
-                digest.update(block)
-                bar.update(len(block))
-        got = part.stat().st_size
-    if total is not None and got < total:
-        raise ConnectionError(f"it ended after {got:,} of {total:,} bytes")
-    return digest.hexdigest()
-
-
-def _keep_version(part: Path, version: str) -> None:
-    if version and not version.startswith("W/"):  # a weak one says nothing about bytes
-        _version_of(part).write_text(version, encoding="utf-8")
-    else:
-        _version_of(part).unlink(missing_ok=True)
-
-
-def _blocks(response: http.client.HTTPResponse) -> Iterator[bytes]:
-    """The body; a connection that breaks off is told from a disk that fails."""
-    try:
-        while block := response.read(_BLOCK):
-            yield block
-    except (OSError, http.client.HTTPException) as error:
-        raise ConnectionError(f"it broke off: {error}") from error
-
-
-def _bar(file: RemoteFile, have: int, total: int | None):  # type: ignore[no-untyped-def]  # tqdm is untyped
-    from tqdm import tqdm
-
-    return tqdm(
-        desc=Path(file.path).name, initial=have, total=total, unit="B", unit_scale=True,
-        file=sys.stderr, disable=None, leave=False,
-    )  # fmt: skip
+        pooch.retrieve(file.url, file.checksum or None, target.name, target.parent, downloader=downloader)
+    except requests.HTTPError as error:
+        got = error.response
+        answer = "no" if got is None else f"{got.status_code} {got.reason}"
+        raise DownloadError(f"could not download {file.url}: the server answered {answer}; {once_more}") from error
+    except requests.RequestException as error:
+        raise DownloadError(f"could not download {file.url}: no connection ({error}); {once_more}") from error
+    except ValueError as error:
+        raise DownloadError(
+            f"{file.url}: {str(error).partition('. ')[0]}; the download was discarded, try again later or put the "
+            f"right file at {target}"
+        ) from error

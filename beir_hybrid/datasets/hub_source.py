@@ -8,8 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from beir_hybrid.datasets.download import RemoteFile
-from beir_hybrid.datasets.hub import HubRepository
+from beir_hybrid.datasets.download import RemoteFile, hub_files
 from beir_hybrid.datasets.parts import find_parts
 from beir_hybrid.datasets.parts_source import PartsSource
 from beir_hybrid.disk.files import write_json
@@ -21,13 +20,19 @@ _RECORD = "hub.json"
 
 @dataclass(frozen=True)
 class HubSource(PartsSource):
-    """A set whose files are found by listing its repository, so that no number of shards is assumed."""
+    """A set whose files are found by listing its repository, so that no number of shards is assumed.
 
-    repository: HubRepository = field(kw_only=True)
+    Args:
+        repository: ``owner/name``.
+        revision: a commit, so that everybody reads the same files.
+    """
+
+    repository: str = field(kw_only=True)
+    revision: str = field(kw_only=True)
 
     @property
     def origin(self) -> str:
-        return self.repository.page
+        return f"https://huggingface.co/datasets/{self.repository}"
 
     def fetch(self, root: Path, languages: Sequence[str], split: str) -> list[Path]:
         if self.missing(root, languages, split):
@@ -35,19 +40,19 @@ class HubSource(PartsSource):
             wanted = self._wanted(root, languages, split)
             self.download_all(root, [file for file in wanted if not (root / file.path).exists()])
             known = {**self.published(root), **{file.path: file.expected for file in wanted if file.expected}}
-            record = {"repository": self.repository.name, "revision": self.repository.revision, "sha256": known}
+            record = {"repository": self.repository, "revision": self.revision, "sha256": known}
             write_json(root / _RECORD, record)
         return self.files(root, languages, split)
 
     def _wanted(self, root: Path, languages: Sequence[str], split: str) -> list[RemoteFile]:
-        listed = {file.path: file for file in self.repository.files(root)}
+        listed = {file.path: file for file in hub_files(self.repository, self.revision, root)}
         wanted: list[RemoteFile] = []
         for language in languages:
             parts = find_parts(listed, split, self.parts[language])
             for name, paths in (("corpus", parts.corpus), ("queries", parts.queries), ("qrels", parts.judgments)):
                 if not paths or any(path not in listed for path in paths):
                     raise DatasetError(
-                        f"{self.repository.page} at {self.repository.revision} holds no {name} of {self.name} "
+                        f"{self.origin} at {self.revision} holds no {name} of {self.name} "
                         f"({language}, {split}) in a layout that is known; it has {len(listed)} files"
                     )
                 wanted += [listed[path] for path in paths]
@@ -63,10 +68,10 @@ class HubSource(PartsSource):
         super()._check(root, languages, split)
 
     def _same_revision(self, root: Path) -> None:
-        before = self._record(root).get("revision", self.repository.revision)
-        if before != self.repository.revision:
+        before = self._record(root).get("revision", self.revision)
+        if before != self.revision:
             raise DatasetError(
-                f"{root} holds files of revision {before}, expected {self.repository.revision}; "
+                f"{root} holds files of revision {before}, expected {self.revision}; "
                 f"delete it and run: beir-hybrid fetch {self.name}"
             )
 

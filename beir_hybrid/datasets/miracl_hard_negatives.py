@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-from beir_hybrid.datasets.hub import HubRepository
 from beir_hybrid.datasets.hub_source import HubSource
 from beir_hybrid.datasets.miracl import MiraclSource
 from beir_hybrid.records import Licence
@@ -20,5 +19,6 @@ source = HubSource(
     ),
     parts={language: language for language in MiraclSource.languages},
     also_called=("MIRACLRetrievalHardNegatives",),
-    repository=HubRepository("mteb/MIRACLRetrievalHardNegatives", "d7d94fa4b946cec4a27c84653aa0cf6b33f74a3c"),
+    repository="mteb/MIRACLRetrievalHardNegatives",
+    revision="d7d94fa4b946cec4a27c84653aa0cf6b33f74a3c",
 )

@@ -7,7 +7,6 @@
 
 from __future__ import annotations
 
-from beir_hybrid.datasets.hub import HubRepository
 from beir_hybrid.datasets.hub_source import HubSource
 from beir_hybrid.datasets.miracl import MiraclSource
 from beir_hybrid.records import Licence
@@ -18,5 +17,6 @@ source = HubSource(
     splits=("default",),
     licence=Licence("CC BY-SA 4.0", "https://huggingface.co/datasets/nvidia/miracl-vision", "(as mteb states it)"),
     parts={language: language for language in MiraclSource.languages},
-    repository=HubRepository("nvidia/miracl-vision", "309e1696433408fbd555959cf1da968f3814f8b6"),
+    repository="nvidia/miracl-vision",
+    revision="309e1696433408fbd555959cf1da968f3814f8b6",
 )

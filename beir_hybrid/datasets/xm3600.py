@@ -20,7 +20,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from beir_hybrid.datasets.archive import extract
+from beir_hybrid.datasets.archive_source import extract
 from beir_hybrid.datasets.dataset import Dataset
 from beir_hybrid.datasets.download import RemoteFile
 from beir_hybrid.datasets.parallel import GroupQrels
@@ -63,7 +63,7 @@ class Xm3600Source(FileSource):
     def fetch(self, root: Path, languages: Sequence[str], split: str) -> list[Path]:
         if self.missing(root, languages, split):
             self.download_all(root, [_ARCHIVE])
-            extract(root / _ARCHIVE.path, {_CAPTIONS: root / _CAPTIONS})
+            extract(root / _ARCHIVE.path, lambda members: {_CAPTIONS: root / _CAPTIONS})
             (root / _ARCHIVE.path).unlink(missing_ok=True)
         return self.files(root, languages, split)
 

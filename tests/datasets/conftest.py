@@ -10,14 +10,20 @@ from typing import Any
 import pytest
 
 from beir_hybrid import Dataset, load_dataset
-from beir_hybrid.datasets import miracl
 from tests.datasets.hub_server import Hub, serving
 
 
 @pytest.fixture(autouse=True)
-def online(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The hubs of these tests are on this machine; tests of other folders set HF_HUB_OFFLINE for the whole process."""
-    monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
+def online(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The hub of these tests is on this machine, or nowhere; its client reads some of the environment only once."""
+    from huggingface_hub import constants
+    from huggingface_hub.utils import _http
+
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hf-cache"))
+    monkeypatch.setattr(constants, "HF_TOKEN_PATH", str(tmp_path / "hf-token"))
+    monkeypatch.setattr(_http.time, "sleep", lambda seconds: None)  # between its attempts
 
 
 @pytest.fixture(scope="session")
@@ -31,14 +37,11 @@ def mlqa_r(data_dir: Path) -> Dataset:
 
 
 @pytest.fixture
-def hub(no_data: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
+def hub(no_data: Path, online: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
     """A hub to fetch from, on a machine without data; its repositories are the test's."""
     with serving(Hub()) as found:
         monkeypatch.setenv("HF_ENDPOINT", found.url)
-        # its table of published files is made once in a process: not with this machine's addresses
-        monkeypatch.delitem(vars(miracl.source), "published", raising=False)
         yield found
-        vars(miracl.source).pop("published", None)
 
 
 @pytest.fixture

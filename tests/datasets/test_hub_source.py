@@ -221,7 +221,9 @@ def test_columns_that_are_not_there(hub: Hub, no_data: Path, parquet: Parquet) -
 def test_without_a_connection(no_data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The repository and the folder to put its files into are named."""
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
-    with pytest.raises(DownloadError, match=r"could not list mteb/FiQA-PL: no connection .*into .*beir-pl/fiqa"):
+    with pytest.raises(
+        DownloadError, match=r"could not download the files of mteb/FiQA-PL: no connection .*into .*beir-pl/fiqa"
+    ):
         load_dataset("beir-pl/fiqa")
 
 

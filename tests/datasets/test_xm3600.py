@@ -167,15 +167,17 @@ def test_an_empty_file_and_an_unknown_language(root: Path) -> None:
         load(root, "de")
 
 
-def test_captions_are_fetched_as_text(tmp_path: Path, no_data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_captions_are_fetched_as_text(
+    tmp_path: Path, no_data: Path, address_of: Callable[[Path], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The authors' archive of captions is unpacked and removed; no image is fetched."""
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w") as archive:
         archive.writestr("captions.jsonl", "".join(line(*item) for item in CAPTIONS.items()))
     (tmp_path / "captions.zip").write_bytes(out.getvalue())
-    monkeypatch.setattr(xm3600, "_ARCHIVE", RemoteFile("captions.zip", (tmp_path / "captions.zip").as_uri()))
+    monkeypatch.setattr(xm3600, "_ARCHIVE", RemoteFile("captions.zip", address_of(tmp_path / "captions.zip")))
     assert len(load_dataset("xm3600", languages="de").queries["de"]) == 4
-    assert [path.name for path in (no_data / "data" / "xm3600").iterdir()] == ["captions.jsonl"]
+    assert [path.name for path in (no_data / "data" / "xm3600").glob("[!.]*")] == ["captions.jsonl"]
     assert len(load_dataset("xm3600", languages="en").queries["en"]) == 4
 
 

@@ -7,7 +7,7 @@ import hashlib
 import io
 import json
 import tarfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -191,8 +191,10 @@ def test_an_unknown_name_gets_the_closest(tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def published(indexes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> PrebuiltIndex:
-    """Anserini's Swahili index as a published archive, at a file address."""
+def published(
+    indexes: Path, tmp_path: Path, address_of: Callable[[Path], str], monkeypatch: pytest.MonkeyPatch
+) -> PrebuiltIndex:
+    """Anserini's Swahili index as a published archive, at an address of this machine."""
     monkeypatch.setenv("PYSERINI_CACHE", str(tmp_path / "theirs"))
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w:gz") as archive:
@@ -200,7 +202,7 @@ def published(indexes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     source = tmp_path / "published.tar.gz"
     source.write_bytes(packed.getvalue())
     md5 = hashlib.md5(packed.getvalue()).hexdigest()
-    entry = PrebuiltIndex("toy-sw", (source.as_uri(),), "lucene-index.toy-sw.20200101.abc.tar.gz", md5, 9)
+    entry = PrebuiltIndex("toy-sw", (address_of(source),), "lucene-index.toy-sw.20200101.abc.tar.gz", md5, 9)
     monkeypatch.setattr(prebuilt, "published_indexes", lambda: {"toy-sw": entry})
     return entry
 
