@@ -16,9 +16,13 @@ def add_command(commands: Any) -> None:
         help="answer a research question: a grid of trainings and evaluations",
         description="Run every cell of a study file (factors x seeds) that is not there yet, each in a process of its "
         "own, and report. The same command again goes on where it stopped and retries what failed.",
-        examples=["study --list", "study alpha --show", "study alpha --out studies/alpha"],
+        examples=["study --list", "study alpha --show", "study regimes --start e5-small --dry-run"],
     )
     parser.add_argument("study", nargs="?", metavar="FILE", help="a study file, or the name of a shipped study")
+    parser.add_argument(
+        "--start", metavar="NAME",
+        help="what models begin as, where the file has several; shipped ones have scratch (the default) and e5-small",
+    )  # fmt: skip
     parser.add_argument("--list", action="store_true", help="list the shipped studies")
     parser.add_argument("--show", action="store_true", help="print the study file, to change a copy of it")
     parser.add_argument("--dry-run", action="store_true", help="print the grid with estimates of time and disk")
@@ -46,7 +50,7 @@ def run(args: argparse.Namespace) -> int:
         args.parser.error("expected a study file, or --list")
     if args.address is not None and args.engine != "ray":
         args.parser.error("--address needs --engine ray")
-    study = load_study(study_path(args.study))
+    study = load_study(study_path(args.study), args.start)
     if args.show:
         sys.stdout.write(study.content)
         return 0

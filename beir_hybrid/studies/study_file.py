@@ -81,8 +81,13 @@ class _File(_Table):
 _TABLES: dict[str, type[_Table]] = {"grid": _Grid, "evaluate": _Evaluate, "budget": _Budget, "limits": _Limits}
 
 
-def load_study(path: Path | str) -> Study:
+def load_study(path: Path | str, start: str | None = None) -> Study:
     """The study of a file. What needs its data (languages, sizes, fingerprints) is checked by `plan_cells`.
+
+    Args:
+        path: of a study file.
+        start: which of its tables ``[start.NAME]`` says what models begin as; None: the first, if there are some. A
+            study that starts elsewhere has that in its name: its cells and its report are others.
 
     Raises:
         StudyError: no such file, or a table, key, factor or value that is unknown (``path:line``).
@@ -93,11 +98,30 @@ def load_study(path: Path | str) -> Study:
     except TrainingError as error:
         message = str(error).replace("a TOML file with the options of train as keys", "a study file")
         raise StudyError(message) from error
+    values = _started(values, file, start)
     reader = _Reader(file, file.read_text(encoding="utf-8"))
     try:
         return reader.study(_File(**values))
     except ValidationError as error:
         raise reader.translated(error) from None
+
+
+def _started(values: dict[str, Any], file: Path, start: str | None) -> dict[str, Any]:
+    """The tables of a file with those of one start put over them."""
+    starts = values.pop("start", {})
+    if not isinstance(starts, dict) or not all(
+        isinstance(each, dict) and set(each) <= {"train", "factors"} for each in starts.values()
+    ):
+        raise StudyError(f"{file}: start is {starts!r}; expected tables [start.NAME.train] and [start.NAME.factors]")
+    if start is not None and start not in starts:
+        known = did_you_mean(start, starts) if starts else "it has no table [start.NAME]"
+        raise StudyError(f"{file}: no start {start!r}; {known}")
+    chosen = start or next(iter(starts), None)
+    if chosen is None:
+        return values
+    own = {table: {**values.get(table, {}), **added} for table, added in starts[chosen].items()}
+    name = {} if chosen == next(iter(starts)) or "name" not in values else {"name": f"{values['name']}-{chosen}"}
+    return {**values, **own, **name}
 
 
 class _Reader:

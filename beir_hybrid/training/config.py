@@ -86,6 +86,7 @@ class TrainConfig:
     cut_vocabulary: bool = _option(
         False, "train without the tokens that no training text uses; the saved model has all of them again"
     )
+    keep_layers: int | None = _option(None, "start with the first so many layers of --model; the others are dropped")
     lora: int | None = _option(None, "train low-rank adapters of this rank (needs peft), merged in the saved model")
     wise_ft: float | None = _option(
         None, "share of the trained weights in the saved model; the rest is of the starting model (arXiv 2109.01903)"
@@ -207,6 +208,7 @@ _RANGES: tuple[tuple[str, float, float], ...] = (
     ("wise_ft", 0, 1),
     ("width", 1, math.inf),
     ("layers", 1, math.inf),
+    ("keep_layers", 1, math.inf),
     ("evaluate_every", 1, math.inf),
     ("patience", 0, math.inf),
     ("dev_limit", 1, math.inf),
@@ -238,6 +240,7 @@ def refuse_for_static(config: TrainConfig) -> None:
 
 
 _NOT_FOR_STATIC = {
+    "keep_layers": "has no layers",
     "max_seq_length": "reads all of a text",
     "mini_batch_size": "takes any batch as it is",
     "pretrain_text": "has no context to predict words from",

@@ -41,6 +41,9 @@ def starting_model(config: TrainConfig, source: str) -> SentenceTransformer:
         refuse_for_static(config)
     if config.max_seq_length is not None:
         model.max_seq_length = config.max_seq_length
+    if config.keep_layers is not None:
+        for transformer in transformers_in(model):
+            _keep_layers(transformer, config.keep_layers)
     new = config.from_scratch is not None or (host == DENSE and not _was_saved_whole(source))
     if new or config.query_prompt is not None or config.passage_prompt is not None:
         prompts = PAPER_PROMPTS if new else own_prompts(model)
@@ -55,6 +58,21 @@ def starting_model(config: TrainConfig, source: str) -> SentenceTransformer:
         if config.freeze_embeddings:
             transformer.get_input_embeddings().requires_grad_(False)
     return model
+
+
+def _keep_layers(transformer: Any, wanted: int) -> None:
+    """Drop all but the first layers of a transformers model.
+
+    Raises:
+        TrainingError: it has fewer, or its layers are not found where encoders have them.
+    """
+    inner = getattr(transformer, "encoder", transformer)
+    layers = next((getattr(inner, name) for name in ("layer", "layers") if hasattr(inner, name)), None)
+    there = 0 if layers is None else len(layers)
+    if layers is None or wanted > there:
+        raise TrainingError(f"--keep-layers {wanted}: {type(transformer).__name__} has {there} layers to keep some of")
+    del layers[wanted:]
+    transformer.config.num_hidden_layers = wanted
 
 
 def _was_saved_whole(source: str) -> bool:

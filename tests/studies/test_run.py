@@ -335,7 +335,13 @@ def test_shipped_studies_are_sound() -> None:
     """Every shipped study is read without a mistake and has three seeds or more."""
     from beir_hybrid.studies.shipped import shipped_studies
 
-    studies = {name: load_study(path) for name, path in shipped_studies().items()}
+    shipped = shipped_studies()
+    studies = {name: load_study(path) for name, path in shipped.items()}
+    for name, path in shipped.items():
+        scratch, encoder = (load_study(path, start) for start in ("scratch", "e5-small"))
+        assert (scratch.name, encoder.name) == (name, f"{name}-e5-small")
+        assert (scratch.train or {}) == (studies[name].train or {})
+        assert (encoder.train or {})["model"] == "e5-small"
     assert {"alpha", "languages", "pretraining", "encoder-size", "domain-shift", "specialisation"} <= set(studies)
     for name, study in studies.items():
         assert (study.name, len(study.seeds) >= 3, bool(study.question)) == (name, True, True)

@@ -10,7 +10,7 @@ import pytest
 from beir_hybrid.errors import StudyError
 from beir_hybrid.studies import load_study
 from beir_hybrid.studies.study_file import line_of
-from tests.studies.conftest import TRAIN
+from tests.studies.conftest import TRAIN, WriteStudy
 
 
 def labels(study: Any) -> list[tuple[Any, ...]]:
@@ -198,3 +198,31 @@ def test_lines() -> None:
     assert line_of(content, "evaluate", "split") == 7
     assert line_of(content, "factors", "beta") == 4
     assert line_of(content, "grid", "only") is None
+
+
+def test_a_start_is_put_over_the_tables(write_study: WriteStudy) -> None:
+    """The first is the default and keeps the study's name; another has its own, so that reports stand apart."""
+    starts = """
+[start.small.train]
+steps = 3
+[start.large.train]
+steps = 5
+width = 32
+[start.large.factors]
+code_switch = [0.0, 0.5]
+"""
+    path = write_study("[factors]\nalpha = [0.5]" + starts)
+    small, default, large = (load_study(path, start) for start in ("small", None, "large"))
+    assert (small.name, default.name, large.name) == ("small", "small", "small-large")
+    assert [(study.train or {})["steps"] for study in (small, default, large)] == [3, 3, 5]
+    assert (large.train or {})["width"] == 32
+    assert [list(study.factors) for study in (small, large)] == [["alpha"], ["alpha", "code_switch"]]
+    with pytest.raises(StudyError, match="no start 'larg'; did you mean 'large'"):
+        load_study(path, "larg")
+
+
+def test_a_start_that_is_none(write_study: WriteStudy) -> None:
+    with pytest.raises(StudyError, match=r"no start 'x'; it has no table \[start.NAME\]"):
+        load_study(write_study("[factors]\nalpha = [0.5]"), "x")
+    with pytest.raises(StudyError, match=r"expected tables \[start.NAME.train\] and \[start.NAME.factors\]"):
+        load_study(write_study("[factors]\nalpha = [0.5]\n[start.x]\nsteps = 3"))

@@ -119,6 +119,25 @@ def test_frozen_embeddings_stand_still(configure: Configure, trained: Callable[[
     assert not before["encoder.layer.0.output.dense.weight"].equal(after["encoder.layer.0.output.dense.weight"])
 
 
+def test_the_first_layers_can_be_kept_alone(configure: Configure, tmp_path: Path) -> None:
+    """--keep-layers starts with the first layers as they are and saves a model of so many; more are refused.
+    A cut vocabulary gives back all tokens and no layer."""
+    from sentence_transformers import SentenceTransformer
+
+    train(configure(tmp_path / "base", "transformer", layers=2, steps=1))
+    base = str(tmp_path / "base")
+    options: dict[str, Any] = {"model": base, "keep_layers": 1, "steps": 1, "learning_rate": 1e-12, "weight_decay": 0.0}
+    for name, more in (("o", {}), ("cut", {"cut_vocabulary": True})):
+        train(configure(tmp_path / name, "transformer", **options, **more))
+        kept = SentenceTransformer(str(tmp_path / name), device="cpu")[0].auto_model
+        assert (len(kept.encoder.layer), kept.config.num_hidden_layers) == (1, 1)
+        assert kept.get_input_embeddings().num_embeddings == len(weights(tmp_path / "base")[EMBEDDINGS])
+        first = "encoder.layer.0.output.dense.weight"
+        assert weights(tmp_path / name)[first].allclose(weights(tmp_path / "base")[first], atol=1e-6)
+    with pytest.raises(TrainingError, match=r"--keep-layers 3: \w+ has 2 layers to keep some of"):
+        train(configure(tmp_path / "x", "transformer", **{**options, "keep_layers": 3}))
+
+
 def test_a_cut_vocabulary_is_the_same_training(
     configure: Configure, trained: Callable[[str], Path], tmp_path: Path
 ) -> None:
