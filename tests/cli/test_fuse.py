@@ -46,7 +46,7 @@ def test_a_fusion_is_measured_and_kept(command: Any, folders: list[Path], tmp_pa
     assert record["retriever"]["params"] == {"weights": [1.0, 0.0]}
     assert record["retriever"]["norm"] == "min-max"
     assert record["summary"]["mono"]["map"] == 1.0
-    compared = command("compare", *folders, tmp_path / "out", "--format", "json", "--draws", 100)
+    compared = command("compare", *folders, tmp_path / "out", "--metrics", "map", "--format", "json", "--draws", 100)
     assert {row["name"] for row in json.loads(compared.out)["rows"]} == {"first", "last", "both"}
 
 
