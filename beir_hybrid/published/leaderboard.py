@@ -57,7 +57,8 @@ class Entry:
     Attributes:
         query_language: a language, or ``mean``: over ``languages`` languages (in cross: over the ordered pairs).
         value: None: not defined.
-        at_least: ``value`` is a lower bound (a rank distance where some relevant passages have no rank).
+        at_least: ``value`` is a lower bound (a rank distance where some relevant passages have no rank, a cutoff deeper
+            than the ranking).
         decimals: as many as its source prints, three at most.
         table: where a published number stands in its source, and ``printed_as`` what it is called there.
     """
@@ -164,7 +165,12 @@ def build_leaderboard(
         printed = {(entry.system, entry.setting, entry.metric) for entry in entries if entry.query_language == MEAN}
         entries += [mean for mean in _means(entries) if (mean.system, mean.setting, mean.metric) not in printed]
     systems = list(dict.fromkeys(entry.system for entry in entries))
-    return Leaderboard(dataset, split, systems, entries, _notes(systems, entries))
+    notes = _notes(systems, entries)
+    if results:
+        sizes = sorted({score.queries for each in results for score in each.scores})
+        span = f"{sizes[0]:,}" if len(sizes) == 1 else f"{sizes[0]:,} to {sizes[-1]:,}" if sizes else "no"
+        notes.insert(0, f"Our means are over {span} queries of each language.")
+    return Leaderboard(dataset, split, systems, entries, notes)
 
 
 def _of_metrics(entries: Sequence[Entry], metrics: str | Iterable[str]) -> list[Entry]:
@@ -219,12 +225,13 @@ def _of_results(system: System, results: Results) -> list[Entry]:
     for score in results.scores:
         for language in (score.query_language, MEAN):
             values.setdefault((score.setting, score.metric, language), []).append(score.value)
+    bounds = {(s.setting, s.metric, lang) for s in results.scores if s.is_bound for lang in (s.query_language, MEAN)}
     asked = {setting: {s.query_language for s in results.scores if s.setting == setting} for setting in SETTINGS}
     entries = []
     for (setting, metric, language), found in values.items():
         if metric.startswith(_HIDDEN):
             continue
-        value, at_least = mean_or_none(found), False
+        value, at_least = mean_or_none(found), (setting, metric, language) in bounds
         if value is None and metric == "rank_distance":
             value = mean_or_none(values.get((setting, "rank_distance_bound", language), []))
             at_least = value is not None
@@ -284,8 +291,11 @@ def _notes(systems: Sequence[System], entries: Sequence[Entry]) -> list[str]:
             )
     if used:
         notes.append("Published numbers were not measured here and are never tested for significance.")
-    if any(entry.at_least for entry in entries):
+    bounds = {entry.metric for entry in entries if entry.at_least}
+    if "rank_distance" in bounds:
         notes.append(">=: a lower bound; some relevant passages were not retrieved and have no rank.")
+    if shallow := sorted(bounds - {"rank_distance"}):
+        notes.append(f">=: a lower bound; rankings are less deep than the cutoff of {', '.join(shallow)}.")
     if len({entry.languages for entry in entries if entry.query_language == MEAN and entry.languages}) > 1:
         notes.append("Means over different numbers of languages (column langs) do not compare; use --languages.")
     return notes

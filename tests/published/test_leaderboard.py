@@ -72,6 +72,17 @@ def test_a_rank_distance_that_is_not_defined_is_a_bound() -> None:
     assert any(note.startswith(">=: a lower bound") for note in board.notes)
 
 
+def test_a_cutoff_deeper_than_the_ranking_is_a_bound() -> None:
+    """recall@100 of a run five passages deep is no value beside others; over how many queries all this is, is said."""
+    scores = [Score("mono", "ar", "ar", "recall@100", 0.4, 7, depth=5), Score("mono", "ar", "ar", "recall@5", 0.4, 9)]
+    board = build_leaderboard("xquad-r", [dataclasses.replace(made_results("mine", {}), scores=scores)])
+    for language in ("ar", "mean"):
+        assert find(board, "mine", "mono", "recall@100", language).at_least
+        assert not find(board, "mine", "mono", "recall@5", language).at_least
+    assert ">=: a lower bound; rankings are less deep than the cutoff of recall@100." in board.notes
+    assert board.notes[0] == "Our means are over 7 to 9 queries of each language."
+
+
 def test_cross_is_a_mean_over_pairs() -> None:
     """By query language over its passage languages, and over all ordered pairs."""
     pairs = {("ar", "de"): 0.1, ("ar", "en"): 0.3, ("de", "ar"): 0.8}
