@@ -266,7 +266,7 @@ def e5_trainings() -> str:
         digits = 1 if column == "dev_rank_distance" else 3
         return f"{statistics.mean(values):.{digits}f} ± {statistics.stdev(values):.{digits}f}"
 
-    names = {"mono": "X-X-mono", "cross": "X-Y", "hybrid": "hybrid, alpha 0.5", "anchored": "hybrid, `--anchor 1`"}
+    names = {"mono": "X-X-mono", "cross": "X-Y", "hybrid": "hybrid, alpha 0.5"}
     return markdown(
         ["batches", "mono mAP", "cross mAP", "multi mAP", "rank distance", "seeds"],
         [[name, *(shown(rows[key], c) for c in columns), str(len(rows[key]))] for key, name in names.items()],

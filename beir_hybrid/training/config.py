@@ -91,8 +91,13 @@ class TrainConfig:
     wise_ft: float | None = _option(
         None, "share of the trained weights in the saved model; the rest is of the starting model (arXiv 2109.01903)"
     )
-    anchor: float = _option(0.0, "weight of a term that holds monolingual batches where the starting model had them")
-    anchor_to: Literal["scores", "vectors"] = _option("scores", "what it holds: their scores, or every vector")
+    anchor: float = _option(
+        0.0,
+        "weight of a term that holds how each query ranks its batch to what the starting model does in one language",
+    )
+    anchor_to: str | None = _option(
+        None, "hold all batches to the starting model without language: the folder of beir-hybrid neutralize (project)"
+    )
     vocabulary: int = _option(64_000, "from scratch: tokens of the tokenizer")
     width: int = _option(512, "from scratch: dimension of the embedding")
     layers: int = _option(4, "from scratch, transformer: layers")
@@ -147,6 +152,8 @@ class TrainConfig:
         if self.cut_vocabulary and (self.from_scratch is not None or self.code_switch > 0):
             other = "--from-scratch" if self.from_scratch is not None else "--code-switch"
             raise TrainingError(f"--cut-vocabulary does not go with {other}")
+        if self.anchor_to is not None and not self.anchor:
+            raise TrainingError("--anchor-to needs --anchor, the weight of its term")
         if self.anchor > 0 and self.from_scratch is not None:
             raise TrainingError("--anchor needs --model; a model from scratch has nothing to hold")
         if (self.code_switch > 0) != (self.lexicon is not None):

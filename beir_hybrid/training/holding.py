@@ -1,4 +1,4 @@
-"""A term of the loss that holds what a model does within one language where the starting model had it."""
+"""A term of the loss that holds how queries rank their batch where the starting model had it, language left out."""
 
 from __future__ import annotations
 
@@ -12,22 +12,23 @@ from st_hybrid_batch.callbacks import find_sampler, position
 
 
 class Holding(TrainerCallback):  # type: ignore[misc]  # transformers is untyped here
-    """Adds to the loss of every monolingual batch how far it has moved from the starting model.
-
-    Cross-lingual batches have no such term: there the model is meant to move. Validation losses are without it.
+    """Adds to the loss of a batch how far its rankings have moved from the starting model's: the Kullback-Leibler
+    divergence of each question's distribution over the passages of the batch (softmax of scale times cosine) from the
+    one that the starting model gives, averaged over the questions. Validation losses are without it.
 
     Args:
         loss: the loss handed to the trainer: one over in-batch negatives, cached or not, or ``MatryoshkaLoss`` of it.
             Its methods are wrapped.
         start: the starting model, which the trained one does not share.
         weight: what the term is multiplied with.
-        what: ``scores``: the mean square of how the scores (scale times cosine) of all questions with all passages of
-            the batch differ from the starting model's, so that a language may move as a whole; ``vectors``: the mean
-            squared distance of the vectors, cut to unit length, so that it may not.
+        directions: orthonormal rows [k, d] that are projected out of the starting model's vectors: what `neutralize`
+            has found to be language. Then every batch is held. None: its vectors are taken as they are, and monolingual
+            batches alone are held, for across languages the model is meant to move.
     """
 
-    def __init__(self, loss: Any, start: Any, weight: float, what: str) -> None:
-        self._loss, self._weight, self._what = loss, weight, what
+    def __init__(self, loss: Any, start: Any, weight: float, directions: Any = None) -> None:
+        self._loss, self._weight = loss, weight
+        self._directions = None if directions is None else torch.as_tensor(directions, dtype=torch.float32)
         self._start = start.eval().requires_grad_(False)
         # a MatryoshkaLoss has the ranking loss within; so has a cached one, which does not ask it
         self._ranking = loss if hasattr(loss, "calculate_loss") else getattr(loss, "loss", loss)
@@ -52,7 +53,7 @@ class Holding(TrainerCallback):  # type: ignore[misc]  # transformers is untyped
         self._held = None
         self._features = None
         if torch.is_grad_enabled():  # not in a validation
-            if self._sampler.setting(self._epoch, self._step) == "mono":
+            if self._directions is not None or self._sampler.setting(self._epoch, self._step) == "mono":
                 # pooling may change the attention mask in place
                 self._features = [_copied(column) for column in inputs[0]]
             self._step += 1
@@ -88,11 +89,10 @@ class Holding(TrainerCallback):  # type: ignore[misc]  # transformers is untyped
         # a MatryoshkaLoss compares the first dimensions of both
         now = [_unit(column) for column in embeddings]
         before = [_unit(held[:, : column.shape[1]]) for held, column in zip(self._held, now, strict=True)]
-        if self._what == "vectors":
-            squares = [(one - other).square().sum(dim=1).mean() for one, other in zip(now, before, strict=True)]
-            return self._weight * torch.stack(squares).mean()
         scores, held_scores = (self._ranking.scale * pair[0] @ pair[1].T for pair in (now, before))  # (batch, batch)
-        term: Tensor = self._weight * (scores - held_scores).square().mean()
+        term: Tensor = self._weight * torch.nn.functional.kl_div(
+            scores.log_softmax(dim=1), held_scores.log_softmax(dim=1), reduction="batchmean", log_target=True
+        )
         return term
 
     @torch.no_grad()
@@ -113,8 +113,11 @@ class Holding(TrainerCallback):  # type: ignore[misc]  # transformers is untyped
         return torch.cat([self._encoded_part(part) for part in parts])
 
     def _encoded_part(self, column: dict[str, Any]) -> Tensor:
-        vectors: Tensor = self._start(_copied(column))["sentence_embedding"]
-        return vectors
+        vectors: Tensor = _unit(self._start(_copied(column))["sentence_embedding"])
+        if self._directions is None:
+            return vectors
+        directions = self._directions.to(vectors.device)
+        return vectors - vectors @ directions.T @ directions
 
 
 def _copied(column: dict[str, Any]) -> dict[str, Any]:

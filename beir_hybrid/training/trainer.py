@@ -87,7 +87,7 @@ def build_trainer(config: TrainConfig, folder: TrainFolder, facts: dict[str, Any
     if config.anchor > 0:
         from beir_hybrid.training.holding import Holding
 
-        callbacks.append(Holding(loss, held, config.anchor, config.anchor_to))
+        callbacks.append(Holding(loss, held, config.anchor, _directions(config, model)))
     if dev is not None and config.patience:
         callbacks.append(EarlyStoppingCallback(early_stopping_patience=config.patience))
     trainer = getattr(sentence_transformers, f"{host}Trainer")(
@@ -136,6 +136,26 @@ def _pretrain(config: TrainConfig, source: str, model: Any, work: Path, state: A
         )
         state.wait_for_everyone()
     load_encoder(folder, model)
+
+
+def _directions(config: TrainConfig, model: Any) -> Any:
+    """Of ``--anchor-to``: the directions that are language, orthonormal rows [k, d]; None without it.
+
+    Raises:
+        TrainingError: what is there was learnt for vectors of another width, or takes off means of languages.
+    """
+    if config.anchor_to is None:
+        return None
+    from beir_hybrid.neutralize.transform import read_transform
+
+    transform = read_transform(config.anchor_to)
+    width = model.get_embedding_dimension()
+    if transform.needs_language or transform.width != width:
+        raise TrainingError(
+            f"--anchor-to {config.anchor_to}: expected what neutralize --method project has learnt from --model, for "
+            f"vectors of {width} values; it is {transform.record['method']} for {transform.width}"
+        )
+    return transform.removal.everywhere
 
 
 def _loss(config: TrainConfig, model: Any, static: bool) -> Any:

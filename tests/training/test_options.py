@@ -193,22 +193,42 @@ def test_what_needs_a_transformer(configure: Configure, trained: Callable[[str],
             train(configure(tmp_path / "o", model=str(trained("static")), **option))
 
 
-@pytest.mark.parametrize("what", ["scores", "vectors"])
 def test_an_anchor_holds_monolingual_batches_only(
-    configure: Configure, trained: Callable[[str], Path], tmp_path: Path, what: str
+    configure: Configure, trained: Callable[[str], Path], tmp_path: Path
 ) -> None:
     """--anchor changes monolingual training, and leaves cross-lingual training as it is."""
     base = str(trained("transformer"))
     for sampling in ("mono", "cross"):
         for weight in (0.0, 30.0):
-            anchored: dict[str, Any] = {"sampling": sampling, "anchor": weight, "anchor_to": what, "steps": 3}
+            anchored: dict[str, Any] = {"sampling": sampling, "anchor": weight, "steps": 3}
             train(configure(tmp_path / f"{sampling}-{weight}", "transformer", model=base, **anchored))
     assert same_weights(tmp_path / "cross-0.0", tmp_path / "cross-30.0")
     assert not same_weights(tmp_path / "mono-0.0", tmp_path / "mono-30.0")
 
 
-@pytest.mark.parametrize("what", ["scores", "vectors"])
-def test_the_value_of_an_anchor(trained: Callable[[str], Path], tmp_path: Path, what: str) -> None:
+def test_an_anchor_without_language_holds_every_batch(
+    configure: Configure, trained: Callable[[str], Path], tmp_path: Path
+) -> None:
+    """--anchor-to takes what neutralize has learnt from the model; another method or width is refused, by its name."""
+    from beir_hybrid.neutralize.learn import neutralize
+
+    base = str(trained("transformer"))
+    for method in ("project", "center"):
+        neutralize(base, tmp_path / method, method=method, groups="sample", languages="de,en", cache=False)
+    options: dict[str, Any] = {"sampling": "cross", "anchor": 30.0, "steps": 3, "model": base}
+    train(configure(tmp_path / "free", "transformer", **options))
+    train(configure(tmp_path / "held", "transformer", anchor_to=str(tmp_path / "project"), **options))
+    assert not same_weights(tmp_path / "free", tmp_path / "held")
+    with pytest.raises(
+        TrainingError, match=r"expected what neutralize --method project has learnt .* it is center for 64"
+    ):
+        train(configure(tmp_path / "x", "transformer", anchor_to=str(tmp_path / "center"), **options))
+    with pytest.raises(TrainingError, match="--anchor-to needs --anchor"):
+        configure(tmp_path / "y", "transformer", **{**options, "anchor": 0.0, "anchor_to": "z"})
+
+
+@pytest.mark.parametrize("neutral", [False, True], ids=["as it is", "without language"])
+def test_the_value_of_an_anchor(trained: Callable[[str], Path], tmp_path: Path, neutral: bool) -> None:
     """Worked out from the vectors of both models; a cached loss has the same value and gradient, a validation none."""
     import torch
     from sentence_transformers import SentenceTransformer
@@ -222,20 +242,20 @@ def test_the_value_of_an_anchor(trained: Callable[[str], Path], tmp_path: Path, 
         for parameter in start.parameters():
             parameter.add_(0.1 * torch.randn_like(parameter))
     texts = [[group[side]["de"] for group in sample_groups()][:6] for side in ("query", "passage")]
-    vectors = [
-        [torch.nn.functional.normalize(torch.tensor(one.encode(part))) for part in texts] for one in (model, start)
-    ]
-    if what == "scores":
-        now, before = (20.0 * queries @ passages.T for queries, passages in vectors)
-        expected = 3.0 * float((now - before).square().mean())
-    else:
-        squares = [(one - other).square().sum(dim=1).mean() for one, other in zip(*vectors, strict=True)]
-        expected = 3.0 * float(sum(squares)) / 2
+    now, before = (
+        [torch.tensor(one.encode(part, normalize_embeddings=True)) for part in texts] for one in (model, start)
+    )
+    directions = torch.linalg.qr(torch.randn(before[0].shape[1], 3))[0].T if neutral else None
+    if directions is not None:
+        before = [rows - rows @ directions.T @ directions for rows in before]
+        before = [rows / rows.norm(dim=1, keepdim=True) for rows in before]
+    student, teacher = ((20.0 * queries @ passages.T).softmax(dim=1) for queries, passages in (now, before))
+    expected = 3.0 * float((teacher * (teacher / student).log()).sum(dim=1).mean())
     gradients = []
     for kind in (losses.MultipleNegativesRankingLoss, losses.CachedMultipleNegativesRankingLoss):
         loss = kind(model) if "Cached" not in kind.__name__ else kind(model, mini_batch_size=4)
         bare = float(loss([model.preprocess(part) for part in texts], None).detach())
-        holding = Holding(loss, start, 3.0, what)
+        holding = Holding(loss, start, 3.0, directions)
         settings = iter(("mono", "cross"))
         loss.register_forward_pre_hook(holding._begin_batch)
         holding._sampler = SimpleNamespace(setting=lambda epoch, step, settings=settings: next(settings))
@@ -244,7 +264,8 @@ def test_the_value_of_an_anchor(trained: Callable[[str], Path], tmp_path: Path, 
         held.backward()
         gradients.append([parameter.grad.clone() for parameter in model.parameters() if parameter.grad is not None])
         assert float(held.detach()) == pytest.approx(bare + expected, rel=1e-4)
-        assert float(loss([model.preprocess(part) for part in texts], None).detach()) == pytest.approx(bare)
+        across = float(loss([model.preprocess(part) for part in texts], None).detach())
+        assert across == pytest.approx(bare + expected if neutral else bare, rel=1e-4)
         with torch.no_grad():
             assert float(loss([model.preprocess(part) for part in texts], None)) == pytest.approx(bare)
     assert all(torch.allclose(one, other, atol=1e-4) for one, other in zip(*gradients, strict=True))
