@@ -62,6 +62,7 @@ class Progress:
             sys.stderr.flush()
 
     def close(self) -> None:
+        """Take the bar away; lines stay."""
         if self._bar is not None:
             self._bar.close()
 

@@ -126,6 +126,7 @@ class Passages:
         return {key: position for position, key in enumerate(self.source_ids)}
 
     def title(self, position: int) -> str:
+        """The title at a position; empty where there is none."""
         return self.titles[position] if len(self.titles) else ""
 
     @property
@@ -187,6 +188,7 @@ class Judged:
         return cls(*(np.empty(0, dtype=np.int64) for _ in range(3)))
 
     def take(self, keep: npt.NDArray[Any]) -> Judged:
+        """The judgments that a mask or positions choose."""
         return Judged(self.query[keep], self.passage[keep], self.grade[keep])
 
 

@@ -12,6 +12,7 @@ FORMATS = ("table", "markdown", "latex", "csv", "json", "html")
 
 
 def add_command(commands: Any) -> None:
+    """The options of ``compare``."""
     parser = commands.add_parser(
         "compare",
         help="compare evaluated retrievers, with significance",
@@ -36,6 +37,7 @@ def add_command(commands: Any) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    """Compare result folders and write the answer; the exit status."""
     from beir_hybrid.comparison import compare
 
     comparison = compare(args.folders, **comparison_options(args))

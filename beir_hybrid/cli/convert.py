@@ -10,6 +10,7 @@ from beir_hybrid.cli.options import add_dataset_options, positive
 
 
 def add_command(commands: Any) -> None:
+    """The options of ``convert``."""
     parser = commands.add_parser(
         "convert",
         help="convert the corpora of a large data set to memory-mapped files",
@@ -27,6 +28,7 @@ def add_command(commands: Any) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    """Convert a corpus; the exit status."""
     from beir_hybrid.datasets import get_source
     from beir_hybrid.datasets.source import FileSource, check_selection
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 
 def add_commands(commands: Any) -> None:
+    """``datasets``, ``fetch`` and ``export``."""
     listing = commands.add_parser(
         "datasets", help="the data sets there are, and where their files are",
         examples=["datasets", "datasets miracl --json"],
@@ -134,6 +135,7 @@ def _short(record: dict[str, Any]) -> str:
 
 
 def run_datasets(args: argparse.Namespace) -> int:
+    """Print the data sets there are; the exit status."""
     records = dataset_records(args.data_dir) if args.name is None else _named_records(args.name, args.data_dir)
     if args.json:
         sys.stdout.write(json.dumps(records, ensure_ascii=False, indent=1) + "\n")
@@ -154,6 +156,7 @@ def run_datasets(args: argparse.Namespace) -> int:
 
 
 def run_fetch(args: argparse.Namespace) -> int:
+    """Download what a data set lacks and print the paths; the exit status."""
     from beir_hybrid.datasets import get_source
     from beir_hybrid.datasets.family import Family
     from beir_hybrid.datasets.source import FileSource, check_selection
@@ -171,6 +174,7 @@ def run_fetch(args: argparse.Namespace) -> int:
 
 
 def run_export(args: argparse.Namespace) -> int:
+    """Write one task as a BEIR folder; the exit status."""
     from beir_hybrid.datasets import get_source, load_dataset
     from beir_hybrid.evaluation.interop import write_trec_qrels
     from beir_hybrid.settings import parse_task_name

@@ -40,6 +40,7 @@ KNOWN: dict[str, dict[tuple[str, str], float]] = {
 
 
 def add_command(commands: Any) -> None:
+    """The options of ``doctor``."""
     parser = commands.add_parser(
         "doctor",
         help="what is installed, which Java, which data, and how to fix each lack",
@@ -55,6 +56,7 @@ def add_command(commands: Any) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    """Print what is here, or test it; the exit status."""
     if args.test:
         return _test()
     sys.stdout.write("\n".join([*_packages(), "", *_machine(), "", *_java(), "", *_data(), ""]))

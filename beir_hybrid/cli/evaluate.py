@@ -11,6 +11,7 @@ from beir_hybrid.cli.options import add_dataset_options, key_value, positive
 
 
 def add_command(commands: Any) -> None:
+    """The options of ``evaluate``."""
     parser = commands.add_parser(
         "evaluate",
         help="measure a retriever in every language setting",
@@ -138,6 +139,7 @@ def add_command(commands: Any) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    """Measure a retriever and print its table; the exit status."""
     from beir_hybrid.datasets import load_dataset
     from beir_hybrid.evaluation.evaluate import evaluate
     from beir_hybrid.evaluation.table import render_table

@@ -9,6 +9,7 @@ from typing import Any
 
 
 def add_command(commands: Any) -> None:
+    """The options of ``fuse``."""
     parser = commands.add_parser(
         "fuse",
         help="fuse evaluated retrievers into a new result folder",
@@ -72,6 +73,7 @@ def _parameter(text: str) -> tuple[str, float | int]:
 
 
 def run(args: argparse.Namespace) -> int:
+    """Fuse kept runs and print the table; the exit status."""
     from beir_hybrid.evaluation.table import render_table
     from beir_hybrid.fusion import fuse
 

@@ -19,6 +19,7 @@ FORMATS = ("table", "markdown", "latex", "csv", "json", "html")
 
 
 def add_command(commands: Any) -> None:
+    """The options of ``leaderboard``."""
     parser = commands.add_parser(
         "leaderboard",
         help="results beside the published numbers, and whether they reproduce",
@@ -55,6 +56,7 @@ def add_command(commands: Any) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    """Put results beside published numbers, or check them; the exit status."""
     from beir_hybrid.evaluation.results import read_results, read_results_file
 
     if args.expect and not args.check:

@@ -11,6 +11,7 @@ from beir_hybrid.cli.options import key_value, positive
 
 
 def add_command(commands: Any) -> None:
+    """The options of ``neutralize``."""
     parser = commands.add_parser(
         "neutralize",
         help="remove what is language from a model's vectors, without training",
@@ -73,6 +74,7 @@ def add_command(commands: Any) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    """Learn and write a transform; the exit status."""
     from beir_hybrid.neutralize.learn import neutralize
 
     given = {

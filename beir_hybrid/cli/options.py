@@ -32,12 +32,14 @@ class Parser(argparse.ArgumentParser):
         super().__init__(*args, **options)
 
     def error(self, message: str) -> NoReturn:
+        """One line on stderr and exit 2."""
         command = self.prog.partition(" ")[2]
         where = f"{command}: " if command else ""
         sys.stderr.write(f"beir-hybrid: {where}{' '.join(message.split())}; see: {self.prog} --help\n")
         self.exit(2)
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """As argparse does it, after lists were joined; an unknown option is refused with the nearest one."""
         found, extra = super().parse_known_args(self._plain(sys.argv[1:] if args is None else args), namespace)
         unknown = next((each for each in extra if each.startswith("-") and each != "-"), None)
         if unknown is not None:
@@ -94,6 +96,7 @@ def _nearest(name: str, known: Any) -> str:
 
 
 def add_dataset_options(parser: argparse._ActionsContainer, *, split: bool = True) -> None:
+    """Where a data set's files are and which part of it is meant."""
     parser.add_argument(
         "--data-dir", type=Path, metavar="DIR",
         help="where the data set's files are (default: $BEIR_HYBRID_DATA, then the cache, which is filled when needed)",
@@ -138,6 +141,7 @@ def comparison_options(args: argparse.Namespace) -> dict[str, Any]:
 
 
 def add_output_options(parser: argparse.ArgumentParser, formats: Sequence[str]) -> argparse._ArgumentGroup:
+    """In which format, and where to; the group they stand in."""
     output = parser.add_argument_group("output")
     output.add_argument(
         "--format", default="table", choices=formats, metavar="F",

@@ -11,6 +11,7 @@ from beir_hybrid.cli.options import positive
 
 
 def add_command(commands: Any) -> None:
+    """The options of ``study``."""
     parser = commands.add_parser(
         "study",
         help="answer a research question: a grid of trainings and evaluations",
@@ -38,6 +39,7 @@ def add_command(commands: Any) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    """Run a study and write its report; the exit status."""
     from beir_hybrid.studies import load_study, read_outcome, run_study
     from beir_hybrid.studies.shipped import shipped_studies, study_path
 

@@ -9,6 +9,7 @@ from typing import Any
 
 
 def add_command(commands: Any) -> None:
+    """The options of ``train``."""
     from beir_hybrid.training.config import option_fields
 
     parser = commands.add_parser(
@@ -35,6 +36,7 @@ def add_command(commands: Any) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    """Train a model; the exit status."""
     from beir_hybrid.errors import MissingExtraError
     from beir_hybrid.training.config import config_from, option_fields, read_toml, typed
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from beir_hybrid.comparison.folders import compare, compare_scores
+from beir_hybrid.comparison.folders import compare
 from beir_hybrid.comparison.rows import Comparison, Row
 from beir_hybrid.comparison.scores import Scores, TaskScoresTable, load_per_query
 
-__all__ = ["Comparison", "Row", "Scores", "TaskScoresTable", "compare", "compare_scores", "load_per_query"]
+__all__ = ["Comparison", "Row", "Scores", "TaskScoresTable", "compare", "load_per_query"]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
 
 from beir_hybrid.comparison.align import Aligned, align
 from beir_hybrid.comparison.correction import CORRECTIONS
@@ -18,7 +17,7 @@ from beir_hybrid.settings import parse_settings
 
 
 def compare(
-    folders: Sequence[Path | str] | Path | str,
+    folders: Sequence[Path | str | Scores] | Path | str,
     *,
     baseline: str | None = None,
     settings: str | Iterable[str] | None = None,
@@ -38,8 +37,8 @@ def compare(
     have one of each, and rows of the data set ``mean`` are the mean over them.
 
     Args:
-        folders: result folders of `evaluate` or `fuse`, one a system and data set. One alone gives values and
-            intervals.
+        folders: result folders of `evaluate` or `fuse`, one a system and data set, or their `Scores`, loaded or made
+            of several (a mean over seeds). One alone gives values and intervals.
         baseline: the system, its folder or folder name; default: that of the first folder.
         settings: default: all that all folders have.
         metrics: names of ours or ir_measures' (``nDCG@10``, ``AP``); default: all that all folders have.
@@ -62,29 +61,8 @@ def compare(
     """
     if isinstance(folders, str | Path):
         folders = [folders]
-    options: dict[str, Any] = {
-        "test": test, "correction": correction, "alpha": alpha, "intersect": intersect, "seed": seed, "draws": draws
-    }  # fmt: skip
-    _asked(test, correction, alpha, seed, draws)  # before anything is read
-    scores = [load_per_query(folder) for folder in folders]
-    return compare_scores(scores, baseline=baseline, settings=settings, metrics=metrics, **options)
-
-
-def compare_scores(
-    scores: Sequence[Scores],
-    *,
-    baseline: str | None = None,
-    settings: str | Iterable[str] | None = None,
-    metrics: str | Iterable[str] | None = None,
-    test: str = "permutation",
-    correction: str | None = None,
-    alpha: float = 0.05,
-    intersect: bool = False,
-    seed: int = 0,
-    draws: int = 10_000,
-) -> Comparison:
-    """`compare` for per-query scores that are loaded already, or made of several results (a mean over seeds)."""
-    asked = _asked(test, correction, alpha, seed, draws)
+    asked = _asked(test, correction, alpha, seed, draws)  # before anything is read
+    scores = [each if isinstance(each, Scores) else load_per_query(each) for each in folders]
     chosen = None if settings is None else parse_settings(settings)
     aligned = _by_dataset(scores, chosen, intersect=intersect)
     names = _chosen_metrics(aligned, metrics)

@@ -61,6 +61,7 @@ class Row:
         return self.query_language == MEAN
 
     def to_json(self) -> dict[str, Any]:
+        """Every column by its name, unrounded."""
         return {name: getattr(self, name) for name in COLUMNS}
 
 

@@ -23,6 +23,7 @@ class Digests:
     md5: str
 
     def get(self, algorithm: str) -> str:
+        """The hex digest of ``md5`` or ``sha256``."""
         return self.md5 if algorithm == "md5" else self.sha256
 
 

@@ -28,6 +28,7 @@ class Job:
     by_language: bool = False
 
     def write(self, progress: Callable[[int], object] | None = None) -> Written:
+        """Convert the shard here and now; ``progress`` is told of passages as they are written."""
         return write_shard(self.source, self.target, self.id_field, self.by_language, progress)
 
 

@@ -14,6 +14,7 @@ from beir_hybrid.datasets.parts import Parts
 from beir_hybrid.errors import DatasetError, at
 from beir_hybrid.readers.judgments import Judgment, read_judgments
 from beir_hybrid.readers.passages import Record, read_records
+from beir_hybrid.readers.topics import read_topics
 from beir_hybrid.records import Passages, Qrels, Queries
 
 
@@ -139,6 +140,12 @@ def join(
         {} if own_passages is False else _own(passages, asked, questions, by_text=own_passages is None),
         len(questions) - len(asked),
     )
+
+
+def join_topics(passages: Passages, topics: Path, qrels: Path, *, query_width: int) -> JudgedPart:
+    """`join` in one language: queries of a topics file, judgments of a TREC file (see `beir_hybrid.readers`)."""
+    questions = {key: Question(passages.language, text) for key, text in read_topics(topics).items()}
+    return join({passages.language: passages}, questions, read_judgments(qrels), place=qrels, query_width=query_width)
 
 
 def together(parts: Sequence[JudgedPart]) -> dict[str, Any]:

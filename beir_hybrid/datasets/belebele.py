@@ -48,6 +48,8 @@ class _Variant:
 
 
 class BelebeleSource(FileSource):
+    """Belebele: reading comprehension over FLORES, as retrieval (arXiv 2308.16884)."""
+
     name = "belebele"
     summary = "900 parallel questions over 488 FLORES passages in 122 language variants; one answer passage per variant"
     languages = tuple(sorted(_FLORES))

@@ -16,13 +16,11 @@ from typing import Any
 from beir_hybrid.corpus.arrow_corpus import ArrowCorpus
 from beir_hybrid.corpus.convert import corpus_folder
 from beir_hybrid.corpus.digests import digests_of
-from beir_hybrid.datasets.beir_shaped import Question, join, together
+from beir_hybrid.datasets.beir_shaped import join_topics, together
 from beir_hybrid.datasets.dataset import Dataset
 from beir_hybrid.datasets.download import RemoteFile, hub_url
 from beir_hybrid.datasets.source import FileSource
 from beir_hybrid.errors import DatasetError
-from beir_hybrid.readers.judgments import read_judgments
-from beir_hybrid.readers.topics import read_topics
 from beir_hybrid.records import Licence
 
 # the longest ids of the published files are 12 (passages) and 10 (queries) characters
@@ -32,6 +30,8 @@ _UNTRAINED = ("de", "yo")  # languages without a train split
 
 
 class MiraclSource(FileSource):
+    """MIRACL: questions and judgments of native speakers over each language's Wikipedia (arXiv 2210.09984)."""
+
     name = "miracl"
     summary = "18 languages, 106 million Wikipedia passages, 13,495 judged dev queries; not parallel"
     languages = (
@@ -119,6 +119,7 @@ class MiraclSource(FileSource):
         )
 
     def missing(self, root: Path, languages: Sequence[str], split: str) -> list[RemoteFile]:
+        """Topics, judgments and those corpus shards that are not below ``root``."""
         wanted = [f for f in self.remote_files(languages, split) if not f.path.startswith("miracl-corpus")]
         for language in languages:
             wanted += self.corpus_shards(root, language)
@@ -130,9 +131,8 @@ class MiraclSource(FileSource):
             judgments = [self.published[path] for path in self._judgment_paths(language, split)]
             used += [*judgments, *self.corpus_shards(root, language)]
             topics, qrels = (self.local(root, file) for file in judgments)
-            passages = {language: self.corpus(root, language).passages(language)}
-            questions = {key: Question(language, text) for key, text in read_topics(topics).items()}
-            read.append(join(passages, questions, read_judgments(qrels), place=qrels, query_width=_QUERY_WIDTH))
+            passages = self.corpus(root, language).passages(language)
+            read.append(join_topics(passages, topics, qrels, query_width=_QUERY_WIDTH))
         return Dataset(
             self.name,
             split,

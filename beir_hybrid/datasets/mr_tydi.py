@@ -14,12 +14,10 @@ from typing import Any
 
 from beir_hybrid.corpus.arrow_corpus import ArrowCorpus
 from beir_hybrid.corpus.convert import corpus_folder
-from beir_hybrid.datasets.beir_shaped import Question, join, together
+from beir_hybrid.datasets.beir_shaped import join_topics, together
 from beir_hybrid.datasets.dataset import Dataset
 from beir_hybrid.datasets.download import RemoteFile, hub_url
 from beir_hybrid.datasets.source import FileSource
-from beir_hybrid.readers.judgments import read_judgments
-from beir_hybrid.readers.topics import read_topics
 from beir_hybrid.records import Licence
 
 _NAMES = {
@@ -36,6 +34,8 @@ _PASSAGE_WIDTH, _QUERY_WIDTH = 16, 8
 
 
 class MrTydiSource(FileSource):
+    """Mr. TyDi: TyDi QA's questions over each language's Wikipedia (arXiv 2108.08787)."""
+
     name = "mr-tydi"
     summary = "8,661 test questions over 58 million Wikipedia passages in 11 languages; not parallel"
     languages = tuple(sorted(_NAMES))
@@ -74,9 +74,8 @@ class MrTydiSource(FileSource):
         read = []
         for language in languages:
             topics, qrels, _corpus = (self.local(root, file) for file in self._of(language, split))
-            passages = {language: self.corpus(root, language).passages(language)}
-            questions = {key: Question(language, text) for key, text in read_topics(topics).items()}
-            read.append(join(passages, questions, read_judgments(qrels), place=qrels, query_width=_QUERY_WIDTH))
+            passages = self.corpus(root, language).passages(language)
+            read.append(join_topics(passages, topics, qrels, query_width=_QUERY_WIDTH))
         return Dataset(
             self.name,
             split,

@@ -57,6 +57,7 @@ class PartsSource(FileSource):
         return []
 
     def root(self, data_dir: Path | str | None) -> Root:
+        """The folder that holds a corpus, or a folder called like the data set, and how it was found."""
         first = next(iter(self.parts.values()))
         marks = (
             [f"{first}/corpus.parquet", f"{first}-corpus"] if first else ["corpus.jsonl", "corpus.jsonl.gz", "corpus"]
@@ -71,6 +72,7 @@ class PartsSource(FileSource):
         return local_parts(root, split, self.parts[language])
 
     def missing(self, root: Path, languages: Sequence[str], split: str) -> list[RemoteFile]:
+        """One file for each part that stands below ``root`` in no layout it may have."""
         lacking = []
         for language in languages:
             found, part = self.found(root, language, split), self.parts[language]

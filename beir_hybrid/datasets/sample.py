@@ -31,6 +31,8 @@ def sample_groups(split: str = "train") -> Iterator[dict[str, Any]]:
 
 
 class SampleSource:
+    """The toy that comes with the package: written for it, parallel, too small to judge anything by."""
+
     name = "sample"
     summary = "30 parallel questions over 440 sentences in 11 languages, shipped with the package (train: 66 over 968)"
     languages = ("ar", "de", "el", "en", "es", "hi", "ru", "th", "tr", "vi", "zh")

@@ -64,6 +64,7 @@ class FileSource(abc.ABC):
         """The data set from the files below ``root``; all of `remote_files` are there."""
 
     def root(self, data_dir: Path | str | None) -> Root:
+        """The folder its files are in, or would be written to, and how it was found."""
         known = [file.path for file in self.remote_files(self.languages, self.splits[0])]
         return find_root(self.name, data_dir, known)
 
@@ -72,6 +73,7 @@ class FileSource(abc.ABC):
         return root / file.path
 
     def missing(self, root: Path, languages: Sequence[str], split: str) -> list[RemoteFile]:
+        """The published files that are not below ``root``."""
         return [f for f in self.remote_files(languages, split) if not self.local(root, f).exists()]
 
     def files(self, root: Path, languages: Sequence[str], split: str) -> list[Path]:

@@ -38,6 +38,8 @@ Captions = dict[str, list[str]]
 
 
 class Xm3600Source(FileSource):
+    """Crossmodal-3600: captions of the same pictures (arXiv 2205.12522)."""
+
     name = "xm3600"
     summary = "261,375 captions of 3,600 images in 36 languages: one caption of an image asked for its others"
     languages = (
@@ -51,6 +53,7 @@ class Xm3600Source(FileSource):
         return [RemoteFile(_CAPTIONS, _ARCHIVE.url)]
 
     def missing(self, root: Path, languages: Sequence[str], split: str) -> list[RemoteFile]:
+        """Nothing where the archive's file or all tables are there, else what would be fetched."""
         if (root / _CAPTIONS).exists() or all(_tables(root, language) for language in languages):
             return []
         return self.remote_files(languages, split)

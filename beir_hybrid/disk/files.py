@@ -78,6 +78,7 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def write_json_lines(path: Path, records: Iterable[dict[str, Any]]) -> None:
+    """A JSON object on each line, in UTF-8, with line feeds; the caller names and renames the file."""
     with path.open("w", encoding="utf-8", newline="\n") as out:
         out.writelines(json.dumps(record, ensure_ascii=False) + "\n" for record in records)
 

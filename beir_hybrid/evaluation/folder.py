@@ -80,6 +80,7 @@ class ResultFolder:
             write_json(record, wanted)
 
     def results(self) -> Results:
+        """What is complete in it; `read_results` says what may be raised."""
         return read_results(self.path or Path())
 
     def _part(self, task: Task) -> Path:
@@ -129,6 +130,7 @@ class ResultFolder:
         )
 
     def scores_of(self, task: Task) -> TaskScores:
+        """The scores of a task that was measured before."""
         if self.path is None:
             return self._scores[task.name]
         with self._opened_part(task) as part:

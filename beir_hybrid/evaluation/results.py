@@ -156,6 +156,7 @@ class Results:
         return self.folder
 
     def write(self, folder: Path) -> None:
+        """``results.json`` in a folder, whole or not at all."""
         write_json(folder / RESULTS_FILE, self.to_json())
 
 

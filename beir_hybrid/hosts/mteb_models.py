@@ -81,9 +81,11 @@ class MtebEncoder:
     similarity_fn_name: str = "cosine"
 
     def encode_query(self, texts: list[str]) -> FloatArray:
+        """Vectors of queries, float32 [texts, d]."""
         return self._encode(texts, "query")
 
     def encode_document(self, texts: list[str]) -> FloatArray:
+        """Vectors of passages, float32 [texts, d]."""
         return self._encode(texts, "document")
 
     def _encode(self, texts: list[str], role: str) -> FloatArray:

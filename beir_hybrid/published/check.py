@@ -41,6 +41,7 @@ class Check:
     rows: Sequence[Checked]
 
     def count(self, status: Status) -> int:
+        """How many figures have this status."""
         return sum(row.status == status for row in self.rows)
 
     @property

@@ -54,6 +54,7 @@ class Expectation:
     note: str = ""
 
     def allows(self, expected: float, got: float) -> bool:
+        """Whether a figure is within the tolerance: relative above 1, else absolute."""
         # both numbers are printed with four decimals or fewer: the edge itself is inside
         return abs(expected - got) <= self.tolerance * max(1.0, abs(expected)) + 1e-9
 

@@ -100,6 +100,7 @@ class Leaderboard:
         return tuple([m for m in _ORDER if m in there] + [m for m in there if m not in _ORDER])
 
     def entry(self, system: System, setting: str, metric: str, query_language: str = MEAN) -> Entry | None:
+        """A system's figure, or None where it has none."""
         return self._index.get((system, setting, metric, query_language))
 
     @cached_property

@@ -21,6 +21,8 @@ class Point:
 
 @dataclass(frozen=True)
 class Line:
+    """One named line of a chart."""
+
     name: str
     points: tuple[Point, ...]
 

@@ -62,7 +62,9 @@ class RunningEngine(Protocol):
 class Engine(Protocol):
     """What starts and stops the work."""
 
-    def running(self, encoder: Encoder) -> contextlib.AbstractContextManager[RunningEngine]: ...
+    def running(self, encoder: Encoder) -> contextlib.AbstractContextManager[RunningEngine]:
+        """The engine at work with an encoder; what it started ends with the context."""
+        ...
 
 
 class LocalEngine:
@@ -70,6 +72,7 @@ class LocalEngine:
 
     @contextlib.contextmanager
     def running(self, encoder: Encoder) -> Iterator[LocalEngine]:
+        """Itself: nothing is started."""
         yield self
 
     @property

@@ -92,6 +92,7 @@ class BoundRun:
 
     @classmethod
     def of(cls, table: RunTable, dataset: Dataset) -> BoundRun:
+        """A run on a data set: its ids found, its languages told from them."""
         table = _of_loaded_languages(table, dataset)
         languages = dataset.languages
         table, query_language, query, unjudged = _judged_rows(table, dataset)

@@ -93,6 +93,7 @@ class TrainingPlan:
 
     @staticmethod
     def text_digest(parts: tuple[TextPart, ...]) -> str:
+        """What tells texts to pretrain on apart."""
         return fingerprint("text", *(part.digest() for part in parts))
 
     @property

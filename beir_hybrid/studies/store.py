@@ -43,9 +43,11 @@ class CellFolder:
         return self.path / LOG_FILE
 
     def results(self, name: str) -> Path:
+        """The results folder of a data set or model."""
         return self.path / "results" / name
 
     def is_measured(self, name: str) -> bool:
+        """Whether that folder is complete."""
         return (self.results(name) / RESULTS_FILE).exists()
 
     def describe(self, record: Mapping[str, Any]) -> None:
@@ -53,6 +55,7 @@ class CellFolder:
         write_json(self.path / _CELL, dict(record))
 
     def keep_training(self, training: Mapping[str, Any]) -> None:
+        """Write what the training did."""
         write_json(self.path / _TRAINING, dict(training))
 
     def training(self) -> dict[str, Any]:
@@ -60,6 +63,7 @@ class CellFolder:
         return _read(self.path / _TRAINING)
 
     def fail(self, message: str) -> None:
+        """Write why it failed, on one line."""
         write_json(self.path / _FAILURE, {"message": " ".join(message.split())})
 
     def begin(self) -> None:
@@ -67,6 +71,7 @@ class CellFolder:
         (self.path / _BEGUN).touch()
 
     def forget_beginning(self) -> None:
+        """It is not worked on any more."""
         (self.path / _BEGUN).unlink(missing_ok=True)
 
     def seconds_of_work(self) -> float:
@@ -77,6 +82,7 @@ class CellFolder:
             return 0.0
 
     def forget_failure(self) -> None:
+        """It is tried again."""
         (self.path / _FAILURE).unlink(missing_ok=True)
 
     def failure(self) -> str:
@@ -104,6 +110,7 @@ class Store:
     root: Path
 
     def cell(self, digest: str) -> CellFolder:
+        """The folder of a cell by its digest; it need not exist."""
         return CellFolder(self.root / "cells" / digest)
 
     @property

@@ -24,6 +24,7 @@ class Lexicon:
         return sum(map(len, self.entries.values()))
 
     def translations(self, language: str, word: str) -> list[tuple[str, str]]:
+        """(language, word) pairs of a word, whatever its case; none if it is not in the lexicon."""
         return self.entries.get(language, {}).get(word.lower(), [])
 
 

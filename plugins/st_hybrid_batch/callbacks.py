@@ -114,6 +114,7 @@ class SettingsCallback(TrainerCallback, ExportableState):  # type: ignore[misc]
         self.signature: dict[str, Any] | None = None
 
     def state(self) -> dict[str, Any]:
+        """What transformers keeps of it in a checkpoint."""
         return {"args": {"strict": self.strict}, "attributes": {"signature": self.signature}}
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:

@@ -112,6 +112,7 @@ class ParallelEvaluator(BaseEvaluator):  # type: ignore[misc]
         return prefixed
 
     def get_config_dict(self) -> dict[str, Any]:
+        """What a model card says of it."""
         return {"languages": self.languages, "queries": len(self._queries), "passages": len(self._passages)}
 
     def _compare(self, model: Any) -> Iterator[np.ndarray[Any, np.dtype[np.float32]]]:

@@ -57,6 +57,7 @@ class LazyAdamW(torch.optim.Optimizer):
                     parameter.register_post_accumulate_grad_hook(_hold)
 
     def zero_grad(self, set_to_none: bool = True) -> None:
+        """As torch's, and forget which rows had a gradient."""
         for group in self.param_groups:
             for parameter in group["params"]:
                 _held[parameter] = None

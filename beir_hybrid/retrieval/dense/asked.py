@@ -31,6 +31,7 @@ class Asked:
 
     @classmethod
     def of_task(cls, task: Task, top_k: int) -> Asked:
+        """What a task asks, with its judgments by place in the whole pool."""
         starts, begin = {}, 0
         for block in task.blocks:
             if len(block):

@@ -226,6 +226,7 @@ class Count:
                 self.best[state[begin:end]] = together[:, width:]
 
     def answer(self) -> Answer:
+        """Hits, best first, and the ranks of the judged passages: as they are, and best among their equals."""
         keys = np.sort(self.best, axis=1)[:, ::-1]
         depth = self.asked.depth
         indptr = np.arange(len(keys) + 1, dtype=np.int64) * depth

@@ -33,9 +33,13 @@ class Vectors(Protocol):
     @property
     def dimension(self) -> int: ...
 
-    def read(self, begin: int, end: int) -> FloatArray: ...
+    def read(self, begin: int, end: int) -> FloatArray:
+        """Those of positions ``begin`` to ``end``, float32 [n, d]."""
+        ...
 
-    def take(self, positions: IntArray) -> FloatArray: ...
+    def take(self, positions: IntArray) -> FloatArray:
+        """Those at positions, in their order, float32 [n, d]."""
+        ...
 
 
 class HeldVectors:
@@ -52,9 +56,11 @@ class HeldVectors:
         return int(self._vectors.shape[1])
 
     def read(self, begin: int, end: int) -> FloatArray:
+        """Those of positions ``begin`` to ``end``, float32 [n, d]: a view."""
         return self._vectors[begin:end]
 
     def take(self, positions: IntArray) -> FloatArray:
+        """Those at positions, in their order, float32 [n, d]."""
         found: FloatArray = self._vectors[positions]
         return found
 

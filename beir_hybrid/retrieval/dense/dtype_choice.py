@@ -51,6 +51,7 @@ def bfloat16_agreement(encoder: Encoder, folder: Path | None, similarity: str) -
 
 
 def agrees(agreement: dict[str, Any]) -> bool:
+    """Whether a precision finds nearly what float32 finds."""
     return bool(min(agreement[f"top_{CUTOFF}_overlap"], agreement["same_first"]) >= FEWEST)
 
 

@@ -65,6 +65,7 @@ class Scale:
         return values
 
     def write(self, path: Path) -> None:
+        """Lowest values and steps as one array in a ``.npy`` file."""
         with written_whole(path) as part, part.open("wb") as out:
             np.save(out, np.stack([self.lowest, self.step]))
 

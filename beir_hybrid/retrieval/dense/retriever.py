@@ -414,5 +414,6 @@ class CorpusContent:
 
     @classmethod
     def of(cls, passages: Passages) -> CorpusContent:
+        """The content of passages, whose texts are read when they are encoded."""
         texts = passages.lazy_full_texts()
         return cls(passages.content or fingerprint_of(texts), texts, passages.on_disk)

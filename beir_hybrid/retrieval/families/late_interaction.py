@@ -44,6 +44,7 @@ class TokenVectors:
         return len(self.indptr) - 1
 
     def of(self, place: int) -> FloatArray:
+        """The vectors of the text at a place, float32 [tokens, d]."""
         return self.vectors[self.indptr[place] : self.indptr[place + 1]]
 
     @cached_property

@@ -48,6 +48,7 @@ class Candidates:
             raise RetrieverError(f"the depth of reranking is {self.depth}; expected 1 or more")
 
     def record(self) -> dict[str, Any]:
+        """What a result says of them: the depth and the first stage."""
         return {"depth": self.depth, "first_stage": {"name": self.first.name, **self.first.describe()}}
 
     def bound(self, dataset: Dataset, score: ScorePairs) -> Bound:

@@ -49,6 +49,7 @@ def means(measured: Measurements, options: AnalysisOptions) -> list[Mean]:
 
 
 def settings_of(measured: Measurements, options: AnalysisOptions, dataset: str) -> tuple[str, ...]:
+    """The settings asked for that were measured on the data set, in their usual order."""
     return tuple(s for s in SETTINGS if s in options.settings and measured.tasks(dataset, s))
 
 

@@ -68,9 +68,11 @@ class Measurements:
         return tuple(sorted({cell.seed for cell in self.outcome.cells}))
 
     def label(self, combination: Combination) -> str:
+        """How tables name a combination."""
         return combination_label(self.factors, combination)
 
     def runs_of(self, combination: Combination, dataset: str) -> list[Run]:
+        """The runs of a combination, one a seed, that were measured on the data set."""
         return [run for run in self.runs if run.combination == combination and dataset in run.results]
 
     def tasks(self, dataset: str, setting: str) -> tuple[TaskKey, ...]:

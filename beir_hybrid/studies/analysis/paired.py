@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
-from beir_hybrid.comparison import Row, compare_scores
+from beir_hybrid.comparison import Row, compare
 from beir_hybrid.comparison.correction import correct
 from beir_hybrid.errors import BeirHybridError
 from beir_hybrid.evaluation.scores import mean_or_none
@@ -123,7 +123,7 @@ def _against(
             for rival in group:
                 folders = {run.seed: run.results[dataset].folder or Path() for run in measured.runs_of(rival, dataset)}
                 scores.append(mean_scores([folders[seed] for seed in seeds], measured.label(rival), metrics))
-            comparison = compare_scores(
+            comparison = compare(
                 scores, baseline=label, settings=settings, intersect=True, correction="none", draws=options.draws
             )
         except BeirHybridError as error:
