@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
-EVERY = 30.0
-"""Seconds between two lines."""
+FIRST, EVERY = 3.0, 30.0
+"""Seconds until a command that has said nothing says that it is at work, and between two lines."""
 
 
 class Progress:
@@ -29,6 +30,7 @@ class Progress:
         self._start = self._said = time.monotonic()
         self._note = ""
         self._bar: Any = None
+        _open.append(self)
         if sys.stderr.isatty():
             from tqdm import tqdm
 
@@ -49,7 +51,12 @@ class Progress:
             if note is not None:
                 self._bar.set_postfix_str(note, refresh=False)
             self._bar.update(count)
-        elif time.monotonic() - self._said >= EVERY:
+        else:
+            self.remind()
+
+    def remind(self) -> None:
+        """The line of now, if the last one is half a minute old and there is no bar."""
+        if self._bar is None and time.monotonic() - self._said >= EVERY:
             self._said = time.monotonic()
             self.say(self._line())
 
@@ -63,6 +70,7 @@ class Progress:
 
     def close(self) -> None:
         """Take the bar away; lines stay."""
+        _open.remove(self)
         if self._bar is not None:
             self._bar.close()
 
@@ -74,6 +82,9 @@ class Progress:
         return ", ".join(part for part in parts if part)
 
 
+_open: list[Progress] = []  # what is under way, the innermost last
+
+
 @contextlib.contextmanager
 def progress(doing: str, total: int, unit: str, done: int = 0) -> Iterator[Progress]:
     """A `Progress` that is closed at the end, also of a failure."""
@@ -82,3 +93,31 @@ def progress(doing: str, total: int, unit: str, done: int = 0) -> Iterator[Progr
         yield shown
     finally:
         shown.close()
+
+
+@contextlib.contextmanager
+def at_work(command: str) -> Iterator[None]:
+    """While it lasts, a silent command says after 3 seconds, and then every half minute, how long it has been at work.
+
+    Where a `Progress` is open its line is said instead, so that a unit of several minutes is no silence either.
+    """
+    ended, begun = threading.Event(), time.monotonic()
+
+    def watch() -> None:
+        wait = FIRST
+        while not ended.wait(wait):
+            if _open:
+                _open[-1].remind()
+            else:
+                so_far = timedelta(seconds=round(time.monotonic() - begun))
+                sys.stderr.write(f"{command}: at work, {so_far} so far\n")
+                sys.stderr.flush()
+            wait = EVERY
+
+    watching = threading.Thread(target=watch, name="at-work", daemon=True)
+    watching.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        watching.join()

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import io
+import time
 
 import pytest
 
 from beir_hybrid import progress as module
-from beir_hybrid.progress import progress
+from beir_hybrid.progress import at_work, progress
 
 
 @pytest.fixture
@@ -55,3 +56,27 @@ def test_a_bar_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "encoding" in written
     assert "a word\n" in written
     assert "encoding: 4 texts" not in written
+
+
+def test_no_silence_while_a_command_is_at_work(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What cannot be counted is said to go on, again and again; a count under way says its own line."""
+    monkeypatch.setattr(module, "FIRST", 0.01)
+    monkeypatch.setattr(module, "EVERY", 0.02)
+
+    def said(*words: str) -> str:
+        written, until = "", time.monotonic() + 10
+        while not all(word in written for word in words) and time.monotonic() < until:
+            time.sleep(0.005)
+            written += capsys.readouterr().err
+        return written
+
+    with at_work("evaluate"):
+        assert said("evaluate: at work, 0:00:00 so far\n" * 2).startswith("evaluate: at work")
+        with progress("encoding", 4, "text"):
+            said("encoding: 0 of 4 texts, 0 texts/min, unknown left\n")
+            assert "at work" not in said("encoding: 0 of 4 texts, 0 texts/min, unknown left\n")
+    capsys.readouterr()
+    time.sleep(0.05)
+    assert capsys.readouterr().err == ""

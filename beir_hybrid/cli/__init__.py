@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import argparse
 import codecs
+import contextlib
 import os
 import sys
 from collections.abc import Sequence
 
 from beir_hybrid.errors import BeirHybridError
+from beir_hybrid.progress import at_work
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -47,7 +49,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     _accept_any_text()
     args = build_parser().parse_args(argv)
     try:
-        status: int = args.run(args)
+        # whoever calls this from Python is not told what a person at a terminal wants to know
+        with at_work(args.command) if argv is None else contextlib.nullcontext():
+            status: int = args.run(args)
         sys.stdout.flush()
         return status
     except BeirHybridError as error:
