@@ -10,7 +10,7 @@ import contextlib
 import shutil
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import CancelledError, ThreadPoolExecutor
+from concurrent.futures import CancelledError, ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -58,7 +58,6 @@ def write_index(
         RetrieverError: Lucene cannot write, with its reason. Finished pieces stay.
     """
     told = progress or _silent
-    parts = pieces(folder, len(order))
     stop = threading.Event()
 
     def tell(indexed: int) -> None:
@@ -67,37 +66,30 @@ def write_index(
         told(indexed)
 
     def write(part: Path, stretch: slice) -> None:
-        if stop.is_set():
-            raise CancelledError
         try:
-            _write_piece(part, texts, order[stretch], analyzer, buffer, tell)
-        except BaseException:
+            if not stop.is_set():
+                _write_piece(part, texts, order[stretch], analyzer, buffer, tell)
+        except BaseException as error:
             stop.set()  # the others need not finish
             shutil.rmtree(part, ignore_errors=True)
-            raise
-
-    def write_in_thread(part: Path, stretch: slice) -> None:
-        try:
-            write(part, stretch)
+            if not isinstance(error, CancelledError):  # which another one has caused, that says why
+                raise
         finally:
-            detach_thread()
+            if used > 1:
+                detach_thread()
 
     with java_errors(f"Lucene could not write the index in {folder}"):
-        waiting = [(part, stretch) for part, stretch in parts if not _finished(part, stretch, told)]
+        waiting = [each for each in pieces(folder, len(order)) if not _finished(*each, told)]
         used = max(1, min(threads, len(waiting)))
         buffer = _buffer_mb(used)
         if used == 1:
-            for part, stretch in waiting:
-                write(part, stretch)
+            for each in waiting:
+                write(*each)
             return
         with ThreadPoolExecutor(used) as pool:
-            futures = [pool.submit(write_in_thread, part, stretch) for part, stretch in waiting]
             try:
-                for future in futures:
+                for future in as_completed([pool.submit(write, *each) for each in waiting]):
                     future.result()
-            except CancelledError:
-                # another one failed, and says why
-                raise next((error for f in futures if (error := _own_error(f.exception()))), CancelledError()) from None
             finally:
                 stop.set()  # after Ctrl-C too
 
@@ -121,10 +113,6 @@ def open_pieces(folder: Path, passages: int) -> Any:
 
 def _silent(_: int) -> None:
     return
-
-
-def _own_error(error: BaseException | None) -> BaseException | None:
-    return None if isinstance(error, CancelledError) else error
 
 
 def _open(part: Path) -> Any:
