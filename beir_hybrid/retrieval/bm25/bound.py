@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -23,28 +23,25 @@ from beir_hybrid.retrieval.bm25.stored_index import StoredIndex, index_identity
 from beir_hybrid.retrieval.contract import DEFAULT_DEPTH, Ranking
 from beir_hybrid.settings import Task
 
+if TYPE_CHECKING:
+    from beir_hybrid.retrieval.bm25.retriever import BM25Retriever
+
 Found = dict[tuple[str, str], Hits]
 """(Language of queries, corpus) -> the hits of all those queries."""
 
 
 @dataclass(frozen=True, eq=False)
 class BoundBM25:
-    """See `BM25Retriever` for the parameters.
+    """A `BM25Retriever` and a data set.
 
     Args:
         analyzers: of each language, and of the pool where it is one index.
-        index: what names the index of others, if it is one.
-        folders: where that is, for each language.
+        folders: where the indexes of others are, for each language; empty: our own are asked.
     """
 
+    retriever: BM25Retriever
     dataset: Dataset
-    variant: str
-    k1: float
-    b: float
-    threads: int
-    cache: Path
     analyzers: Mapping[str, AnalyzerSpec]
-    index: str | None
     folders: Mapping[str, Path]
 
     depth = DEFAULT_DEPTH
@@ -75,7 +72,8 @@ class BoundBM25:
                     for task in group:
                         yield Ranking.of_hits(task, self._rank(task, indexes, depth, found), depth)
                         bar.update()
-                    if self.variant != "translated":  # there every language's own hits serve all the others
+                    # if translated, every language's own hits serve all the others
+                    if self.retriever.variant != "translated":
                         found.clear()
         finally:
             for index in indexes.values():
@@ -84,7 +82,7 @@ class BoundBM25:
     def _rank(self, task: Task, indexes: Mapping[str, Index], depth: int, found: Found) -> Hits:
         if task.setting != "multi":
             return self._ask(task, task.corpus_language, indexes, depth, found)
-        if self.variant == "standard":
+        if self.retriever.variant == "standard":
             return self._search(task.queries, POOL, indexes, depth, found).take(task.rows)
         parts = [self._ask(task, block.language, indexes, depth, found) for block in task.blocks]
         starts = np.cumsum([0, *(len(block) for block in task.blocks)])
@@ -96,7 +94,7 @@ class BoundBM25:
 
     def _ask(self, task: Task, language: str, indexes: Mapping[str, Index], depth: int, found: Found) -> Hits:
         """The hits of a task's queries in one language's corpus."""
-        if self.variant != "translated" or language == task.query_language:
+        if self.retriever.variant != "translated" or language == task.query_language:
             return self._search(task.queries, language, indexes, depth, found).take(task.rows)
         other = self.dataset.queries[language]
         place = {group: row for row, group in enumerate(other.groups)}
@@ -110,19 +108,19 @@ class BoundBM25:
     def _search(self, queries: Queries, corpus: str, indexes: Mapping[str, Index], depth: int, found: Found) -> Hits:
         key = (queries.language, corpus)
         if key not in found:
-            found[key] = indexes[corpus].search(queries.texts, depth, k1=self.k1, b=self.b, threads=self.threads)
+            found[key] = self.retriever.ask(indexes[corpus], queries.texts, depth)
         return found[key]
 
     def _indexes(self, tasks: Sequence[Task]) -> dict[str, Index]:
-        """An index for every corpus the tasks search: that of others, from the cache, or built now."""
-        corpora: dict[str, tuple[Passages, ...]] = {}
+        """One index for each corpus that the tasks need; those that are not there are built."""
+        corpora: dict[str, Sequence[Passages]] = {}
         for task in tasks:
-            if task.setting == "multi" and self.variant == "standard":
+            if task.setting == "multi" and self.retriever.variant == "standard":
                 corpora[POOL] = task.blocks
             else:
                 corpora.update({block.language: (block,) for block in task.blocks})
-        if self.index is not None:
-            return self._stored_indexes(corpora)
+        if self.folders:
+            return {corpus: self._stored(corpus, blocks) for corpus, blocks in corpora.items()}
         opened: dict[str, Index] = {}
         with _progress(sum(len(b) for blocks in corpora.values() for b in blocks), "indexing", "passage") as bar:
             for corpus, blocks in corpora.items():
@@ -130,29 +128,27 @@ class BoundBM25:
                     Joined([block.ids for block in blocks]),
                     Joined([block.lazy_full_texts() for block in blocks]),
                     self.analyzers[corpus],
-                    cache_dir=self.cache,
+                    cache_dir=self.retriever.cache,
                     content=_content(blocks),
-                    threads=self.threads,
+                    threads=self.retriever.threads,
                     progress=bar.update,
                 )
         return opened
 
-    def _stored_indexes(self, corpora: Mapping[str, Sequence[Passages]]) -> dict[str, Index]:
-        if POOL in corpora:
+    def _stored(self, corpus: str, blocks: Sequence[Passages]) -> StoredIndex:
+        if corpus == POOL:
             raise RetrieverError(
-                f"{self.index} is an index of one language, and the standard variant searches the pool as one; "
-                f"leave out the setting multi, or choose another variant"
+                f"{self.retriever.index} is an index of one language, and the standard variant searches the pool as "
+                f"one; leave out the setting multi, or choose another variant"
             )
-        opened: dict[str, Index] = {}
-        for language, (block,) in corpora.items():
-            opened[language] = StoredIndex(
-                self.folders[language],
-                self.analyzers[language],
-                passages=len(block),
-                position=partial(_position, block),
-                corpus=f"the corpus of {language!r}",
-            )
-        return opened
+        (block,) = blocks
+        return StoredIndex(
+            self.folders[corpus],
+            self.analyzers[corpus],
+            passages=len(block),
+            position=partial(_position, block),
+            corpus=f"the corpus of {corpus!r}",
+        )
 
 
 def _position(block: Passages, key: str) -> int | None:

@@ -12,7 +12,7 @@ from beir_hybrid.datasets.dataset import Dataset
 from beir_hybrid.disk.locations import cache_dir
 from beir_hybrid.errors import RetrieverError, did_you_mean
 from beir_hybrid.processors import processors
-from beir_hybrid.records import POOL, BeirQueries, BeirResults, Corpus
+from beir_hybrid.records import POOL, BeirQueries, BeirResults, Corpus, Hits
 from beir_hybrid.retrieval.beir import BeirSearchable, corpus_texts, hits_to_results
 from beir_hybrid.retrieval.bm25.analyzers import (
     AnalyzerSpec,
@@ -93,9 +93,9 @@ class BM25Retriever(BeirSearchable):
         self.k1, self.b = k1, b
         self.name = name or f"bm25-{variant}"
         self._language = language
-        self._threads = threads or processors()
-        self._cache = Path(cache) if cache else cache_dir() / "bm25"
-        self._index = None if index is None else str(index)
+        self.threads = threads or processors()
+        self.cache = Path(cache) if cache else cache_dir() / "bm25"
+        self.index = None if index is None else str(index)
         self._jvm = start_jvm(java_memory)
 
     def describe(self) -> dict[str, Any]:
@@ -105,7 +105,7 @@ class BM25Retriever(BeirSearchable):
             "k1": self.k1,
             "b": self.b,
             "pool": "one index" if self.variant == "standard" else "one index per language, merged by raw score",
-            **({} if self._index is None else {"index": self._index}),
+            **({} if self.index is None else {"index": self.index}),
             **versions(),
         }
 
@@ -113,10 +113,12 @@ class BM25Retriever(BeirSearchable):
         """With the analyzers of the data set's languages, indexes where others built them, parallel queries."""
         corpora = [*dataset.languages, *([POOL] if self.variant == "standard" else [])]
         analyzers = {language: self._analyzer(language) for language in corpora}
-        folders = {} if self._index is None else {each: self._folder(each) for each in dataset.languages}
-        return BoundBM25(
-            dataset, self.variant, self.k1, self.b, self._threads, self._cache, analyzers, self._index, folders
-        )
+        folders = {} if self.index is None else {each: self._folder(each) for each in dataset.languages}
+        return BoundBM25(self, dataset, analyzers, folders)
+
+    def ask(self, index: Index, queries: Sequence[str], top_k: int) -> Hits:
+        """The best hits of an index, with this retriever's parameters."""
+        return index.search(queries, top_k, k1=self.k1, b=self.b, threads=self.threads)
 
     def _analyzer(self, language: str) -> AnalyzerSpec:
         if self.variant == "standard" or language == POOL:
@@ -126,11 +128,11 @@ class BM25Retriever(BeirSearchable):
         else:
             spec = language_analyzer(language, self._jvm)
         # queries are read as the passages were: who built an index did not normalise them
-        return spec if self._index is None else replace(spec, normalisation="")
+        return spec if self.index is None else replace(spec, normalisation="")
 
     def _folder(self, language: str) -> Path:
         """Where the index of others for a language is."""
-        return find_index(self._index or "", language, self._cache)
+        return find_index(self.index or "", language, self.cache)
 
     def search(
         self, corpus: Corpus, queries: BeirQueries, top_k: int, score_function: str | None = None, **_: Any
@@ -144,7 +146,7 @@ class BM25Retriever(BeirSearchable):
         passage_ids = sorted(corpus)
         index = self._index_of(corpus, passage_ids)
         try:
-            hits = index.search(list(queries.values()), top_k + 1, k1=self.k1, b=self.b, threads=self._threads)
+            hits = self.ask(index, list(queries.values()), top_k + 1)
         finally:
             index.close()
         found = hits_to_results(hits, list(queries), passage_ids)
@@ -153,13 +155,13 @@ class BM25Retriever(BeirSearchable):
     def _index_of(self, corpus: Corpus, passage_ids: Sequence[str]) -> Index:
         language = self._language or _language_of(passage_ids)
         analyzer = self._analyzer(language)
-        if self._index is not None:
+        if self.index is not None:
             place = {key: position for position, key in enumerate(passage_ids)}
             return StoredIndex(
                 self._folder(language), analyzer, passages=len(place), position=place.get, corpus="the corpus"
             )
         texts = corpus_texts(corpus, passage_ids)
-        return LuceneIndex.open_or_build(passage_ids, texts, analyzer, cache_dir=self._cache, threads=self._threads)
+        return LuceneIndex.open_or_build(passage_ids, texts, analyzer, cache_dir=self.cache, threads=self.threads)
 
 
 def _language_of(passage_ids: Sequence[str]) -> str:
