@@ -98,8 +98,8 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Install:
 def test_built_ins_are_registered() -> None:
     """The package's own data sets and retrievers are entry points like any other."""
     assert list_datasets() == [
-        "beir", "beir-nl", "beir-pl", "belebele", "ir", "miracl", "miracl-hard-negatives", "miracl-vision", "mlqa-r",
-        "mr-tydi", "mteb", "sample", "xm3600", "xquad-r",
+        "afriqa", "beir", "beir-nl", "beir-pl", "belebele", "ciral", "ir", "miracl", "miracl-hard-negatives",
+        "miracl-vision", "mkqa", "mlqa-r", "mr-tydi", "mteb", "sample", "xm3600", "xquad-r",
     ]  # fmt: skip
     assert list_retrievers() == ["bm25", "dense", "late-interaction", "rerank", "run", "sparse"]
     for name in list_datasets():

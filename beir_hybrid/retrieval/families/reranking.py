@@ -14,7 +14,8 @@ import numpy as np
 from beir_hybrid.datasets.dataset import Dataset
 from beir_hybrid.errors import RetrieverError
 from beir_hybrid.progress import progress
-from beir_hybrid.records import FloatArray, Hits
+from beir_hybrid.records import BeirQueries, BeirResults, Corpus, FloatArray, Hits
+from beir_hybrid.retrieval.beir import BeirSearchable, corpus_texts
 from beir_hybrid.retrieval.contract import Bound, Ranking, Retriever
 from beir_hybrid.retrieval.dense.embeddings import EmbeddingStore
 from beir_hybrid.retrieval.families.model import FamilyModel
@@ -92,7 +93,7 @@ def _with_ranks(ranking: Ranking, hits: Hits, depth: int) -> Ranking:
     return replace(ranking, hits=hits, ranks=ranks, complete=False, sought=depth, reversed_ranks=opposite)
 
 
-class RerankingRetriever:
+class RerankingRetriever(BeirSearchable):
     """A cross-encoder over the best passages of any retriever or run, in all settings.
 
     Args:
@@ -119,6 +120,32 @@ class RerankingRetriever:
 
     def bind(self, dataset: Dataset) -> Bound:
         return self._candidates.bound(dataset, self._scored)
+
+    def search(
+        self, corpus: Corpus, queries: BeirQueries, top_k: int, score_function: str | None = None, **_: Any
+    ) -> BeirResults:
+        """BEIR's search: that of the first stage, its best passages scored again.
+
+        Raises:
+            RetrieverError: the first stage has no such search, as a run has none.
+        """
+        first, depth = self._candidates.first, self._candidates.depth
+        if not callable(search := getattr(first, "search", None)):
+            raise RetrieverError(f"{first.name} has no search of BEIR's, so nothing finds what {self.name} reranks")
+        found = search(corpus, queries, max(top_k, depth), score_function)
+        ordered = {name: sorted(own, key=lambda key: (own[key], key), reverse=True) for name, own in found.items()}
+        pairs = [(name, key) for name, keys in ordered.items() for key in keys[:depth]]
+        texts = corpus_texts(corpus, [key for _, key in pairs])
+        scored = dict(zip(pairs, self._scored([queries[name] for name, _ in pairs], texts).tolist(), strict=True))
+        results: BeirResults = {}
+        for name, keys in ordered.items():
+            again = {key: scored[name, key] for key in keys[:depth]}
+            # what was not scored again stays below, in its order and as far apart
+            gap = min(again.values(), default=0.0) - 1 - min((found[name][key] for key in again), default=0.0)
+            whole = again | {key: found[name][key] + gap for key in keys[depth:]}
+            best = sorted(whole, key=lambda key: (whole[key], key), reverse=True)[:top_k]
+            results[name] = {key: whole[key] for key in best}
+        return results
 
     def _scored(self, queries: Sequence[str], passages: Sequence[str]) -> FloatArray:
         pairs = [f"{query}{_BETWEEN}{passage}" for query, passage in zip(queries, passages, strict=True)]

@@ -12,7 +12,7 @@ from beir.retrieval.evaluation import EvaluateRetrieval
 
 from beir_hybrid import Dataset, evaluate, load_dataset
 from beir_hybrid.errors import RetrieverError
-from beir_hybrid.records import FloatArray
+from beir_hybrid.records import FloatArray, passage_text
 from beir_hybrid.retrieval.families.late_interaction import LateInteractionRetriever, MaxSimScorer, TokenVectors, maxsim
 from beir_hybrid.retrieval.families.reranking import RerankingRetriever
 from beir_hybrid.retrieval.families.sparse import SparseRetriever
@@ -223,7 +223,7 @@ def test_near_ties_are_decided_exactly() -> None:
 
 @pytest.mark.train
 def test_beir_takes_them(sample: Dataset, tiny: Any) -> None:
-    """``EvaluateRetrieval(retriever).retrieve(corpus, queries)``."""
+    """``EvaluateRetrieval(retriever).retrieve(corpus, queries)``; a reranker searches with its first stage."""
     corpus, queries, _ = sample.task("mono:en").load()
     for made in (
         SparseRetriever(tiny("sparse"), cache=False),
@@ -231,6 +231,15 @@ def test_beir_takes_them(sample: Dataset, tiny: Any) -> None:
     ):
         found = EvaluateRetrieval(made, k_values=[3]).retrieve(corpus, queries)
         assert {len(ranked) for ranked in found.values()} == {3}
+    first = SparseRetriever(tiny("sparse"), cache=False)
+    before = first.search(corpus, queries, 5)
+    found = EvaluateRetrieval(RerankingRetriever(Lengths(), first, depth=2), k_values=[5]).retrieve(corpus, queries)
+    for query, ranked in found.items():
+        order = list(before[query])
+        longest = sorted(order[:2], key=lambda key: (len(passage_text(**corpus[key])), key), reverse=True)
+        assert sorted(ranked, key=lambda key: ranked[key], reverse=True) == longest + order[2:]
+    with pytest.raises(RetrieverError, match="has no search of BEIR's, so nothing finds what"):
+        RerankingRetriever(Lengths(), as_retriever({"q": {"p": 1.0}})).search(corpus, queries, 5)
 
 
 def test_what_is_no_reranker(sample: Dataset) -> None:
