@@ -29,6 +29,8 @@ _BASE = "https://raw.githubusercontent.com/masakhane-io/afriqa/main"
 
 
 class AfriqaSource(FileSource):
+    """One file of questions and their passages for each language."""
+
     name = "afriqa"
     summary = "questions in nine African languages over the English and French passages that answer them"
     languages = tuple(sorted({*_CODES, *_PIVOT.values()}))

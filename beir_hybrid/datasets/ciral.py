@@ -28,6 +28,8 @@ _ASKED = "en"
 
 
 class CiralSource(FileSource):
+    """Topics, qrels and corpus of each language."""
+
     name = "ciral"
     summary = "English questions over 2.6 million news passages in Hausa, Somali, Swahili and Yoruba"
     languages = tuple(sorted([*_NAMES, _ASKED]))

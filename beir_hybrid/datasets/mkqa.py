@@ -25,6 +25,8 @@ _FILE = RemoteFile("dataset/mkqa.jsonl.gz", "https://github.com/apple/ml-mkqa/ra
 
 
 class MkqaSource(FileSource):
+    """One file for all languages."""
+
     name = "mkqa"
     summary = "10,000 parallel questions in 26 languages, asked for their short answers"
     languages = tuple(_LANGUAGES.split())

@@ -85,7 +85,9 @@ class FamilyModel:
         if self._cache is False or self._fingerprint is None:
             return None
         base = cache_dir() / "families" if self._cache in (None, True) else Path(str(self._cache))
-        return base / self._fingerprint / fingerprint(role, self._prompts.get(role) or "", str(self._dtype))
+        return (
+            base / self._fingerprint / fingerprint(role, self.prompt(role) if role in ROLES else "", str(self._dtype))
+        )
 
     def cache(self, role: str) -> ArrayCache:
         """The arrays of texts in a role."""

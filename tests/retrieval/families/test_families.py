@@ -14,6 +14,7 @@ from beir_hybrid import Dataset, evaluate, load_dataset
 from beir_hybrid.errors import RetrieverError
 from beir_hybrid.records import FloatArray, passage_text
 from beir_hybrid.retrieval.families.late_interaction import LateInteractionRetriever, MaxSimScorer, TokenVectors, maxsim
+from beir_hybrid.retrieval.families.model import FamilyModel
 from beir_hybrid.retrieval.families.reranking import RerankingRetriever
 from beir_hybrid.retrieval.families.sparse import SparseRetriever
 from beir_hybrid.retrieval.recognise import as_retriever
@@ -240,6 +241,21 @@ def test_beir_takes_them(sample: Dataset, tiny: Any) -> None:
         assert sorted(ranked, key=lambda key: ranked[key], reverse=True) == longest + order[2:]
     with pytest.raises(RetrieverError, match="has no search of BEIR's, so nothing finds what"):
         RerankingRetriever(Lengths(), as_retriever({"q": {"p": 1.0}})).search(corpus, queries, 5)
+
+
+@pytest.mark.train
+def test_another_prompt_of_the_model_is_another_cache(tiny: Any, tmp_path: Path) -> None:
+    """Equal weights with other prompts take nothing of each other; a prompt given by hand is as the model's own."""
+    from sentence_transformers import SparseEncoder
+
+    model = SparseEncoder(str(tiny("sparse")), device="cpu")
+    bare = FamilyModel(model, "SparseEncoder", cache=tmp_path)
+    asked = FamilyModel(model, "SparseEncoder", cache=tmp_path, query_prompt="Q: ")
+    before = bare.folder("query")
+    model.prompts = {"query": "Q: "}
+    own = FamilyModel(model, "SparseEncoder", cache=tmp_path)
+    assert own.folder("query") == asked.folder("query") != before
+    assert own.folder("pair") == bare.folder("pair")
 
 
 def test_what_is_no_reranker(sample: Dataset) -> None:
