@@ -5,18 +5,17 @@ Definitions are those of arXiv 2408.10536, section 3.2.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import overload
 
 import numpy as np
 
 from beir_hybrid.corpus.pool import Joined, PooledCorpus
 from beir_hybrid.disk.files import folder_written_whole, write_json_lines
 from beir_hybrid.errors import DatasetError, SettingError, did_you_mean
+from beir_hybrid.languages import check_language, find_language
 from beir_hybrid.records import (
     POOL,
     SETTINGS,
@@ -72,8 +71,9 @@ def parse_task_name(name: str, languages: Sequence[str]) -> tuple[Setting, str, 
         return known, check_language(rest, languages), None
     for cut in (position for position, char in enumerate(rest) if char == "-"):
         query, passage = rest[:cut], rest[cut + 1 :]
-        if query in languages and passage in languages:
-            return known, query, passage
+        one, other = (_part(part, languages) for part in (query, passage))
+        if one and other:
+            return known, one, other
     parts = rest.split("-")
     if len(parts) != 2:
         raise SettingError(f"{name!r} must name two languages, query language first, like cross:de-en")
@@ -82,35 +82,10 @@ def parse_task_name(name: str, languages: Sequence[str]) -> tuple[Setting, str, 
     raise SettingError(f"{name!r} must name two languages, query language first, like cross:de-en")
 
 
-class AnyLanguage(Sequence[str]):
-    """The languages of a data set that does not say its own: every code is in it, and none is listed."""
-
-    def __contains__(self, code: object) -> bool:
-        return isinstance(code, str) and _CODE.fullmatch(code) is not None
-
-    def __len__(self) -> int:
-        return 0
-
-    @overload
-    def __getitem__(self, index: int) -> str: ...
-
-    @overload
-    def __getitem__(self, index: slice) -> Sequence[str]: ...
-
-    def __getitem__(self, index: int | slice) -> str | Sequence[str]:
-        return ()[index]
-
-
-_CODE = re.compile(r"[a-z]{2,3}(_[A-Z][a-z]{3})?")
-
-
-def check_language(language: str, languages: Sequence[str]) -> str:
-    """The language itself, or a SettingError that says which there are."""
-    if language not in languages:
-        if isinstance(languages, AnyLanguage):
-            raise SettingError(f"{language!r} is no language code; expected ISO 639-1, such as de")
-        raise SettingError(f"unknown language {language!r}; {did_you_mean(language, languages)}")
-    return language
+def _part(code: str, languages: Sequence[str]) -> str | None:
+    """The language of a part of a task's name; ``en-pt`` would be two of them, ``zh-Hans`` and ``pt-BR`` are one."""
+    two = "-" in code and code.rpartition("-")[2].islower() and code not in languages
+    return None if two else find_language(code, languages)
 
 
 @dataclass(frozen=True, eq=False)

@@ -20,7 +20,7 @@ PLUGIN = ROOT / "plugins" / "st_hybrid_batch"
 # the ground floor first; a module may import from its own floor and those below
 FLOORS = (
     ("errors", "processors", "progress"),
-    ("disk", "disk.*", "records"),
+    ("disk", "disk.*", "languages", "records"),
     ("readers", "readers.*"),
     ("corpus.pool", "registry"),
     ("settings", "encoders", "encoders.*", "neutralize", "neutralize.geometry", "neutralize.transform"),

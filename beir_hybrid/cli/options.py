@@ -13,8 +13,9 @@ from typing import Any, NoReturn
 TESTS = ("permutation", "student", "wilcoxon", "tukey")
 CORRECTIONS = ("max-t", "holm", "bh", "none")
 # a list may be given with commas or with spaces: what may follow, so that a list swallows no other argument
+_CODES = r"[a-z]{2,3}([_-]\w+)?(,[a-z]{2,3}([_-]\w+)?)*,?"
 _LISTED = {
-    "--languages": r"[a-z]{2,3}(,[a-z]{2,3})*,?", "--language": r"[a-z]{2,3}(,[a-z]{2,3})*,?",
+    "--languages": _CODES, "--language": _CODES,
     "--settings": r"(mono|cross|multi)(,(mono|cross|multi))*,?",
 }  # fmt: skip
 

@@ -16,9 +16,9 @@ import numpy.typing as npt
 
 from beir_hybrid.corpus.mapped import MappedFile, MappedFiles
 from beir_hybrid.disk.files import written_whole
-from beir_hybrid.errors import DatasetError, at
+from beir_hybrid.errors import DatasetError, SettingError, at
+from beir_hybrid.languages import language_code
 from beir_hybrid.readers.passages import Record, read_records
-from beir_hybrid.settings import AnyLanguage
 
 FORMAT = 3
 """Raise it when what is on disk changes."""
@@ -27,7 +27,6 @@ BATCH = 4096
 COLUMNS = ("docid", "title", "text")
 _RELEASED = 16
 """Batches read one after the other before their pages are given back."""
-_CODES = AnyLanguage()
 _SPAN = struct.Struct("<ii")
 
 
@@ -91,10 +90,12 @@ def _batches(records: Iterable[Record]) -> Iterator[list[Record]]:
 
 
 def _with_language(source: Path, record: Record) -> str:
-    if record.language not in _CODES:
-        got = f"language {record.language!r} is no code" if record.language else "the record has no 'language'"
-        raise DatasetError(f"{at(source, record.line)}: {got}; expected ISO 639-1, such as de")
-    return f"{record.language}-p-{record.key}"
+    if not record.language:
+        raise DatasetError(f"{at(source, record.line)}: the record has no 'language'; expected a code, such as de")
+    try:
+        return f"{language_code(record.language)}-p-{record.key}"
+    except SettingError as error:
+        raise DatasetError(f"{at(source, record.line)}: {error}") from error
 
 
 class _Cells(NamedTuple):

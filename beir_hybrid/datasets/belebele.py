@@ -4,7 +4,7 @@ Fully parallel: every question and every passage is in every variant, so all thr
 has one relevant passage a variant. One file a variant, ``data/{flores}.jsonl`` in ``facebook/belebele`` (its dataset
 card), each line with ``link``, ``question_number``, ``flores_passage`` and ``question``; the four answers are not
 read. A passage is told by its link (488 of them, as mteb's task counts), a question by link and number; one or two
-questions share a passage. Languages are named as `beir_hybrid.datasets.flores.language_of` says.
+questions share a passage. Languages are named as `language_code` says.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from typing import Any
 
 from beir_hybrid.datasets.dataset import Dataset
 from beir_hybrid.datasets.download import RemoteFile, hub_url
-from beir_hybrid.datasets.flores import language_of
 from beir_hybrid.datasets.parallel import GroupQrels
 from beir_hybrid.datasets.source import FileSource
 from beir_hybrid.errors import DatasetError, at
+from beir_hybrid.languages import language_code
 from beir_hybrid.readers.json_lines import read_json_lines
 from beir_hybrid.records import Licence, Passages, Queries
 
@@ -36,7 +36,7 @@ _VARIANTS = (
     "tur_Latn ukr_Cyrl urd_Arab urd_Latn uzn_Latn vie_Latn war_Latn wol_Latn xho_Latn yor_Latn zho_Hans zho_Hant "
     "zsm_Latn zul_Latn"
 )
-_FLORES = {language_of(variant): variant for variant in _VARIANTS.split()}
+_FLORES = {language_code(variant): variant for variant in _VARIANTS.split()}
 
 
 @dataclass(frozen=True)

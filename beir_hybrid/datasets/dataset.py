@@ -14,6 +14,7 @@ from beir_hybrid.corpus.pool import PooledCorpus
 from beir_hybrid.datasets.judged import Judgments
 from beir_hybrid.disk.files import fingerprint_of
 from beir_hybrid.errors import DatasetError, SettingError
+from beir_hybrid.languages import check_language
 from beir_hybrid.records import (
     POOL,
     SETTINGS,
@@ -25,7 +26,7 @@ from beir_hybrid.records import (
     Queries,
     Setting,
 )
-from beir_hybrid.settings import Task, check_language, corpus_language_of, parse_settings, parse_task_name
+from beir_hybrid.settings import Task, corpus_language_of, parse_settings, parse_task_name
 
 
 @dataclass(frozen=True, eq=False)
@@ -220,10 +221,10 @@ class Dataset:
             kind, query_language, passage_language = parse_task_name(setting, self.languages)
         else:
             (kind,) = parse_settings([setting])
-        check_language(query_language, self.languages)
+        query_language = check_language(query_language, self.languages)
         corpus_language = corpus_language_of(kind, query_language, passage_language)
         if kind == "cross":
-            check_language(corpus_language, self.languages)
+            corpus_language = check_language(corpus_language, self.languages)
         if not self._exists(kind, query_language, corpus_language):
             raise SettingError(
                 f"{self.name} has no query in {query_language!r} with an answer in {corpus_language!r}; "

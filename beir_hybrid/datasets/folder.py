@@ -22,10 +22,10 @@ from beir_hybrid.datasets.beir_shaped import (
 )
 from beir_hybrid.datasets.dataset import Dataset
 from beir_hybrid.datasets.parts import Parts, local_parts, local_paths, splits_of
-from beir_hybrid.errors import DatasetError, did_you_mean
+from beir_hybrid.errors import DatasetError, SettingError, did_you_mean
+from beir_hybrid.languages import AnyLanguage, check_language, find_language
 from beir_hybrid.readers.passages import Record, read_records
 from beir_hybrid.records import Licence, LoadedFile, Passages
-from beir_hybrid.settings import AnyLanguage, check_language
 
 PREFIX = "folder:"
 _ANY = AnyLanguage()
@@ -62,17 +62,22 @@ class FolderSource:
             raise DatasetError(f"{self.path} is not a folder; expected one with corpus, queries and qrels")
         beside = self.path.parent / f"{self.path.name}-qrels"
         paths = local_paths(self.path)
-        inside = [path.partition("/")[2] for path in paths if path.partition("/")[0] in self._folders]
+        inside = [path.partition("/")[2] for path in paths if path.partition("/")[0] in self._folders.values()]
         return tuple(splits_of([*paths, *inside]) or splits_of(local_paths(beside)) or ["test"])
 
     @cached_property
-    def _folders(self) -> tuple[str, ...]:
-        """The languages that have a folder of their own."""
-        if not self.path.is_dir():
-            return ()
-        names = sorted(each.name for each in self.path.iterdir() if each.is_dir() and each.name in _ANY)
-        parts = {name: local_parts(self.path, "test", name) for name in names}
-        return tuple(name for name, part in parts.items() if part.corpus or part.queries)
+    def _folders(self) -> dict[str, str]:
+        """The languages that have a folder of their own, and what it is called: ``de`` may be in ``deu``."""
+        names = sorted(each.name for each in self.path.iterdir() if each.is_dir()) if self.path.is_dir() else []
+        found: dict[str, str] = {}
+        for name in names:
+            language, part = find_language(name, _ANY), local_parts(self.path, "test", name)
+            if language is None or not (part.corpus or part.queries):
+                continue
+            if language in found:
+                raise DatasetError(f"{self.path}: {found[language]} and {name} are both {language}; leave one out")
+            found[language] = name
+        return dict(sorted(found.items()))
 
     @cached_property
     def _by_records(self) -> bool:
@@ -92,14 +97,14 @@ class FolderSource:
     def passage_languages(self) -> tuple[str, ...]:
         """Languages that have passages; none where the folder does not say."""
         if self._folders:
-            return tuple(name for name in self._folders if local_parts(self.path, "test", name).corpus)
+            return tuple(lang for lang, name in self._folders.items() if local_parts(self.path, "test", name).corpus)
         return self._corpus(local_parts(self.path, self.splits[0])).languages if self._by_records else ()
 
     @cached_property
     def query_languages(self) -> tuple[str, ...]:
         """Languages that have queries; none where the folder does not say."""
         if self._folders:
-            return tuple(name for name in self._folders if local_parts(self.path, "test", name).queries)
+            return tuple(lang for lang, name in self._folders.items() if local_parts(self.path, "test", name).queries)
         if not self._by_records:
             return ()
         parts = local_parts(self.path, self.splits[0])
@@ -173,17 +178,17 @@ class FolderSource:
         whole = local_parts(self.path, split)
         judged = list(whole.judgments)
         asked: list[str] = []
-        for name in self._folders:
+        for language, name in self._folders.items():
             own = local_parts(self.path, split, name)
             judged += own.judgments
             asked += own.queries
             if own.corpus:
                 asked += own.corpus
-                passages[name] = corpus_of(self.path, own, name).passages(name)
-            found = read_questions([self.path / path for path in own.queries], _always(name))
+                passages[language] = corpus_of(self.path, own, language).passages(language)
+            found = read_questions([self.path / path for path in own.queries], _always(language))
             for key in found.keys() & questions.keys():
                 raise DatasetError(
-                    f"{self.path}: query id {key!r} stands in {questions[key].language} and {name}; query ids must "
+                    f"{self.path}: query id {key!r} stands in {questions[key].language} and {language}; query ids must "
                     f"differ between the languages of a folder (a field group says which are the same question)"
                 )
             questions |= found
@@ -217,7 +222,10 @@ def _said(record: Record, place: str) -> str:
     """The language a record says."""
     if not record.language:
         raise DatasetError(f"{place}: the record has no 'language', though others have; expected a code, such as de")
-    return check_language(record.language, _ANY)
+    try:
+        return check_language(record.language, _ANY)
+    except SettingError as error:
+        raise DatasetError(f"{place}: {error}") from error
 
 
 def _only(part: JudgedPart, languages: Sequence[str]) -> JudgedPart:

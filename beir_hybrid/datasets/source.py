@@ -13,8 +13,8 @@ from beir_hybrid.datasets.download import RemoteFile, download
 from beir_hybrid.disk.files import sha256_of
 from beir_hybrid.disk.locations import Root, find_root
 from beir_hybrid.errors import DatasetError, did_you_mean
+from beir_hybrid.languages import check_language
 from beir_hybrid.records import Licence, LoadedFile
-from beir_hybrid.settings import check_language
 
 
 class Source(Protocol):

@@ -17,10 +17,11 @@ from beir_hybrid.datasets import get_source, is_registered, list_datasets
 from beir_hybrid.errors import DatasetError, MetricError, ResultsError, did_you_mean
 from beir_hybrid.evaluation.results import Results
 from beir_hybrid.evaluation.scores import mean_or_none
+from beir_hybrid.languages import check_language
 from beir_hybrid.metrics.measures import parse_metric
 from beir_hybrid.published.scores import MEAN, PublishedScore, published_datasets, published_scores, sources
 from beir_hybrid.records import SETTINGS, Setting
-from beir_hybrid.settings import check_language, parse_settings
+from beir_hybrid.settings import parse_settings
 
 Kind = Literal["ours", "published"]
 # what ranks are worth showing, in this order; other metrics follow

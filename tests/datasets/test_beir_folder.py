@@ -186,7 +186,7 @@ def test_what_a_folder_of_several_languages_says_wrong(tmp_path: Path) -> None:
     for name, (changes, message) in enumerate({
         r"queries\.jsonl:2: the record has no 'language'": ("queries.jsonl", lines(
             {"_id": 1, "text": "?", "language": "ha"}, {"_id": 2, "text": "?"})),
-        r"corpus\.jsonl:1: language 'English' is no code": ("corpus.jsonl", lines(
+        r"corpus\.jsonl:1: 'English' is no language code": ("corpus.jsonl", lines(
             {"_id": "b", "text": "x", "language": "English"})),
         r"test\.tsv:1: passage id 'b' stands in en and fr": ("corpus.jsonl", lines(
             {"_id": "b", "text": "x", "language": "en"}, {"_id": "b", "text": "y", "language": "fr"})),

@@ -1,0 +1,104 @@
+"""Language codes as they are typed and written in files (``deu``, ``zh-Hans``, ``por-BR``), and those in use here.
+
+Every code that enters passes here: ``--languages``, names of settings, records and folders of data sets. Codes in use
+are ISO 639-1, else 639-3; a script that is not the language's usual one follows after an underscore, so that ids that
+begin ``zh-`` are never those of ``zh_Hant``. What codes mean is langcodes' knowledge (CLDR's).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
+from typing import overload
+
+from beir_hybrid.errors import SettingError, did_you_mean
+
+_KEPT = {"tgl": "tl", "tl": "tl", "fuv": "ff", "pbt": "ps"}
+"""Codes in use that CLDR would replace, or knows no shorter one of."""
+
+
+class AnyLanguage(Sequence[str]):
+    """The languages of a data set that does not say its own: every code is in it, and none is listed."""
+
+    def __contains__(self, code: object) -> bool:
+        return isinstance(code, str) and _code_of(code) == code
+
+    def __len__(self) -> int:
+        return 0
+
+    @overload
+    def __getitem__(self, index: int) -> str: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[str]: ...
+
+    def __getitem__(self, index: int | slice) -> str | Sequence[str]:
+        return ()[index]
+
+
+def language_code(given: str) -> str:
+    """The code in use: ``de`` for ``deu``, ``ger`` and ``de-AT``, ``zh`` for ``cmn`` and ``zh-Hans``, ``zh_Hant``.
+
+    Arabic dialects (``arz``) keep their own code, and so does Bokmål (``nb``) beside ``no``. Countries are left out.
+
+    Raises:
+        SettingError: no language has this code.
+    """
+    found = _code_of(given)
+    if found is None:
+        raise SettingError(f"{given!r} is no language code; expected ISO 639-1, such as de")
+    return found
+
+
+@cache
+def _code_of(given: str) -> str | None:
+    import langcodes
+
+    tag = given.strip().replace("_", "-")
+    if not langcodes.tag_is_valid(tag):
+        return None
+    whole = langcodes.Language.get(langcodes.standardize_tag(tag, macro=True))
+    code = _KEPT.get(tag.partition("-")[0].lower(), whole.language)
+    if code is None:
+        return None
+    likely = langcodes.Language.make(language=code).maximize()
+    unknown = likely.territory == "US" and code != "en"  # what CLDR makes of codes that it knows nothing about
+    if whole.script in (None, likely.script) or unknown or (likely.script, whole.script) == ("Kore", "Hang"):
+        return str(code)
+    return f"{code}_{whole.script}"
+
+
+def find_language(given: str, languages: Sequence[str]) -> str | None:
+    """The one of ``languages`` that a code stands for, however it is written; None if none or several do."""
+    if given in languages:
+        return given
+    code = _code_of(given)
+    if code is None or isinstance(languages, AnyLanguage):
+        return code
+    if code in languages:
+        return code
+    same = [language for language in languages if _code_of(language) == code]
+    return same[0] if len(same) == 1 else None if same else _closest(code, languages)
+
+
+def _closest(code: str, languages: Sequence[str]) -> str | None:
+    """Of codes that mean nearly the same: ``nb`` and ``no``."""
+    import langcodes
+
+    tags = {language.replace("_", "-"): language for language in languages if _code_of(language)}
+    found, _ = langcodes.closest_match(code.replace("_", "-"), list(tags), max_distance=1)
+    return tags.get(found)
+
+
+def check_language(given: str, languages: Sequence[str]) -> str:
+    """The one of ``languages`` that a code stands for.
+
+    Raises:
+        SettingError: it stands for none of them; says which there are.
+    """
+    found = find_language(given, languages)
+    if found is not None:
+        return found
+    if isinstance(languages, AnyLanguage):
+        return language_code(given)
+    raise SettingError(f"unknown language {given!r}; {did_you_mean(given, languages)}")
