@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from beir_hybrid import Dataset, load_dataset
+from beir_hybrid.cli import main
 from beir_hybrid.datasets.mr_tydi import source
 from beir_hybrid.errors import DatasetError
 from tests.datasets.hub_server import Hub
@@ -107,3 +108,13 @@ def test_it_is_fetched_from_its_two_repositories(hub: Hub, no_data: Path, write:
         f"castorini/mr-tydi@1d43c80218d06d0ef80f5b172ccabd848b948bc1/{name}/ir-format-data/topics.test.txt",
     ]
     assert [bool(file.expected) for file in source.remote_files(["sw"], "test")] == [False, False, True]
+
+
+def test_its_corpora_are_converted_ahead_of_time(
+    write: Write, capsys: pytest.CaptureFixture[str], no_data: Path
+) -> None:
+    """58 million passages are not called small: the command converts a language and prints where it is."""
+    assert main(["convert", "mr-tydi", "--languages", "swa", "--data-dir", str(write())]) == 0
+    code, passages, folder = capsys.readouterr().out.rstrip("\n").split("\t")
+    assert (code, int(passages)) == ("sw", len(RECORDS))
+    assert (Path(folder) / "manifest.json").exists()
