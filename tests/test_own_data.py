@@ -82,4 +82,4 @@ def test_the_page_runs(run, tmp_path: Path, page: str) -> None:  # type: ignore[
         done = run(f"beir-hybrid {line}")
         assert (done.returncode, done.stdout) == (1, "")
         assert message in done.stderr
-        assert done.stderr.count("\n") == 1
+        assert sum(": at work, " not in said for said in done.stderr.splitlines()) == 1  # of a slow machine

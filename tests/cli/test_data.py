@@ -202,8 +202,8 @@ def test_a_real_process(tmp_path: Path) -> None:
         cwd=ROOT, capture_output=True, text=True,
     )  # fmt: skip
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr.startswith("beir-hybrid: unknown language 'xx'")
-    assert done.stderr.count("\n") == 1
+    (message,) = _but_at_work(done.stderr)
+    assert message.startswith("beir-hybrid: unknown language 'xx'")
 
 
 def test_a_closed_pipe_is_no_error() -> None:
@@ -212,7 +212,12 @@ def test_a_closed_pipe_is_no_error() -> None:
         f"{sys.executable} -m beir_hybrid datasets | true",
         shell=True, cwd=ROOT, capture_output=True, text=True,
     )  # fmt: skip
-    assert (pipe.stdout, pipe.stderr) == ("", "")
+    assert (pipe.stdout, _but_at_work(pipe.stderr)) == ("", [])
+
+
+def _but_at_work(stderr: str) -> list[str]:
+    """What was said, but for what every command says on a slow machine."""
+    return [line for line in stderr.splitlines() if ": at work, " not in line]
 
 
 def test_the_version_is_the_installed_one(command: Any) -> None:
