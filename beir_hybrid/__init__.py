@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from beir_hybrid.evaluation.evaluate import evaluate as evaluate
     from beir_hybrid.evaluation.results import Results as Results
     from beir_hybrid.evaluation.results import read_results as read_results
+    from beir_hybrid.hosts.mteb_tasks import mteb_tasks as mteb_tasks
     from beir_hybrid.records import Passages as Passages
     from beir_hybrid.records import Queries as Queries
     from beir_hybrid.retrieval.beir import BeirSearchRetriever as BeirSearchRetriever
@@ -51,6 +52,7 @@ _HOMES = {
     "list_datasets": "beir_hybrid.datasets",
     "load_beir_folder": "beir_hybrid.datasets.folder",
     "load_dataset": "beir_hybrid.datasets",
+    "mteb_tasks": "beir_hybrid.hosts.mteb_tasks",
     "read_results": "beir_hybrid.evaluation.results",
 }
 

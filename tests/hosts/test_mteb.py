@@ -9,13 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from beir_hybrid import DenseRetriever, evaluate, load_dataset
+from beir_hybrid import DenseRetriever, evaluate, load_dataset, mteb_tasks
 from beir_hybrid.errors import DatasetError, RetrieverError
 from beir_hybrid.hosts import mteb_data, mteb_models
 from beir_hybrid.hosts.codes import long_code, short_codes
 from beir_hybrid.hosts.mteb_models import mteb_model, unused_prompts
 from beir_hybrid.hosts.mteb_results import to_mteb
-from beir_hybrid.hosts.mteb_tasks import mteb_tasks
 from tests.systems_made import letters
 
 mteb = pytest.importorskip("mteb")
