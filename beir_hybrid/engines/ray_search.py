@@ -1,6 +1,6 @@
-"""Search in blocks on a Ray cluster: workers count spans of the corpora, and their counts are added up.
+"""Search on a Ray cluster: workers count spans of the corpora, and their counts are added up.
 
-Scores are those of `exact_scores` wherever they are computed, so the answer is that of one process, bit for bit.
+Scores are exact wherever they are computed, so the answer is that of one process, bit for bit.
 """
 
 from __future__ import annotations
@@ -10,27 +10,31 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from beir_hybrid.engines.ray_pool import RayPool
 from beir_hybrid.records import FloatArray, IntArray
-from beir_hybrid.retrieval.dense.asked import Answer, Asked
-from beir_hybrid.retrieval.dense.block_count import Count, KeyArray
-from beir_hybrid.retrieval.dense.block_plan import Plan
-from beir_hybrid.retrieval.dense.block_search import judged_scores, search_span
-from beir_hybrid.retrieval.dense.blocks import VectorBlocks
+from beir_hybrid.retrieval.dense.vector_files import VectorFiles
+from beir_hybrid.retrieval.dense.vector_scores import VectorScores
+from beir_hybrid.retrieval.search.counter import RankCounter
+from beir_hybrid.retrieval.search.plan import SearchPlan
+from beir_hybrid.retrieval.search.request import SearchAnswer, SearchRequest
+from beir_hybrid.retrieval.search.search import count_span, judged_scores
 
 _MOST_FILES = 32
 """In a span: what a killed worker loses is a minute's work at most."""
+
+Part = tuple[IntArray, FloatArray, npt.NDArray[np.int32]]
+"""What one worker found for one ranking, see `RankCounter.merge`."""
 
 
 @dataclass(frozen=True, eq=False)
 class Search:
     """What all workers know."""
 
-    asked: Sequence[Asked]
-    queries: Mapping[str, FloatArray]
-    corpora: Mapping[str, VectorBlocks]
-    plan: Plan
+    requests: Sequence[SearchRequest]
+    scores: VectorScores
+    plan: SearchPlan
 
 
 @dataclass(frozen=True)
@@ -48,83 +52,65 @@ class SearchWorker:
     def ready(self) -> None:
         """Answers once the worker runs."""
 
-    def judged(self, search: Search, batch: Sequence[int], span: Span) -> dict[int, tuple[IntArray, FloatArray]]:
-        """By number of the ranking: which judged pairs have their passage in the span, and their scores."""
-        return {
-            number: judged_scores(
-                (asked := search.asked[number]), search.queries[asked.queries], span.name, search.corpora[span.name],
-                span.begin, span.end,
-            )
-            for number in batch
-            if span.name in search.asked[number].starts
-        }  # fmt: skip
-
-    def count(
-        self, search: Search, scores: Mapping[int, FloatArray], span: Span
-    ) -> dict[int, tuple[IntArray, KeyArray]]:
+    def count(self, search: Search, judged: Mapping[int, tuple[int, FloatArray]], span: Span) -> dict[int, Part]:
         """By number of the ranking: passages of the span above each judged one, and the best of the span."""
-        counts = {
-            number: Count((asked := search.asked[number]), len(search.queries[asked.queries]), found)
-            for number, found in scores.items()
-            if span.name in search.asked[number].starts
+        counters = {
+            number: RankCounter(search.requests[number], *scores)
+            for number, scores in judged.items()
+            if span.name in search.requests[number].starts
         }
-        corpus = search.corpora[span.name]
-        search_span(span.name, corpus, span.begin, span.end, list(counts.values()), search.queries, search.plan, 1)
-        return {number: (count.counts, count.best) for number, count in counts.items()}
+        count_span(span.name, span.begin, span.end, list(counters.values()), search.scores, search.plan, 1)
+        return {number: (counter.counts, counter.best, counter.places) for number, counter in counters.items()}
 
 
 def search_pool(ray: Any) -> RayPool:
-    """A pool of workers for `search_blocks_on_ray`; none is started yet."""
+    """A pool of workers for `search_on_ray`; none is started yet."""
     # a worker that dies is replaced by the pool: only it knows which piece was lost
     worker = ray.remote(SearchWorker).options(num_cpus=1, max_restarts=0, scheduling_strategy="SPREAD")
     return RayPool(ray, worker.remote)
 
 
-def search_blocks_on_ray(
+def search_on_ray(
     ray: Any,
     pool: RayPool,
-    asked: Sequence[Asked],
-    queries: Mapping[str, FloatArray],
-    corpora: Mapping[str, VectorBlocks],
+    requests: Sequence[SearchRequest],
+    scores: VectorScores,
     memory: int,
     progress: Callable[[int], object] | None = None,
-) -> Iterator[tuple[int, Answer]]:
-    """What `search_blocks` gives, from the workers of a cluster: one for each of its processors.
+) -> Iterator[tuple[int, SearchAnswer]]:
+    """What `search` gives, from the workers of a cluster: one for each of its processors.
 
     Args:
         ray: the module, connected.
         pool: see `search_pool`; its workers stay for the next search.
-        corpora: their files are on storage that all nodes see.
+        scores: of corpora whose files are on storage that all nodes see.
         memory: bytes for each worker.
 
-    Others: see `search_blocks`.
+    Others: see `search`.
 
     Raises:
         EngineError: the workers cannot do it.
     """
-    plan = Plan(asked, queries, {name: len(corpus) for name, corpus in corpora.items()}, memory, 1)
+    plan = SearchPlan(requests, scores, memory, 1)
     n_workers = max(1, int(ray.cluster_resources().get("CPU", 1)))
-    spans = _spans(corpora, n_workers)
+    files = {name: corpus for name, corpus in scores.corpora.items() if isinstance(corpus, VectorFiles)}
+    spans = _spans(files, n_workers)
     pool.grow(min(n_workers, len(spans)))
-    search = ray.put(Search(asked, queries, corpora, plan))
+    known = ray.put(Search(requests, scores, plan))
     for batch in plan.batches:
+        judged = {number: judged_scores(requests[number], scores) for number in batch}
+        counters = {number: RankCounter(requests[number], *judged[number]) for number in batch}
         inside = [span for span in spans if span.name in plan.searched(batch)]
-        scores = {number: np.empty(len(asked[number].judged_row), dtype=np.float32) for number in batch}
-        for _, found in pool.run("judged", (search, batch), inside):
-            for number, (pairs, values) in found.items():
-                scores[number][pairs] = values
-        counts = {number: Count(asked[number], len(queries[asked[number].queries]), scores[number]) for number in batch}
-        known = ray.put(scores)
-        for span, parts in pool.run("count", (search, known), inside):
-            for number, (above, best) in parts.items():
-                counts[number].merge(above, best)
+        for span, parts in pool.run("count", (known, ray.put(judged)), inside):
+            for number, part in parts.items():
+                counters[number].merge(*part)
             if progress:
                 progress(span.end - span.begin)
-        for number, count in counts.items():
-            yield number, count.answer()
+        for number, counter in counters.items():
+            yield number, counter.answer()
 
 
-def _spans(corpora: Mapping[str, VectorBlocks], n_workers: int) -> list[Span]:
+def _spans(corpora: Mapping[str, VectorFiles], n_workers: int) -> list[Span]:
     """Whole files, in pieces small enough that all workers are busy to the end."""
     spans = []
     files = sum(-(-len(corpus) // corpus.rows) for corpus in corpora.values())

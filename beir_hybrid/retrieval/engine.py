@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from beir_hybrid.processors import processors
-from beir_hybrid.records import FloatArray
-from beir_hybrid.retrieval.dense.asked import Answer, Asked
-from beir_hybrid.retrieval.dense.block_search import search_blocks
-from beir_hybrid.retrieval.dense.blocks import VectorBlocks
 from beir_hybrid.retrieval.dense.embeddings import EmbeddingStore, Encode
 from beir_hybrid.retrieval.dense.encoder import Encoder
+from beir_hybrid.retrieval.dense.vector_files import VectorFiles
+from beir_hybrid.retrieval.dense.vector_scores import VectorScores
+from beir_hybrid.retrieval.search.request import SearchAnswer, SearchRequest
+from beir_hybrid.retrieval.search.search import search
 
 EngineName = Literal["local", "ray"]
 ENGINES: tuple[EngineName, ...] = ("local", "ray")
@@ -21,16 +21,16 @@ Progress = Callable[[int], object]
 
 
 @dataclass(frozen=True, eq=False)
-class Filling:
+class FilesToFill:
     """A corpus whose vectors are to be in files.
 
     Args:
-        blocks: the files.
+        files: where they are to be.
         texts: of the whole corpus, in its order.
         on_disk: texts are read from the corpus's files by whoever encodes them.
     """
 
-    blocks: VectorBlocks
+    files: VectorFiles
     texts: Sequence[str]
     on_disk: bool
 
@@ -43,7 +43,7 @@ class RunningEngine(Protocol):
         """How many score at a time in one of its processes, each of which has the memory that is given."""
         ...
 
-    def fill(self, fillings: Sequence[Filling], encode: Encode, progress: Progress) -> None:
+    def fill(self, corpora: Sequence[FilesToFill], encode: Encode, progress: Progress) -> None:
         """Encode what is missing in the files of corpora; `encode` is the encoder in this process."""
         ...
 
@@ -52,10 +52,9 @@ class RunningEngine(Protocol):
         ...
 
     def search(
-        self, asked: Sequence[Asked], queries: Mapping[str, FloatArray], corpora: Mapping[str, VectorBlocks],
-        memory: int, progress: Progress,
-    ) -> Iterator[tuple[int, Answer]]:  # fmt: skip
-        """See `search_blocks`; the same answer in every engine."""
+        self, requests: Sequence[SearchRequest], scores: VectorScores, memory: int, progress: Progress
+    ) -> Iterator[tuple[int, SearchAnswer]]:
+        """See `search`; the same answer in every engine."""
         ...
 
 
@@ -79,15 +78,14 @@ class LocalEngine:
     def threads(self) -> int:
         return processors()
 
-    def fill(self, fillings: Sequence[Filling], encode: Encode, progress: Progress) -> None:
-        for filling in fillings:
-            filling.blocks.encode(filling.texts, encode, progress)
+    def fill(self, corpora: Sequence[FilesToFill], encode: Encode, progress: Progress) -> None:
+        for corpus in corpora:
+            corpus.files.encode(corpus.texts, encode, progress)
 
     def embed(self, store: EmbeddingStore, lists: Sequence[Sequence[str]], encode: Encode, progress: Progress) -> None:
         store.fill(lists, encode, progress=progress, what="passage")
 
     def search(
-        self, asked: Sequence[Asked], queries: Mapping[str, FloatArray], corpora: Mapping[str, VectorBlocks],
-        memory: int, progress: Progress,
-    ) -> Iterator[tuple[int, Answer]]:  # fmt: skip
-        return search_blocks(asked, queries, corpora, memory, progress=progress)
+        self, requests: Sequence[SearchRequest], scores: VectorScores, memory: int, progress: Progress
+    ) -> Iterator[tuple[int, SearchAnswer]]:
+        return search(requests, scores, memory, progress=progress)

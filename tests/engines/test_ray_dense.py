@@ -15,16 +15,17 @@ from beir_hybrid import load_dataset
 from beir_hybrid.cli import main
 from beir_hybrid.datasets.dataset import Dataset
 from beir_hybrid.engines import ray_encode, ray_search
-from beir_hybrid.engines.ray_search import SearchWorker, search_blocks_on_ray, search_pool
+from beir_hybrid.engines.ray_search import SearchWorker, search_on_ray, search_pool
 from beir_hybrid.errors import EngineError, RetrieverError
 from beir_hybrid.records import FloatArray
 from beir_hybrid.retrieval.contract import Ranking
-from beir_hybrid.retrieval.dense import blocks, embeddings
+from beir_hybrid.retrieval.dense import embeddings, vector_files
 from beir_hybrid.retrieval.dense import retriever as dense
-from beir_hybrid.retrieval.dense.asked import Asked
-from beir_hybrid.retrieval.dense.block_search import search_blocks
-from beir_hybrid.retrieval.dense.blocks import VectorBlocks
 from beir_hybrid.retrieval.dense.retriever import DenseRetriever
+from beir_hybrid.retrieval.dense.vector_files import VectorFiles
+from beir_hybrid.retrieval.dense.vector_scores import VectorScores
+from beir_hybrid.retrieval.search.request import SearchRequest
+from beir_hybrid.retrieval.search.search import search
 
 ray = pytest.importorskip("ray", reason="needs the ray extra")
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("ray")]
@@ -44,7 +45,7 @@ def cluster() -> Iterator[None]:
 @pytest.fixture(autouse=True)
 def small_files(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """Files of 16 vectors, encoded 5 at a time, in a cache of the test's own."""
-    monkeypatch.setattr(blocks, "ROWS", 16)
+    monkeypatch.setattr(vector_files, "ROWS", 16)
     monkeypatch.setattr(embeddings, "BLOCK", 5)
     monkeypatch.setattr(ray_search, "_MOST_FILES", 2)
     monkeypatch.setenv("BEIR_HYBRID_CACHE", str(tmp_path / "cache"))
@@ -140,11 +141,11 @@ class Deadly:
         return vectors
 
 
-def asked_of(n_queries: int, n_passages: int, depth: int) -> Asked:
+def asked_of(n_queries: int, n_passages: int, depth: int) -> SearchRequest:
     rng = np.random.default_rng(1)
     places = np.sort(rng.integers(0, n_passages, (n_queries, 2)), axis=1)
     rows = np.arange(n_queries)
-    return Asked("q", rows, {"p": 0}, np.repeat(rows, 2), places.ravel(), depth)
+    return SearchRequest("q", rows, {"p": 0}, np.repeat(rows, 2), places.ravel(), depth)
 
 
 def test_a_worker_killed_while_searching_costs_its_span(tmp_path: Path) -> None:
@@ -153,14 +154,14 @@ def test_a_worker_killed_while_searching_costs_its_span(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     vectors = rng.normal(size=(200, 8)).astype(np.float32)
     texts = [str(number) for number in range(200)]
-    stored = VectorBlocks(tmp_path / "v", 200, transform=Deadly(tmp_path / "killed"))
+    stored = VectorFiles(tmp_path / "v", 200, transform=Deadly(tmp_path / "killed"))
     stored.encode(texts, lambda some: vectors[[int(text) for text in some]])
     queries = {"q": rng.normal(size=(9, 8)).astype(np.float32)}
-    asked = [asked_of(9, 200, 12)]
-    ((_, expected),) = search_blocks(asked, queries, {"p": stored}, 1 << 28)
+    asked, scores = [asked_of(9, 200, 12)], VectorScores(queries, {"p": stored})
+    ((_, expected),) = search(asked, scores, 1 << 28)
     told: list[int] = []
     pool = search_pool(ray)
-    ((_, found),) = search_blocks_on_ray(ray, pool, asked, queries, {"p": stored}, 1 << 28, told.append)
+    ((_, found),) = search_on_ray(ray, pool, asked, scores, 1 << 28, told.append)
     pool.close()
     assert (tmp_path / "killed").exists()
     assert np.array_equal(found.ranks, expected.ranks)

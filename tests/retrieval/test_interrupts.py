@@ -14,11 +14,12 @@ ROOT = Path(__file__).parents[2]
 CHILD = """
 import os, pickle, signal, sys
 import numpy as np
-from beir_hybrid.retrieval.dense import block_count, block_plan, blocks, embeddings
+from beir_hybrid.retrieval.dense import embeddings, vector_files
+from beir_hybrid.retrieval.search import counter, plan
 from beir_hybrid.retrieval.dense.retriever import DenseRetriever
 
 out, where, times = sys.argv[1], sys.argv[2], int(sys.argv[3])
-blocks.ROWS, embeddings.BLOCK, block_plan.PASSAGES, block_plan.TILE, block_plan.FEWEST = 16, 5, 16, 8, 8
+vector_files.ROWS, embeddings.BLOCK, plan.PASSAGES, plan.TILE, plan.FEWEST = 16, 5, 16, 8, 8
 left = {"n": times}
 
 def deadly(place, work):
@@ -39,7 +40,7 @@ def encode(texts):
 seen = []
 real = deadly("encode", encode)
 np.save = deadly("save", np.save)
-block_count.Count.add = deadly("search", block_count.Count.add)
+counter.RankCounter.add = deadly("search", counter.RankCounter.add)
 corpus = {f"p{n:02d}": {"title": "", "text": f"text {n}"} for n in range(70)}
 retriever = DenseRetriever(lambda t: (seen.extend(t), real(t))[1], identity="v1", precision="int8")
 found = retriever.search(corpus, {f"q{n}": f"query {n}" for n in range(4)}, 9)

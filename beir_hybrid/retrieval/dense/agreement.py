@@ -8,7 +8,7 @@ import numpy as np
 
 from beir_hybrid.records import FloatArray, IntArray, ScoreArray, passage_text
 from beir_hybrid.retrieval.contract import Observation, Ranking
-from beir_hybrid.retrieval.dense.pair_scores import exact_scores
+from beir_hybrid.retrieval.dense.vector_scores import exact_scores
 from beir_hybrid.settings import Task
 
 CUTOFF = 10
@@ -105,7 +105,7 @@ class PrecisionLoss:
             return None
         places, back = np.unique(hits.passages, return_inverse=True)
         vectors = embed([_text_at(task, int(place)) for place in places])
-        scores = exact_scores(queries[task.rows[rows][hits.query]], vectors[back])
+        scores = exact_scores(queries, vectors, task.rows[rows][hits.query], back)
         overlaps, correlations = np.zeros(len(rows)), np.zeros(len(rows))
         for row in range(len(rows)):
             span = slice(hits.indptr[row], hits.indptr[row + 1])

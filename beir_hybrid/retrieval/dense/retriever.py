@@ -24,26 +24,23 @@ from beir_hybrid.engines.build import build_engine
 from beir_hybrid.errors import RetrieverError
 from beir_hybrid.neutralize.transform import Transform, read_transform
 from beir_hybrid.progress import progress
-from beir_hybrid.records import BeirQueries, BeirResults, Corpus, FloatArray, Hits, IntArray, Passages
-from beir_hybrid.retrieval.beir import BeirSearchable, CorpusTexts, corpus_texts, hits_to_results
+from beir_hybrid.records import BeirQueries, BeirResults, Corpus, FloatArray, IntArray, Passages
+from beir_hybrid.retrieval.beir import BeirSearchable, CorpusTexts
 from beir_hybrid.retrieval.contract import Bound, Ranking, unidentified
-from beir_hybrid.retrieval.dense.agreement import (
-    CANDIDATES,
-    PrecisionLoss,
-    agreement,
-)
-from beir_hybrid.retrieval.dense.asked import Asked
-from beir_hybrid.retrieval.dense.block_plan import Plan
-from beir_hybrid.retrieval.dense.block_search import HeldVectors, block_rankings, rankings_of, search_blocks
-from beir_hybrid.retrieval.dense.blocks import PRECISIONS, Precision, VectorBlocks
+from beir_hybrid.retrieval.dense.agreement import CANDIDATES, PrecisionLoss, agreement
 from beir_hybrid.retrieval.dense.dtype_choice import agrees, bfloat16_agreement
 from beir_hybrid.retrieval.dense.dtypes import DtypeChoice, check_dtype
 from beir_hybrid.retrieval.dense.embeddings import EmbeddingStore, Encode
 from beir_hybrid.retrieval.dense.encoder import Encoder, Role, function_of
 from beir_hybrid.retrieval.dense.models import model_fingerprint, open_model, own_prompts
-from beir_hybrid.retrieval.dense.scored import ScoredForm
-from beir_hybrid.retrieval.engine import EngineName, Filling, RunningEngine
+from beir_hybrid.retrieval.dense.scored_form import ScoredForm
+from beir_hybrid.retrieval.dense.vector_files import PRECISIONS, Precision, VectorFiles
+from beir_hybrid.retrieval.dense.vector_scores import HeldVectors, Vectors, VectorScores
+from beir_hybrid.retrieval.engine import EngineName, FilesToFill, RunningEngine
 from beir_hybrid.retrieval.kinds import refuse_unless_dense
+from beir_hybrid.retrieval.search.plan import SearchPlan
+from beir_hybrid.retrieval.search.request import SearchAnswer, SearchRequest
+from beir_hybrid.retrieval.search.search import beir_results, rankings_of
 from beir_hybrid.settings import Task
 
 Similarity = Literal["cosine", "dot"]
@@ -237,26 +234,38 @@ class DenseRetriever(BeirSearchable):
         return n_passages * 12 * dimension <= self._memory
 
     @contextlib.contextmanager
-    def _blocks(
-        self, contents: Mapping[str, CorpusContent], engine: RunningEngine, progress: Callable[[int], object]
-    ) -> Iterator[dict[str, VectorBlocks]]:
-        """The vectors of corpora in files: kept in the cache where the encoder is known."""
-        base = self._stores["passage"].folder
+    def _vectors_of(
+        self, contents: Mapping[str, CorpusContent], queries: Mapping[str, FloatArray],
+        requests: Sequence[SearchRequest], engine: RunningEngine, progress: Callable[[int], object],
+    ) -> Iterator[Corpora]:  # fmt: skip
+        """The vectors of corpora: in memory where they fit, else in files, in the cache where the encoder is known."""
+        dimension = max((vectors.shape[1] for vectors in queries.values()), default=0)
         with contextlib.ExitStack() as stack:
-            if base is None:
-                try:
-                    base = stack.enter_context(passing_folder(cache_dir(), "vectors"))
-                except OSError as error:
-                    raise RetrieverError(f"could not write {cache_dir()}: {error.strerror or error}") from error
-            made = {
-                language: VectorBlocks(
-                    base / f"corpus-{content.digest}-{self._precision}", len(content.texts), self._precision,
-                    self._scored("passage", language),
+            if self._precision == "float32" and self._fits(
+                sum(len(each.texts) for each in contents.values()), dimension
+            ):
+                texts = {name: list(content.texts) for name, content in contents.items()}
+                engine.embed(
+                    self._stores["passage"], list(texts.values()), self._encoding("passage", progress), progress
                 )
-                for language, content in contents.items()
-            }  # fmt: skip
-            fillings = [Filling(made[name], content.texts, content.on_disk) for name, content in contents.items()]
-            engine.fill(fillings, lambda block: self._encoder.encode_mixed("passage", block), progress)
+                held = {name: HeldVectors(self.embed("passage", some, language=name)) for name, some in texts.items()}
+                made = Corpora(held, max(self._memory, _WORK), 0)
+            else:
+                base = self._stores["passage"].folder or stack.enter_context(_passing_folder())
+                files = {
+                    name: VectorFiles(
+                        base / f"corpus-{content.digest}-{self._precision}", len(content.texts), self._precision,
+                        self._scored("passage", name),
+                    )
+                    for name, content in contents.items()
+                }  # fmt: skip
+                # refuses before anything is encoded
+                work = SearchPlan(requests, VectorScores(queries, files), self._memory, engine.threads).work
+                todo = [FilesToFill(files[name], content.texts, content.on_disk) for name, content in contents.items()]
+                engine.fill(todo, lambda block: self._encoder.encode_mixed("passage", block), progress)
+                made = Corpora(files, self._memory, work)
+            dimensions = [vectors.shape[1] for vectors in queries.values() if len(vectors)]
+            self._check_dimensions({*dimensions, *(each.dimension for each in made.vectors.values() if len(each))})
             yield made
 
     def _encode(
@@ -294,49 +303,35 @@ class DenseRetriever(BeirSearchable):
         if self._transform is not None:
             self._transform.say_unseen({*queries, *passages})
         depth = DEFAULT_TOP_K if top_k is None else top_k
-        n_passages = sum(map(len, passages.values()))
         loss = None if self._precision == "float32" else PrecisionLoss(tasks)
-        found_depth = depth if loss is None else max(depth, CANDIDATES)
+        requests = [SearchRequest.of_task(task, depth if loss is None else max(depth, CANDIDATES)) for task in tasks]
         with contextlib.ExitStack() as stack:
-            with progress("encoding", sum(map(len, queries.values())) + n_passages, "text") as bar:
+            with progress(
+                "encoding", sum(map(len, queries.values())) + sum(map(len, passages.values())), "text"
+            ) as bar:
                 asked_texts = [block.texts for block in queries.values()]
-                encoding = self._encoding("query", bar.advance)
-                self._stores["query"].fill(asked_texts, encoding, progress=bar.advance, what="query")
-                query_vectors = {
-                    lang: self.embed("query", block.texts, language=lang) for lang, block in queries.items()
-                }
-                dimension = max((vectors.shape[1] for vectors in query_vectors.values()), default=0)
-                small = self._precision == "float32" and self._fits(n_passages, dimension)
-                passage_vectors: dict[str, FloatArray] = {}
-                corpora: dict[str, VectorBlocks] = {}
-                asked: list[Asked] = []
-                work = 0
-                if small:
-                    texts = {lang: block.full_texts() for lang, block in passages.items()}
-                    lists = list(texts.values())
-                    engine.embed(self._stores["passage"], lists, self._encoding("passage", bar.advance), bar.advance)
-                    passage_vectors = {lang: self.embed("passage", some, language=lang) for lang, some in texts.items()}
-                else:
-                    asked = [Asked.of_task(task, found_depth) for task in tasks]
-                    sizes = {lang: len(block) for lang, block in passages.items()}
-                    # refuses before anything is encoded
-                    work = Plan(asked, query_vectors, sizes, self._memory, engine.threads).work
-                    contents = {lang: CorpusContent.of(block) for lang, block in passages.items()}
-                    corpora = stack.enter_context(self._blocks(contents, engine, bar.advance))
-            found = {each.shape[1] for each in (*query_vectors.values(), *passage_vectors.values()) if len(each)}
-            self._check_dimensions(found | {each.dimension for each in corpora.values() if len(each)})
-            if small:
-                held = {lang: HeldVectors(vectors) for lang, vectors in passage_vectors.items()}
-                for ranking in block_rankings(tasks, query_vectors, held, depth, max(self._memory, _WORK)):
-                    yield ranking.unanswered(_silent(query_vectors, ranking.task))
-                return
-            with progress("searching", work, "passage") as bar:
-                answers = engine.search(asked, query_vectors, corpora, self._memory, bar.advance)
-                for ranking in rankings_of(tasks, answers):
-                    lost = loss and loss.of(ranking, query_vectors[ranking.task.query_language], self._embed_passages)
-                    observed = {"agreement_with_float32": lost} if lost else {}
-                    cut = replace(ranking, hits=ranking.hits.cut(depth), observed=observed)
-                    yield cut.unanswered(_silent(query_vectors, ranking.task))
+                self._stores["query"].fill(
+                    asked_texts, self._encoding("query", bar.advance), progress=bar.advance, what="query"
+                )
+                vectors = {name: self.embed("query", block.texts, language=name) for name, block in queries.items()}
+                contents = {name: CorpusContent.of(block) for name, block in passages.items()}
+                corpora = stack.enter_context(self._vectors_of(contents, vectors, requests, engine, bar.advance))
+            for ranking in rankings_of(tasks, self._answers(requests, vectors, corpora, engine)):
+                lost = loss and loss.of(ranking, vectors[ranking.task.query_language], self._embed_passages)
+                observed = {"agreement_with_float32": lost} if lost else {}
+                cut = replace(ranking, hits=ranking.hits.cut(depth), observed=observed)
+                yield cut.unanswered(_silent(vectors, ranking.task))
+
+    def _answers(
+        self, requests: Sequence[SearchRequest], queries: Mapping[str, FloatArray], corpora: Corpora,
+        engine: RunningEngine,
+    ) -> Iterator[tuple[int, SearchAnswer]]:  # fmt: skip
+        device = str(getattr(self._model, "device", "cpu"))
+        scores = VectorScores(queries, corpora.vectors, None if device.startswith("cpu") else device)
+        with contextlib.ExitStack() as stack:
+            # what is in memory is searched in no time
+            bar = stack.enter_context(progress("searching", corpora.work, "passage")) if corpora.work else None
+            yield from engine.search(requests, scores, corpora.memory, bar.advance if bar else _no_progress)
 
     def _embed_passages(self, texts: Sequence[tuple[str, str]]) -> FloatArray:
         """Passages of any languages, given as (language, text)."""
@@ -352,45 +347,37 @@ class DenseRetriever(BeirSearchable):
                 f"queries and passages must have the same"
             )
 
-    def _search_blocks(self, vectors: FloatArray, content: CorpusContent, depth: int) -> Hits:
-        asked = _all_queries(len(vectors), depth)
-        with contextlib.ExitStack() as stack:
-            engine = stack.enter_context(self._engine.running(self._encoder))
-            size = len(content.texts)
-            work = Plan([asked], {"": vectors}, {"": size}, self._memory, engine.threads).work
-            with progress("encoding", size, "text") as bar:
-                corpora = stack.enter_context(self._blocks({"": content}, engine, bar.advance))
-            self._check_dimensions({vectors.shape[1], corpora[""].dimension})
-            with progress("searching", work, "passage") as bar:
-                ((_, answer),) = engine.search([asked], {"": vectors}, corpora, self._memory, bar.advance)
-        return answer.hits
-
     def search(
         self, corpus: Corpus, queries: BeirQueries, top_k: int, score_function: str | None = None, **_: Any
     ) -> BeirResults:
         """BEIR's search; ``score_function`` is this retriever's own similarity whatever is passed."""
-        passage_ids, query_ids = sorted(corpus), list(queries)
-        if not passage_ids or not query_ids:
-            return {query: {} for query in query_ids}
-        vectors = self.embed("query", [queries[query] for query in query_ids])
-        # one more than asked for, in case a passage has the query's own id and is dropped
-        depth = min(top_k + 1, len(passage_ids))
-        if self._precision != "float32" or not self._fits(len(passage_ids), vectors.shape[1]):
+        passage_ids = sorted(corpus)
+
+        def answer(request: SearchRequest) -> SearchAnswer:
+            vectors = {"": self.embed("query", list(queries.values()))}
             texts = CorpusTexts(corpus, passage_ids)
-            content = CorpusContent(fingerprint_of(texts), texts, isinstance(corpus, ArrowCorpus))
-            hits = self._search_blocks(vectors, content, depth)
-        else:
-            passages = self.embed("passage", corpus_texts(corpus, passage_ids))
-            self._check_dimensions({vectors.shape[1], passages.shape[1]})
-            request, held = _all_queries(len(vectors), depth), {"": HeldVectors(passages)}
-            hits = next(search_blocks([request], {"": vectors}, held, max(self._memory, _WORK)))[1].hits
-        found = hits_to_results(hits, query_ids, passage_ids)
-        return {query: dict(list(ranked.items())[:top_k]) for query, ranked in found.items()}
+            contents = {"": CorpusContent(texts, isinstance(corpus, ArrowCorpus))}
+            with contextlib.ExitStack() as stack:
+                engine = stack.enter_context(self._engine.running(self._encoder))
+                with progress("encoding", len(texts), "text") as bar:
+                    corpora = stack.enter_context(self._vectors_of(contents, vectors, [request], engine, bar.advance))
+                return next(self._answers([request], vectors, corpora, engine))[1]
+
+        return beir_results(queries, passage_ids, top_k, answer)
 
 
-def _all_queries(n: int, depth: int) -> Asked:
-    none = np.empty(0, dtype=np.int64)
-    return Asked("", np.arange(n), {"": 0}, none, none, depth)
+@contextlib.contextmanager
+def _passing_folder() -> Iterator[Path]:
+    with contextlib.ExitStack() as stack:
+        try:
+            folder = stack.enter_context(passing_folder(cache_dir(), "vectors"))
+        except OSError as error:
+            raise RetrieverError(f"could not write {cache_dir()}: {error.strerror or error}") from error
+        yield folder
+
+
+def _no_progress(n: int) -> None:
+    pass
 
 
 def _silent(vectors: Mapping[str, FloatArray], task: Task) -> IntArray:
@@ -400,20 +387,34 @@ def _silent(vectors: Mapping[str, FloatArray], task: Task) -> IntArray:
 
 @dataclass(frozen=True, eq=False)
 class CorpusContent:
-    """The texts of a corpus, with what names the files of its vectors.
+    """The texts of a corpus.
 
     Args:
-        digest: of the texts.
         texts: title and text of every passage as one string, in its order.
         on_disk: a slice of ``texts`` is a view of files.
+        known: a digest of the texts, where there is one already.
     """
 
-    digest: str
     texts: Sequence[str]
     on_disk: bool
+    known: str | None = None
 
     @classmethod
     def of(cls, passages: Passages) -> CorpusContent:
         """The content of passages, whose texts are read when they are encoded."""
-        texts = passages.lazy_full_texts()
-        return cls(passages.content or fingerprint_of(texts), texts, passages.on_disk)
+        return cls(passages.lazy_full_texts(), passages.on_disk, passages.content)
+
+    @property
+    def digest(self) -> str:
+        """Names the files of the vectors."""
+        return self.known or fingerprint_of(self.texts)
+
+
+@dataclass(frozen=True, eq=False)
+class Corpora:
+    """The vectors of corpora by name, the bytes a search of them works in, and how many passages go by while it does
+    (0 where they are in memory)."""
+
+    vectors: Mapping[str, Vectors]
+    memory: int
+    work: int

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -19,14 +19,19 @@ from beir_hybrid.records import BeirQueries, BeirResults, Corpus, FloatArray, In
 from beir_hybrid.retrieval.beir import BeirSearchable, corpus_texts
 from beir_hybrid.retrieval.contract import Bound, Ranking, Retriever
 from beir_hybrid.retrieval.families.array_cache import Arrays
-from beir_hybrid.retrieval.families.block_ranks import block_rankings
 from beir_hybrid.retrieval.families.model import FamilyModel
 from beir_hybrid.retrieval.families.reranking import Candidates
-from beir_hybrid.retrieval.families.searching import search_blocks
+from beir_hybrid.retrieval.search.request import SearchAnswer, SearchRequest
+from beir_hybrid.retrieval.search.scores import ScoreTile
+from beir_hybrid.retrieval.search.search import beir_results, rankings, search
 from beir_hybrid.settings import Task
 
 DEFAULT_TOP_K = 100
 DEFAULT_MEMORY = 4096
+_WORK = 256 << 20
+"""Bytes that a search works in at least, besides the vectors."""
+_THREADS = 1
+"""That score: PyTorch multiplies on all processors by itself."""
 _AT_ONCE = 1 << 24
 """Similarities of tokens held at a time: 64 MB."""
 _PADDED = 1.15
@@ -43,9 +48,12 @@ class TokenVectors:
     def __len__(self) -> int:
         return len(self.indptr) - 1
 
-    def of(self, place: int) -> FloatArray:
-        """The vectors of the text at a place, float32 [tokens, d]."""
-        return self.vectors[self.indptr[place] : self.indptr[place + 1]]
+    def part(self, begin: int, end: int) -> TokenVectors:
+        """The texts [begin, end)."""
+        if (begin, end) == (0, len(self)):  # keeps its groups
+            return self
+        first, last = self.indptr[begin], self.indptr[end]
+        return TokenVectors(self.vectors[first:last], self.indptr[begin : end + 1] - first)
 
     @cached_property
     def groups(self) -> list[tuple[IntArray, FloatArray]]:
@@ -72,15 +80,25 @@ class TokenVectors:
 
 
 @dataclass(frozen=True, eq=False)
-class MaxSimScorer:
-    """MaxSim of queries and passages by name; see `BlockScorer`.
+class MaxSimScores:
+    """MaxSim of queries and passages by name; see `PairScores`.
 
-    The exact score: dot products of tokens, summed in float64 in the order of the dimensions; the best for each query
-    token, summed in float64 in the order of the tokens; rounded to float32.
+    The exact score: the `dot` of tokens, summed in float64 in one fixed order; the best for each query token, summed in
+    float64 in the order of the tokens; rounded to float32.
     """
 
     queries: Mapping[str, TokenVectors]
     passages: Mapping[str, TokenVectors]
+    a_passage: int = 0
+    held: int = 0
+
+    @property
+    def n_queries(self) -> Mapping[str, int]:
+        return {name: len(each) for name, each in self.queries.items()}
+
+    @property
+    def sizes(self) -> Mapping[str, int]:
+        return {name: len(each) for name, each in self.passages.items()}
 
     @cached_property
     def margin(self) -> float:
@@ -91,34 +109,43 @@ class MaxSimScorer:
         d = next((each.vectors.shape[1] for each in self.queries.values()), 0)
         return tokens * (d + tokens + 2) * float(np.finfo(np.float32).eps) * max(lengths, default=0.0) ** 2
 
-    def block(self, queries: str, rows: IntArray, corpus: str) -> FloatArray:
-        import torch
+    def read(self, corpus: str, begin: int, end: int) -> TokenVectors:
+        return self.passages[corpus].part(begin, end)
 
-        asked, there = self.queries[queries], self.passages[corpus]
-        tokens = torch.from_numpy(np.concatenate([asked.of(row) for row in rows]))
-        of_row = torch.from_numpy(np.repeat(np.arange(len(rows)), np.diff(asked.indptr)[rows]))
-        found = np.empty((len(rows), len(there)), dtype=np.float32)
-        for places, vectors in there.groups:
-            n, longest, d = vectors.shape
-            step = max(1, _AT_ONCE // (longest * max(1, len(tokens))))
-            for begin in range(0, n, step):
-                some = torch.from_numpy(vectors[begin : begin + step])
-                alike = (tokens @ some.reshape(-1, d).T).reshape(len(tokens), -1, longest).amax(2)
-                sums = torch.zeros((len(rows), alike.shape[1])).index_add_(0, of_row, alike)
-                found[:, places[begin : begin + step]] = sums.numpy()
-        return found
+    def tile(self, queries: str, rows: slice, passages: TokenVectors, columns: slice) -> ScoreTile:
+        asked, there = self.queries[queries].part(rows.start, rows.stop), passages.part(columns.start, columns.stop)
+        bounds = np.full(len(asked), self.margin)
+        return ScoreTile(_quick_maxsim(asked, there), bounds, partial(maxsim, asked, there))
 
-    def exact(self, queries: str, row: int, corpus: str, places: IntArray) -> FloatArray:
-        asked = self.queries[queries].of(row).astype(np.float64)
-        return np.array([maxsim(asked, self.passages[corpus].of(place)) for place in places], dtype=np.float32)
+    def pairs(self, queries: str, rows: IntArray, corpus: str, places: IntArray) -> FloatArray:
+        return maxsim(self.queries[queries], self.passages[corpus], rows, places)
 
 
-def maxsim(query: np.ndarray[Any, Any], passage: np.ndarray[Any, Any]) -> float:
-    """MaxSim of a query [m, d] and a passage [n, d], in float64 in one fixed order."""
-    alike = np.zeros((len(query), len(passage)))
-    for one, other in zip(query.T.astype(np.float64), passage.T.astype(np.float64), strict=True):
-        alike += one[:, None] * other
-    return float(sum(alike.max(axis=1).tolist()))
+def maxsim(queries: TokenVectors, passages: TokenVectors, rows: IntArray, places: IntArray) -> FloatArray:
+    """The exact scores of pairs, side by side, see `MaxSimScores`."""
+    from beir_hybrid.retrieval.search.kernels import maxsim_pairs
+
+    found = np.empty(len(rows), dtype=np.float32)
+    maxsim_pairs(queries.vectors, queries.indptr, passages.vectors, passages.indptr, rows, places, found)
+    return found
+
+
+def _quick_maxsim(queries: TokenVectors, passages: TokenVectors) -> FloatArray:
+    """Float32 [queries, passages], as far off as `MaxSimScores.margin` says."""
+    import torch
+
+    tokens = torch.from_numpy(queries.vectors)
+    of_row = torch.from_numpy(np.repeat(np.arange(len(queries)), np.diff(queries.indptr)))
+    found = np.empty((len(queries), len(passages)), dtype=np.float32)
+    for places, vectors in passages.groups:
+        n, longest, d = vectors.shape
+        step = max(1, _AT_ONCE // (longest * max(1, len(tokens))))
+        for begin in range(0, n, step):
+            some = torch.from_numpy(vectors[begin : begin + step])
+            alike = (tokens @ some.reshape(-1, d).T).reshape(len(tokens), -1, longest).amax(2)
+            sums = torch.zeros((len(queries), alike.shape[1])).index_add_(0, of_row, alike)
+            found[:, places[begin : begin + step]] = sums.numpy()
+    return found
 
 
 class LateInteractionRetriever(BeirSearchable):
@@ -167,7 +194,8 @@ class LateInteractionRetriever(BeirSearchable):
                     f"than the {self._memory:,} MB allowed; give more memory, or a first stage whose candidates are "
                     "scored"
                 )
-        yield from block_rankings(tasks, MaxSimScorer(asked, there), top_k or DEFAULT_TOP_K, rows_at_once=32)
+        scores = MaxSimScores(asked, there)
+        yield from rankings(tasks, scores, top_k or DEFAULT_TOP_K, max(self._memory << 20, _WORK), _THREADS)
 
     def _scored(self, queries: Sequence[str], passages: Sequence[str]) -> FloatArray:
         """Scores of pairs of texts, float32 [pairs]."""
@@ -175,8 +203,9 @@ class LateInteractionRetriever(BeirSearchable):
         row = {text: at for at, text in enumerate(asked)}
         place = {text: at for at, text in enumerate(there)}
         left, right = self._vectors("query", asked), self._vectors("passage", there)
-        found = [maxsim(left.of(row[q]), right.of(place[p])) for q, p in zip(queries, passages, strict=True)]
-        return np.array(found, dtype=np.float32)
+        rows, places = (np.array([known[text] for text in texts], dtype=np.int64)
+                        for known, texts in ((row, queries), (place, passages)))  # fmt: skip
+        return maxsim(left, right, rows, places)
 
     def _vectors(self, role: str, texts: Sequence[str]) -> TokenVectors:
         parts = list(self._model.cache(role).chunks(texts, lambda some: self._encoded(role, some)))
@@ -197,12 +226,14 @@ class LateInteractionRetriever(BeirSearchable):
         self, corpus: Corpus, queries: BeirQueries, top_k: int, score_function: str | None = None, **_: Any
     ) -> BeirResults:
         """BEIR's search over the whole corpus; the score is MaxSim whatever is passed."""
+        ids = sorted(corpus)
 
-        def scorer(asked: Sequence[str], ids: Sequence[str]) -> MaxSimScorer:
-            passages = self._vectors("passage", corpus_texts(corpus, ids))
-            return MaxSimScorer({"": self._vectors("query", asked)}, {"": passages})
+        def answer(request: SearchRequest) -> SearchAnswer:
+            asked, there = list(queries.values()), corpus_texts(corpus, ids)
+            scores = MaxSimScores({"": self._vectors("query", asked)}, {"": self._vectors("passage", there)})
+            return next(search([request], scores, self._memory << 20, _THREADS))[1]
 
-        return search_blocks(corpus, queries, top_k, scorer)
+        return beir_results(queries, ids, top_k, answer)
 
 
 def _longest(vectors: FloatArray) -> float:

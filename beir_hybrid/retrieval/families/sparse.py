@@ -13,32 +13,52 @@ from beir_hybrid.records import BeirQueries, BeirResults, Corpus, FloatArray, In
 from beir_hybrid.retrieval.beir import BeirSearchable, corpus_texts
 from beir_hybrid.retrieval.contract import Bound, Ranking
 from beir_hybrid.retrieval.families.array_cache import Arrays
-from beir_hybrid.retrieval.families.block_ranks import block_rankings
 from beir_hybrid.retrieval.families.model import FamilyModel
-from beir_hybrid.retrieval.families.searching import search_blocks
+from beir_hybrid.retrieval.search.request import SearchAnswer, SearchRequest
+from beir_hybrid.retrieval.search.scores import ScoreTile
+from beir_hybrid.retrieval.search.search import beir_results, rankings, search
 from beir_hybrid.settings import Task
 
 DEFAULT_TOP_K = 100
+MEMORY = 1 << 30
+"""Bytes of scores, besides the vectors."""
 
 
 @dataclass(frozen=True, eq=False)
-class SparseScorer:
+class SparseScores:
     """Dot products of sparse vectors, summed in float64 over the dimensions in ascending order, rounded to float32.
 
+    See `PairScores`.
+
     Args:
-        queries, passages: name -> ``scipy.sparse.csr_array`` float64 [n, d].
+        queries, passages: name -> ``scipy.sparse.csr_array`` float64 [n, d], indices sorted.
     """
 
     queries: Mapping[str, Any]
     passages: Mapping[str, Any]
-    margin: float = 0.0
+    a_passage: int = 0
+    held: int = 0
 
-    def block(self, queries: str, rows: IntArray, corpus: str) -> FloatArray:
-        found: FloatArray = (self.queries[queries][rows] @ self.passages[corpus].T).toarray().astype(np.float32)
-        return found
+    @property
+    def n_queries(self) -> Mapping[str, int]:
+        return {name: each.shape[0] for name, each in self.queries.items()}
 
-    def exact(self, queries: str, row: int, corpus: str, places: IntArray) -> FloatArray:
-        found: FloatArray = self.block(queries, np.array([row]), corpus)[0, places]
+    @property
+    def sizes(self) -> Mapping[str, int]:
+        return {name: each.shape[0] for name, each in self.passages.items()}
+
+    def read(self, corpus: str, begin: int, end: int) -> Any:
+        return self.passages[corpus][begin:end].T.tocsr()
+
+    def tile(self, queries: str, rows: slice, passages: Any, columns: slice) -> ScoreTile:
+        product = self.queries[queries][rows] @ passages[:, columns]
+        return ScoreTile(product.toarray(order="C").astype(np.float32), None)
+
+    def pairs(self, queries: str, rows: IntArray, corpus: str, places: IntArray) -> FloatArray:
+        products = self.queries[queries][rows].multiply(self.passages[corpus][places]).tocsr()
+        products.sort_indices()
+        # a product with ones adds up in the order of the dimensions, as a tile does
+        found: FloatArray = (products @ np.ones(products.shape[1])).astype(np.float32)
         return found
 
 
@@ -73,7 +93,7 @@ class SparseRetriever(BeirSearchable):
             "dimensions_a_passage": _mean_size(there),
             "queries": sum(map(len, queries.values())),
         }
-        for ranking in block_rankings(tasks, SparseScorer(asked, there), top_k or DEFAULT_TOP_K):
+        for ranking in rankings(tasks, SparseScores(asked, there), top_k or DEFAULT_TOP_K, MEMORY):
             silent = np.flatnonzero(np.diff(asked[ranking.task.query_language].indptr)[ranking.task.rows] == 0)
             yield replace(ranking.unanswered(silent), observed={"sparsity": sizes})
 
@@ -104,12 +124,14 @@ class SparseRetriever(BeirSearchable):
         self, corpus: Corpus, queries: BeirQueries, top_k: int, score_function: str | None = None, **_: Any
     ) -> BeirResults:
         """BEIR's search; the score is the dot product whatever is passed."""
+        ids = sorted(corpus)
 
-        def scorer(asked: Sequence[str], ids: Sequence[str]) -> SparseScorer:
-            passages = self._vectors("passage", corpus_texts(corpus, ids))
-            return SparseScorer({"": self._vectors("query", asked)}, {"": passages})
+        def answer(request: SearchRequest) -> SearchAnswer:
+            asked, there = list(queries.values()), corpus_texts(corpus, ids)
+            scores = SparseScores({"": self._vectors("query", asked)}, {"": self._vectors("passage", there)})
+            return next(search([request], scores, MEMORY))[1]
 
-        return search_blocks(corpus, queries, top_k, scorer)
+        return beir_results(queries, ids, top_k, answer)
 
 
 def _mean_size(vectors: Mapping[str, Any]) -> float | None:

@@ -12,8 +12,9 @@ import pytest
 
 from beir_hybrid import Dataset, Passages, Queries
 from beir_hybrid.records import FloatArray
-from beir_hybrid.retrieval.dense.block_search import HeldVectors, block_rankings
 from beir_hybrid.retrieval.dense.retriever import DenseRetriever
+from beir_hybrid.retrieval.dense.vector_scores import HeldVectors, VectorScores, error_bounds, longest_of
+from beir_hybrid.retrieval.search.search import rankings
 
 pytestmark = pytest.mark.kernels
 LANGUAGES = ("de", "en", "zh")
@@ -65,7 +66,7 @@ def test_every_rank_is_that_of_the_exact_scores(dataset: Dataset, kind: str, dim
     queries, passages = vectors(kind, dimension)
     tasks = dataset.tasks()
     held = {x: HeldVectors(found) for x, found in passages.items()}
-    for ranking in block_rankings(tasks, queries, held, 20, 1 << 28):
+    for ranking in rankings(tasks, VectorScores(queries, held), 20, 1 << 28):
         task = ranking.task
         pool = np.concatenate([passages[block.language] for block in task.blocks])
         order = truth(queries[task.query_language][task.rows], pool)
@@ -91,17 +92,37 @@ def test_beirs_search_ranks_likewise(dataset: Dataset) -> None:
     assert [list(found[query]) for query in asked] == [[ids[at] for at in row[:20]] for row in order]
 
 
-def test_with_torchs_product(dataset: Dataset) -> None:
-    """Another library multiplies, in another order of summation: no rank moves."""
+@pytest.mark.parametrize("precision", ["highest", "medium"])
+@pytest.mark.parametrize("kind", ["real", "duplicated"])
+def test_with_torchs_product(dataset: Dataset, kind: str, precision: str) -> None:
+    """Another library multiplies, in another order of summation or in bfloat16, as on a device: no rank moves."""
     import torch
 
-    class Torch(np.ndarray):
-        def __matmul__(self, other: Any) -> Any:
-            return (torch.from_numpy(np.asarray(self).copy()) @ torch.from_numpy(np.asarray(other).copy())).numpy()
-
-    queries, passages = vectors("duplicated", 384)
+    queries, passages = vectors(kind, 384)
     held = {x: HeldVectors(found) for x, found in passages.items()}
-    plain = {r.task.name: r.ranks for r in block_rankings(dataset.tasks(), queries, held, 20, 1 << 28)}
-    viewed = {x: found.view(Torch) for x, found in queries.items()}
-    for ranking in block_rankings(dataset.tasks(), viewed, held, 20, 1 << 28):
-        assert np.array_equal(ranking.ranks, plain[ranking.task.name])
+    plain = {r.task.name: r for r in rankings(dataset.tasks(), VectorScores(queries, held), 20, 1 << 28)}
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision(precision)
+    try:
+        found = list(rankings(dataset.tasks(), VectorScores(queries, held, "cpu"), 20, 1 << 28))
+    finally:
+        torch.set_float32_matmul_precision(before)
+    for ranking in found:
+        expected = plain[ranking.task.name]
+        assert np.array_equal(ranking.ranks, expected.ranks)
+        assert np.array_equal(ranking.hits.passages, expected.hits.passages)
+        assert ranking.hits.scores.tobytes() == expected.hits.scores.tobytes()
+
+
+def test_what_torch_rounds_is_within_its_bound() -> None:
+    """The bound is of the precision that PyTorch is set to: bfloat16 products are off by more than float32's."""
+    import torch
+
+    queries, passages = vectors("real", 384)
+    values = np.concatenate(list(passages.values()))
+    exact = queries["de"].astype(float) @ values.T.astype(float)
+    for each in (queries["de"], values):
+        each[:] = torch.from_numpy(each).bfloat16().float().numpy()
+    off = np.abs(queries["de"].astype(float) @ values.T.astype(float) - exact)
+    bounds = [error_bounds(queries["de"], longest_of(values), rounded)[:, None] for rounded in (0.0, 2.0**-8)]
+    assert (off > bounds[0]).any() and (off <= bounds[1]).all()

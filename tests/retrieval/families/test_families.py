@@ -13,11 +13,14 @@ from beir.retrieval.evaluation import EvaluateRetrieval
 from beir_hybrid import Dataset, evaluate, load_dataset
 from beir_hybrid.errors import RetrieverError
 from beir_hybrid.records import FloatArray, passage_text
-from beir_hybrid.retrieval.families.late_interaction import LateInteractionRetriever, MaxSimScorer, TokenVectors, maxsim
+from beir_hybrid.retrieval.families.late_interaction import LateInteractionRetriever, MaxSimScores, TokenVectors
 from beir_hybrid.retrieval.families.model import FamilyModel
 from beir_hybrid.retrieval.families.reranking import RerankingRetriever
-from beir_hybrid.retrieval.families.sparse import SparseRetriever
+from beir_hybrid.retrieval.families.sparse import SparseRetriever, SparseScores
 from beir_hybrid.retrieval.recognise import as_retriever
+from beir_hybrid.retrieval.search import plan
+from beir_hybrid.retrieval.search.request import SearchRequest
+from beir_hybrid.retrieval.search.search import search
 
 LANGUAGES = ["de", "en", "zh"]
 
@@ -197,29 +200,47 @@ def test_late_interaction_over_candidates(sample: Dataset, tiny: Any) -> None:
     assert retriever.describe()["candidates"]["depth"] == len(ids)
 
 
-@pytest.mark.kernels
-def test_near_ties_are_decided_exactly() -> None:
-    """Duplicated and nearly equal vectors: ranks from float32 blocks are those of exact scores, whatever the kernel."""
-    from beir_hybrid.retrieval.families.block_ranks import best, row_ranks
-
+def token_scores() -> MaxSimScores:
+    """Duplicated and nearly equal passages of four tokens each."""
     rng = np.random.default_rng(0)
     base = rng.normal(size=(40, 16)).astype(np.float32)
     passages = np.concatenate([base, base, base + rng.normal(scale=1e-8, size=base.shape).astype(np.float32)])
-    indptr = np.arange(0, len(passages) + 1, 4)
     queries = TokenVectors(rng.normal(size=(30, 16)).astype(np.float32), np.arange(0, 31, 6))
-    scorer = MaxSimScorer({"q": queries}, {"p": TokenVectors(passages, indptr)})
-    rows = np.arange(len(queries))
-    block = scorer.block("q", rows, "p")
-    for row in rows:
-        places = np.arange(len(indptr) - 1)
-        truth = np.array([maxsim(queries.of(row), passages[4 * at : 4 * at + 4]) for at in places], np.float32)
-        order = sorted(places, key=lambda at: (truth[at], at), reverse=True)
-        exact = lambda some, row=row: scorer.exact("q", row, "p", some)  # noqa: E731
-        ranks, opposite = row_ranks(block[row], places, scorer.margin, exact)
-        assert [order[rank - 1] for rank in ranks] == list(places)
-        other_way = sorted(places, key=lambda at: (-truth[at], at))
-        assert [other_way[rank - 1] for rank in opposite] == list(places)
-        assert best(block[row], 7, scorer.margin, exact)[0].tolist() == order[:7]
+    return MaxSimScores({"q": queries}, {"p": TokenVectors(passages, np.arange(0, len(passages) + 1, 4))})
+
+
+def sparse_pairs() -> SparseScores:
+    """Vectors with many zeros; a third of the passages stands there twice, and scores tie."""
+    from scipy.sparse import csr_array
+
+    rng = np.random.default_rng(1)
+    queries, passages = (
+        np.where(rng.random((n, 50)) < 0.2, rng.normal(size=(n, 50)), 0).astype(np.float32) for n in (20, 60)
+    )
+    passages[40:] = passages[:20]
+    return SparseScores({"q": csr_array(queries.astype(float))}, {"p": csr_array(passages.astype(float))})
+
+
+@pytest.mark.kernels
+@pytest.mark.parametrize("make", [token_scores, sparse_pairs])
+def test_near_ties_are_decided_exactly(make: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every rank from tiles is that of the exact scores of the pairs alone, whatever the kernel and the tiles."""
+    monkeypatch.setattr(plan, "TILE", 7)
+    monkeypatch.setattr(plan, "FEWEST", 7)
+    scores = make()
+    n, m = scores.n_queries["q"], scores.sizes["p"]
+    rows, places = (each.ravel().astype(np.int64) for each in np.indices((n, m)))
+    truth = np.array([scores.pairs("q", rows[at : at + 1], "p", places[at : at + 1])[0] for at in range(n * m)])
+    request = SearchRequest("q", np.arange(n), {"p": 0}, rows, places, 7)
+    ((_, answer),) = search([request], scores, 1 << 28)
+    ranks, opposite = answer.ranks.reshape(n, m), answer.reversed_ranks.reshape(n, m)
+    for row, line in enumerate(truth.reshape(n, m).tolist()):
+        order = sorted(range(m), key=lambda at: (line[at], at), reverse=True)
+        assert [order[rank - 1] for rank in ranks[row]] == list(range(m))
+        other_way = sorted(range(m), key=lambda at: (-line[at], at))
+        assert [other_way[rank - 1] for rank in opposite[row]] == list(range(m))
+        assert answer.hits.passages.reshape(n, 7)[row].tolist() == order[:7]
+    assert (answer.ranks != answer.reversed_ranks).any()
 
 
 @pytest.mark.train

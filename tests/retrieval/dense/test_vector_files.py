@@ -18,12 +18,12 @@ from beir_hybrid.datasets.dataset import Dataset
 from beir_hybrid.errors import BeirHybridError, RetrieverError
 from beir_hybrid.records import FloatArray
 from beir_hybrid.retrieval.contract import combined
-from beir_hybrid.retrieval.dense import blocks, embeddings, int8
+from beir_hybrid.retrieval.dense import embeddings, int8, vector_files
 from beir_hybrid.retrieval.dense import retriever as dense
-from beir_hybrid.retrieval.dense.blocks import VectorBlocks
 from beir_hybrid.retrieval.dense.int8 import Scale, sampled
 from beir_hybrid.retrieval.dense.retriever import DenseRetriever
-from beir_hybrid.retrieval.dense.scored import ScoredForm
+from beir_hybrid.retrieval.dense.scored_form import ScoredForm
+from beir_hybrid.retrieval.dense.vector_files import VectorFiles
 
 Encode = Callable[[list[str]], FloatArray]
 TEXTS = [f"text {number % 60}" for number in range(70)]
@@ -32,14 +32,14 @@ TEXTS = [f"text {number % 60}" for number in range(70)]
 @pytest.fixture(autouse=True)
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Files of 16 vectors, encoded 5 at a time."""
-    monkeypatch.setattr(blocks, "ROWS", 16)
+    monkeypatch.setattr(vector_files, "ROWS", 16)
     monkeypatch.setattr(embeddings, "BLOCK", 5)
 
 
 @pytest.mark.parametrize("precision", ["float32", "float16"])
 def test_what_is_read_is_what_was_encoded(tmp_path: Path, encode: Encode, precision: Any) -> None:
     """Any stretch and any positions, over file borders, always float32."""
-    stored = VectorBlocks(tmp_path, len(TEXTS), precision)
+    stored = VectorFiles(tmp_path, len(TEXTS), precision)
     stored.encode(TEXTS, lambda texts: encode(list(texts)))
     expected = encode(TEXTS)
     for begin, end in ((0, 70), (0, 1), (15, 17), (16, 32), (69, 70), (3, 64)):
@@ -56,13 +56,13 @@ def test_int8_keeps_a_byte_a_value_and_its_scale(tmp_path: Path) -> None:
     """Values are off by half a step at most; the scale is the corpus's, not the call's; a lost one is named."""
     rng = np.random.default_rng(0)
     vectors = {text: rng.normal(size=6).astype(np.float32) for text in TEXTS}
-    stored = VectorBlocks(tmp_path / "a", len(TEXTS), "int8")
+    stored = VectorFiles(tmp_path / "a", len(TEXTS), "int8")
     stored.encode(TEXTS, lambda texts: np.stack([vectors[text] for text in texts]))
     assert (tmp_path / "a" / "000000.npy").stat().st_size == 128 + 16 * 6
     expected = np.stack([vectors[text] for text in TEXTS])
     step = (expected.max(axis=0) - expected.min(axis=0)) / 255
     assert np.all(np.abs(stored.read(0, 70) - expected) <= step / 2 * 1.001)
-    again = VectorBlocks(tmp_path / "a", len(TEXTS), "int8")
+    again = VectorFiles(tmp_path / "a", len(TEXTS), "int8")
     again.encode(TEXTS, lambda _: pytest.fail("encoded again"))
     assert np.array_equal(again.read(16, 20), stored.read(0, 70)[16:20])
     assert np.array_equal(again.take(np.array([3, 69])), stored.read(0, 70)[[3, 69]])
@@ -70,10 +70,10 @@ def test_int8_keeps_a_byte_a_value_and_its_scale(tmp_path: Path) -> None:
     scale = (tmp_path / "a" / "scale.npy").read_bytes()
     (tmp_path / "a" / "scale.npy").unlink()
     with pytest.raises(RetrieverError, match=r"scale\.npy is missing, .*; delete .*/a"):
-        VectorBlocks(tmp_path / "a", len(TEXTS), "int8").encode(TEXTS, lambda texts: np.ones((len(texts), 6)))
+        VectorFiles(tmp_path / "a", len(TEXTS), "int8").encode(TEXTS, lambda texts: np.ones((len(texts), 6)))
     (tmp_path / "a" / "scale.npy").write_bytes(scale[:-8])
     with pytest.raises(RetrieverError, match=r"scale\.npy is damaged .*; delete the folder .*/a"):
-        VectorBlocks(tmp_path / "a", len(TEXTS), "int8").read(0, 1)
+        VectorFiles(tmp_path / "a", len(TEXTS), "int8").read(0, 1)
 
 
 def test_the_scale_cuts_what_is_beyond_its_sample(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -92,13 +92,13 @@ def test_the_scale_cuts_what_is_beyond_its_sample(monkeypatch: pytest.MonkeyPatc
 def test_what_a_killed_process_left_is_removed(tmp_path: Path, encode: Encode) -> None:
     """A half-written file of a process that was killed goes with the next run, which holds the folder alone."""
     (tmp_path / ".000003.npy.12345678.part").write_bytes(b"half")
-    VectorBlocks(tmp_path, len(TEXTS)).encode(TEXTS, lambda texts: encode(list(texts)))
+    VectorFiles(tmp_path, len(TEXTS)).encode(TEXTS, lambda texts: encode(list(texts)))
     assert sorted(path.name for path in tmp_path.iterdir()) == [f"{n:06d}.npy" for n in range(5)]
 
 
 def test_a_pickle_is_the_path(tmp_path: Path, encode: Encode) -> None:
     """Workers read the same files: no vector travels with a pickle."""
-    stored = VectorBlocks(tmp_path, len(TEXTS), "int8", ScoredForm("x", "cosine"))
+    stored = VectorFiles(tmp_path, len(TEXTS), "int8", ScoredForm("x", "cosine"))
     stored.encode(TEXTS, lambda texts: encode(list(texts)))
     whole = stored.read(0, 70)
     pickled = pickle.dumps(stored)
@@ -140,7 +140,7 @@ def test_an_interrupt_loses_one_block(
     tmp_path: Path, encode: Encode, monkeypatch: pytest.MonkeyPatch, problem: BaseException, at: int
 ) -> None:
     """Blocks that were finished are not encoded again; the rerun's files are those of a clean run."""
-    clean = VectorBlocks(tmp_path / "clean", len(TEXTS))
+    clean = VectorFiles(tmp_path / "clean", len(TEXTS))
     clean.encode(TEXTS, lambda texts: encode(list(texts)))
     saved, save = [], np.save
 
@@ -151,7 +151,7 @@ def test_an_interrupt_loses_one_block(
             raise problem
         save(out, vectors)
 
-    stored = VectorBlocks(tmp_path / "stored", len(TEXTS))
+    stored = VectorFiles(tmp_path / "stored", len(TEXTS))
     with monkeypatch.context() as patch:
         patch.setattr(np, "save", failing)
         with pytest.raises((KeyboardInterrupt, BeirHybridError)):
@@ -159,7 +159,7 @@ def test_an_interrupt_loses_one_block(
     assert len(list((tmp_path / "stored").iterdir())) == at - 1
     seen: list[str] = []
     told: list[int] = []
-    VectorBlocks(tmp_path / "stored", len(TEXTS)).encode(
+    VectorFiles(tmp_path / "stored", len(TEXTS)).encode(
         TEXTS, lambda texts: seen.extend(texts) or encode(list(texts)), told.append
     )
     assert set(seen) == set(TEXTS[16 * (at - 1) :])
@@ -170,25 +170,25 @@ def test_an_interrupt_loses_one_block(
 
 def test_damage_names_the_file(tmp_path: Path, encode: Encode) -> None:
     """A file that lost bytes, or has too few vectors, is to be deleted."""
-    VectorBlocks(tmp_path, len(TEXTS)).encode(TEXTS, lambda texts: encode(list(texts)))
+    VectorFiles(tmp_path, len(TEXTS)).encode(TEXTS, lambda texts: encode(list(texts)))
     path = tmp_path / "000002.npy"
     whole = path.read_bytes()
     for content in (b"", whole[:-4], (tmp_path / "000004.npy").read_bytes()):
         path.write_bytes(content)
         with pytest.raises(RetrieverError, match=r"000002\.npy is damaged .*; delete it, it is then encoded again"):
-            VectorBlocks(tmp_path, len(TEXTS)).read(0, 70)
+            VectorFiles(tmp_path, len(TEXTS)).read(0, 70)
 
 
 def test_vectors_of_changing_length_or_beyond_float16_are_refused(tmp_path: Path) -> None:
     """Within a block, between blocks, and what half precision cannot hold."""
     with pytest.raises(RetrieverError, match="vectors of 3 dimensions after ones of 2"):
-        VectorBlocks(tmp_path / "a", 70).encode(TEXTS, lambda texts: np.ones((len(texts), 2 + ("text 7" in texts))))
+        VectorFiles(tmp_path / "a", 70).encode(TEXTS, lambda texts: np.ones((len(texts), 2 + ("text 7" in texts))))
     with pytest.raises(RetrieverError, match="the encoder must give vectors of one length"):
-        VectorBlocks(tmp_path / "b", 70).encode(
+        VectorFiles(tmp_path / "b", 70).encode(
             TEXTS, lambda texts: np.ones((len(texts), 2 + any(int(t[5:]) >= 16 for t in texts)))
         )
     with pytest.raises(RetrieverError, match="a value that float16 cannot hold"):
-        VectorBlocks(tmp_path / "c", 70, "float16").encode(TEXTS, lambda texts: np.full((len(texts), 2), 1e6))
+        VectorFiles(tmp_path / "c", 70, "float16").encode(TEXTS, lambda texts: np.full((len(texts), 2), 1e6))
 
 
 def large(monkeypatch: pytest.MonkeyPatch) -> None:

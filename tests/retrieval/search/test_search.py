@@ -15,10 +15,17 @@ from hypothesis import strategies as st
 from beir_hybrid.datasets.dataset import Dataset
 from beir_hybrid.errors import RetrieverError
 from beir_hybrid.records import FloatArray, IntArray
-from beir_hybrid.retrieval.dense import block_count, block_plan, block_search, pair_scores
-from beir_hybrid.retrieval.dense.asked import Asked
-from beir_hybrid.retrieval.dense.block_search import HeldVectors, block_rankings, search_blocks
-from beir_hybrid.retrieval.dense.pair_scores import error_bounds, exact_scores, longest_of
+from beir_hybrid.retrieval.dense import vector_scores
+from beir_hybrid.retrieval.dense.vector_scores import (
+    HeldVectors,
+    VectorScores,
+    error_bounds,
+    exact_scores,
+    longest_of,
+)
+from beir_hybrid.retrieval.search import counter, plan
+from beir_hybrid.retrieval.search.request import SearchRequest
+from beir_hybrid.retrieval.search.search import rankings, search
 
 pytestmark = pytest.mark.kernels
 
@@ -49,14 +56,12 @@ class InMemory:
 
 
 def small_blocks(monkeypatch: pytest.MonkeyPatch, passages: int = 13, queries: int = 7) -> None:
-    monkeypatch.setattr(block_plan, "PASSAGES", passages)
-    monkeypatch.setattr(block_plan, "FEWEST", min(passages, 5))
-    monkeypatch.setattr(block_plan, "TILE", min(passages, 8))
-    monkeypatch.setattr(block_plan, "QUERIES", queries)
-    monkeypatch.setattr(block_search, "CHUNK", 256)
-    monkeypatch.setattr(pair_scores, "CHUNK", 256)
-    monkeypatch.setattr(block_count, "MERGED", 200)
-    monkeypatch.setattr(block_count, "CELL", 2)
+    monkeypatch.setattr(plan, "PASSAGES", passages)
+    monkeypatch.setattr(plan, "FEWEST", min(passages, 5))
+    monkeypatch.setattr(plan, "TILE", min(passages, 8))
+    monkeypatch.setattr(plan, "QUERIES", queries)
+    monkeypatch.setattr(vector_scores, "_TAKEN", 256)
+    monkeypatch.setattr(counter, "OPEN", 20)
 
 
 def full_sort(queries: FloatArray, passages: FloatArray, ascending: bool = False) -> list[list[int]]:
@@ -100,9 +105,9 @@ def test_every_setting_is_as_in_memory(
     tasks = partly_parallel.tasks() if blocks != (1, 1) else partly_parallel.tasks("multi")[-1:]
     held = {language: HeldVectors(vectors) for language, vectors in passages.items()}
     monkeypatch.undo()
-    expected = {r.task.name: r for r in block_rankings(tasks, queries, held, 9, MEMORY)}
+    expected = {r.task.name: r for r in rankings(tasks, VectorScores(queries, held), 9, MEMORY)}
     small_blocks(monkeypatch, *blocks)
-    found = {r.task.name: r for r in block_rankings(tasks, queries, corpora, 9, MEMORY, threads=2)}
+    found = {r.task.name: r for r in rankings(tasks, VectorScores(queries, corpora), 9, MEMORY, threads=2)}
     assert found.keys() == expected.keys()
     for name, ranking in found.items():
         assert ranking.complete
@@ -130,8 +135,8 @@ def test_near_ties_are_those_of_a_full_sort_of_the_exact_scores(data: st.DataObj
     depth = data.draw(st.integers(0, m))
     with pytest.MonkeyPatch.context() as patch:
         small_blocks(patch, data.draw(st.integers(1, 40)), data.draw(st.integers(1, 6)))
-        asked = Asked("q", np.arange(n), {"p": 0}, rows, places, depth)
-        ((_, answer),) = search_blocks([asked], {"q": queries}, {"p": InMemory(passages)}, MEMORY, 1)
+        asked = SearchRequest("q", np.arange(n), {"p": 0}, rows, places, depth)
+        ((_, answer),) = search([asked], VectorScores({"q": queries}, {"p": InMemory(passages)}), MEMORY, 1)
     assert answer.ranks.tolist() == [order[row].index(place) + 1 for row, place in pairs]
     other_way = full_sort(queries, passages, ascending=True)
     assert answer.reversed_ranks.tolist() == [other_way[row].index(place) + 1 for row, place in pairs]
@@ -140,15 +145,15 @@ def test_near_ties_are_those_of_a_full_sort_of_the_exact_scores(data: st.DataObj
 
 def test_few_close_scores_are_counted_in_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where few scores reach the judged ones they are compared a part at a time: the ranks are those of a full sort."""
-    monkeypatch.setattr(block_count, "MERGED", 40)
+    monkeypatch.setattr(counter, "OPEN", 40)
     rng = np.random.default_rng(3)
     queries, passages = rng.normal(size=(8, 16)).astype(np.float32), rng.normal(size=(3000, 16)).astype(np.float32)
     passages[1500:1600] = passages[:100]  # ties
     order = full_sort(queries, passages)
     pairs = sorted({(row, order[row][rank]) for row in range(8) for rank in (0, 3, 9, 20, 35)})
     rows, places = np.array(pairs, dtype=np.int64).T
-    asked = Asked("q", np.arange(8), {"p": 0}, rows, places, 5)
-    ((_, answer),) = search_blocks([asked], {"q": queries}, {"p": InMemory(passages)}, MEMORY, 1)
+    asked = SearchRequest("q", np.arange(8), {"p": 0}, rows, places, 5)
+    ((_, answer),) = search([asked], VectorScores({"q": queries}, {"p": InMemory(passages)}), MEMORY, 1)
     assert answer.ranks.tolist() == [order[row].index(place) + 1 for row, place in pairs]
     assert answer.hits.passages.reshape(8, 5).tolist() == [row[:5] for row in order]
 
@@ -158,8 +163,9 @@ def test_a_pair_s_score_does_not_depend_on_its_company() -> None:
     rng = np.random.default_rng(1)
     for dimension in (1, 7, 64, 769):
         a, b = (rng.normal(size=(50, dimension)).astype(np.float32) for _ in range(2))
-        together = exact_scores(a, b)
-        alone = [exact_scores(a[i : i + 1], b[i : i + 1])[0] for i in range(50)]
+        every, first = np.arange(50), np.zeros(1, dtype=np.int64)
+        together = exact_scores(a, b, every, every)
+        alone = [exact_scores(a[i : i + 1], b[i : i + 1], first, first)[0] for i in range(50)]
         assert together.tolist() == [float(score) for score in alone]
         exact = [math.fsum((x.astype(float) * y.astype(float)).tolist()) for x, y in zip(a, b, strict=True)]
         assert np.allclose(together, exact, rtol=2**-23, atol=1e-12)
@@ -178,9 +184,9 @@ def test_no_product_is_further_off_than_its_bound() -> None:
 def test_everything_ties(monkeypatch: pytest.MonkeyPatch) -> None:
     """A corpus of one vector: the last passage is first, and the judged ones rank by position."""
     small_blocks(monkeypatch)
-    asked = Asked("q", np.arange(3), {"p": 0}, np.array([0, 1, 1]), np.array([0, 5, 99]), 4)
+    asked = SearchRequest("q", np.arange(3), {"p": 0}, np.array([0, 1, 1]), np.array([0, 5, 99]), 4)
     vectors = InMemory(np.ones((100, 5), dtype=np.float32))
-    ((_, answer),) = search_blocks([asked], {"q": np.ones((3, 5), dtype=np.float32)}, {"p": vectors}, MEMORY, 1)
+    ((_, answer),) = search([asked], VectorScores({"q": np.ones((3, 5), dtype=np.float32)}, {"p": vectors}), MEMORY, 1)
     assert answer.ranks.tolist() == [100, 95, 1]
     assert answer.hits.passages.reshape(3, 4).tolist() == [[99, 98, 97, 96]] * 3
 
@@ -191,9 +197,9 @@ def test_too_little_memory_is_said(partly_parallel: Dataset) -> None:
     corpora: dict[str, Any] = {language: InMemory(vectors) for language, vectors in passages.items()}
     tasks = partly_parallel.tasks()
     with pytest.raises(RetrieverError, match=r"1 MB of memory are too little .* give at least --memory (\d+)") as error:
-        list(block_rankings(tasks, queries, corpora, 10, 1 << 20))
+        list(rankings(tasks, VectorScores(queries, corpora), 10, 1 << 20))
     least = int(str(error.value).rsplit(" ", 1)[1])
-    assert len(list(block_rankings(tasks, queries, corpora, 10, least << 20))) == len(tasks)
+    assert len(list(rankings(tasks, VectorScores(queries, corpora), 10, least << 20))) == len(tasks)
 
 
 def test_rankings_are_made_in_batches_that_fit(partly_parallel: Dataset) -> None:
@@ -201,12 +207,11 @@ def test_rankings_are_made_in_batches_that_fit(partly_parallel: Dataset) -> None
     queries, passages = real(partly_parallel)
     corpora: dict[str, Any] = {language: InMemory(vectors) for language, vectors in passages.items()}
     tasks = partly_parallel.tasks()
-    asked = [Asked.of_task(task, 400) for task in tasks]
-    sizes = {language: len(vectors) for language, vectors in passages.items()}
-    plan = block_plan.Plan(asked, queries, sizes, 45 << 20, 1)
-    tight = block_plan.Plan(asked, queries, sizes, 24 << 20, 1)
+    asked = [SearchRequest.of_task(task, 400) for task in tasks]
+    scores = VectorScores(queries, corpora)
+    wide, tight = (plan.SearchPlan(asked, scores, memory << 20, 1) for memory in (45, 5))
     assert [number for batch in tight.batches for number in batch] == list(range(len(tasks)))
-    assert len(tight.batches) >= len(plan.batches)
-    few = list(block_rankings(tasks, queries, corpora, 400, 24 << 20, 1))
-    many = list(block_rankings(tasks, queries, corpora, 400, MEMORY, 1))
+    assert len(tight.batches) > len(wide.batches)
+    few = list(rankings(tasks, VectorScores(queries, corpora), 400, 5 << 20, 1))
+    many = list(rankings(tasks, VectorScores(queries, corpora), 400, MEMORY, 1))
     assert all(np.array_equal(a.ranks, b.ranks) for a, b in zip(few, many, strict=True))

@@ -25,7 +25,7 @@ _MAPPED = 4
 """Files mapped at a time: pages of mapped files count as this process's memory."""
 
 
-class VectorBlocks:
+class VectorFiles:
     """Files ``000000.npy``, ``000001.npy``, ... of `ROWS` vectors each (the last may have fewer), in corpus order.
 
     A file is written whole or not at all, so an interrupt loses at most the block under way. The folder's name must say

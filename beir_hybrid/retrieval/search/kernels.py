@@ -1,0 +1,243 @@
+"""The compiled loops of a search: what a tile decides, what it leaves open, and exact scores. Imported when used.
+
+Signatures are fixed, so that each loop is compiled once for a machine and then read from numba's cache.
+"""
+
+# mypy: disable-error-code="no-untyped-def"
+# numba types them
+from __future__ import annotations
+
+import numpy as np
+from numba import njit, types
+
+_F1 = types.Array(types.float32, 1, "C", readonly=True)
+_F2 = types.Array(types.float32, 2, "C", readonly=True)
+_I1 = types.Array(types.int64, 1, "C", readonly=True)
+_TILE = types.float32[:, ::1]
+_OUT = types.int64[::1]
+_NEVER = np.float32(np.inf)
+LANES = 32
+"""Sums that a dot product is made of."""
+_WORD = 8
+"""Marks that are looked at together."""
+
+
+@njit(types.float64(_F1, _F1, types.float64[::1]), nogil=True, cache=True)
+def dot(left, right, sums):
+    """The sum of products in float64 (where each product is exact), in one fixed order: `LANES` sums, then theirs.
+
+    ``sums`` is room for them.
+    """
+    n = len(left)
+    whole = n - n % LANES
+    sums[:] = 0
+    for first in range(0, whole, LANES):
+        for lane in range(LANES):
+            sums[lane] += np.float64(left[first + lane]) * np.float64(right[first + lane])
+    for at in range(whole, n):
+        sums[at - whole] += np.float64(left[at]) * np.float64(right[at])
+    total = 0.0
+    for lane in range(LANES):
+        total += sums[lane]
+    return total
+
+
+@njit(types.void(_F2, _F2, _I1, _I1, types.float32[::1]), nogil=True, cache=True)
+def dot_pairs(left, right, rows, columns, out):
+    """`dot` of each row of one with the row of the other, rounded to float32."""
+    sums = np.empty(LANES)
+    for at in range(len(rows)):
+        out[at] = np.float32(dot(left[rows[at]], right[columns[at]], sums))
+
+
+@njit(types.void(_F2, _I1, _F2, _I1, _I1, _I1, types.float32[::1]), nogil=True, cache=True)
+def maxsim_pairs(left, left_ends, right, right_ends, rows, columns, out):
+    """For each token of a query the best `dot` of a passage's tokens, summed in float64 in the order of the tokens."""
+    sums = np.empty(LANES)
+    for at in range(len(rows)):
+        total = 0.0
+        for i in range(left_ends[rows[at]], left_ends[rows[at] + 1]):
+            best = -np.inf
+            for j in range(right_ends[columns[at]], right_ends[columns[at] + 1]):
+                best = max(best, dot(left[i], right[j], sums))
+            total += best
+        out[at] = np.float32(total)
+
+
+@njit(types.float32(_F1, types.int64, types.float32[::1]), nogil=True, cache=True)
+def _least_of_best(scores, depth, heap):
+    """The ``depth``-th best score; ``heap`` is room for as many."""
+    heap[:] = -_NEVER
+    for place in range(len(scores)):
+        score = scores[place]
+        if score > heap[0]:
+            at = 0
+            while True:
+                child = 2 * at + 1
+                if child >= depth:
+                    break
+                if child + 1 < depth and heap[child + 1] < heap[child]:
+                    child += 1
+                if heap[child] >= score:
+                    break
+                heap[at] = heap[child]
+                at = child
+            heap[at] = score
+    return heap[0]
+
+
+@njit(types.boolean(types.float32, types.int64, types.float32, types.int64), nogil=True, cache=True)
+def _before(score, place, other_score, other_place):
+    """Whether a passage stands above another: by score, where that ties by place, the greater first."""
+    return score > other_score or (score == other_score and place > other_place)
+
+
+@njit(types.void(types.float32[::1], types.int32[::1], types.float32, types.int64), nogil=True, cache=True)
+def _keep(scores, places, score, place):
+    """Take a passage among the best, a heap whose worst stands first, if it is one of them."""
+    depth = len(scores)
+    if not _before(score, place, scores[0], places[0]):
+        return
+    at = 0
+    while True:
+        child = 2 * at + 1
+        if child >= depth:
+            break
+        if child + 1 < depth and _before(scores[child], places[child], scores[child + 1], places[child + 1]):
+            child += 1
+        if _before(scores[child], places[child], score, place):
+            break
+        scores[at] = scores[child]
+        places[at] = places[child]
+        at = child
+    scores[at] = score
+    places[at] = np.int32(place)
+
+
+@njit(types.void(types.float32[:, ::1], types.int32[:, ::1], _F2, types.int32[:, ::1]), nogil=True, cache=True)
+def keep_all(scores, places, other_scores, other_places):
+    """Merge the best passages of other parts of the corpora into these, row by row."""
+    for row in range(len(scores)):
+        for at in range(other_scores.shape[1]):
+            if other_places[row, at] >= 0:
+                _keep(scores[row], places[row], other_scores[row, at], other_places[row, at])
+
+
+@njit(
+    types.UniTuple(types.int64, 2)(
+        _TILE, types.Array(types.float64, 1, "C", readonly=True), types.int64, _I1, _F1, _F1, _I1, _F2,
+        _OUT, types.float32[::1], _OUT, _OUT,
+    ),
+    nogil=True,
+    cache=True,
+)  # fmt: skip
+def sift(tile, bounds, begin, pair_row, least, most, state, best, above, cuts, rows, columns):
+    """Go through rows from ``begin`` on: count what is surely above each judged pair, and find what is left open.
+
+    Args:
+        bounds: see `ScoreTile`.
+        pair_row, least, most: row of each judged pair, ascending; scores from ``least`` to ``most`` may be its equal.
+        state: of each row, where its best passages stand in ``best``; -1: none are kept.
+        above: for each pair the scores above it, -1 where some are open.
+        cuts: for each row a score that its best passages reach.
+        rows, columns: room for the scores whose exact value matters, at least a row of the tile.
+
+    Returns:
+        The first row that was not reached because there was no more room, and how many scores are open.
+    """
+    n, width = tile.shape
+    depth = best.shape[1]
+    heap = np.empty(depth, np.float32)
+    open_ = np.zeros(-(-width // _WORD) * _WORD, np.uint8)
+    words = open_.view(np.uint64)
+    found = 0
+    pair = np.searchsorted(pair_row, begin)
+    for row in range(begin, n):
+        if found + width > len(rows):
+            return row, found
+        scores = tile[row]
+        anything = False
+        while pair < len(pair_row) and pair_row[pair] == row:
+            low, high = least[pair], most[pair]
+            over = reach = 0
+            for at in range(width):
+                over += scores[at] > high
+                reach += scores[at] >= low
+            above[pair] = over
+            if reach > over:
+                above[pair] = -1
+                anything = True
+                for at in range(width):
+                    open_[at] |= (scores[at] >= low) & (scores[at] <= high)
+            pair += 1
+        cut = _NEVER
+        if depth and state[row] >= 0:
+            worst = best[state[row], 0]
+            cut = -_NEVER
+            if worst > -_NEVER:
+                cut = np.float32(worst - bounds[row])
+            elif depth < width:
+                # none of the tile's own best is lost if its depth-th and all within two errors of it stay
+                cut = np.float32(_least_of_best(scores, depth, heap) - 2 * bounds[row])
+            cut = np.float32(cut - abs(cut) * np.float32(2.0**-22))  # rounded down
+            anything = True
+            for at in range(width):
+                open_[at] |= scores[at] >= cut
+        cuts[row] = cut
+        if anything:
+            for word in range(len(words)):
+                if words[word]:
+                    for at in range(word * _WORD, (word + 1) * _WORD):
+                        if open_[at]:
+                            rows[found] = row
+                            columns[found] = at
+                            found += 1
+                    words[word] = 0
+    return n, found
+
+
+@njit(
+    types.void(
+        _TILE, types.int64, types.int64, types.int64, _I1, _F1, _I1, _I1, _I1, _F1, _I1, _I1,
+        types.int64[:, :], types.float32[:, ::1], types.int32[:, ::1],
+    ),
+    nogil=True,
+    cache=True,
+)  # fmt: skip
+def settle(
+    tile, begin, end, start, pair_row, pair_score, pair_place, state, above, cuts, rows, columns, counts, best, places
+):
+    """Count the scores of rows [begin, end), exact wherever that matters, and take the best among ``best``.
+
+    Args:
+        start: the place of the tile's first passage.
+        rows, columns: of the scores that were open; they are exact now.
+        pair_score, pair_place: of the judged pairs, exact.
+        counts: of each pair, passages that score higher; that score the same and have a greater place; a smaller one.
+
+    Others: see `sift`.
+    """
+    width = tile.shape[1]
+    for pair in range(np.searchsorted(pair_row, begin), np.searchsorted(pair_row, end)):
+        if above[pair] >= 0:
+            counts[0, pair] += above[pair]
+            continue
+        score, own = pair_score[pair], pair_place[pair] - start
+        scores = tile[pair_row[pair]]
+        higher = after = before = 0
+        split = min(max(own, 0), width)
+        for at in range(width):
+            higher += scores[at] > score
+        for at in range(split):
+            before += scores[at] == score
+        for at in range(split, width):
+            after += scores[at] == score
+        if 0 <= own < width:
+            after -= 1  # itself
+        counts[0, pair] += higher
+        counts[1, pair] += after
+        counts[2, pair] += before
+    for at in range(len(rows)):
+        row, column = rows[at], columns[at]
+        if tile[row, column] >= cuts[row]:
+            _keep(best[state[row]], places[state[row]], tile[row, column], column + start)

@@ -1,0 +1,69 @@
+"""How a search is cut up: sizes of tiles, and which rankings are made together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from beir_hybrid.errors import RetrieverError
+from beir_hybrid.retrieval.search.counter import OPEN
+from beir_hybrid.retrieval.search.request import SearchRequest
+from beir_hybrid.retrieval.search.scores import PairScores
+
+QUERIES = 512
+"""Queries in a tile at most."""
+PASSAGES = 8192
+"""Passages that are read at a time at most."""
+TILE = 4096
+"""Passages in a tile at most: the scores of larger ones leave the caches."""
+FEWEST = 1024
+"""Passages in a tile at least."""
+
+
+class SearchPlan:
+    """Sizes of tiles, and which rankings are made together, for a memory.
+
+    Args:
+        requests, scores, memory: see `search`.
+        workers: how many threads score at a time, each its own queries.
+
+    Raises:
+        RetrieverError: ``memory`` is too little; no passage needs to have been encoded to know that.
+
+    ``work`` is how many passages go by over all batches; ``queries`` and ``tile`` are the sides of a tile,
+    ``passages`` are read at a time.
+    """
+
+    def __init__(self, requests: Sequence[SearchRequest], scores: PairScores, memory: int, workers: int) -> None:
+        rows = max((scores.n_queries[each.queries] for each in requests), default=1)
+        turns = -(-rows // (QUERIES * workers))  # every thread has the same number of tiles
+        self.queries = max(1, -(-rows // (turns * workers)))
+        longest = max((scores.sizes[name] for each in requests for name in each.starts), default=1)
+        a_column = workers * self.queries * 6
+        fixed = scores.held + workers * OPEN * 24
+        states = [len(each.rows) * each.depth * 8 + len(each.judged_row) * 28 for each in requests]
+        fewest = min(FEWEST, longest)
+        least = fixed + 2 * max(states, default=0) + fewest * (scores.a_passage + a_column)
+        if memory < least:
+            raise RetrieverError(
+                f"{memory / 2**20:,.0f} MB of memory are too little for this search: its queries, their hits and "
+                f"a block of {fewest:,} passages need {least / 2**20:,.0f} MB; give at least --memory "
+                f"{-(-least // 2**20)}"
+            )
+        free = memory - fixed
+        self.batches: list[list[int]] = []
+        filled = free + 1
+        for number, state in enumerate(states):
+            if filled + 2 * state > free - fewest * (scores.a_passage + a_column):
+                self.batches.append([])
+                filled = 0
+            self.batches[-1].append(number)
+            filled += 2 * state
+        free -= max((2 * sum(states[number] for number in batch) for batch in self.batches), default=0)
+        self.tile = int(max(fewest, min(TILE, free // (scores.a_passage + a_column))))
+        self.passages = int(min(PASSAGES, max(self.tile, (free - self.tile * a_column) // max(1, scores.a_passage))))
+        self._starts = [each.starts for each in requests]
+        self.work = sum(scores.sizes[name] for batch in self.batches for name in self.searched(batch))
+
+    def searched(self, batch: Sequence[int]) -> list[str]:
+        """The corpora of a batch."""
+        return list(dict.fromkeys(name for number in batch for name in self._starts[number]))
