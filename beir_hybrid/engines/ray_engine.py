@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from beir_hybrid.engines.ray_cluster import STORE, ray_cluster
-from beir_hybrid.engines.ray_encode import Block, encode_lists_on_ray, resource_of, write_blocks_on_ray
-from beir_hybrid.engines.ray_pool import RayPool
-from beir_hybrid.engines.ray_search import search_on_ray, search_pool
+from beir_hybrid.engines.ray_encode import FileToWrite, encode_lists_on_ray, resource_of, write_files_on_ray
+from beir_hybrid.engines.ray_search import search_on_ray
 from beir_hybrid.engines.ray_storage import check_storage
 from beir_hybrid.errors import MissingExtraError
 from beir_hybrid.retrieval.dense.embeddings import EmbeddingStore, Encode
@@ -48,11 +47,7 @@ class RayEngine:
         portable = encoder.portable(cloudpickle.dumps)  # refused before anything is started
         size = len(portable.model) if isinstance(portable.model, bytes) else 0
         with ray_cluster(self.address, STORE + 4 * size) as ray:
-            pool = search_pool(ray)
-            try:
-                yield RunningOnRay(ray, portable, pool)
-            finally:
-                pool.close()
+            yield RunningOnRay(ray, portable)
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,26 +57,24 @@ class RunningOnRay:
     Args:
         ray: the module, connected.
         encoder: in its portable form.
-        pool: the workers that search.
         seen: storage that was found to be shared, with the kind of nodes.
     """
 
     ray: Any
     encoder: Encoder
-    pool: RayPool
     threads: int = 1
     seen: set[tuple[Path, str]] = field(default_factory=set)
 
     def fill(self, corpora: Sequence[FilesToFill], encode: Encode, progress: Progress) -> None:
-        blocks = []
+        todo: list[FileToWrite] = []
         with contextlib.ExitStack() as stack:
             # in one order, whatever the order they are asked for: processes that wait for each other's files would hang
             for corpus in sorted(corpora, key=lambda each: each.files.folder):
                 numbers = stack.enter_context(corpus.files.filling(corpus.texts, encode, progress, "passage"))
-                blocks += [Block(corpus.files, number, corpus.texts, corpus.on_disk) for number in numbers]
-            if blocks:
-                self._check_storage(blocks[0].blocks.folder, resource_of(self.ray, self.encoder))
-            write_blocks_on_ray(self.ray, self.encoder, blocks, progress)
+                todo += [FileToWrite.of(corpus.files, number, corpus.texts, corpus.on_disk) for number in numbers]
+            if todo:
+                self._check_storage(todo[0].files.folder, resource_of(self.ray, self.encoder))
+            write_files_on_ray(self.ray, self.encoder, todo, progress)
 
     def embed(self, store: EmbeddingStore, lists: Sequence[Sequence[str]], encode: Encode, progress: Progress) -> None:
         blocks = store.missing(lists)
@@ -102,7 +95,7 @@ class RunningOnRay:
         for corpus in files:
             if len(corpus):
                 self._check_storage(corpus.folder, "CPU")
-        return search_on_ray(self.ray, self.pool, requests, scores, memory, progress)
+        return search_on_ray(self.ray, requests, scores, memory, progress)
 
     def _check_storage(self, folder: Path, resource: str) -> None:
         if (folder.parent, resource) not in self.seen:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from beir_hybrid.engines.ray_pool import RayPool
+from beir_hybrid.engines.ray_tasks import run_tasks
 from beir_hybrid.records import FloatArray, IntArray
 from beir_hybrid.retrieval.dense.vector_files import VectorFiles
 from beir_hybrid.retrieval.dense.vector_scores import VectorScores
@@ -46,33 +46,19 @@ class Span:
     end: int
 
 
-class SearchWorker:
-    """Holds the vectors of spans, mapped from shared storage, for as long as it works on them."""
-
-    def ready(self) -> None:
-        """Answers once the worker runs."""
-
-    def count(self, search: Search, judged: Mapping[int, tuple[int, FloatArray]], span: Span) -> dict[int, Part]:
-        """By number of the ranking: passages of the span above each judged one, and the best of the span."""
-        counters = {
-            number: RankCounter(search.requests[number], *scores)
-            for number, scores in judged.items()
-            if span.name in search.requests[number].starts
-        }
-        count_span(span.name, span.begin, span.end, list(counters.values()), search.scores, search.plan, 1)
-        return {number: (counter.counts, counter.best, counter.places) for number, counter in counters.items()}
-
-
-def search_pool(ray: Any) -> RayPool:
-    """A pool of workers for `search_on_ray`; none is started yet."""
-    # a worker that dies is replaced by the pool: only it knows which piece was lost
-    worker = ray.remote(SearchWorker).options(num_cpus=1, max_restarts=0, scheduling_strategy="SPREAD")
-    return RayPool(ray, worker.remote)
+def count(search: Search, judged: Mapping[int, tuple[int, FloatArray]], span: Span) -> dict[int, Part]:
+    """By number of the ranking: passages of the span above each judged one, and the best of the span."""
+    counters = {
+        number: RankCounter(search.requests[number], *scores)
+        for number, scores in judged.items()
+        if span.name in search.requests[number].starts
+    }
+    count_span(span.name, span.begin, span.end, list(counters.values()), search.scores, search.plan, 1)
+    return {number: (counter.counts, counter.best, counter.places) for number, counter in counters.items()}
 
 
 def search_on_ray(
     ray: Any,
-    pool: RayPool,
     requests: Sequence[SearchRequest],
     scores: VectorScores,
     memory: int,
@@ -82,7 +68,6 @@ def search_on_ray(
 
     Args:
         ray: the module, connected.
-        pool: see `search_pool`; its workers stay for the next search.
         scores: of corpora whose files are on storage that all nodes see.
         memory: bytes for each worker.
 
@@ -95,13 +80,12 @@ def search_on_ray(
     n_workers = max(1, int(ray.cluster_resources().get("CPU", 1)))
     files = {name: corpus for name, corpus in scores.corpora.items() if isinstance(corpus, VectorFiles)}
     spans = _spans(files, n_workers)
-    pool.grow(min(n_workers, len(spans)))
     known = ray.put(Search(requests, scores, plan))
     for batch in plan.batches:
         judged = {number: judged_scores(requests[number], scores) for number in batch}
         counters = {number: RankCounter(requests[number], *judged[number]) for number in batch}
         inside = [span for span in spans if span.name in plan.searched(batch)]
-        for span, parts in pool.run("count", (known, ray.put(judged)), inside):
+        for span, parts in run_tasks(ray, count, (known, ray.put(judged)), inside, "piece of work"):
             for number, part in parts.items():
                 counters[number].merge(*part)
             if progress:

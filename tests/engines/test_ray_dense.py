@@ -14,8 +14,8 @@ import pytest
 from beir_hybrid import load_dataset
 from beir_hybrid.cli import main
 from beir_hybrid.datasets.dataset import Dataset
-from beir_hybrid.engines import ray_encode, ray_search
-from beir_hybrid.engines.ray_search import SearchWorker, search_on_ray, search_pool
+from beir_hybrid.engines import ray_encode, ray_search, ray_tasks
+from beir_hybrid.engines.ray_search import search_on_ray
 from beir_hybrid.errors import EngineError, RetrieverError
 from beir_hybrid.records import FloatArray
 from beir_hybrid.retrieval.contract import Ranking
@@ -160,9 +160,7 @@ def test_a_worker_killed_while_searching_costs_its_span(tmp_path: Path) -> None:
     asked, scores = [asked_of(9, 200, 12)], VectorScores(queries, {"p": stored})
     ((_, expected),) = search(asked, scores, 1 << 28)
     told: list[int] = []
-    pool = search_pool(ray)
-    ((_, found),) = search_on_ray(ray, pool, asked, scores, 1 << 28, told.append)
-    pool.close()
+    ((_, found),) = search_on_ray(ray, asked, scores, 1 << 28, told.append)
     assert (tmp_path / "killed").exists()
     assert np.array_equal(found.ranks, expected.ranks)
     assert np.array_equal(found.hits.passages, expected.hits.passages)
@@ -188,7 +186,7 @@ def test_what_a_worker_says_is_one_line(sample: Dataset, tmp_path: Path, monkeyp
 
 def test_a_block_that_kills_every_worker_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     """As where the model does not fit into memory: one line, not workers started for ever."""
-    monkeypatch.setattr(ray_encode, "_DEATHS", 1)
+    monkeypatch.setattr(ray_tasks, "DEATHS", 1)
     home = os.getpid()
 
     def deadly(texts: list[str]) -> FloatArray:
@@ -197,7 +195,9 @@ def test_a_block_that_kills_every_worker_is_given_up(monkeypatch: pytest.MonkeyP
         return np.ones((len(texts), 2), dtype=np.float32)
 
     retriever = DenseRetriever(deadly, precision="float16", engine="ray")
-    with pytest.raises(EngineError, match=r"[14] Ray workers died of the same block of texts; is there") as error:
+    with pytest.raises(
+        EngineError, match=r"1 Ray workers died of the same block of texts .*; is there enough"
+    ) as error:
         retriever.search({"p": {"title": "", "text": "x"}}, {"q": "y"}, 1)
     assert "\n" not in str(error.value)
 
@@ -253,7 +253,6 @@ def test_the_command_gives_the_same_by_both_engines(
     assert "; give at least --memory " in err
 
 
-def test_workers_do_their_part_alone() -> None:
-    """The classes that run on workers can be called here: what they return is what is merged."""
-    assert SearchWorker().ready() is None
+def test_an_encoder_on_no_gpu_takes_a_processor() -> None:
+    """Where the cluster has no GPU, tasks are given a processor each."""
     assert ray_encode.resource_of(ray, DenseRetriever(make_encode())._encoder) == "CPU"
