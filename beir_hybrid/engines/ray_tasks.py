@@ -35,16 +35,16 @@ def run_tasks(
         return
     takes = {"num_gpus": 1} if resource == "GPU" else {"num_cpus": 1}
     # workers stay between tasks, with what they have loaded (by default not those on a GPU)
-    options = {**takes, "max_calls": 0, "scheduling_strategy": "SPREAD"}
+    options: dict[str, Any] = {**takes, "max_calls": 0, "scheduling_strategy": "SPREAD"}
     try:
-        ray.get(ray.remote(_ready).options(**options).remote(), timeout=_PATIENCE)
+        ray.get(ray.remote(**options)(_ready).remote(), timeout=_PATIENCE)
     except ray.exceptions.GetTimeoutError as error:
         raise EngineError(
             f"no Ray worker could be started in {_PATIENCE:.0f} seconds; is the cluster free for work?"
         ) from error
     except ray.exceptions.RayError as error:
         raise EngineError(f"Ray workers do not start: {reason_of(error)}") from error
-    task = ray.remote(work).options(**options, max_retries=DEATHS - 1, retry_exceptions=False)
+    task = ray.remote(**options, max_retries=DEATHS - 1, retry_exceptions=False)(work)
     at_once = 2 * max(1, int(ray.cluster_resources().get(resource, 1)))
     waiting = deque(pieces)
     running: dict[Any, Any] = {}
