@@ -75,6 +75,7 @@ class RankCounter:
             begin = end
 
     def answer(self) -> SearchAnswer:
+        """What has been found, once every passage went by."""
         order = np.lexsort((-self.places, -self.best), axis=1)
         places, scores = np.take_along_axis(self.places, order, 1), np.take_along_axis(self.best, order, 1)
         indptr = np.arange(len(self.best) + 1, dtype=np.int64) * self.request.depth
