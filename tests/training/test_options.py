@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,7 +13,7 @@ import pytest
 from beir_hybrid.datasets.sample import sample_groups
 from beir_hybrid.errors import TrainingError
 from beir_hybrid.training.train import train
-from tests.training.conftest import Configure, same_weights, weights
+from tests.training.conftest import Configure, same_weights, weights, without_dropout
 
 pytestmark = [pytest.mark.train, pytest.mark.slow]
 
@@ -269,15 +268,6 @@ def test_the_value_of_an_anchor(trained: Callable[[str], Path], tmp_path: Path, 
         with torch.no_grad():
             assert float(loss([model.preprocess(part) for part in texts], None)) == pytest.approx(bare)
     assert all(torch.allclose(one, other, atol=1e-4) for one, other in zip(*gradients, strict=True))
-
-
-def without_dropout(folder: Path, copy: Path) -> Path:
-    """The same model without the noise of dropout."""
-    shutil.copytree(folder, copy)
-    config = json.loads((copy / "config.json").read_text(encoding="utf-8"))
-    config |= {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
-    (copy / "config.json").write_text(json.dumps(config), encoding="utf-8")
-    return copy
 
 
 def test_a_batch_is_what_it_says_on_several_gpus(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from beir_hybrid.errors import TrainingError
 from beir_hybrid.training.train import train
-from tests.training.conftest import Configure, same_weights
+from tests.training.conftest import Configure, same_weights, weights, without_dropout
 from tests.training.helpers import arguments_of, killed, run
 
 pytestmark = [pytest.mark.train, pytest.mark.slow]
@@ -36,6 +38,20 @@ def test_two_processes_and_resume(configure: Configure, tmp_path: Path) -> None:
     assert same_weights(tmp_path / "whole", tmp_path / "o")
     with pytest.raises(TrainingError, match="world_size was 2, is 1"):
         train(configure(tmp_path / "one", "transformer", batch_size=4), resume=True)
+
+
+def test_gathered_processes_are_one(configure: Configure, trained: Callable[[str], Path], tmp_path: Path) -> None:
+    """--gather: two processes with 4 rows each learn what one does with 8, at the same learning rate."""
+    base = str(without_dropout(trained("transformer"), tmp_path / "base"))
+    options: dict[str, Any] = {"model": base, "learning_rate": 1e-3, "steps": 4, "evaluate_every": 4, "dev_limit": 2}
+    train(configure(tmp_path / "one", "transformer", **options, batch_size=8))
+    config = configure(tmp_path / "two", "transformer", **options, batch_size=4, gather=True)
+    done = run("-m", "beir_hybrid", *arguments_of(config, tmp_path), processes=2)
+    assert done.returncode == 0, done.stderr[-3000:]
+    start, one, two = (weights(folder) for folder in (Path(base), tmp_path / "one", tmp_path / "two"))
+    moved = max(float((one[name] - start[name]).abs().max()) for name in one)
+    apart = max(float((one[name] - two[name]).abs().max()) for name in one)
+    assert apart < 0.05 * moved, (apart, moved)
 
 
 def test_a_failing_preparation_ends_all(configure: Configure, tmp_path: Path) -> None:
