@@ -183,9 +183,29 @@ def test_variants(configure: Configure, tmp_path: Path, kind: str, changes: dict
     assert summary.losses["loss"] > 0
 
 
-def test_a_cached_loss_is_the_same_loss(configure: Configure, trained: Callable[[str], Path], tmp_path: Path) -> None:
-    """Gradient caching changes memory, not the training: nearly the same validation loss."""
-    summary = train(configure(tmp_path / "o", "transformer", mini_batch_size=4))
+def test_a_cached_loss_is_the_same_loss(
+    configure: Configure, trained: Callable[[str], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Gradient caching changes memory, not the training: a part at a time, and nearly the same validation loss.
+    --dev-limit is the number of groups that are ranked for the other measures."""
+    from st_hybrid_batch import CachedMaskedMultipleNegativesRankingLoss, ParallelEvaluator
+
+    rows, ranked = set(), set()
+    calculate, begin = CachedMaskedMultipleNegativesRankingLoss.calculate_loss, ParallelEvaluator.__init__
+
+    def spied(self: Any, reps: Any, *args: Any, **kwargs: Any) -> Any:
+        rows.update(len(part) for column in reps for part in column)
+        return calculate(self, reps, *args, **kwargs)
+
+    def counted(self: Any, groups: Any, **kwargs: Any) -> None:
+        ranked.add(kwargs["max_groups"])
+        begin(self, groups, **kwargs)
+
+    monkeypatch.setattr(CachedMaskedMultipleNegativesRankingLoss, "calculate_loss", spied)
+    monkeypatch.setattr(ParallelEvaluator, "__init__", counted)
+    summary = train(configure(tmp_path / "o", "transformer", mini_batch_size=4, dev_limit=5))
+    assert rows == {4}
+    assert ranked == {5}
     whole = json.loads((trained("transformer") / "train_summary.json").read_text())
     assert summary.validation["loss"] == pytest.approx(whole["validation"]["loss"], rel=0.05)
 
