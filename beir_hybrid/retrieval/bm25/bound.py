@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -15,6 +14,7 @@ from beir_hybrid.corpus.pool import Joined
 from beir_hybrid.datasets.dataset import Dataset
 from beir_hybrid.disk.files import fingerprint
 from beir_hybrid.errors import RetrieverError
+from beir_hybrid.progress import progress
 from beir_hybrid.records import POOL, Hits, IntArray, Passages, Queries
 from beir_hybrid.retrieval.bm25.analyzers import AnalyzerSpec
 from beir_hybrid.retrieval.bm25.index import LuceneIndex
@@ -67,11 +67,11 @@ class BoundBM25:
         indexes = self._indexes(tasks)
         found: Found = {}
         try:
-            with _progress(len(tasks), "searching", "setting") as bar:
+            with progress("searching", len(tasks), "setting") as bar:
                 for group in by_language.values():
                     for task in group:
                         yield Ranking.of_hits(task, self._rank(task, indexes, depth, found), depth)
-                        bar.update()
+                        bar.advance()
                     # if translated, every language's own hits serve all the others
                     if self.retriever.variant != "translated":
                         found.clear()
@@ -122,7 +122,7 @@ class BoundBM25:
         if self.folders:
             return {corpus: self._stored(corpus, blocks) for corpus, blocks in corpora.items()}
         opened: dict[str, Index] = {}
-        with _progress(sum(len(b) for blocks in corpora.values() for b in blocks), "indexing", "passage") as bar:
+        with progress("indexing", sum(len(b) for blocks in corpora.values() for b in blocks), "passage") as bar:
             for corpus, blocks in corpora.items():
                 opened[corpus] = LuceneIndex.open_or_build(
                     Joined([block.ids for block in blocks]),
@@ -131,7 +131,7 @@ class BoundBM25:
                     cache_dir=self.retriever.cache,
                     content=_content(blocks),
                     threads=self.retriever.threads,
-                    progress=bar.update,
+                    progress=bar.advance,
                 )
         return opened
 
@@ -170,9 +170,3 @@ def _choose(first: Hits, rows: IntArray, second: Hits, other_rows: IntArray) -> 
         np.concatenate([first.scores, second.scores]),
     )
     return both.take(np.where(rows >= 0, rows, len(first) + other_rows))
-
-
-def _progress(total: int, doing: str, unit: str) -> Any:
-    from tqdm import tqdm
-
-    return tqdm(total=total, desc=doing, unit=unit, file=sys.stderr, disable=None, leave=False)
