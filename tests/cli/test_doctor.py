@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import importlib.metadata
 import re
+import tomllib
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from beir_hybrid.cli.doctor import KNOWN
+from beir_hybrid.cli.doctor import _PARTS, KNOWN
 from beir_hybrid.errors import JavaError
 from beir_hybrid.retrieval.bm25.retriever import BM25Retriever
 
@@ -20,12 +21,23 @@ def test_doctor_reports_packages_java_and_data(command: Any, no_data: Path) -> N
     assert (done.status, done.err) == (0, "")
     lines = done.out.splitlines()
     assert [line.split()[0] for line in lines if line[:1].strip()] == [
-        "python", "core", "bm25", "train", "report", "study", "ray", "e5", "machine", "java", "data",
+        "python", "core", "bm25", "train", "report", "study", "ray", "e5", "lora", "mteb", "ir", "machine",
+        "java", "data",
     ]  # fmt: skip
     assert f"beir {importlib.metadata.version('beir')}" in done.out
     words = [" ".join(line.split()) for line in lines]
     assert f"xquad-r not there ({no_data / 'data' / 'xquad-r'})" in words
     assert "run: beir-hybrid fetch xquad-r" in words
+
+
+def test_doctor_knows_every_extra() -> None:
+    """Each part that can be installed by itself is looked at, under its name, by a package that it really brings."""
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    extras = project["optional-dependencies"]
+    assert _PARTS.keys() - {"core"} == extras.keys() - {"all", "dev", "docs"}
+    for part, packages in _PARTS.items():
+        brought = {re.split(r"[\[>=<; ]", each)[0] for each in extras.get(part, project["dependencies"])}
+        assert part in ("core", "train") or brought & set(packages), part
 
 
 def test_doctor_says_what_to_install(command: Any, monkeypatch: pytest.MonkeyPatch) -> None:
