@@ -81,6 +81,12 @@ def test_a_corpus_on_disk_is_ranked_as_in_memory(tmp_path: Path, monkeypatch: py
         assert found[0].scores == found[1].scores
 
 
+def test_what_is_done_is_said(sample: Dataset, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Where there is no terminal, indexing and searching begin with a line that says how much there is to do."""
+    ask(sample, folder, "language", "mono:de", "mono:en")
+    assert capsys.readouterr().err.splitlines()[:2] == ["indexing: 80 passages", "searching: 2 settings"]
+
+
 @pytest.mark.parametrize("name", ["mono:de", "cross:de-en", "mono:zh"])
 def test_one_language_is_its_index(sample: Dataset, folder: Path, jvm: Jvm, name: str) -> None:
     """The language variant adds nothing to a search in the corpus's own index."""
