@@ -8,7 +8,10 @@ Signatures are fixed, so that each loop is compiled once for a machine and then 
 from __future__ import annotations
 
 import numpy as np
-from numba import njit, types
+from numba import config, njit, types
+
+# these loops are of no use uncompiled, also where others are not to be compiled (NUMBA_DISABLE_JIT)
+_elsewhere, config.DISABLE_JIT = config.DISABLE_JIT, 0
 
 _F1 = types.Array(types.float32, 1, "C", readonly=True)
 _F2 = types.Array(types.float32, 2, "C", readonly=True)
@@ -241,3 +244,6 @@ def settle(
         row, column = rows[at], columns[at]
         if tile[row, column] >= cuts[row]:
             _keep(best[state[row]], places[state[row]], tile[row, column], column + start)
+
+
+config.DISABLE_JIT = _elsewhere
