@@ -16,6 +16,7 @@ _elsewhere, config.DISABLE_JIT = config.DISABLE_JIT, 0
 _F1 = types.Array(types.float32, 1, "C", readonly=True)
 _F2 = types.Array(types.float32, 2, "C", readonly=True)
 _I1 = types.Array(types.int64, 1, "C", readonly=True)
+_PLACES = types.Array(types.int32, 2, "C", readonly=True)  # what came from another process may not be written to
 _TILE = types.float32[:, ::1]
 _OUT = types.int64[::1]
 _NEVER = np.float32(np.inf)
@@ -117,7 +118,7 @@ def _keep(scores, places, score, place):
     places[at] = np.int32(place)
 
 
-@njit(types.void(types.float32[:, ::1], types.int32[:, ::1], _F2, types.int32[:, ::1]), nogil=True, cache=True)
+@njit(types.void(types.float32[:, ::1], types.int32[:, ::1], _F2, _PLACES), nogil=True, cache=True)
 def keep_all(scores, places, other_scores, other_places):
     """Merge the best passages of other parts of the corpora into these, row by row."""
     for row in range(len(scores)):

@@ -215,3 +215,15 @@ def test_rankings_are_made_in_batches_that_fit(partly_parallel: Dataset) -> None
     few = list(rankings(tasks, VectorScores(queries, corpora), 400, 5 << 20, 1))
     many = list(rankings(tasks, VectorScores(queries, corpora), 400, MEMORY, 1))
     assert all(np.array_equal(a.ranks, b.ranks) for a, b in zip(few, many, strict=True))
+
+
+def test_the_best_of_another_process_are_merged() -> None:
+    """What comes from a worker may not be written to: the loop only reads it."""
+    from beir_hybrid.retrieval.search.kernels import keep_all
+
+    scores, places = np.full((1, 2), -np.inf, np.float32), np.full((1, 2), -1, np.int32)
+    other_scores, other_places = np.array([[3.0, 5.0]], np.float32), np.array([[7, 9]], np.int32)
+    for array in (other_scores, other_places):
+        array.flags.writeable = False
+    keep_all(scores, places, other_scores, other_places)
+    assert sorted(zip(scores[0].tolist(), places[0].tolist(), strict=True)) == [(3.0, 7), (5.0, 9)]
