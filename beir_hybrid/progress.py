@@ -101,13 +101,13 @@ def at_work(command: str) -> Iterator[None]:
 
     Where a `Progress` is open its line is said instead, so that a unit of several minutes is no silence either.
     """
-    ended, begun = threading.Event(), time.monotonic()
+    ended, begun, before = threading.Event(), time.monotonic(), list(_open)
 
     def watch() -> None:
         wait = FIRST
         while not ended.wait(wait):
-            if _open:
-                _open[-1].remind()
+            if own := [each for each in _open if each not in before]:
+                own[-1].remind()
             else:
                 so_far = timedelta(seconds=round(time.monotonic() - begun))
                 sys.stderr.write(f"{command}: at work, {so_far} so far\n")

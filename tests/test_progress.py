@@ -81,3 +81,21 @@ def test_no_silence_while_a_command_is_at_work(
     capsys.readouterr()
     time.sleep(0.05)
     assert capsys.readouterr().err == ""
+
+
+def test_a_count_that_was_left_open_does_not_silence_the_next_command(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What failed before and never closed its count is not what is at work now."""
+    monkeypatch.setattr(module, "FIRST", 0.01)
+    monkeypatch.setattr(module, "EVERY", 0.02)
+    left = module.Progress("training", 4, "step")
+    try:
+        with at_work("evaluate"):
+            written, until = "", time.monotonic() + 60
+            while "at work" not in written and time.monotonic() < until:
+                time.sleep(0.005)
+                written += capsys.readouterr().err
+        assert "evaluate: at work" in written
+    finally:
+        left.close()

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import sys
 import warnings
+from collections.abc import Iterator
 from typing import Any
 
 from transformers import PrinterCallback, ProgressCallback, TrainerCallback
@@ -41,6 +43,10 @@ class ProgressLine(TrainerCallback):  # type: ignore[misc]  # transformers is un
             self._shown.say(f"step {state.global_step:,}: validation {text}")
 
     def on_train_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        self.end()
+
+    def end(self) -> None:
+        """Say no more; also of a training that failed, which has no end of its own."""
         if self._shown is not None:
             self._shown.close()
             self._shown = None
@@ -48,6 +54,17 @@ class ProgressLine(TrainerCallback):  # type: ignore[misc]  # transformers is un
 
 def _wanted(key: str) -> bool:
     return not key.endswith(("runtime", "per_second", "preparation_time"))
+
+
+@contextlib.contextmanager
+def ended(trainer: Any) -> Iterator[None]:
+    """A training whose progress ends with it, however it ends."""
+    try:
+        yield
+    finally:
+        for callback in trainer.callback_handler.callbacks:
+            if isinstance(callback, ProgressLine):
+                callback.end()
 
 
 def only_ours(trainer: Any) -> None:

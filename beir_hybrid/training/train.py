@@ -68,7 +68,7 @@ def train(config: TrainConfig, *, resume: bool = False, config_file: Path | None
     """
     from accelerate import PartialState
 
-    from beir_hybrid.training.progress import quiet_hosts
+    from beir_hybrid.training.progress import ended, quiet_hosts
 
     # accelerate looks for processes that share CPUs only when told to
     state = PartialState(cpu=on_cpu(), timeout=_PATIENCE)
@@ -102,7 +102,8 @@ def train(config: TrainConfig, *, resume: bool = False, config_file: Path | None
             return read_summary(folder.path)
         facts = folder.facts()
         built = build_trainer(config, folder, facts, state)
-        built.trainer.train(resume_from_checkpoint=checkpoint)
+        with ended(built.trainer):
+            built.trainer.train(resume_from_checkpoint=checkpoint)
         seconds = time.perf_counter() - started
         summary = _finish(config, built, folder, facts, seconds, first=bool(state.is_main_process))
         state.wait_for_everyone()
