@@ -81,6 +81,12 @@ def did_you_mean(got: str, known: Iterable[str]) -> str:
     return f"{hint}known: {', '.join(names) if names else 'none'}"
 
 
+def first_line(error: BaseException, otherwise: str | None = None) -> str:
+    """The first line of what an error of other people's code says; ``otherwise``, or its type, if it says nothing."""
+    said = str(error).strip()
+    return said.splitlines()[0] if said else otherwise or type(error).__name__
+
+
 def at(path: Path | str, line: int | None = None) -> str:
     """``path:line``, the place of a problem in a file."""
     return f"{path}:{line}" if line else str(path)

@@ -9,7 +9,7 @@ from typing import Any
 
 from beir_hybrid.datasets.dataset import Dataset
 from beir_hybrid.datasets.family import OpenFamily
-from beir_hybrid.errors import DatasetError, MissingExtraError, did_you_mean
+from beir_hybrid.errors import DatasetError, MissingExtraError, did_you_mean, first_line
 from beir_hybrid.hosts.blocks import Blocks
 from beir_hybrid.hosts.codes import short_codes
 from beir_hybrid.records import Licence
@@ -102,10 +102,9 @@ class IrSource:
             for one in each.qrels_iter():
                 judged.setdefault(one.query_id, {})[one.doc_id] = int(one.relevance)
         except Exception as error:  # downloads and formats of others
-            reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
             raise DatasetError(
-                f"ir_datasets could not load {name} ({type(error).__name__}: {reason}); its files are looked for in "
-                f"IR_DATASETS_HOME (default ~/.ir_datasets): load it once with a network"
+                f"ir_datasets could not load {name} ({type(error).__name__}: {first_line(error)}); its "
+                f"files are looked for in IR_DATASETS_HOME (default ~/.ir_datasets): load it once with a network"
             ) from error
         return queries, passages, judged
 

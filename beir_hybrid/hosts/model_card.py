@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from beir_hybrid.disk.files import written_whole
-from beir_hybrid.errors import BeirHybridError
+from beir_hybrid.errors import BeirHybridError, first_line
 from beir_hybrid.evaluation.results import Results
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def add_to_card(folder: Path | str, measured: Iterable[Measured]) -> Path:
         text = path.read_text(encoding="utf-8") if path.exists() else f"---\n{{}}\n---\n\n# {folder.name}\n"
         card = ModelCard(text)
     except Exception as error:  # YAML of any kind, read by another library
-        raise BeirHybridError(f"{path}: its metadata cannot be read ({str(error).splitlines()[0]}); mend it") from error
+        raise BeirHybridError(f"{path}: its metadata cannot be read ({first_line(error)}); mend it") from error
     new = [entry for each in measured for entry in _entries(each)]
     where = {_place(entry) for entry in new}
     data: Any = card.data

@@ -10,7 +10,7 @@ from typing import Any
 
 from beir_hybrid.datasets.dataset import Dataset
 from beir_hybrid.datasets.family import OpenFamily
-from beir_hybrid.errors import DatasetError, MissingExtraError, did_you_mean
+from beir_hybrid.errors import DatasetError, MissingExtraError, did_you_mean, first_line
 from beir_hybrid.hosts.blocks import Blocks
 from beir_hybrid.hosts.codes import short_codes
 from beir_hybrid.records import Licence
@@ -126,10 +126,10 @@ class MtebSource:
             task.convert_v1_dataset_format_to_v2(num_proc=None)
             return {subset: task.dataset[subset][split] for subset in subsets}
         except Exception as error:  # a network, a format, a script: other people's code
-            reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
             raise DatasetError(
-                f"mteb could not load {self.task.metadata.name} ({reason}); looked for {where.get('path')} at "
-                f"{where.get('revision')} on the hub and in the cache of datasets: load it once with a network"
+                f"mteb could not load {self.task.metadata.name} ({first_line(error)}); looked for "
+                f"{where.get('path')} at {where.get('revision')} on the hub and in the cache of datasets: "
+                f"load it once with a network"
             ) from error
 
 

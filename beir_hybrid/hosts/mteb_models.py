@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from beir_hybrid.errors import MissingExtraError, RetrieverError, did_you_mean
+from beir_hybrid.errors import MissingExtraError, RetrieverError, did_you_mean, first_line
 from beir_hybrid.records import FloatArray
 from beir_hybrid.retrieval.kinds import hub_answers
 
@@ -45,10 +45,9 @@ def mteb_model(name: str) -> tuple[Any, dict[str, Any]]:
         with _no_waiting_for_a_hub():
             wrapped = mteb.get_model(name)
     except Exception as error:  # a hub, a library, a licence: other people's code
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else "no message"
         raise RetrieverError(
-            f"mteb could not load {name} ({type(error).__name__}: {reason}); it looks on the hub and in its cache: "
-            f"load it once with a network, or give a folder"
+            f"mteb could not load {name} ({type(error).__name__}: {first_line(error, 'no message')}); it looks on the "
+            f"hub and in its cache: load it once with a network, or give a folder"
         ) from error
     prompts = _prompts(getattr(wrapped, "model_prompts", None))
     record = {"mteb": version("mteb"), "name": name, "revision": meta.revision, "prompts": prompts}

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from beir_hybrid.encoders import find_encoder
-from beir_hybrid.errors import TrainingError
+from beir_hybrid.errors import TrainingError, first_line
 from beir_hybrid.training.config import TrainConfig
 
 DENSE = "SentenceTransformer"
@@ -51,7 +51,7 @@ def load_host(host: str, source: str, device: str | None) -> Any:
     try:
         return getattr(sentence_transformers, host)(str(find_encoder(source, TrainingError).location), device=device)
     except (OSError, ValueError, ImportError, KeyError, RuntimeError) as error:
-        raise TrainingError(f"could not load the model {source!r}: {str(error).splitlines()[0]}") from error
+        raise TrainingError(f"could not load the model {source!r}: {first_line(error)}") from error
 
 
 def refuse_for_host(config: TrainConfig, host: str) -> None:

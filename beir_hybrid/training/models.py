@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from beir_hybrid.encoders import find_encoder
-from beir_hybrid.errors import MissingExtraError, TrainingError
+from beir_hybrid.errors import MissingExtraError, TrainingError, first_line
 from beir_hybrid.retrieval.dense.models import Role, load_model, own_prompts
 from beir_hybrid.training.config import TrainConfig, refuse_for_static
 from beir_hybrid.training.hosts import DENSE, host_of, load_host, refuse_for_host
@@ -99,7 +99,7 @@ def model_folder(source: str) -> Path:
     try:
         return Path(snapshot_download(location))
     except (OSError, ValueError) as error:
-        raise TrainingError(f"{source} is no folder and could not be fetched: {str(error).splitlines()[0]}") from error
+        raise TrainingError(f"{source} is no folder and could not be fetched: {first_line(error)}") from error
 
 
 def transformers_in(model: Any) -> list[Any]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from beir_hybrid.disk.files import folder_written_whole
-from beir_hybrid.errors import TrainingError, at
+from beir_hybrid.errors import TrainingError, at, first_line
 from beir_hybrid.readers.lines import read_lines
 from beir_hybrid.training.leak import TrainingText
 from beir_hybrid.training.vocabulary import transformer_folder
@@ -130,7 +130,7 @@ def _masked_model(source: str, seed: int) -> tuple[Any, Any]:
     except (ValueError, OSError) as error:
         raise TrainingError(
             f"--pretrain-text needs an encoder that can predict masked tokens, and transformers has no such form of "
-            f"{source}: {str(error).splitlines()[0][:200]}"
+            f"{source}: {first_line(error)[:200]}"
         ) from error
     if tokenizer.mask_token is None:
         raise TrainingError(f"--pretrain-text needs a tokenizer with a mask token, and that of {source} has none")

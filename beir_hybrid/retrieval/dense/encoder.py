@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from beir_hybrid.errors import BeirHybridError, RetrieverError
+from beir_hybrid.errors import BeirHybridError, RetrieverError, first_line
 from beir_hybrid.retrieval.dense.dtypes import Dtype, computing
 from beir_hybrid.retrieval.dense.models import Role, load_model, model_fingerprint, name_of
 from beir_hybrid.retrieval.dense.threads import idle_threads
@@ -125,10 +125,10 @@ class Encoder:
             raise
         except Exception as error:  # other people's code, which may fail in any way
             text, alone = self._failing(role, list(texts))
-            reason = str(error).strip().splitlines()[0] if str(error).strip() else "no message"
             where = f"the {role} text {text[:80]!r}" if alone else f"{len(texts)} {role} texts, beginning {text[:80]!r}"
             raise RetrieverError(
-                f"the encoder {name_of(self.model)} failed on {where}: {type(error).__name__}: {reason}"
+                f"the encoder {name_of(self.model)} failed on {where}: {type(error).__name__}: "
+                f"{first_line(error, 'no message')}"
             ) from error
 
     def _encode(
@@ -203,7 +203,7 @@ class Encoder:
         except (pickle.PicklingError, TypeError, AttributeError, ValueError, RecursionError, RuntimeError) as error:
             raise RetrieverError(
                 f"the encoder {name_of(self.model)} cannot be sent to other processes "
-                f"({str(error).splitlines()[0] if str(error) else type(error).__name__}); give the name or path of a "
+                f"({first_line(error)}); give the name or path of a "
                 f"model, or a function that holds no open files, locks or connections"
             ) from error
 

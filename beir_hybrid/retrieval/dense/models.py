@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from beir_hybrid.encoders import find_encoder, list_encoders
-from beir_hybrid.errors import BeirHybridError, RetrieverError, did_you_mean
+from beir_hybrid.errors import BeirHybridError, RetrieverError, did_you_mean, first_line
 from beir_hybrid.retrieval.kinds import hub_answers, refuse_unless_dense
 
 if TYPE_CHECKING:
@@ -46,10 +46,10 @@ def load_model(
     try:
         return SentenceTransformer(found.location, device=device, local_files_only=local)
     except (OSError, ValueError, ImportError, KeyError, RuntimeError) as error:
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise error_type(
-            f"could not load the model {source!r}: {reason}; give a folder that holds a saved model, a name on the "
-            f"Hugging Face hub when online, or a registered encoder ({did_you_mean(source, list_encoders())})"
+            f"could not load the model {source!r}: {first_line(error)}; give a folder that holds a saved model, "
+            f"a name on the Hugging Face hub when online, or a registered encoder "
+            f"({did_you_mean(source, list_encoders())})"
         ) from error
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from beir_hybrid.disk.files import fingerprint
 from beir_hybrid.disk.locations import cache_dir
-from beir_hybrid.errors import RetrieverError
+from beir_hybrid.errors import RetrieverError, first_line
 from beir_hybrid.retrieval.contract import unidentified
 from beir_hybrid.retrieval.dense.models import model_fingerprint, name_of
 from beir_hybrid.retrieval.families.array_cache import ArrayCache
@@ -104,7 +104,7 @@ class FamilyModel:
             return encode(list(texts), batch_size=self.batch_size, show_progress_bar=False, **options)
         except (RuntimeError, ValueError, TypeError, IndexError) as error:
             raise RetrieverError(
-                f"{self.name} could not encode {len(texts)} texts as {role}: {_first(error)}"
+                f"{self.name} could not encode {len(texts)} texts as {role}: {first_line(error)}"
             ) from error
 
 
@@ -119,10 +119,6 @@ def _loaded(source: str | None, class_name: str, devices: Sequence[str], dtype: 
         return made(source, device=devices[0] if devices else None, **options)
     except (OSError, ValueError, ImportError, KeyError, RuntimeError, AttributeError) as error:
         raise RetrieverError(
-            f"could not load the {class_name} {source!r}: {_first(error)}; give a folder that holds a saved model, or "
-            f"a name on the Hugging Face hub when online"
+            f"could not load the {class_name} {source!r}: {first_line(error)}; give a folder that holds a saved model, "
+            f"or a name on the Hugging Face hub when online"
         ) from error
-
-
-def _first(error: Exception) -> str:
-    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__

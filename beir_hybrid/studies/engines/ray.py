@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from beir_hybrid.engines.signal_handlers import kept_handlers
-from beir_hybrid.errors import MissingExtraError, StudyError
+from beir_hybrid.errors import MissingExtraError, StudyError, first_line
 from beir_hybrid.studies.child import Child
 from beir_hybrid.studies.engines import Event
 from beir_hybrid.studies.job import Job
@@ -46,8 +46,7 @@ class RayEngine:
                 with kept_handlers():
                     ray.init(address=address, log_to_driver=False, include_dashboard=False, logging_level=logging.ERROR)
             except (ConnectionError, ValueError, RuntimeError, TimeoutError) as error:
-                reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-                raise StudyError(f"no Ray cluster answers at {address!r}: {reason}") from error
+                raise StudyError(f"no Ray cluster answers at {address!r}: {first_line(error)}") from error
         room = ray.cluster_resources()
         cores, gpus = int(room.get("CPU", 1)), float(room.get("GPU", 0))
         self.workers = workers or int(gpus) or max(1, cores // threads)
