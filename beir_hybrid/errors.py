@@ -72,13 +72,15 @@ class MissingExtraError(BeirHybridError):
         )
 
 
-def did_you_mean(got: str, known: Iterable[str]) -> str:
-    """The tail of an 'unknown X' message: the closest known name, and all of them."""
+def did_you_mean(got: str, known: Iterable[str], most: int | None = None) -> str:
+    """The tail of an 'unknown X' message: the closest known name, and all of them if ``most`` or fewer."""
     names = sorted(known)
     close = difflib.get_close_matches(got.lower(), [name.lower() for name in names], n=1, cutoff=0.5)
     match = next((name for name in names if close and name.lower() == close[0]), None)
-    hint = f"did you mean {match!r}? " if match else ""
-    return f"{hint}known: {', '.join(names) if names else 'none'}"
+    hint = f"did you mean {match!r}?" if match else ""
+    if most is not None and len(names) > most:
+        return hint or f"none of the {len(names):,} known is near it"
+    return f"{hint} known: {', '.join(names) if names else 'none'}".lstrip()
 
 
 def first_line(error: BaseException, otherwise: str | None = None) -> str:

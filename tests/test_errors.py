@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from beir_hybrid.errors import TrainingError, first_line
+from beir_hybrid.errors import TrainingError, did_you_mean, first_line
 from beir_hybrid.training.hosts import load_host
 
 
@@ -22,6 +22,15 @@ from beir_hybrid.training.hosts import load_host
 def test_the_reason_of_another_library_is_one_line_whatever_it_raises(error: Exception, line: str) -> None:
     assert first_line(error).strip() == line
     assert first_line(error, "no message").strip() == (line if str(error).strip() else "no message")
+
+
+def test_names_that_are_many_are_not_listed_whether_or_not_one_is_near() -> None:
+    names = [f"name-{n:04}" for n in range(1200)]
+    assert did_you_mean("nome-0007", names, most=12) == "did you mean 'name-0007'?"
+    assert did_you_mean("zzz", names, most=12) == "none of the 1,200 known is near it"
+    assert did_you_mean("zzz", names[:2], most=12) == "known: name-0000, name-0001"
+    assert did_you_mean("name-001", names[:2]) == "did you mean 'name-0001'? known: name-0000, name-0001"
+    assert did_you_mean("zzz", [], most=0) == "known: none"
 
 
 def test_a_model_whose_loading_fails_without_a_word_is_still_named(

@@ -91,9 +91,7 @@ class _Formatter(argparse.RawDescriptionHelpFormatter):
 def _nearest(name: str, known: Any) -> str:
     from beir_hybrid.errors import did_you_mean
 
-    hint = did_you_mean(name, list(known))
-    # of many, the nearest alone: the help lists them
-    return hint if len(known) <= _FEW else hint.partition("; known:")[0].partition(" known:")[0]
+    return did_you_mean(name, known, most=_FEW)  # of many, the nearest alone: the help lists them
 
 
 def add_dataset_options(parser: argparse._ActionsContainer, *, split: bool = True) -> None:

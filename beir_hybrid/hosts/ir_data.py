@@ -128,9 +128,8 @@ def _find(name: str) -> IrSource:
         try:
             found = ir_datasets.load(each)
         except KeyError as error:
-            known = list(ir_datasets.registry)
-            hint = did_you_mean(each, known).partition(" known:")[0] if known else ""
-            raise DatasetError(f"ir_datasets has no collection {each!r}; {hint}") from error
+            near = did_you_mean(each, ir_datasets.registry, most=0)
+            raise DatasetError(f"ir_datasets has no collection {each!r}; {near}") from error
         lacking = [part for part in ("docs", "queries", "qrels") if not getattr(found, f"has_{part}")()]
         if lacking:
             raise DatasetError(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -142,7 +142,7 @@ def _find(name: str) -> MtebSource:
     try:
         task = mteb.get_task(name)
     except Exception as error:  # a KeyError, with a message of its own in each version
-        raise DatasetError(f"mteb has no task {name!r}; {_near(name, _retrieval_tasks())}") from error
+        raise DatasetError(f"mteb has no task {name!r}; {did_you_mean(name, _retrieval_tasks(), most=0)}") from error
     if not isinstance(task, AbsTaskRetrieval) or task.metadata.modalities != ["text"]:
         raise DatasetError(
             f"mteb's {name} is no retrieval of texts ({task.metadata.type}, {', '.join(task.metadata.modalities)}); "
@@ -155,11 +155,6 @@ def _retrieval_tasks() -> list[str]:
     import mteb
 
     return [task.metadata.name for task in mteb.get_tasks(task_types=["Retrieval"], modalities=["text"])]
-
-
-def _near(name: str, known: Iterable[str]) -> str:
-    """Near names only: mteb knows hundreds."""
-    return did_you_mean(name, known).partition(" known:")[0]
 
 
 source = OpenFamily(

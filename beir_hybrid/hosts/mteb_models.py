@@ -36,8 +36,7 @@ def mteb_model(name: str) -> tuple[Any, dict[str, Any]]:
     except ImportError as error:
         raise MissingExtraError(f"mteb:{name}", "mteb", "mteb") from error
     if not name or name not in MODEL_REGISTRY:
-        near = did_you_mean(name, MODEL_REGISTRY).partition(" known:")[0]
-        raise RetrieverError(f"mteb has no model {name!r}; {near}")
+        raise RetrieverError(f"mteb has no model {name!r}; {did_you_mean(name, MODEL_REGISTRY, most=0)}")
     meta = mteb.get_model_meta(name)
     if meta.model_type and "dense" not in meta.model_type:
         raise RetrieverError(f"mteb:{name} is a {' and '.join(meta.model_type)} model; expected a dense encoder")
