@@ -21,7 +21,7 @@ class AnyLanguage(Sequence[str]):
     """The languages of a data set that does not say its own: every code is in it, and none is listed."""
 
     def __contains__(self, code: object) -> bool:
-        return isinstance(code, str) and _code_of(code) == code
+        return isinstance(code, str) and find_code(code) == code
 
     def __len__(self) -> int:
         return 0
@@ -44,14 +44,15 @@ def language_code(given: str) -> str:
     Raises:
         SettingError: no language has this code.
     """
-    found = _code_of(given)
+    found = find_code(given)
     if found is None:
         raise SettingError(f"{given!r} is no language code; expected ISO 639-1, such as de")
     return found
 
 
 @cache
-def _code_of(given: str) -> str | None:
+def find_code(given: str) -> str | None:
+    """The code in use (see `language_code`), None if no language has this code."""
     import langcodes
 
     tag = given.strip().replace("_", "-")
@@ -72,12 +73,12 @@ def find_language(given: str, languages: Sequence[str]) -> str | None:
     """The one of ``languages`` that a code stands for, however it is written; None if none or several do."""
     if given in languages:
         return given
-    code = _code_of(given)
+    code = find_code(given)
     if code is None or isinstance(languages, AnyLanguage):
         return code
     if code in languages:
         return code
-    same = [language for language in languages if _code_of(language) == code]
+    same = [language for language in languages if find_code(language) == code]
     return same[0] if len(same) == 1 else None if same else _closest(code, languages)
 
 
@@ -85,7 +86,7 @@ def _closest(code: str, languages: Sequence[str]) -> str | None:
     """Of codes that mean nearly the same: ``nb`` and ``no``."""
     import langcodes
 
-    tags = {language.replace("_", "-"): language for language in languages if _code_of(language)}
+    tags = {language.replace("_", "-"): language for language in languages if find_code(language)}
     found, _ = langcodes.closest_match(code.replace("_", "-"), list(tags), max_distance=1)
     return tags.get(found)
 

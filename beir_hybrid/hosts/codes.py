@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
-from beir_hybrid.errors import MissingExtraError
+import langcodes
+
+from beir_hybrid.languages import find_code
 
 
 def short_codes(tags: Iterable[str]) -> dict[str, str]:
@@ -13,15 +14,11 @@ def short_codes(tags: Iterable[str]) -> dict[str, str]:
 
     Tags of one language keep what tells them apart: their scripts (``zh_Hans``, ``zh_Hant``) where these differ, else
     the codes of the variety (``arb``, ``acm``).
-
-    Raises:
-        MissingExtraError: langcodes is not installed.
     """
-    langcodes = _langcodes()
     by_language: dict[str, list[str]] = {}
     for tag in dict.fromkeys(tags):
-        language = langcodes.Language.get(langcodes.standardize_tag(tag, macro=True)).language
-        by_language.setdefault(language, []).append(tag)
+        code = find_code(tag) or tag.partition("-")[0]  # of a programming language, its name
+        by_language.setdefault(code.partition("_")[0], []).append(tag)
     found: dict[str, str] = {}
     for language, same in by_language.items():
         if len(same) == 1:
@@ -35,18 +32,6 @@ def short_codes(tags: Iterable[str]) -> dict[str, str]:
 
 
 def long_code(code: str) -> str:
-    """The code of ISO 639-3 and the script, as mteb writes them: ``deu-Latn`` for ``de``.
-
-    Raises:
-        MissingExtraError: langcodes is not installed.
-    """
-    language = _langcodes().Language.get(code.replace("_", "-"))
+    """The code of ISO 639-3 and the script, as mteb writes them: ``deu-Latn`` for ``de``."""
+    language = langcodes.Language.get(code.replace("_", "-"))
     return f"{language.to_alpha3()}-{language.maximize().script}"
-
-
-def _langcodes() -> Any:
-    try:
-        import langcodes
-    except ImportError as error:
-        raise MissingExtraError("codes of other tools", "langcodes", "mteb") from error
-    return langcodes

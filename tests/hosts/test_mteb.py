@@ -15,6 +15,7 @@ from beir_hybrid.hosts import mteb_data, mteb_models
 from beir_hybrid.hosts.codes import long_code, short_codes
 from beir_hybrid.hosts.mteb_models import mteb_model, unused_prompts
 from beir_hybrid.hosts.mteb_results import to_mteb
+from beir_hybrid.languages import language_code
 from tests.systems_made import letters
 
 mteb = pytest.importorskip("mteb")
@@ -173,6 +174,9 @@ def test_codes_of_mteb_and_ours() -> None:
         "arb-Arab": "ar", "deu-Latn": "de", "zho-Hans": "zh", "jpn-Jpan": "ja",
     }  # fmt: skip
     assert short_codes(["zho-Hans", "zho-Hant"]) == {"zho-Hans": "zh_Hans", "zho-Hant": "zh_Hant"}
+    found = short_codes(["tgl-Latn", "fuv-Latn", "eng-Latn", "c++-Code", "python-Code"])
+    assert list(found.values()) == ["tl", "ff", "en", "c++", "python"]
+    assert [language_code(tag) for tag in list(found)[:3]] == ["tl", "ff", "en"]  # as --languages reads them
     assert [long_code(code) for code in ("de", "ar", "zh", "zh_Hant", "sw")] == [
         "deu-Latn", "ara-Arab", "zho-Hans", "zho-Hant", "swa-Latn",
     ]  # fmt: skip

@@ -15,6 +15,7 @@ from functools import cache, partial, reduce
 from typing import Any
 
 from beir_hybrid.errors import RetrieverError
+from beir_hybrid.languages import find_code, find_language
 from beir_hybrid.retrieval.bm25.bridge import java_class
 from beir_hybrid.retrieval.bm25.runtimes import Jvm
 from beir_hybrid.retrieval.bm25.thai import NEWMM, segment_thai, segmenter_version
@@ -120,19 +121,15 @@ def known_code(code: str) -> str:
     Raises:
         RetrieverError: no language has this code.
     """
-    import langcodes
-
     known = ["th", *_LUCENE_CLASSES, *UNSTEMMED]
-    if code in known:
-        return code
-    if not langcodes.tag_is_valid(code):
+    in_use = find_code(code)
+    if in_use is None:
         raise RetrieverError(
             f"{code!r} is the code of no language, so no analyzer can be chosen; name the language by its ISO 639 "
             f"code, such as de or deu, or give --bm25 standard, which reads every language alike"
         )
-    found, _ = langcodes.closest_match(code, known, max_distance=1)
-    primary = langcodes.Language.get(langcodes.standardize_tag(code, macro=True)).language or code
-    return found if found in known else primary if primary in known else code
+    primary = in_use.partition("_")[0]
+    return find_language(code, known) or (primary if primary in known else code)
 
 
 def language_analyzer(code: str, jvm: Jvm) -> AnalyzerSpec:
