@@ -9,8 +9,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from beir_hybrid.corpus.pool import Joined, PooledCorpus
 from beir_hybrid.disk.files import folder_written_whole, write_json_lines
@@ -135,6 +137,12 @@ class Task:
     @property
     def n_passages(self) -> int:
         return sum(map(len, self.blocks))
+
+    def block_of(self, passages: npt.NDArray[np.integer[Any]]) -> IntArray:
+        """The place among ``blocks``, and so the language, of each passage of the corpus."""
+        ends = np.cumsum([len(block) for block in self.blocks])
+        place: IntArray = np.searchsorted(ends, passages, side="right")
+        return place
 
     @cached_property
     def query_ids(self) -> list[str]:

@@ -142,8 +142,7 @@ def peer(ranking: Ranking) -> Peer | None:
     task = ranking.task
     relevant = task.judged.grade > 0
     ranks = ranking.ranks[relevant]
-    ends = np.cumsum([len(block) for block in task.blocks])
-    language = np.searchsorted(ends, task.judged.passage[relevant], side="right")
+    language = task.block_of(task.judged.passage[relevant])
     n_languages = len(np.unique(language))
     if not np.all(ranks > 0) or n_languages < 2 or np.all(ranks == ranks[0]):
         return None

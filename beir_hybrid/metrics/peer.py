@@ -39,7 +39,7 @@ def peer(ranking: Ranking, cutoff: int | None = None, weights: Mapping[int, floa
         raise MetricError(f"PEER's weights are {dict(weights)}; expected those of grades from 1 on, 1 in sum")
     if task.setting != "multi":
         return np.full(len(task.rows), np.nan)
-    language = np.searchsorted(np.cumsum([len(block) for block in task.blocks]), judged.passage, side="right")
+    language = task.block_of(judged.passage)
     ranks = np.where(ranking.ranks <= cutoff, ranking.ranks, 0)
     found = np.zeros(len(task.rows))
     for grade, weight in weights.items():

@@ -21,10 +21,9 @@ def language_shares(ranking: Ranking, cutoff: int = SHARE_CUTOFF) -> dict[str, f
     answered = first.counts >= (min(cutoff, ranking.task.n_passages) if ranking.complete else 1)
     if not answered.any():
         return {}
-    ends = np.cumsum([len(block) for block in ranking.task.blocks])
-    language = np.searchsorted(ends, first.passages, side="right")
-    n_queries, n_languages = len(first.counts), len(ends)
+    names = [block.language for block in ranking.task.blocks]
+    n_queries, n_languages = len(first.counts), len(names)
+    language = ranking.task.block_of(first.passages)
     counts = np.bincount(first.query * n_languages + language, minlength=n_queries * n_languages)
     shares = counts.reshape(n_queries, n_languages)[answered] / first.counts[answered, None]
-    names = [block.language for block in ranking.task.blocks]
     return {name: float(share) for name, share in zip(names, shares.mean(axis=0), strict=True)}

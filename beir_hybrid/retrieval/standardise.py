@@ -18,10 +18,8 @@ def standardised(hits: Hits, task: Task) -> Hits:
     """
     if task.setting != "multi" or not len(hits.passages):
         return hits
-    ends = np.cumsum([len(block) for block in task.blocks])
-    language = np.searchsorted(ends, hits.passages, side="right")
-    group = hits.query * len(ends) + language  # (hits,)
-    count = np.bincount(group, minlength=len(hits) * len(ends))
+    group = hits.query * len(task.blocks) + task.block_of(hits.passages)  # (hits,)
+    count = np.bincount(group, minlength=len(hits) * len(task.blocks))
     scores = hits.scores.astype(np.float64)
     total = np.maximum(count, 1)
     mean = np.bincount(group, weights=scores, minlength=len(count)) / total
