@@ -11,12 +11,10 @@ import numpy as np
 import numpy.typing as npt
 
 from beir_hybrid.records import FloatArray, IntArray
-from beir_hybrid.retrieval.search.scores import ScoreTile
+from beir_hybrid.retrieval.search.scores import ScoreTile, rounded_by_torch
 
 _TAKEN = 1 << 22
 """Values of passages that are taken together for judged pairs."""
-_ROUNDED = {"highest": 0.0, "high": 2.0**-11, "medium": 2.0**-8}
-"""How far PyTorch may round a float32 value before it multiplies it, by its setting of precision."""
 
 
 class Vectors(Protocol):
@@ -104,11 +102,7 @@ class VectorScores:
 
     @property
     def _rounded(self) -> float:
-        if self.device is None:
-            return 0.0
-        import torch
-
-        return _ROUNDED[torch.get_float32_matmul_precision()]
+        return 0.0 if self.device is None else rounded_by_torch()
 
     def read(self, corpus: str, begin: int, end: int) -> ReadVectors:
         vectors = np.ascontiguousarray(self.corpora[corpus].read(begin, end))

@@ -22,7 +22,7 @@ from beir_hybrid.retrieval.families.array_cache import Arrays
 from beir_hybrid.retrieval.families.model import FamilyModel
 from beir_hybrid.retrieval.families.reranking import Candidates
 from beir_hybrid.retrieval.search.request import SearchAnswer, SearchRequest
-from beir_hybrid.retrieval.search.scores import ScoreTile
+from beir_hybrid.retrieval.search.scores import ScoreTile, rounded_by_torch
 from beir_hybrid.retrieval.search.search import beir_results, rankings, search
 from beir_hybrid.settings import Task
 
@@ -103,11 +103,13 @@ class MaxSimScores:
     @cached_property
     def margin(self) -> float:
         """A float32 dot product of d values is off by at most d units in the last place of the product of the lengths
-        of its vectors (Higham 2002, section 3.1); a score sums that over the tokens of a query."""
+        of its vectors (Higham 2002, section 3.1), and by what is rounded of both before; a score sums that over the
+        tokens of a query."""
         tokens = max((int(np.diff(each.indptr).max(initial=0)) for each in self.queries.values()), default=0)
         lengths = [_longest(each.vectors) for each in (*self.queries.values(), *self.passages.values())]
         d = next((each.vectors.shape[1] for each in self.queries.values()), 0)
-        return tokens * (d + tokens + 2) * float(np.finfo(np.float32).eps) * max(lengths, default=0.0) ** 2
+        unit = (d + tokens + 2) * float(np.finfo(np.float32).eps) + 2.1 * rounded_by_torch()
+        return tokens * unit * max(lengths, default=0.0) ** 2
 
     def read(self, corpus: str, begin: int, end: int) -> TokenVectors:
         return self.passages[corpus].part(begin, end)

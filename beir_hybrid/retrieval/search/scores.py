@@ -11,6 +11,15 @@ import numpy.typing as npt
 
 from beir_hybrid.records import FloatArray, IntArray
 
+_ROUNDED = {"highest": 0.0, "high": 2.0**-11, "medium": 2.0**-8}
+
+
+def rounded_by_torch() -> float:
+    """How far, relatively, PyTorch may round a float32 value before it multiplies it: by its setting of precision."""
+    import torch
+
+    return _ROUNDED[torch.get_float32_matmul_precision()]
+
 
 @dataclass(frozen=True, eq=False)
 class ScoreTile:

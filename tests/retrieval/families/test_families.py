@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -241,6 +242,31 @@ def test_near_ties_are_decided_exactly(make: Any, monkeypatch: pytest.MonkeyPatc
         assert [other_way[rank - 1] for rank in opposite[row]] == list(range(m))
         assert answer.hits.passages.reshape(n, 7)[row].tolist() == order[:7]
     assert (answer.ranks != answer.reversed_ranks).any()
+
+
+def test_what_torch_rounds_is_within_the_margin_of_maxsim() -> None:
+    """Where PyTorch is set to multiply in bfloat16, a tile is off by more than float32's products ever are."""
+    import torch
+
+    exact = token_scores()
+    rounded = [
+        {
+            name: replace(each, vectors=torch.from_numpy(each.vectors).bfloat16().float().numpy())
+            for name, each in of.items()
+        }
+        for of in (exact.queries, exact.passages)
+    ]
+    rows, places = (each.ravel().astype(np.int64) for each in np.indices((5, 30)))
+    off = np.abs(MaxSimScores(*rounded).pairs("q", rows, "p", places) - exact.pairs("q", rows, "p", places))
+    before = torch.get_float32_matmul_precision()
+    margins = []
+    try:
+        for precision in ("highest", "medium"):
+            torch.set_float32_matmul_precision(precision)
+            margins.append(token_scores().margin)
+    finally:
+        torch.set_float32_matmul_precision(before)
+    assert (off > margins[0]).any() and (off <= margins[1]).all()
 
 
 @pytest.mark.train
