@@ -16,14 +16,13 @@ import numpy as np
 from beir_hybrid.datasets.dataset import Dataset
 from beir_hybrid.errors import RetrieverError
 from beir_hybrid.records import BeirQueries, BeirResults, Corpus, FloatArray, IntArray
-from beir_hybrid.retrieval.beir import BeirSearchable, corpus_texts
+from beir_hybrid.retrieval.beir import BeirSearchable
 from beir_hybrid.retrieval.contract import Bound, Ranking, Retriever
 from beir_hybrid.retrieval.families.array_cache import Arrays
 from beir_hybrid.retrieval.families.model import FamilyModel
 from beir_hybrid.retrieval.families.reranking import Candidates
-from beir_hybrid.retrieval.search.request import SearchAnswer, SearchRequest
 from beir_hybrid.retrieval.search.scores import ScoreTile, rounded_by_torch
-from beir_hybrid.retrieval.search.search import beir_results, rankings, search
+from beir_hybrid.retrieval.search.search import beir_search, rankings
 from beir_hybrid.settings import Task
 
 DEFAULT_TOP_K = 100
@@ -182,13 +181,24 @@ class LateInteractionRetriever(BeirSearchable):
             return self._first.bound(dataset, self._scored)
         return Bound(dataset, self._rank, depth=None)
 
+    @property
+    def _work(self) -> int:
+        return max(self._memory << 20, _WORK)
+
     def _rank(self, tasks: Sequence[Task], top_k: int | None) -> Iterator[Ranking]:
         queries = {task.query_language: task.queries for task in tasks}
         passages = {block.language: block for task in tasks for block in task.blocks}
-        asked = {name: self._vectors("query", block.texts) for name, block in queries.items()}
+        scores = self._scores(
+            {name: block.texts for name, block in queries.items()},
+            {name: block.lazy_full_texts() for name, block in passages.items()},
+        )
+        yield from rankings(tasks, scores, top_k or DEFAULT_TOP_K, self._work, _THREADS)
+
+    def _scores(self, queries: Mapping[str, Sequence[str]], passages: Mapping[str, Sequence[str]]) -> MaxSimScores:
+        asked = {name: self._vectors("query", texts) for name, texts in queries.items()}
         there, held = {}, 0
-        for name, block in passages.items():
-            there[name] = self._vectors("passage", block.full_texts())
+        for name, texts in passages.items():
+            there[name] = self._vectors("passage", texts)
             held += 2 * there[name].vectors.nbytes  # once as they come, once in groups of like length
             if held > self._memory << 20:
                 raise RetrieverError(
@@ -196,8 +206,7 @@ class LateInteractionRetriever(BeirSearchable):
                     f"than the {self._memory:,} MB allowed; give more memory, or a first stage whose candidates are "
                     "scored"
                 )
-        scores = MaxSimScores(asked, there)
-        yield from rankings(tasks, scores, top_k or DEFAULT_TOP_K, max(self._memory << 20, _WORK), _THREADS)
+        return MaxSimScores(asked, there)
 
     def _scored(self, queries: Sequence[str], passages: Sequence[str]) -> FloatArray:
         """Scores of pairs of texts, float32 [pairs]."""
@@ -228,14 +237,11 @@ class LateInteractionRetriever(BeirSearchable):
         self, corpus: Corpus, queries: BeirQueries, top_k: int, score_function: str | None = None, **_: Any
     ) -> BeirResults:
         """BEIR's search over the whole corpus; the score is MaxSim whatever is passed."""
-        ids = sorted(corpus)
 
-        def answer(request: SearchRequest) -> SearchAnswer:
-            asked, there = list(queries.values()), corpus_texts(corpus, ids)
-            scores = MaxSimScores({"": self._vectors("query", asked)}, {"": self._vectors("passage", there)})
-            return next(search([request], scores, self._memory << 20, _THREADS))[1]
+        def scores_of(asked: Sequence[str], there: Sequence[str]) -> MaxSimScores:
+            return self._scores({"": asked}, {"": there})
 
-        return beir_results(queries, ids, top_k, answer)
+        return beir_search(corpus, queries, top_k, scores_of, self._work, _THREADS)
 
 
 def _longest(vectors: FloatArray) -> float:

@@ -10,13 +10,12 @@ import numpy as np
 
 from beir_hybrid.datasets.dataset import Dataset
 from beir_hybrid.records import BeirQueries, BeirResults, Corpus, FloatArray, IntArray
-from beir_hybrid.retrieval.beir import BeirSearchable, corpus_texts
+from beir_hybrid.retrieval.beir import BeirSearchable
 from beir_hybrid.retrieval.contract import Bound, Ranking
 from beir_hybrid.retrieval.families.array_cache import Arrays
 from beir_hybrid.retrieval.families.model import FamilyModel
-from beir_hybrid.retrieval.search.request import SearchAnswer, SearchRequest
 from beir_hybrid.retrieval.search.scores import ScoreTile
-from beir_hybrid.retrieval.search.search import beir_results, rankings, search
+from beir_hybrid.retrieval.search.search import beir_search, rankings
 from beir_hybrid.settings import Task
 
 DEFAULT_TOP_K = 100
@@ -124,14 +123,11 @@ class SparseRetriever(BeirSearchable):
         self, corpus: Corpus, queries: BeirQueries, top_k: int, score_function: str | None = None, **_: Any
     ) -> BeirResults:
         """BEIR's search; the score is the dot product whatever is passed."""
-        ids = sorted(corpus)
 
-        def answer(request: SearchRequest) -> SearchAnswer:
-            asked, there = list(queries.values()), corpus_texts(corpus, ids)
-            scores = SparseScores({"": self._vectors("query", asked)}, {"": self._vectors("passage", there)})
-            return next(search([request], scores, MEMORY))[1]
+        def scores_of(asked: Sequence[str], there: Sequence[str]) -> SparseScores:
+            return SparseScores({"": self._vectors("query", asked)}, {"": self._vectors("passage", there)})
 
-        return beir_results(queries, ids, top_k, answer)
+        return beir_search(corpus, queries, top_k, scores_of, MEMORY)
 
 
 def _mean_size(vectors: Mapping[str, Any]) -> float | None:

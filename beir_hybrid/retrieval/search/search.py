@@ -13,8 +13,8 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 
 from beir_hybrid.processors import processors
-from beir_hybrid.records import BeirQueries, BeirResults, FloatArray
-from beir_hybrid.retrieval.beir import hits_to_results
+from beir_hybrid.records import BeirQueries, BeirResults, Corpus, FloatArray
+from beir_hybrid.retrieval.beir import corpus_texts, hits_to_results
 from beir_hybrid.retrieval.contract import Ranking
 from beir_hybrid.retrieval.search.counter import RankCounter
 from beir_hybrid.retrieval.search.plan import SearchPlan
@@ -136,3 +136,23 @@ def beir_results(
     hits = answer(SearchRequest.of_all(len(queries), min(top_k + 1, len(ids)))).hits
     found = hits_to_results(hits, list(queries), ids)
     return {query: dict(list(ranked.items())[:top_k]) for query, ranked in found.items()}
+
+
+def beir_search(
+    corpus: Corpus, queries: BeirQueries, top_k: int, scores_of: Callable[[Sequence[str], Sequence[str]], PairScores],
+    memory: int, threads: int | None = None,
+) -> BeirResults:  # fmt: skip
+    """BEIR's search of a corpus in memory.
+
+    Args:
+        scores_of: texts of queries and of passages to their scores, both named "".
+
+    Others: see `search`.
+    """
+    ids = sorted(corpus)
+
+    def answer(request: SearchRequest) -> SearchAnswer:
+        scores = scores_of(list(queries.values()), corpus_texts(corpus, ids))
+        return next(search([request], scores, memory, threads))[1]
+
+    return beir_results(queries, ids, top_k, answer)

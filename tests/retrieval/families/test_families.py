@@ -186,8 +186,11 @@ def test_a_cross_encoder(sample: Dataset, tiny: Any, tmp_path: Path) -> None:
 @pytest.mark.train
 def test_late_interaction_over_candidates(sample: Dataset, tiny: Any) -> None:
     """Where the corpus is too large the best of a first stage are scored by the same MaxSim, and the record says so."""
+    small = LateInteractionRetriever(tiny("multi-vector"), memory=0, cache=False)
     with pytest.raises(RetrieverError, match="more memory, or a first stage"):
-        evaluate(sample, LateInteractionRetriever(tiny("multi-vector"), memory=0, cache=False), settings="mono")
+        evaluate(sample, small, settings="mono")
+    with pytest.raises(RetrieverError, match="more memory, or a first stage"):
+        small.search(*sample.task("mono:en").load()[:2], 5)
     task = sample.task("mono:de")
     ids = list(task.blocks[0].ids)
     run = {query: {name: float(len(ids) - at) for at, name in enumerate(ids)} for query in task.query_ids}
