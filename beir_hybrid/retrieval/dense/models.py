@@ -74,11 +74,12 @@ def open_model(given: Any, device: str | None = None) -> OpenedModel:
     """What a user may give as a model: text as in `load_model`, a path (never a registered name), or an encoder itself.
 
     Raises:
-        RetrieverError: it cannot be loaded.
+        RetrieverError: it cannot be loaded, or is a model of another kind.
     """
     if isinstance(given, Path):
         return OpenedModel(load_model(str(given.absolute()), device), str(given), str(given))
     if not isinstance(given, str):
+        refuse_unless_dense(given, type(given).__name__)
         return OpenedModel(given, name_of(given))
     found = find_encoder(given)
     model = found.model if found.location is None else load_model(found.location, device)

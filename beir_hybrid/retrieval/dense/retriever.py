@@ -7,7 +7,7 @@ import copy
 import math
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
@@ -17,17 +17,17 @@ import numpy.typing as npt
 
 from beir_hybrid.corpus.arrow_corpus import ArrowCorpus
 from beir_hybrid.datasets.dataset import Dataset
-from beir_hybrid.disk.files import fingerprint, fingerprint_of
+from beir_hybrid.disk.files import fingerprint
 from beir_hybrid.disk.locations import cache_dir
-from beir_hybrid.disk.passing_folder import passing_folder
 from beir_hybrid.engines.build import build_engine
 from beir_hybrid.errors import RetrieverError
 from beir_hybrid.neutralize.transform import Transform, read_transform
 from beir_hybrid.progress import progress
-from beir_hybrid.records import BeirQueries, BeirResults, Corpus, FloatArray, IntArray, Passages
+from beir_hybrid.records import BeirQueries, BeirResults, Corpus, FloatArray, IntArray
 from beir_hybrid.retrieval.beir import BeirSearchable, CorpusTexts
 from beir_hybrid.retrieval.contract import Bound, Ranking, unidentified
 from beir_hybrid.retrieval.dense.agreement import CANDIDATES, PrecisionLoss, agreement
+from beir_hybrid.retrieval.dense.corpora import Corpora, CorpusContent, vectors_folder
 from beir_hybrid.retrieval.dense.dtype_choice import agrees, bfloat16_agreement
 from beir_hybrid.retrieval.dense.dtypes import DtypeChoice, check_dtype
 from beir_hybrid.retrieval.dense.embeddings import EmbeddingStore, Encode
@@ -35,9 +35,8 @@ from beir_hybrid.retrieval.dense.encoder import Encoder, Role, function_of
 from beir_hybrid.retrieval.dense.models import model_fingerprint, open_model, own_prompts
 from beir_hybrid.retrieval.dense.scored_form import ScoredForm
 from beir_hybrid.retrieval.dense.vector_files import PRECISIONS, Precision, VectorFiles
-from beir_hybrid.retrieval.dense.vector_scores import HeldVectors, Vectors, VectorScores
+from beir_hybrid.retrieval.dense.vector_scores import HeldVectors, VectorScores
 from beir_hybrid.retrieval.engine import EngineName, FilesToFill, RunningEngine
-from beir_hybrid.retrieval.kinds import refuse_unless_dense
 from beir_hybrid.retrieval.search.plan import SearchPlan
 from beir_hybrid.retrieval.search.request import SearchAnswer, SearchRequest
 from beir_hybrid.retrieval.search.search import beir_results, rankings_of
@@ -125,7 +124,6 @@ class DenseRetriever(BeirSearchable):
         self._precision: Precision = precision
         self._engine = build_engine(engine, address)
         self._transform = read_transform(neutralize) if isinstance(neutralize, str | Path) else neutralize
-        refuse_unless_dense(model, str(model) if isinstance(model, str | Path) else type(model).__name__)
         opened = open_model(model, device)
         self._model, self._source, self._label, self._record = opened.model, opened.source, opened.label, opened.record
         roles: tuple[Role, ...] = ("query", "passage")
@@ -251,7 +249,7 @@ class DenseRetriever(BeirSearchable):
                 held = {name: HeldVectors(self.embed("passage", some, language=name)) for name, some in texts.items()}
                 made = Corpora(held, max(self._memory, _WORK), 0)
             else:
-                base = self._stores["passage"].folder or stack.enter_context(_passing_folder())
+                base = self._stores["passage"].folder or stack.enter_context(vectors_folder())
                 files = {
                     name: VectorFiles(
                         base / f"corpus-{content.digest}-{self._precision}", len(content.texts), self._precision,
@@ -366,16 +364,6 @@ class DenseRetriever(BeirSearchable):
         return beir_results(queries, passage_ids, top_k, answer)
 
 
-@contextlib.contextmanager
-def _passing_folder() -> Iterator[Path]:
-    with contextlib.ExitStack() as stack:
-        try:
-            folder = stack.enter_context(passing_folder(cache_dir(), "vectors"))
-        except OSError as error:
-            raise RetrieverError(f"could not write {cache_dir()}: {error.strerror or error}") from error
-        yield folder
-
-
 def _no_progress(n: int) -> None:
     pass
 
@@ -383,38 +371,3 @@ def _no_progress(n: int) -> None:
 def _silent(vectors: Mapping[str, FloatArray], task: Task) -> IntArray:
     """The rows of a task whose queries' vectors are all zeros: every passage scores the same."""
     return np.flatnonzero(~vectors[task.query_language][task.rows].any(axis=1))
-
-
-@dataclass(frozen=True, eq=False)
-class CorpusContent:
-    """The texts of a corpus.
-
-    Args:
-        texts: title and text of every passage as one string, in its order.
-        on_disk: a slice of ``texts`` is a view of files.
-        known: a digest of the texts, where there is one already.
-    """
-
-    texts: Sequence[str]
-    on_disk: bool
-    known: str | None = None
-
-    @classmethod
-    def of(cls, passages: Passages) -> CorpusContent:
-        """The content of passages, whose texts are read when they are encoded."""
-        return cls(passages.lazy_full_texts(), passages.on_disk, passages.content)
-
-    @property
-    def digest(self) -> str:
-        """Names the files of the vectors."""
-        return self.known or fingerprint_of(self.texts)
-
-
-@dataclass(frozen=True, eq=False)
-class Corpora:
-    """The vectors of corpora by name, the bytes a search of them works in, and how many passages go by while it does
-    (0 where they are in memory)."""
-
-    vectors: Mapping[str, Vectors]
-    memory: int
-    work: int
