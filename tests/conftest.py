@@ -70,6 +70,11 @@ MakeFolder = Callable[..., Path]
 
 @pytest.fixture
 def make_folder(tmp_path: Path) -> MakeFolder:
+    """Writes a result folder by hand; see `folder_maker`."""
+    return folder_maker(tmp_path)
+
+
+def folder_maker(root: Path) -> MakeFolder:
     """Writes a result folder by hand: ``make_folder("a", {"mono:de": {"map": [1.0, 0.5]}})``.
 
     Query ids are ``{language}-q0``, ``-q1``, ... (or those given), their groups ``g0``, ``g1``, ...; tasks are named
@@ -104,7 +109,7 @@ def make_folder(tmp_path: Path) -> MakeFolder:
         names = list(dict.fromkeys(key for row in rows for key in row))
         columns = {key: [row.get(key) for row in rows] for key in names}
         types = {"retrieved": pa.int64()} | dict.fromkeys(names[:5], pa.string())
-        path = tmp_path / folder
+        path = root / folder
         record = Results(
             name or folder,
             dataset,

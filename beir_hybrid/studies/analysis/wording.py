@@ -61,7 +61,7 @@ def method_words(fit: Fit) -> str:
     counts = f"{fit.values} values, {fit.models} trained models, {fit.languages} query languages"
     if not fit.fitted:
         return f"not fitted ({counts})"
-    random = [f"{name} {change(each, fit.formula.metric)[1:]}" for name, each in fit.random.items()]
+    random = [f"{name} {change(each, fit.formula.metric).lstrip('+')}" for name, each in fit.random.items()]
     return f"mixed model, REML ({counts}); standard deviations: {', '.join(random)}"
 
 

@@ -22,15 +22,15 @@ def with_spread(spread: Spread, metric: str, *, at_least: bool = False) -> str:
 
 
 def change(value: float, metric: str) -> str:
-    """A difference, with its sign."""
-    return f"{value:+.{_digits(metric, value)}f}"
+    """A difference, with its sign; none where it is nothing."""
+    return _signed(value, _digits(metric, value))
 
 
 def changes(value: float, low: float | None, high: float | None, metric: str) -> tuple[str, str]:
     """A difference and its interval ``[low, high]``, in as many digits; ``-`` without one."""
     digits = _digits(metric, value)
-    interval = "-" if low is None or high is None else f"[{low:+.{digits}f}, {high:+.{digits}f}]"
-    return f"{value:+.{digits}f}", interval
+    interval = "-" if low is None or high is None else f"[{_signed(low, digits)}, {_signed(high, digits)}]"
+    return _signed(value, digits), interval
 
 
 def p_words(p: float | None) -> str:
@@ -48,4 +48,9 @@ def counted(count: int, thing: str) -> str:
 def _digits(metric: str, value: float) -> int:
     if metric.startswith(_RANKS):
         return 2 if abs(value) < 0.995 else 1
-    return 4 if abs(value) < 0.00995 else 3
+    return 4 if 0 < abs(value) < 0.00995 else 3
+
+
+def _signed(value: float, digits: int) -> str:
+    text = f"{value:+.{digits}f}"
+    return text if float(text) else text[1:]
