@@ -297,6 +297,7 @@ def _elsewhere(
         counts[setting] = len(groups)
         params[setting] = recipe.tune(own, [each.folder for each in scores], groups)
     tuned_on = {
+        "folders": [str(folder) for folder in given],
         "dataset": other.name,
         "split": other.split,
         "dataset_fingerprint": other.fingerprint,

@@ -90,6 +90,7 @@ def folder_maker(root: Path) -> MakeFolder:
         folder: str, tasks: TaskValues, *, name: str | None = None, queries: Sequence[int] | None = None,
         shuffle: bool = False, dataset: str = "toy", split: str = "test", overall: Mapping[str, float] | None = None,
         inputs: Mapping[str, Any] | None = None, matrix: Mapping[str, Mapping[str, float]] | None = None,
+        depth: int | None = None,
     ) -> Path:  # fmt: skip
         rows, scores = [], []
         for task, metrics in tasks.items():
@@ -102,7 +103,7 @@ def folder_maker(root: Path) -> MakeFolder:
                 row |= {"query_id": f"{query_language}-q{number}", "group": f"g{number}", "retrieved": 10}
                 rows.append(row | {metric: values[at] for metric, values in metrics.items()})
             key = (setting, query_language, corpus)
-            scores += [Score(*key, metric, mean_or_none(values), n) for metric, values in metrics.items()]
+            scores += [Score(*key, name, mean_or_none(each), n, depth=depth) for name, each in metrics.items()]
             scores += [Score(*key, metric, value, n) for metric, value in (overall or {}).items()]
         if shuffle:
             rows.reverse()

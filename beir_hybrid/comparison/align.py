@@ -21,6 +21,7 @@ class AlignedTask:
     Attributes:
         values: ``{metric: float64 [systems, queries]}``, NaN where not defined; metrics that all systems have.
         overall: ``{metric: one value a system}`` of the metrics measured over all queries at once.
+        bounds: metrics whose cutoff is deeper than the rankings: their values are lower bounds.
     """
 
     key: TaskKey
@@ -28,6 +29,7 @@ class AlignedTask:
     groups: tuple[str, ...]
     values: Mapping[str, ScoreArray]
     overall: Mapping[str, tuple[float | None, ...]]
+    bounds: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, eq=False)
@@ -185,22 +187,14 @@ def _align_task(scores: Sequence[Scores], key: TaskKey, intersect: bool) -> Alig
         name: np.stack([table.metrics[name][row] for table, row in zip(tables, kept, strict=True)]) for name in shared
     }
     # what was measured over all queries cannot be cut to some of them
-    overall = {} if rows else _overall(scores, key)
-    return AlignedTask(key, ids, groups, values, overall)
-
-
-def _overall(scores: Sequence[Scores], key: TaskKey) -> dict[str, tuple[float | None, ...]]:
-    found: list[dict[str, float | None]] = []
-    for each in scores:
-        by_query = each.tasks[key].metrics
-        found.append(
-            {
-                score.metric: score.value
-                for score in each.results.scores
-                if (score.setting, score.query_language, score.corpus_language) == key and score.metric not in by_query
-            }
-        )
-    return {name: tuple(each[name] for each in found) for name in found[0] if all(name in each for each in found)}
+    measured = [each.measured.get(key, {}) for each in scores]
+    overall = {
+        name: tuple(own[name].value for own in measured)
+        for name in measured[0]
+        if not rows and name not in values and all(name in own for own in measured)
+    }
+    bounds = frozenset(name for own in measured for name, score in own.items() if score.is_bound)
+    return AlignedTask(key, ids, groups, values, overall, bounds)
 
 
 def _refuse_other_queries(scores: Sequence[Scores], key: TaskKey) -> None:

@@ -60,6 +60,7 @@ class _Rows:
         self.values: dict[Target, Sample] = {}
         self.deltas: dict[Target, Sample] = {}
         self.records: dict[Target, dict[str, Any]] = {}
+        self.bounds: set[Target] = set()
 
     def made(self) -> list[Row]:
         groups = sorted(
@@ -69,6 +70,7 @@ class _Rows:
         for each in self.aligned:
             for task in each.tasks:
                 own = np.array([codes[each.dataset, group] for group in task.groups], dtype=np.int64)
+                self.bounds |= {(each.dataset, *task.key, metric) for metric in task.bounds}
                 for metric in self.metrics:
                     if metric in task.values:
                         self._add_task((each.dataset, *task.key, metric), task, own)
@@ -133,6 +135,7 @@ class _Rows:
             return
         records = [self.records[target] for target in targets]
         sums = {name: np.sum([record[name] for record in records], axis=0) for name in records[0]}
+        self.bounds |= {mean} if self.bounds.intersection(targets) else set()
         means = {str(name): sums[name] / len(records) for name in ("value", "delta") if name in sums}
         self.records[mean] = {**sums, **means}
         if all(target in self.values for target in targets):
@@ -233,6 +236,7 @@ class _Rows:
                 losses=int(record["losses"][system]) if against else None,
                 queries=int(record["queries"][system]),
                 effect=None if effects is None or delta is None else _number(effects[system]),
+                at_least=target in self.bounds,
             )
 
 

@@ -43,8 +43,10 @@ def shown(metric: str) -> bool:
 def notes(comparison: Comparison) -> list[str]:
     """What was compared with what, how, and what the signs mean."""
     subject = f"{comparison.dataset} ({comparison.split}), baseline {comparison.baseline}"
+    shallow = dict.fromkeys(row.metric for row in comparison.rows if row.at_least)
+    bounds = [f">=: a lower bound; rankings are less deep than the cutoff of {', '.join(shallow)}"] if shallow else []
     if len(comparison.names) < 2:
-        return [f"{subject}; 95% intervals: bootstrap over question groups"]
+        return [f"{subject}; 95% intervals: bootstrap over question groups", *bounds]
     corrected = "over all systems" if comparison.test == "tukey" else f"corrected: {comparison.correction}"
     made = [
         f"{subject}; {_test(comparison)}, {corrected}",
@@ -54,7 +56,7 @@ def notes(comparison: Comparison) -> list[str]:
     ]
     if comparison.test == "wilcoxon":
         made.append("the signed-rank test is of single languages: it says nothing of a mean over them")
-    return [*made, *_unreachable(comparison)]
+    return [*made, *bounds, *_unreachable(comparison)]
 
 
 def _unreachable(comparison: Comparison) -> list[str]:
@@ -116,7 +118,10 @@ def _macro_table(comparison: Comparison, rows: Sequence[Row], what: str, metrics
 
 
 def _value(comparison: Comparison, row: Row | None) -> str:
-    return "-" if row is None else marked(number(row.value, row.metric), comparison.verdict(row))
+    if row is None or row.value is None:
+        return "-"
+    bound = ">=" if row.at_least else ""
+    return marked(bound + number(row.value, row.metric), comparison.verdict(row))
 
 
 def _differences(comparison: Comparison, rows: Sequence[Row], title: str, *, language: bool = False) -> Table:

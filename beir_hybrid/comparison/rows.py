@@ -34,6 +34,8 @@ class Row:
         wins, ties, losses: queries on which the system is better, equal, worse than the baseline. None where a
             metric has no better and worse (the same-language share), or no value by query.
         queries: over how many queries the row speaks; in macro rows their sum over the tasks.
+        at_least: whether ``value`` is a lower bound, of a metric whose cutoff is deeper than the rankings; ``delta``
+            is then the difference of what stands within them.
         effect: standardised mean difference (Cohen's d_z): mean over standard deviation of the differences by
             group; None where all are alike.
     """
@@ -55,6 +57,7 @@ class Row:
     losses: int | None = None
     queries: int = 0
     effect: float | None = None
+    at_least: bool = False
 
     @property
     def is_mean(self) -> bool:

@@ -14,13 +14,13 @@ import numpy.typing as npt
 
 from beir_hybrid.records import IntArray, ScoreArray
 
-DIGITS = 12
+DIGITS, EQUAL = 12, 1e-12
 """Differences are rounded to so many decimals: values that differ by less are equal, in every test and count."""
 
 
 def same(values: ScoreArray) -> bool:
     """Whether values differ by rounding at most."""
-    return bool(np.ptp(values) <= 10.0**-DIGITS)
+    return bool(np.ptp(values) <= EQUAL)
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,7 +93,7 @@ def mean_sample(samples: Sequence[Sample]) -> Sample:
         spread[rows] += sample.spread / n
         present[rows] |= sample.present
     # what cancels over the tasks of a group leaves no rounding behind
-    parts[np.abs(parts) * len(units) <= 10.0**-DIGITS] = 0.0
+    parts[np.abs(parts) * len(units) <= EQUAL] = 0.0
     mean = sum((sample.mean for sample in samples), np.zeros(shape[1])) / n
     queries = sum((sample.queries for sample in samples), np.zeros(shape[1], dtype=np.int64))
     return Sample(units, mean, parts, spread, present, queries)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -12,6 +13,7 @@ import numpy as np
 
 from beir_hybrid.errors import MetricError, ResultsError
 from beir_hybrid.evaluation.results import PER_QUERY_FILE, Results, read_results
+from beir_hybrid.evaluation.scores import Score
 from beir_hybrid.metrics.measures import parse_metric
 from beir_hybrid.records import SETTINGS, IntArray, ScoreArray
 
@@ -49,6 +51,11 @@ class Scores:
     def folder(self) -> Path:
         return self.results.folder or Path()
 
+    @cached_property
+    def measured(self) -> dict[TaskKey, dict[str, Score]]:
+        """What ``results.json`` says of every task and metric."""
+        return _measured(self.results)
+
 
 def load_per_query(folder: Path | str) -> Scores:
     """Read ``results.json`` and ``per_query.parquet`` of a folder that `evaluate` or `fuse` has filled.
@@ -64,11 +71,7 @@ def load_per_query(folder: Path | str) -> Scores:
     missing = [name for name in _FIXED if name not in columns]
     if missing:
         raise ResultsError(f"{path}: no column {', '.join(map(repr, missing))}; evaluate again")
-    measured: dict[TaskKey, list[str]] = {}
-    for score in results.scores:
-        names = measured.setdefault((score.setting, score.query_language, score.corpus_language), [])
-        if score.metric in columns:
-            names.append(score.metric)
+    measured = _measured(results)
     rows = _rows_by_task(columns)
     absent = [":".join(key) for key in measured if key not in rows]
     if absent:
@@ -83,12 +86,19 @@ def load_per_query(folder: Path | str) -> Scores:
         twice = next((one for one, other in itertools.pairwise(ids) if one == other), None)
         if twice is not None:
             raise ResultsError(f"{path}: query {twice!r} stands twice in {':'.join(key)}; evaluate again")
-        metrics = {name: columns[name][order] for name in measured[key]}
+        metrics = {name: columns[name][order] for name in measured[key] if name in columns}
         for name, values in metrics.items():
             _refuse_gaps(path, key, name, ids, values)
         groups = tuple(columns["group"][order].tolist())
         tasks[key] = TaskScoresTable(tuple(ids), groups, columns["retrieved"][order], metrics)
     return Scores(results, tasks)
+
+
+def _measured(results: Results) -> dict[TaskKey, dict[str, Score]]:
+    found: dict[TaskKey, dict[str, Score]] = {}
+    for score in results.scores:
+        found.setdefault((score.setting, score.query_language, score.corpus_language), {})[score.metric] = score
+    return found
 
 
 def _read(path: Path) -> Any:

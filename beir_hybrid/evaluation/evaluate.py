@@ -161,8 +161,13 @@ def _parts(folder: ResultFolder, tasks: Sequence[Task]) -> list[TaskScores]:
 
 
 def _identity(record: dict[str, Any]) -> dict[str, Any]:
-    """What tells retrievers apart: a model with a fingerprint is the same wherever its folder stands."""
-    return {key: value for key, value in record.items() if key != "model" or not record.get("fingerprint")}
+    """What tells retrievers apart: what has a digest is the same wherever its file or folder stands."""
+    places = {"path", "neutralize_folder", *(["model"] if record.get("fingerprint") else [])}
+    return {
+        key: _identity(value) if isinstance(value, dict) else value
+        for key, value in record.items()
+        if key not in places
+    }
 
 
 def _versions() -> dict[str, str]:

@@ -16,7 +16,7 @@ from beir_hybrid.errors import ComparisonError, ResultsError
 from beir_hybrid.evaluation.results import Results, read_results
 from beir_hybrid.evaluation.scores import Score
 from beir_hybrid.published.leaderboard import Leaderboard, build_leaderboard
-from beir_hybrid.records import POOL, SETTINGS, Setting
+from beir_hybrid.records import POOL
 
 _BOUND = "rank_distance_bound"
 
@@ -108,30 +108,29 @@ def read_contents(
             f"{len(given)} folders were given for a comparison of {len(comparison.names)} systems; "
             "give those that were compared, in their order"
         )
-    results = [
-        replace(read_results(folder), name=name, scores=_scores(comparison, at, name))
-        for at, (folder, name) in enumerate(zip(given, comparison.names, strict=True))
-    ]
+    results = []
+    for at, (folder, name) in enumerate(zip(given, comparison.names, strict=True)):
+        own = read_results(folder)
+        results.append(replace(own, name=name, scores=_scores(comparison, at, own)))
     return Contents(comparison, tuple(results), data_dir)
 
 
-def _scores(comparison: Comparison, system: int, name: str) -> list[Score]:
+def _scores(comparison: Comparison, system: int, results: Results) -> list[Score]:
     """The scores of a system as they were compared: of the queries, settings and metrics that were."""
-    rows = [row for row in comparison.rows if row.name == name and not row.is_mean]
-    found = [
-        Score(_setting(row.setting), row.query_language, row.corpus_language, row.metric, row.value, row.queries)
-        for row in rows
-    ]
-    if "rank_distance" in comparison.metrics and _BOUND not in comparison.metrics:
-        # where a distance is not known its bound is shown, asked for or not
-        for task in comparison.scores[0].tasks:
-            if _BOUND in task.values:
-                known = task.values[_BOUND][system]
-                known = known[~np.isnan(known)]
-                value = float(known.mean()) if len(known) else None
-                found.append(Score(_setting(task.key[0]), *task.key[1:], _BOUND, value, len(known)))
+    rows = {
+        (row.setting, row.query_language, row.corpus_language, row.metric): row
+        for row in comparison.select(name=comparison.names[system])
+    }
+    bounds = {task.key: task.values[_BOUND][system] for task in comparison.scores[0].tasks if _BOUND in task.values}
+    found = []
+    for score in results.scores:
+        key = (score.setting, score.query_language, score.corpus_language)
+        row = rows.get((*key, score.metric))
+        if row is not None:
+            found.append(replace(score, value=row.value, queries=row.queries))
+        if row is not None and score.metric == "rank_distance" and _BOUND not in comparison.metrics and key in bounds:
+            # where a distance is not known its bound is shown, asked for or not
+            known = bounds[key][~np.isnan(bounds[key])]
+            value = float(known.mean()) if len(known) else None
+            found.append(replace(score, metric=_BOUND, value=value, queries=len(known)))
     return found
-
-
-def _setting(name: str) -> Setting:
-    return next(setting for setting in SETTINGS if setting == name)

@@ -42,7 +42,10 @@ class RunFileRetriever:
 
     def describe(self) -> dict[str, Any]:
         path = self._table.path
-        return {"type": "run", "file": path.name, "sha256": sha256_of(path), "rows": len(self._table.scores)}
+        return {
+            "type": "run", "file": path.name, "path": str(path), "sha256": sha256_of(path),
+            "rows": len(self._table.scores),
+        }  # fmt: skip
 
     def bind(self, dataset: Dataset) -> BoundRun:
         """The run with its ids found in a data set.

@@ -321,3 +321,16 @@ def test_the_comparison_prints_as_the_command_does(make_folder: Any) -> None:
     from beir_hybrid.comparison.render import render
 
     assert str(comparison) + "\n" == render(comparison, "table")
+
+
+def test_a_cutoff_deeper_than_the_rankings_is_a_lower_bound(make_folder: Any) -> None:
+    """In the rows and in every table, marked as one; what the rankings hold is known."""
+    values = {"mono:de": {"map": [0.5] * 3, "recall@20": [0.5, 1.0, 0.0]}, "mono:en": {"recall@20": [0.5] * 3}}
+    comparison = compare([make_folder(name, values, depth=10) for name in "ab"])
+    assert {found.metric for found in comparison.rows if found.at_least} == {"recall@20"}
+    assert all(found.at_least for found in comparison.select(metric="recall@20"))
+    assert ">=0.500" in str(comparison)
+    assert ">=: a lower bound; rankings are less deep than the cutoff of recall@20" in str(comparison)
+    deep = compare([make_folder(name, values, depth=20) for name in "cd"])
+    assert not any(found.at_least for found in deep.rows)
+    assert ">=" not in str(deep)

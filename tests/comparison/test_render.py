@@ -64,7 +64,7 @@ def test_csv_and_json_are_not_rounded(comparison: Any) -> None:
     assert float(rows[0]["value"]) == record["rows"][0]["value"] == comparison.rows[0].value
     assert list(rows[0]) == list(record["rows"][0]) == [
         "name", "dataset", "setting", "query_language", "corpus_language", "metric", "value", "delta", "ci_low",
-        "ci_high", "p", "p_corrected", "wins", "ties", "losses", "queries", "effect",
+        "ci_high", "p", "p_corrected", "wins", "ties", "losses", "queries", "effect", "at_least",
     ]  # fmt: skip
 
 

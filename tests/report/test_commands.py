@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import shlex
 from pathlib import Path
@@ -13,7 +14,8 @@ from beir_hybrid.cli import build_parser
 from beir_hybrid.comparison import compare
 from beir_hybrid.datasets import load_dataset
 from beir_hybrid.evaluation.results import read_results, read_results_file
-from beir_hybrid.report.commands import compare_command, evaluate_command, made_by
+from beir_hybrid.report.commands import compare_command, evaluate_command, fuse_command, made_by
+from beir_hybrid.report.contents import read_contents
 from tests.results_made import made_results
 from tests.systems_made import Made
 
@@ -33,10 +35,18 @@ def test_default_bm25_needs_no_options() -> None:
         ({"type": "dense", "model": "a b", "query_prompt": "Query: "}, {}, ["--model 'a b' --query-prompt 'Query: '"]),
         (
             {"type": "dense", "model": "m", "query_prompt": "", "passage_prompt": "", "precision": "int8",
-             "truncate_dim": 64, "agreement_of_dtype": {}},
-            {}, ["--query-prompt '' --passage-prompt ''", "--truncate-dim 64 --precision int8 --dtype float32"],
+             "truncate_dim": 64},
+            {}, ["--query-prompt '' --passage-prompt ''", "--truncate-dim 64 --precision int8"],
         ),
         ({"type": "bm25", "variant": "anserini", "index": "x-{language}"}, {}, ["--bm25-index 'x-{language}'"]),
+        ({"type": "sparse", "model": "m", "query_prompt": "q: "}, {}, ["--model m --query-prompt 'q: '"]),
+        ({"type": "late interaction", "model": "m"}, {}, ["--model m"]),
+        ({"type": "dense", "model": "m", "neutralize": {}, "neutralize_folder": "n"}, {}, ["--neutralize n"]),
+        (
+            {"type": "reranking", "model": "c", "depth": 20, "first_stage": {"type": "bm25", "variant": "standard"}},
+            {}, ["--bm25 standard --rerank c --rerank-depth 20"],
+        ),
+        ({"type": "run", "file": "r.trec", "path": "a b/r.trec"}, {}, ["--run 'a b/r.trec'"]),
         ({"type": "run", "file": "r.trec"}, {"top_k": 5, "metrics": ["map"]}, ["--run r.trec", "map --top-k 5"]),
         (
             {"type": "dense", "model": "m"}, {"dataset_options": {"with_paragraph": True}},
@@ -53,16 +63,57 @@ def test_what_is_not_default_is_an_option(retriever: Any, inputs: Any, options: 
     build_parser().parse_args(shlex.split(command)[1:])
 
 
-def test_a_retriever_of_ones_own_has_no_command() -> None:
-    """No command line builds it."""
-    assert evaluate_command(made_results("x", {"de": 0.5}, retriever={"type": "mine"})) is None
+@pytest.mark.parametrize(
+    "retriever",
+    [
+        {"type": "mine"},
+        {"type": "dense", "model": "m", "neutralize": {}},
+        {"type": "late interaction", "model": "m", "candidates": {"depth": 10}},
+        {"type": "reranking", "model": "m", "depth": 10, "first_stage": {"type": "mine"}},
+    ],
+)
+def test_a_retriever_of_ones_own_has_no_command(retriever: Any) -> None:
+    """No command line builds it, nor what rests on it."""
+    assert evaluate_command(made_results("x", {"de": 0.5}, retriever=retriever)) is None
+
+
+def test_what_was_computed_in_float32_after_a_trial_is_again() -> None:
+    """Whatever the next machine would choose."""
+    results = made_results("x", {"de": 0.5}, retriever={"type": "dense", "model": "m"})
+    assert "--dtype" not in str(evaluate_command(results))
+    tried = dataclasses.replace(results, observed={"agreement_of_dtype": {}})
+    assert "--dtype float32" in str(evaluate_command(tried))
+
+
+def test_everything_is_measured_again_of_which_a_page_shows_some(made: Made) -> None:
+    """The command of a folder is that of the whole folder: measured otherwise it would be refused."""
+    page = read_contents(made.folders, compare(made.folders, settings="mono", metrics="map", draws=50))
+    shown = dataclasses.replace(page.results[0], retriever={"type": "bm25"})
+    assert {score.setting for score in shown.scores} == {"mono"}
+    assert "--settings" not in str(evaluate_command(shown))
+
+
+def test_numbers_are_printed_whole() -> None:
+    """A weight or a level is not rounded to the six digits of a short print."""
+    retriever = {
+        "type": "fusion", "method": "wsum", "norm": "max", "params": {"weights": [0.123456789, 1.0]},
+        "inputs": [{"folder": "a"}, {"folder": "b"}], "standardised": "yes",
+    }  # fmt: skip
+    made = str(fuse_command(made_results("x", {"de": 0.5}, retriever=retriever)))
+    assert "--standardise --weights 0.123456789,1.0 " in made
+    tuned = {**retriever, "tuned_on": {"folders": ["c", "d"], "metric": "map", "seed": 3}}
+    made = str(fuse_command(made_results("x", {"de": 0.5}, retriever=tuned)))
+    assert "--tune-on c d --tune-metric map --seed 3 " in made
+    assert "--k1 1.23456789 " in str(
+        evaluate_command(made_results("x", {"de": 0.5}, retriever={"type": "bm25", "k1": 1.23456789}))
+    )
 
 
 def test_the_printed_command_repeats_the_comparison(command: Any, made: Made) -> None:
     """Run as it is printed, restricted in every way there is, it gives every row again."""
     asked = {
         "baseline": made.comparison.names[1], "settings": "multi,mono", "metrics": "map,rank_distance", "seed": 3,
-        "intersect": True, "test": "permutation", "correction": "bh", "alpha": 0.1, "draws": 200,
+        "intersect": True, "test": "permutation", "correction": "bh", "alpha": 0.123456789, "draws": 200,
     }  # fmt: skip
     wanted = compare(made.folders, **asked)
     printed = compare_command(made.folders, wanted)

@@ -264,6 +264,15 @@ def test_the_best_rank_distance_is_the_lowest_that_is_known(folders: list[Path],
     assert order == [("b", "40"), ("a", "100"), ("c", ">=16")]
 
 
+def test_a_bound_is_one_on_the_page_too(make_folder: Any) -> None:
+    """A cutoff deeper than the rankings, in the summary and in the leaderboard."""
+    values = {"mono:de": {"recall@20": [0.5, 1.0, 0.0]}, "mono:en": {"recall@20": [0.5] * 3}}
+    folders = [make_folder(name, values, depth=10) for name in "ab"]
+    found = Tables(render_page(folders, compare(folders)))
+    assert found.found["Query language: mean over all"][2:] == [["a baseline", "≥ 0.500"], ["b", "≥ 0.500"]]
+    assert "best recall@20 ≥ 0.500 by a" in " ".join(found.words.split())
+
+
 def test_a_page_shows_what_was_compared_and_no_more(folders: list[Path], make_folder: Any) -> None:
     """Of other settings, metrics and queries there is nothing; the numbers are of the queries that all have."""
     few = {"mono:de": {"map": [0.25, 0.5, 1.0, 0.25]}, "mono:en": {"map": [0.5] * 4}}

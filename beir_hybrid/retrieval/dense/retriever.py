@@ -123,6 +123,7 @@ class DenseRetriever(BeirSearchable):
         self._truncate_dim = truncate_dim
         self._precision: Precision = precision
         self._engine = build_engine(engine, address)
+        self._transform_folder = str(neutralize) if isinstance(neutralize, str | Path) else None
         self._transform = read_transform(neutralize) if isinstance(neutralize, str | Path) else neutralize
         opened = open_model(model, device)
         self._model, self._source, self._label, self._record = opened.model, opened.source, opened.label, opened.record
@@ -195,6 +196,7 @@ class DenseRetriever(BeirSearchable):
             "max_seq_length": int(length) if length is not None and math.isfinite(length) else None,
             # said only where they were chosen: what they change are the scores
             **({"neutralize": self._transform.describe()} if self._transform else {}),
+            **({"neutralize_folder": self._transform_folder} if self._transform_folder else {}),
             **({"truncate_dim": self._truncate_dim} if self._truncate_dim else {}),
             **({"dtype": self._encoder.dtype} if self._encoder.dtype != "float32" else {}),
             **({"precision": self._precision} if self._precision != "float32" else {}),
