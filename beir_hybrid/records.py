@@ -63,7 +63,11 @@ class FullTexts(Sequence[str]):
 
 def _check_ids(kind: str, language: str, ids: Sequence[str]) -> None:
     # a column on disk was checked when it was written: reading millions of ids again would take seconds
-    for before, after in () if getattr(ids, "distinct_ascending", False) else itertools.pairwise(ids):
+    known = getattr(ids, "distinct_ascending", False)
+    for key in () if known else ids:
+        if not isinstance(key, str):
+            raise DatasetError(f"{kind} id {key!r} of language {language!r} is no string")
+    for before, after in () if known else itertools.pairwise(ids):
         if before >= after:
             problem = "appears twice" if before == after else f"comes before {after!r}"
             raise DatasetError(
@@ -73,6 +77,17 @@ def _check_ids(kind: str, language: str, ids: Sequence[str]) -> None:
     for end in (ids[0], ids[-1]) if ids else ():
         if not end.startswith(f"{language}-"):
             raise DatasetError(f"{kind} id {end!r} does not carry its language; it must begin {language + '-'!r}")
+
+
+def _check_texts(kind: str, ids: Sequence[str], texts: Sequence[str]) -> None:
+    for key, text in zip(ids, texts, strict=True):
+        if not isinstance(text, str):
+            raise DatasetError(f"the {kind} of {key!r} is {text!r:.80}; expected a string")
+        if not text.isascii():
+            try:
+                text.encode()
+            except UnicodeEncodeError as error:
+                raise DatasetError(f"the {kind} of {key!r} holds half of a surrogate pair, which is no text") from error
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,6 +119,9 @@ class Passages:
                     f"{len(self.ids)} passage ids but {len(column)} {name} in language {self.language!r}"
                 )
         _check_ids("passage", self.language, self.ids)
+        if not self.on_disk:
+            _check_texts("text", self.ids, self.texts)
+            _check_texts("title", self.ids if len(self.titles) else (), self.titles)
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -166,6 +184,7 @@ class Queries:
                 f"in language {self.language!r}; there must be as many of each"
             )
         _check_ids("query", self.language, self.ids)
+        _check_texts("text", self.ids, self.texts)
 
     def __len__(self) -> int:
         return len(self.ids)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
-from beir_hybrid.errors import BeirHybridError, did_you_mean
+from beir_hybrid.errors import BeirHybridError, did_you_mean, first_line
 
 DATASETS = "beir_hybrid.datasets"
 RETRIEVERS = "beir_hybrid.retrievers"
@@ -49,5 +49,5 @@ def resolve(group: str, name: str, error: type[BeirHybridError]) -> Any:
     try:
         return entries[name].load()
     except Exception as cause:  # importing runs another package's code, which may fail in any way
-        reason = f"{type(cause).__name__}: {cause}"
+        reason = f"{type(cause).__name__}: {first_line(cause)}"
         raise error(f"{name!r} cannot be loaded from {provider(entries[name])}: {reason}") from cause

@@ -123,3 +123,25 @@ def test_columns_must_have_one_length() -> None:
         Passages("de", ["de-1", "de-2"], ["x"])
     with pytest.raises(DatasetError, match="1 query ids, 1 texts and 2 groups"):
         Queries("de", ["de-1"], ["x"], ["g", "h"])
+
+
+@pytest.mark.parametrize(
+    ("ids", "texts", "message"),
+    [
+        ([1, 2], ["a", "b"], "id 1 of language 'de' is no string"),
+        (["de-1", "de-2"], ["a", None], "the text of 'de-2' is None; expected a string"),
+        (["de-1", "de-2"], ["\ud83d\ude00", "\ud800"], "the text of 'de-1' holds half of a surrogate pair"),
+        (["de-1", "de-2"], ["\U0001f600", "\udc00"], "the text of 'de-2' holds half of a surrogate pair"),
+    ],
+)
+@pytest.mark.parametrize("kind", [Passages, Queries])
+def test_what_is_no_id_or_text_is_named(kind: type, ids: list[str], texts: list[str], message: str) -> None:
+    """From Python as from files: one line that names the record, before anything encodes it."""
+    with pytest.raises(DatasetError, match=message):
+        kind("de", ids, texts)
+
+
+def test_a_title_that_is_no_text_is_named() -> None:
+    """Titles are part of what is encoded."""
+    with pytest.raises(DatasetError, match="the title of 'de-1' is 3; expected a string"):
+        Passages("de", ["de-1"], ["a"], [3])  # type: ignore[list-item]

@@ -11,6 +11,7 @@ import pytest
 
 import beir_hybrid
 from beir_hybrid import list_datasets, load_dataset
+from beir_hybrid.cli import main
 from beir_hybrid.datasets import get_source
 from beir_hybrid.encoders import list_encoders
 from beir_hybrid.errors import BeirHybridError, DatasetError, RetrieverError
@@ -199,3 +200,32 @@ def test_a_provider_that_cannot_be_imported_is_named(install: Install, code: str
         DatasetError, match=rf"'broken' cannot be loaded from broken-data \(broken_data:source\): {reason}"
     ):
         resolve(DATASETS, "broken", DatasetError)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("text = {", "raise RuntimeError('no disk\\nat all'); text = {", "failed to load: RuntimeError: no disk$"),
+        (
+            "text = {",
+            "return None; text = {",
+            "failed to load: TypeError: load gave None; expected a beir_hybrid.Dataset",
+        ),
+        ("languages = (", "languages = property(lambda self: 1 // 0); _ = (", "failed to load: ZeroDivisionError: "),
+        ("splits =", "_splits =", r"has no splits; expected an object as .*Source describes it"),
+        (
+            "source = Source()",
+            "source = 3",
+            "has no name, summary, languages, splits, licence, load; expected an object",
+        ),
+    ],
+)
+def test_a_source_that_fails_is_named(
+    install: Install, old: str, new: str, message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whatever part of another package's source raises or lacks, one line names the package; the others are listed."""
+    install("colour-data", DATASETS, "colours = colour_data:source", DATASET_CODE.replace(old, new))
+    with pytest.raises(DatasetError, match=rf"^'colours' of colour-data \(colour_data:source\) {message}"):
+        load_dataset("colours")
+    assert main(["datasets"]) == 0
+    assert "xquad-r" in capsys.readouterr().out

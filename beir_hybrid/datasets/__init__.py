@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from beir_hybrid.errors import BeirHybridError, DatasetError, did_you_mean
+from beir_hybrid.errors import BeirHybridError, DatasetError, did_you_mean, first_line
 from beir_hybrid.registry import DATASETS, provider, registered, resolve
 
 if TYPE_CHECKING:
@@ -48,8 +48,40 @@ def get_source(name: str) -> Source:
         if folder is not None:
             return folder
         _refuse_unknown(name)
-    found: Source = resolve(DATASETS, name, DatasetError)
-    return found
+    return _registered_source(name)
+
+
+_PARTS = ("name", "summary", "languages", "splits", "licence", "load")
+
+
+def _registered_source(name: str) -> Source:
+    """What is registered under a name, seen to be a source."""
+    source: Source = resolve(DATASETS, name, DatasetError)
+    with _blaming(name, source):
+        lacking = [part for part in _PARTS if not hasattr(source, part)]
+    if lacking:
+        raise DatasetError(
+            f"{name!r} of {provider(registered(DATASETS)[name])} has no {', '.join(lacking)}; expected an object as "
+            f"beir_hybrid.datasets.source.Source describes it"
+        )
+    return source
+
+
+@contextlib.contextmanager
+def _blaming(name: str, source: object) -> Iterator[None]:
+    """Whatever another package's code raises as one line that names the package."""
+    try:
+        yield
+    except (BeirHybridError, MemoryError):
+        raise
+    except Exception as error:
+        if type(source).__module__.partition(".")[0] == "beir_hybrid":
+            raise
+        who = registered(DATASETS).get(name)
+        package = provider(who) if who else type(source).__module__
+        raise DatasetError(
+            f"{name!r} of {package} failed to load: {type(error).__name__}: {first_line(error)}"
+        ) from error
 
 
 def _family_of(name: str) -> Family | None:
@@ -59,7 +91,7 @@ def _family_of(name: str) -> Family | None:
     family, slash, _ = name.partition("/")
     if not slash or family not in registered(DATASETS):
         return None
-    source = resolve(DATASETS, family, DatasetError)
+    source = _registered_source(family)
     return source if isinstance(source, Family) else None
 
 
@@ -84,7 +116,7 @@ def _families() -> Iterator[Family]:
 
 
 def load_dataset(
-    name: str,
+    name: str | Path,
     data_dir: Path | str | None = None,
     languages: Iterable[str] | str | None = None,
     split: str | None = None,
@@ -105,9 +137,11 @@ def load_dataset(
         SettingError: an unknown language.
         DownloadError: a file could not be downloaded.
     """
+    from beir_hybrid.datasets.dataset import Dataset
     from beir_hybrid.datasets.family import Family
     from beir_hybrid.datasets.source import check_selection
 
+    name = str(name)
     source = get_source(name)
     if isinstance(source, Family):
         source.refuse()
@@ -118,16 +152,11 @@ def load_dataset(
     for option in options:
         if option not in known:
             raise DatasetError(f"{name} has no option {option!r}; {did_you_mean(option, known)}")
-    try:
-        return source.load(data_dir, chosen, chosen_split, **options)
-    except (BeirHybridError, MemoryError):
-        raise
-    except Exception as error:  # another package's code, which may fail in any way
-        if type(source).__module__.partition(".")[0] == "beir_hybrid":
-            raise
-        who = registered(DATASETS).get(name)
-        package = provider(who) if who else type(source).__module__
-        raise DatasetError(f"{name!r} of {package} failed to load: {type(error).__name__}: {error}") from error
+    with _blaming(name, source):
+        loaded = source.load(data_dir, chosen, chosen_split, **options)
+        if not isinstance(loaded, Dataset):
+            raise TypeError(f"load gave {loaded!r:.80}; expected a beir_hybrid.Dataset")
+    return loaded
 
 
 def _refuse_halves(source: Source, languages: Iterable[str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
@@ -35,7 +36,8 @@ class JudgedPart:
     queries: Mapping[str, Queries]
     qrels: Qrels
     own_passages: dict[str, str] = field(default_factory=dict)
-    unjudged: int = 0
+    unjudged: Mapping[str, int] = field(default_factory=dict)
+    """Queries that were left out, by language."""
 
 
 def read_part(folder: Path, parts: Parts, language: str, own_passages: bool | None) -> JudgedPart:
@@ -54,10 +56,17 @@ def read_part(folder: Path, parts: Parts, language: str, own_passages: bool | No
 
 
 def corpus_of(folder: Path, parts: Parts, language: str, workers: int | None = None) -> ArrowCorpus:
-    """The passages of one language; see `ArrowCorpus.build`."""
+    """The passages of one language; see `ArrowCorpus.build`.
+
+    Raises:
+        DatasetError: there are none in the files.
+    """
     sources = [folder / path for path in parts.corpus]
     target = corpus_folder("beir", language, sources)
-    return ArrowCorpus.build(sources, target, id_prefix=f"{language}-p-", workers=workers)
+    found = ArrowCorpus.build(sources, target, id_prefix=f"{language}-p-", workers=workers)
+    if not len(found):
+        raise DatasetError(f"{', '.join(map(str, sources))}: holds no passage")
+    return found
 
 
 def read_questions(paths: Iterable[Path], language_of: Callable[[Record, str], str]) -> dict[str, Question]:
@@ -138,7 +147,7 @@ def join(
         {language: block for language, block in queries.items() if len(block)},
         qrels,
         {} if own_passages is False else _own(passages, asked, questions, by_text=own_passages is None),
-        len(questions) - len(asked),
+        Counter(question.language for key, question in questions.items() if query_id(key) not in qrels),
     )
 
 
@@ -153,7 +162,7 @@ def together(parts: Sequence[JudgedPart]) -> dict[str, Any]:
     return {
         name: dict(chain.from_iterable(getattr(part, name).items() for part in parts))
         for name in ("passages", "queries", "qrels", "own_passages")
-    } | {"unjudged": sum(part.unjudged for part in parts)}
+    } | {"unjudged": sum(sum(part.unjudged.values()) for part in parts)}
 
 
 def _queries(language: str, asked: Mapping[str, str], questions: Mapping[str, Question]) -> Queries:

@@ -1,7 +1,8 @@
-"""Published files: those of the Hugging Face hub through its own client, others through pooch; whole or not there.
+"""Published files, whole or not there: those of the Hugging Face hub through its own client, others by HTTP.
 
-The hub's client brings tokens, mirrors (``HF_ENDPOINT``), ``HF_HUB_OFFLINE``, its shared cache and repeated attempts.
-What breaks off begins anew, file by file, so that no file is joined of two versions.
+The hub's client brings tokens, mirrors (``HF_ENDPOINT``), ``HF_HUB_OFFLINE``, its shared cache and repeated attempts;
+once it gives up, it begins that file anew. Elsewhere a file goes on where it broke off, also in a later call, if its
+ETag is the same: no library does so (pooch begins anew). No file is ever joined of two versions.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from beir_hybrid.disk.files import sha256_of, writing, written_whole
 from beir_hybrid.errors import DownloadError
 
 _HUB = "https://huggingface.co"
@@ -33,8 +35,6 @@ class RemoteFile:
 
     def digest_of(self, file: Path) -> str:
         """The digest of a local file in the algorithm this file is pinned with."""
-        from beir_hybrid.disk.files import sha256_of
-
         return sha256_of(file, self.algorithm)
 
     @property
@@ -92,7 +92,7 @@ def download(file: RemoteFile, target: Path) -> None:
     if target.exists():
         return
     on_hub = _ON_HUB.fullmatch(file.url)
-    try:
+    with writing(target, DownloadError):
         target.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(target.with_name(".fetch.lock")):
             if target.exists():
@@ -101,10 +101,6 @@ def download(file: RemoteFile, target: Path) -> None:
                 _from_hub(file, target, **on_hub.groupdict())
             else:
                 _from_elsewhere(file, target)
-    except OSError as error:
-        raise DownloadError(
-            f"could not write {target}: {error.strerror or error}; free space or choose another folder, then run again"
-        ) from error
 
 
 def _from_hub(file: RemoteFile, target: Path, repo: str, revision: str, path: str) -> None:
@@ -134,8 +130,6 @@ def _from_hub(file: RemoteFile, target: Path, repo: str, revision: str, path: st
 
 def _copy(found: Path, target: Path) -> None:
     import shutil
-
-    from beir_hybrid.disk.files import written_whole
 
     with written_whole(target) as part:
         shutil.copyfile(found, part)
@@ -182,22 +176,66 @@ def _asking_hub(what: str, repository: str, advice: str, *, offline: bool = Fals
 
 
 def _from_elsewhere(file: RemoteFile, target: Path) -> None:
-    import pooch
     import requests
 
-    pooch.get_logger().setLevel("WARNING")
     once_more = f"run again when online, or put the file at {target}"
-    downloader = pooch.HTTPDownloader(progressbar=sys.stderr.isatty(), timeout=60, chunk_size=1 << 18)
+    part = target.with_name(f".{target.name}.part")
     try:
-        pooch.retrieve(file.url, file.checksum or None, target.name, target.parent, downloader=downloader)
+        _fetch(file.url, part)
     except requests.HTTPError as error:
         got = error.response
-        answer = "no" if got is None else f"{got.status_code} {got.reason}"
-        raise DownloadError(f"could not download {file.url}: the server answered {answer}; {once_more}") from error
+        raise DownloadError(
+            f"could not download {file.url}: the server answered {got.status_code} {got.reason}; {once_more}"
+        ) from error
     except requests.RequestException as error:
         raise DownloadError(f"could not download {file.url}: no connection ({error}); {once_more}") from error
-    except ValueError as error:
-        raise DownloadError(
-            f"{file.url}: {str(error).partition('. ')[0]}; the download was discarded, try again later or put the "
-            f"right file at {target}"
-        ) from error
+    try:
+        _check(file, part, target)
+        part.replace(target)
+    finally:
+        part.unlink(missing_ok=True)
+        _tag_of(part).unlink(missing_ok=True)
+
+
+def _tag_of(part: Path) -> Path:
+    """Where the ETag of a file that is not whole yet is kept: what says that the rest of it is of the same version."""
+    return part.with_suffix(".etag")
+
+
+def _fetch(url: str, part: Path) -> None:
+    """A file by HTTP. What broke off goes on where it was, where the server says by its ETag that it is the same file.
+
+    Raises:
+        requests.RequestException: it cannot be had, or not the whole of it.
+    """
+    import requests
+    from tqdm import tqdm
+
+    kept = _tag_of(part)
+    before = kept.read_text() if part.exists() and kept.exists() else ""
+    begin = part.stat().st_size if before else 0
+    asked = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={begin}-", "If-Range": before} if begin else {})
+    with requests.get(url, headers=asked, stream=True, timeout=60) as answer:
+        tag = answer.headers.get("ETag", "")
+        goes_on = answer.status_code == 206 and tag == before
+        if begin and not goes_on and answer.status_code in (206, 416):  # another file, or no more of it
+            part.unlink()
+            return _fetch(url, part)
+        answer.raise_for_status()
+        lasting = tag if not tag.startswith("W/") else ""  # a weak one says nothing of bytes
+        kept.write_text(lasting)
+        size = int(answer.headers.get("Content-Length", 0)) + begin * goes_on
+        try:
+            with (
+                part.open("ab" if goes_on else "wb") as out,
+                tqdm(desc=part.name[1:-5], total=size or None, initial=begin * goes_on, unit="B", unit_scale=True,
+                     file=sys.stderr, disable=None, leave=False) as bar,
+            ):  # fmt: skip
+                for block in answer.iter_content(1 << 18):
+                    bar.update(out.write(block))
+        except BaseException:
+            if not lasting:
+                part.unlink()
+                kept.unlink()
+            raise
+    return None

@@ -152,7 +152,7 @@ class FolderSource:
             options={} if own_passages is None else {"own_passages": own_passages},
             own_passages=part.own_passages,
             folder=str(self.path.resolve()),
-            unjudged=part.unjudged,
+            unjudged=sum(part.unjudged.values()),
         )
 
     def _corpus(self, parts: Parts) -> ArrowCorpus:
@@ -241,7 +241,8 @@ def _only(part: JudgedPart, languages: Sequence[str]) -> JudgedPart:
     }
     passages = {language: block for language, block in part.passages.items() if language in languages}
     queries = {language: block for language, block in part.queries.items() if language in languages}
-    return JudgedPart(passages, queries, qrels, part.own_passages, part.unjudged)
+    unjudged = {language: count for language, count in part.unjudged.items() if language in languages}
+    return JudgedPart(passages, queries, qrels, part.own_passages, unjudged)
 
 
 def folder_source(name: str) -> FolderSource | None:
@@ -249,7 +250,7 @@ def folder_source(name: str) -> FolderSource | None:
     if name.startswith(PREFIX):
         return FolderSource(Path(name.removeprefix(PREFIX)).expanduser())
     path = Path(name).expanduser()
-    return FolderSource(path) if path.is_dir() else None
+    return FolderSource(path) if name and path.is_dir() else None
 
 
 def load_beir_folder(

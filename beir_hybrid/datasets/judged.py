@@ -9,6 +9,7 @@ from functools import cached_property
 import numpy as np
 
 from beir_hybrid.errors import DatasetError
+from beir_hybrid.readers.judgments import whole_grade
 from beir_hybrid.records import IntArray, Judged, Passages, Queries
 
 _NOWHERE = -1
@@ -127,9 +128,19 @@ class Judgments:
                     continue
                 known += 1
                 own = own_passages.get(query)
-                for passage, grade in ({**judged, own: 0} if own is not None else judged).items():
+                if not isinstance(judged, Mapping):
+                    raise DatasetError(
+                        f"the judgments of query {query!r} are {judged!r:.80}; expected {{passage: grade}}"
+                    )
+                for passage, given in ({**judged, own: 0} if own is not None else judged).items():
                     if passage not in where:
                         where[passage] = self._find(passage)
+                    grade = given if type(given) is int else whole_grade(given)
+                    if grade is None:
+                        raise DatasetError(
+                            f"the grade of passage {passage!r} for query {query!r} is {given!r}; expected a whole "
+                            f"number"
+                        )
                     found.append((row, *where[passage], grade, int(passage == own)))
             found.sort()
             columns = np.array(found, dtype=np.int64).reshape(-1, 5).T

@@ -3,7 +3,8 @@
 Without a part's name (a set of one language):
 
 - BEIR's folders and archives: ``corpus.jsonl``, ``queries.jsonl``, ``qrels/{split}.tsv``;
-- the hub, as JSON lines: ``qrels/{split}.jsonl`` instead; ``.jsonl.gz`` and ``.parquet`` wherever ``.jsonl`` is;
+- the hub, as JSON lines: ``qrels/{split}.jsonl`` instead; ``.parquet`` wherever ``.jsonl`` is, and ``.gz`` after both
+  ``.jsonl`` and ``.tsv``;
 - the hub, as `datasets` writes a configuration each: ``corpus/{split}-00000-of-00001.parquet``, ``queries/...``, and
   the judgments in ``qrels/``, ``data/`` or ``default/``;
 - a repository of judgments alone, copied beside the others: ``{split}.tsv``.
@@ -20,6 +21,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 _ENDINGS = r"\.(?:jsonl|jsonl\.gz|parquet)"
+_JUDGED = r"\.(?:tsv|jsonl|tsv\.gz|jsonl\.gz|parquet)"
 _SHARD = r"(?:-\d{5}-of-\d{5}(?:-[0-9a-f]+)?)?"
 _SHARD_NUMBER = re.compile(r"-(\d{5})-of-(\d{5})")
 
@@ -68,7 +70,7 @@ def splits_of(paths: Iterable[str]) -> list[str]:
 
 def local_paths(folder: Path) -> list[str]:
     """Every file below a folder that could be a part."""
-    endings = (".jsonl", ".jsonl.gz", ".parquet", ".tsv")
+    endings = (".jsonl", ".jsonl.gz", ".parquet", ".tsv", ".tsv.gz")
     return sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.name.endswith(endings))
 
 
@@ -101,17 +103,17 @@ def _judgments(split: str, part: str) -> list[str]:
     chosen, home = re.escape(part), "(?:qrels|data|default)"
     if not part:
         return [
-            rf"qrels/{split}\.(?:tsv|jsonl|parquet)",
+            rf"qrels/{split}{_JUDGED}",
             rf"{home}/{split}{_SHARD}\.parquet",
-            rf"{split}\.(?:tsv|jsonl)",
+            rf"{split}\.(?:tsv|jsonl)(?:\.gz)?",
         ]
     return [
-        rf"{chosen}/qrels/{split}\.(?:tsv|jsonl|parquet)",
+        rf"{chosen}/qrels/{split}{_JUDGED}",
         rf"{chosen}-qrels/{split}{_SHARD}\.parquet",
         rf"qrels-{chosen}/{split}{_SHARD}\.parquet",
         rf"{chosen}/qrels{_ENDINGS}",
-        rf"{home}/{chosen}{_SHARD}\.(?:tsv|jsonl|parquet)",
-        rf"{split}/{chosen}{_SHARD}\.(?:tsv|jsonl|parquet)",
+        rf"{home}/{chosen}{_SHARD}{_JUDGED}",
+        rf"{split}/{chosen}{_SHARD}{_JUDGED}",
     ]
 
 

@@ -8,13 +8,18 @@ would move answers to the sentence before.
 from __future__ import annotations
 
 import json
+import re
 from bisect import bisect_right
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 from beir_hybrid.errors import DatasetError, at
+from beir_hybrid.readers.json_lines import is_text
 from beir_hybrid.records import Passages, Queries
+
+_HALF = re.compile(rb"\\u[dD][89abAB]..(?!\\u[dD][c-fC-F])|(?<!\\u[dD][89abAB]..)\\u[dD][c-fC-F]")
+"""An escape of half a surrogate pair, or what looks like one."""
 
 
 @dataclass
@@ -105,7 +110,8 @@ def _query_id(language: str, key: str, width: int) -> str:
 
 def _parse(path: Path) -> Any:
     try:
-        return json.loads(path.read_bytes())
+        raw = path.read_bytes()
+        found = json.loads(raw)
     except json.JSONDecodeError as error:
         raise DatasetError(
             f"{at(path, error.lineno)}: not valid JSON at column {error.colno} ({error.msg}); "
@@ -115,6 +121,11 @@ def _parse(path: Path) -> Any:
         raise DatasetError(f"{path}: not UTF-8 at byte {error.start}; delete it and fetch it again") from error
     except OSError as error:
         raise DatasetError(f"{path}: cannot be read: {error.strerror or error}") from error
+    half = _HALF.search(raw)
+    if half and not is_text(found):
+        where = at(path, raw.count(b"\n", 0, half.start()) + 1)
+        raise DatasetError(f"{where}: holds half of a surrogate pair (an escape \\ud...), which is no text")
+    return found
 
 
 def _get(record: Any, key: str, kind: type, path: Path, where: str) -> Any:

@@ -6,6 +6,7 @@ import contextlib
 import errno
 import hashlib
 import json
+import os
 import shutil
 import uuid
 from collections.abc import Iterable, Iterator
@@ -16,12 +17,21 @@ from beir_hybrid.errors import BeirHybridError
 
 
 @contextlib.contextmanager
-def _writing(path: Path) -> Iterator[None]:
-    """A failing disk (full, read-only, a file where a folder should be) becomes a one-line error naming the file."""
+def writing(path: Path, kind: type[BeirHybridError] = BeirHybridError) -> Iterator[None]:
+    """A failing disk (full, read-only, a file where a folder should be) becomes a one-line error naming the file.
+
+    Of a file elsewhere, which was read meanwhile, it is said that it could not be read.
+
+    Raises:
+        kind: the disk fails.
+    """
     try:
         yield
     except OSError as error:
-        raise BeirHybridError(f"could not write {path}: {error.strerror or error}; {_remedy(error)}") from error
+        other = Path(os.fsdecode(error.filename)) if isinstance(error.filename, str | bytes) else path
+        if path.parent not in (other, *other.parents) and other not in path.parents:
+            raise kind(f"could not read {other}, to write {path}: {error.strerror or error}") from error
+        raise kind(f"could not write {path}: {error.strerror or error}; {_remedy(error)}") from error
 
 
 def _remedy(error: OSError) -> str:
@@ -41,7 +51,7 @@ def written_whole(path: Path) -> Iterator[Path]:
         BeirHybridError: the disk fails.
     """
     part = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.part")
-    with _writing(path):
+    with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             yield part
@@ -58,7 +68,7 @@ def folder_written_whole(path: Path) -> Iterator[Path]:
         BeirHybridError: ``path`` has content, or the disk fails.
     """
     part = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.part")
-    with _writing(path):
+    with writing(path):
         if path.exists() and (not path.is_dir() or any(path.iterdir())):
             raise BeirHybridError(f"{path} exists and is not an empty folder; choose another, or remove it first")
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -69,10 +69,11 @@ class Blocks:
                 groups[key] = query if parallel else key
                 grades = qrels.setdefault(key, {})
                 for passage, grade in judged.items():
-                    grades[find(subset, passage)] = max(0, int(grade))
+                    answers = [find(subset, passage)]
                     if parallel:
-                        grades |= {key: max(0, int(grade)) for other, texts in passages.items()
-                                   if (key := f"{other}-p-{passage}") in texts}  # fmt: skip
+                        answers += [name for other, texts in passages.items()
+                                    if (name := f"{other}-p-{passage}") in texts]  # fmt: skip
+                    grades |= dict.fromkeys(answers, grade)
         return Dataset(
             self.name, split,
             {language: Passages(language, sorted(texts), [texts[key][1] for key in sorted(texts)],

@@ -12,6 +12,7 @@ from beir_hybrid.datasets.family import OpenFamily
 from beir_hybrid.errors import DatasetError, MissingExtraError, did_you_mean, first_line
 from beir_hybrid.hosts.blocks import Blocks
 from beir_hybrid.hosts.codes import short_codes
+from beir_hybrid.languages import language_code
 from beir_hybrid.records import Licence
 
 
@@ -64,11 +65,12 @@ class IrSource:
         Args:
             data_dir: must be None: ir_datasets keeps its files where it is told to (IR_DATASETS_HOME).
             language: of the passages, where ir_datasets does not say.
-            query_language: of the queries, where it does not say (None: English if the passages' is another).
+            query_language: of the queries, where it does not say.
             parallel: passages with the same id are translations, as in mMARCO.
         """
         if data_dir is not None:
             raise DatasetError(f"{self.name} is loaded by ir_datasets (IR_DATASETS_HOME); leave --data-dir out")
+        language, query_language = (code and language_code(code) for code in (language, query_language))
         blocks = Blocks(self.name)
         wanted = {*languages, language, query_language}
         for name, each in zip(self.ids, self.loaded, strict=True):
@@ -100,7 +102,14 @@ class IrSource:
             passages = {doc.doc_id: (getattr(doc, "title", "") or "", _text(doc)) for doc in each.docs_iter()}
             judged: dict[str, dict[str, int]] = {}
             for one in each.qrels_iter():
-                judged.setdefault(one.query_id, {})[one.doc_id] = int(one.relevance)
+                before = judged.setdefault(one.query_id, {}).setdefault(one.doc_id, one.relevance)
+                if before != one.relevance:
+                    raise DatasetError(
+                        f"{name}: document {one.doc_id!r} is judged {one.relevance} for query {one.query_id!r}, and "
+                        f"{before} before"
+                    )
+        except DatasetError:
+            raise
         except Exception as error:  # downloads and formats of others
             raise DatasetError(
                 f"ir_datasets could not load {name} ({type(error).__name__}: {first_line(error)}); its "

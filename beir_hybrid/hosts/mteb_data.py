@@ -13,6 +13,7 @@ from beir_hybrid.datasets.family import OpenFamily
 from beir_hybrid.errors import DatasetError, MissingExtraError, did_you_mean, first_line
 from beir_hybrid.hosts.blocks import Blocks
 from beir_hybrid.hosts.codes import short_codes
+from beir_hybrid.languages import language_code
 from beir_hybrid.records import Licence
 
 PARALLEL = ("XQuADRetrieval", "MLQARetrieval", "BelebeleRetrieval")
@@ -95,6 +96,7 @@ class MtebSource:
             raise DatasetError(
                 f"{self.name} is loaded by mteb into the cache of datasets (HF_HOME); leave --data-dir out"
             )
+        query_language = query_language and language_code(query_language)
         pairs = {
             name: pair for name, pair in self._pairs(query_language).items() if {*pair} <= {*languages, query_language}
         }

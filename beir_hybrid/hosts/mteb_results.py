@@ -49,7 +49,6 @@ def to_mteb(results: Results, folder: Path | str | None = None) -> list[Any]:
             )
         )
         if folder is not None:
-            Path(folder).mkdir(parents=True, exist_ok=True)
             write_json(Path(folder) / f"{found[-1].task_name.replace('/', '_')}.json", found[-1].to_dict())
     return found
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -57,50 +57,35 @@ def subset_of(setting: str, query_language: str, corpus_language: str) -> str:
     return f"{query_language}-{corpus_language}" if setting == "cross" else query_language
 
 
-def metadata_of(dataset: str, split: str, setting: str, pairs: Mapping[str, tuple[str, ...]], **facts: Any) -> Any:
-    """What mteb is told about a setting of a data set.
-
-    Args:
-        pairs: the languages of each subset, as codes of this package.
-    """
-    from mteb.abstasks.task_metadata import TaskMetadata
-
-    return TaskMetadata(
-        name=f"{dataset}-{setting}",
-        description=f"{dataset} in the {setting} setting of beir-hybrid (arXiv 2408.10536).",
-        dataset={"path": f"beir-hybrid/{dataset}", "revision": facts.pop("revision", "") or "unknown"},
-        type="Retrieval",
-        category="t2t",
-        modalities=["text"],
-        eval_splits=[split],
-        eval_langs={subset: [long_code(code) for code in codes] for subset, codes in pairs.items()},
-        main_score=MAIN_SCORE,
-        **facts,
-    )
-
-
 def _task(dataset: Dataset, setting: str, tasks: list[Task]) -> AbsTaskRetrieval:
     from mteb.abstasks import AbsTaskRetrieval
+    from mteb.abstasks.task_metadata import TaskMetadata
 
+    name = f"{dataset.name}-{setting}"
     subsets = {subset_of(setting, task.query_language, task.corpus_language): task for task in tasks}
-    pairs = {name: tuple(dict.fromkeys((task.query_language, *(block.language for block in task.blocks))))
-             for name, task in subsets.items()}  # fmt: skip
+    pairs = {
+        subset: tuple(dict.fromkeys((task.query_language, *(block.language for block in task.blocks))))
+        for subset, task in subsets.items()
+    }
 
     def load_data(self: Any, num_proc: int | None = None, **_: Any) -> None:
         if not self.data_loaded:
             corpora: dict[str, Any] = {}  # every query language of the pool has the same
-            self.dataset = {name: {dataset.split: _split_data(task, corpora)} for name, task in subsets.items()}
+            self.dataset = {key: {dataset.split: _split_data(task, corpora)} for key, task in subsets.items()}
             self.data_loaded = True
 
-    made = type(
-        f"{dataset.name}-{setting}",
-        (AbsTaskRetrieval,),
-        {
-            "metadata": metadata_of(dataset.name, dataset.split, setting, pairs, revision=dataset.fingerprint),
-            "load_data": load_data,
-            "__doc__": f"{dataset.name}, {setting}",
-        },
+    metadata = TaskMetadata(
+        name=name,
+        description=f"{dataset.name} in the {setting} setting of beir-hybrid (arXiv 2408.10536).",
+        dataset={"path": f"beir-hybrid/{dataset.name}", "revision": dataset.fingerprint},
+        type="Retrieval",
+        category="t2t",
+        modalities=["text"],
+        eval_splits=[dataset.split],
+        eval_langs={subset: [long_code(code) for code in codes] for subset, codes in pairs.items()},
+        main_score=MAIN_SCORE,
     )
+    made = type(name, (AbsTaskRetrieval,), {"metadata": metadata, "load_data": load_data, "__doc__": name})
     task: AbsTaskRetrieval = made()
     return task
 

@@ -35,12 +35,13 @@ def read_json_lines(
             if not isinstance(record.get(name), str):
                 raise error(f"{at(path, number)}: the record has no string {name!r}")
         # a file of valid UTF-8 can hold a lone surrogate only as an escape
-        if ("\\ud" in line or "\\uD" in line) and not _is_text(record):
+        if ("\\ud" in line or "\\uD" in line) and not is_text(record):
             raise error(f"{at(path, number)}: holds half of a surrogate pair (an escape \\ud...), which is no text")
         yield number, record
 
 
-def _is_text(record: dict[str, Any]) -> bool:
+def is_text(record: Any) -> bool:
+    """Whether every string of what JSON gave can be written as UTF-8."""
     try:
         json.dumps(record, ensure_ascii=False).encode()
     except UnicodeEncodeError:

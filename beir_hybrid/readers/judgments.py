@@ -61,7 +61,7 @@ def _from_lines(path: Path) -> Iterator[Judgment]:
     width, header = 0, False
     for number, line in read_lines(path):
         fields = line.split("\t") if "\t" in line else line.split()
-        if not width and not header and fields[-1].strip().casefold() in _GRADE_NAMES:
+        if not width and not header and fields[-1].strip(' "').casefold() in _GRADE_NAMES:
             header = True
             continue
         width = width or len(fields)  # all lines have as many fields as the first
@@ -82,10 +82,18 @@ def _of_record(path: Path, line: int, record: dict[str, Any]) -> Judgment:
 
 
 def _grade(path: Path, line: int, given: Any) -> int:
+    found = None if isinstance(given, bool) else whole_grade(given)
+    if found is None:
+        raise DatasetError(f"{at(path, line)}: the grade is {given!r:.80}; expected a whole number")
+    return found
+
+
+def whole_grade(given: Any) -> int | None:
+    """A grade as an integer: of ``1``, ``1.0``, ``"+1"``; None if it is no whole number, or beyond 32 bits."""
     try:
-        value = float(given) if not isinstance(given, bool) else float("nan")
-    except (TypeError, ValueError):
-        value = float("nan")
-    if not value.is_integer():
-        raise DatasetError(f"{at(path, line)}: the grade is {given!r}; expected a whole number")
+        value = float(given)
+    except (TypeError, ValueError, OverflowError):
+        return None
+    if not value.is_integer() or abs(value) >= 2**31 or "_" in str(given):
+        return None
     return int(value)

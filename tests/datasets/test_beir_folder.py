@@ -26,7 +26,7 @@ def folder(tmp_path: Path) -> Path:
 def test_an_exported_task_is_read_back(folder: Path, packed: bool) -> None:
     """Same texts, judgments and upstream ids, plain or gzipped; the corpus stays on disk."""
     if packed:
-        for name in ("corpus.jsonl", "queries.jsonl"):
+        for name in ("corpus.jsonl", "queries.jsonl", "qrels/test.tsv"):
             (folder / f"{name}.gz").write_bytes(gzip.compress((folder / name).read_bytes()))
             (folder / name).unlink()
     task = load_beir_folder(folder, "de").task("mono:de")
@@ -69,6 +69,13 @@ def test_an_unknown_passage_and_missing_files_are_named(folder: Path) -> None:
         load_beir_folder(folder, "de")
     (folder / "corpus.jsonl").unlink()
     with pytest.raises(DatasetError, match=r"holds no corpus\.jsonl or corpus\.jsonl\.gz or corpus\.parquet"):
+        load_beir_folder(folder, "de")
+
+
+def test_a_corpus_of_no_passage_is_named(folder: Path) -> None:
+    """An empty file is said to be empty, not to want another language."""
+    (folder / "corpus.jsonl").write_text("\n")
+    with pytest.raises(DatasetError, match=r"corpus\.jsonl: holds no passage"):
         load_beir_folder(folder, "de")
 
 

@@ -158,7 +158,7 @@ def test_unpacking_goes_on_where_it_stopped(
 
 def test_archives_that_are_wrong(source_of: Publish, tmp_path: Path, no_data: Path) -> None:
     """Another checksum, no zip at all, a cut one, and one without the judgments."""
-    with pytest.raises(DownloadError, match=r"expected md5:0000\d+ but got .*; the download was disc"):
+    with pytest.raises(DownloadError, match=r"md5 is .*, expected 0000\d+; the download was disc"):
         source_of(zipped(), "0" * 32).load(None, ["en"], "test")
     with pytest.raises(DatasetError, match=r"scifact\.zip is no whole zip archive .*; delete it and fetch it again"):
         source_of(b"<html>").load(None, ["en"], "test")

@@ -37,6 +37,10 @@ class Server:
     content: bytes = CONTENT
     break_after: int | None = None
     """Close the connection after so many bytes of the next answer."""
+    tagged: bool = False
+    """Say what version it is of, and go on where a client left off if that is the same."""
+    begun_at: list[int] = field(default_factory=list)
+    """The byte at which each answer began."""
     asked: list[str] = field(default_factory=list)
 
     def file(self, checksum: str = "", path: str = "data.bin") -> RemoteFile:
@@ -53,11 +57,18 @@ def server() -> Iterator[Server]:
             if self.path != "/data.bin":
                 self.send_error(404)
                 return
-            self.send_response(200)
-            self.send_header("Content-Length", str(len(state.content)))
+            tag = f'"{hashlib.md5(state.content).hexdigest()}"'
+            begin = 0
+            if state.tagged and self.headers.get("If-Range") == tag:
+                begin = int(self.headers["Range"].removeprefix("bytes=").rstrip("-"))
+            state.begun_at.append(begin)
+            self.send_response(206 if begin else 200)
+            if state.tagged:
+                self.send_header("ETag", tag)
+            self.send_header("Content-Length", str(len(state.content) - begin))
             self.end_headers()
             cut, state.break_after = state.break_after, None
-            self.wfile.write(state.content[:cut])
+            self.wfile.write(state.content[begin:][:cut])
 
         def log_message(self, *_: Any) -> None:
             pass
@@ -132,6 +143,34 @@ def test_two_versions_are_never_joined(
     server.content = OTHER
     download(server.file(), tmp_path / "web.bin")
     assert (tmp_path / "web.bin").read_bytes() == OTHER
+
+
+@pytest.mark.parametrize("checksum", ["", pinned()])
+def test_a_download_goes_on_in_a_later_call(server: Server, tmp_path: Path, checksum: str) -> None:
+    """Gigabytes are not fetched twice, where the server says that it is the same file still."""
+    server.tagged = True
+    for broken in (600_000, 300_000):
+        server.break_after = broken
+        with pytest.raises(DownloadError, match="run again when online"):
+            download(server.file(checksum), tmp_path / "data.bin")
+        assert not (tmp_path / "data.bin").exists()
+    download(server.file(checksum), tmp_path / "data.bin")
+    assert (tmp_path / "data.bin").read_bytes() == CONTENT
+    assert server.begun_at[0] == 0 < server.begun_at[1] < server.begun_at[2]
+    assert names(tmp_path) == ["data.bin"]
+
+
+def test_a_download_begins_anew_with_another_version(server: Server, tmp_path: Path) -> None:
+    """What was begun of one version is no part of the next, with no checksum to tell."""
+    server.tagged, server.break_after = True, 600_000
+    with pytest.raises(DownloadError, match="run again when online"):
+        download(server.file(), tmp_path / "data.bin")
+    assert names(tmp_path) != []
+    server.content = OTHER
+    download(server.file(), tmp_path / "data.bin")
+    assert (tmp_path / "data.bin").read_bytes() == OTHER
+    assert server.begun_at == [0, 0]
+    assert names(tmp_path) == ["data.bin"]
 
 
 def test_a_wrong_checksum_is_discarded(server: Server, published: Hub, tmp_path: Path) -> None:

@@ -173,3 +173,14 @@ def test_a_missing_file_is_a_domain_error(tmp_path: Path) -> None:
     """The reader alone, called on a path that is not there, does not end in a traceback."""
     with pytest.raises(DatasetError, match="cannot be read: No such file"):
         read(tmp_path / "zh.json")
+
+
+def test_half_a_surrogate_pair_is_named_by_line(tmp_path: Path) -> None:
+    """A whole pair, and a backslash before it, are text."""
+    path = tmp_path / "zh.json"
+    text = json.dumps(changed((*PARAGRAPH, "context"), "一 😀 \\ud800 is no escape"), indent=1)
+    path.write_text(text)
+    read(path)
+    path.write_text(text.replace("\\ud83d\\ude00", "\\ud83d"))
+    with pytest.raises(DatasetError, match=r"zh\.json:6: holds half of a surrogate pair"):
+        read(path)

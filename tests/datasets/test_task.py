@@ -264,3 +264,20 @@ def test_the_fingerprint_is_that_of_the_content() -> None:
         tiny(passages={**PASSAGES, "de": Passages("de", PASSAGES["de"].ids, PASSAGES["de"].texts)}),
     ]
     assert len({tiny().fingerprint, *(other.fingerprint for other in others)}) == 5
+
+
+@pytest.mark.parametrize(
+    ("judged", "message"),
+    [
+        ({"de-p": 0.5}, "the grade of passage 'de-p' for query 'de-q' is 0.5; expected a whole number"),
+        ({"de-p": float("nan")}, "is nan; expected a whole number"),
+        ({"de-p": None}, "is None; expected a whole number"),
+        (["de-p"], r"the judgments of query 'de-q' are \['de-p'\]; expected {passage: grade}"),
+    ],
+)
+def test_grades_from_python_are_whole_numbers(judged: Any, message: str) -> None:
+    """As in files: 1.0 is 1, and 0.5 is refused rather than cut to 0."""
+    passages, queries = {"de": Passages("de", ["de-p"], ["x"])}, {"de": Queries("de", ["de-q"], ["x"])}
+    assert Dataset("x", "test", passages, queries, {"de-q": {"de-p": 2.0}}).task("mono:de").judged.grade.tolist() == [2]
+    with pytest.raises(DatasetError, match=message):
+        Dataset("x", "test", passages, queries, {"de-q": judged})

@@ -113,3 +113,14 @@ def test_digests(tmp_path: Path) -> None:
     assert fingerprint("ab", "c") != fingerprint("a", "bc")
     assert fingerprint("é") == fingerprint("é".encode())
     assert len(fingerprint()) == 32
+
+
+def test_a_file_that_cannot_be_read_is_not_said_to_be_unwritable(tmp_path: Path) -> None:
+    """What is copied from elsewhere may be at fault: that file is named, and no space is asked for."""
+    (tmp_path / "to").mkdir()
+    with (
+        pytest.raises(BeirHybridError, match=r"^could not read .*from/nix, to write .*to/out: No such file") as caught,
+        written_whole(tmp_path / "to" / "out"),
+    ):
+        (tmp_path / "from" / "nix").read_bytes()
+    assert "free space" not in str(caught.value)

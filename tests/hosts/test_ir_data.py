@@ -105,9 +105,10 @@ def test_several_collections_make_a_multilingual_pool(known: Any) -> None:
     assert found.queries["en"].texts == ["sea", "bread"]
     assert found.passages["fa"].titles == ["title of f1", "title of f2"]
     assert found.qrels == {
-        "en-q-1": {"fa-p-f1": 3, "fa-p-f2": 0, "ru-p-r1": 1}, "en-q-2": {"fa-p-f2": 1, "ru-p-r1": 0},
+        "en-q-1": {"fa-p-f1": 3, "fa-p-f2": 0, "ru-p-r1": 1}, "en-q-2": {"fa-p-f2": 1, "ru-p-r1": -1},
     }  # fmt: skip
     assert found.options == {"query_language": "en"}
+    assert load_dataset(name, query_language="eng").query_languages == ("en",)
     results = evaluate(found, letters(16), metrics="ndcg@10")
     assert {(score.setting, score.queries) for score in results.scores} == {("cross", 2), ("cross", 1), ("multi", 2)}
 
@@ -143,3 +144,8 @@ def test_what_ir_datasets_cannot_give_is_one_line(known: Any, tmp_path: Path) ->
             load_dataset(asked)
     with pytest.raises(DatasetError, match="leave --data-dir out"):
         load_dataset(name, tmp_path, query_language="en")
+    known("made/twice", {"a": "x"}, {"1": "y"}, {("1", "a"): 1}, "de", "de")
+    twice = [TrecQrel("1", "a", grade, "0") for grade in (1, 2)]
+    ir_datasets.load("made/twice")._constituents[2].qrels_iter = lambda: iter(twice)
+    with pytest.raises(DatasetError, match="made/twice: document 'a' is judged 2 for query '1', and 1 before"):
+        load_dataset("ir/made/twice")

@@ -55,7 +55,9 @@ def test_the_first_judgment_is_never_taken_for_a_header(tmp_path: Path, grade: s
     assert [judgment[2:] for judgment in read_judgments(tmp_path / "test.tsv")] == [("1", "a b", 1), ("3", "c", 0)]
 
 
-@pytest.mark.parametrize("header", ["query-id\tcorpus-id\tscore", "qid 0 docid rel", "query_id\tdoc_id\tRelevance"])
+@pytest.mark.parametrize(
+    "header", ["query-id\tcorpus-id\tscore", "qid 0 docid rel", "query_id\tdoc_id\tRelevance", '"q"\t"d"\t"score" ']
+)
 def test_headers(tmp_path: Path, header: str) -> None:
     """A header names the grade's column; anything else there is refused, not skipped."""
     (tmp_path / "test.tsv").write_text(f"{header}\n1\ta\t1\n")
@@ -124,3 +126,11 @@ def test_other_columns_and_damage_are_named(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-5])
     with pytest.raises(DatasetError, match=r"test\.parquet: not a readable parquet file"):
         list(read_judgments(path))
+
+
+@pytest.mark.parametrize("grade", ["1e300", "9" * 30, "1_0", "inf", "0.5"])
+def test_what_is_no_grade_is_named(tmp_path: Path, grade: str) -> None:
+    """Numbers that no column of integers holds, digits that only Python reads, and parts of a whole."""
+    (tmp_path / "test.tsv").write_text(f"1\ta\t1\n1\tb\t{grade}\n")
+    with pytest.raises(DatasetError, match=rf"test\.tsv:2: the grade is '{grade}'; expected a whole number"):
+        list(read_judgments(tmp_path / "test.tsv"))
