@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -21,7 +21,7 @@ from beir_hybrid.retrieval.contract import Bound, Ranking, Retriever
 from beir_hybrid.retrieval.families.array_cache import Arrays
 from beir_hybrid.retrieval.families.model import FamilyModel
 from beir_hybrid.retrieval.families.reranking import Candidates
-from beir_hybrid.retrieval.search.scores import ScoreTile, rounded_by_torch
+from beir_hybrid.retrieval.search.scores import ScoreTile
 from beir_hybrid.retrieval.search.search import beir_search, rankings
 from beir_hybrid.settings import Task
 
@@ -29,53 +29,43 @@ DEFAULT_TOP_K = 100
 DEFAULT_MEMORY = 4096
 _WORK = 256 << 20
 """Bytes that a search works in at least, besides the vectors."""
-_THREADS = 1
-"""That score: PyTorch multiplies on all processors by itself."""
-_AT_ONCE = 1 << 24
-"""Similarities of tokens held at a time: 64 MB."""
-_PADDED = 1.15
-"""A group of passages is padded to at most so many times its tokens."""
+_TOKENS = 1024
+"""Tokens of queries and of passages that are multiplied at a time: their 4 MB of products stay in the caches."""
 
 
 @dataclass(frozen=True, eq=False)
 class TokenVectors:
-    """The vectors of the tokens of many texts: float32 [tokens, d], text i has ``[indptr[i]:indptr[i + 1]]``."""
+    """The vectors of the tokens of many texts: float32 [tokens, d], text i has ``[indptr[i]:indptr[i + 1]]``.
+
+    ``longest`` is the length of the longest vector, or more.
+    """
 
     vectors: FloatArray
     indptr: IntArray
+    longest: float
+
+    @classmethod
+    def of(cls, vectors: FloatArray, indptr: IntArray) -> TokenVectors:
+        """Those of texts that each have a token at least."""
+        squares = np.einsum("ij,ij->i", vectors, vectors, dtype=np.float64)
+        return cls(vectors, indptr, float(np.sqrt(squares.max(initial=0.0))))
 
     def __len__(self) -> int:
         return len(self.indptr) - 1
 
     def part(self, begin: int, end: int) -> TokenVectors:
         """The texts [begin, end)."""
-        if (begin, end) == (0, len(self)):  # keeps its groups
-            return self
         first, last = self.indptr[begin], self.indptr[end]
-        return TokenVectors(self.vectors[first:last], self.indptr[begin : end + 1] - first)
+        return TokenVectors(self.vectors[first:last], self.indptr[begin : end + 1] - first, self.longest)
 
-    @cached_property
-    def groups(self) -> list[tuple[IntArray, FloatArray]]:
-        """Texts of like length together: (places, float32 [texts, longest, d]). Short ones repeat their first token,
-        which changes no maximum."""
-        lengths = np.diff(self.indptr)
-        order = np.argsort(lengths, kind="stable")
-        found, begin = [], 0
-        while begin < len(order):
-            end = begin + 1
-            tokens = int(lengths[order[begin]])
-            while end < len(order) and lengths[order[end]] * (end + 1 - begin) <= _PADDED * (
-                tokens + lengths[order[end]]
-            ):
-                tokens += int(lengths[order[end]])
-                end += 1
-            places = order[begin:end]
-            longest = int(lengths[places[-1]])
-            within = np.arange(longest)
-            take = self.indptr[places][:, None] + np.where(within < lengths[places][:, None], within, 0)
-            found.append((places, self.vectors[take]))
+    def spans(self) -> Iterator[tuple[int, TokenVectors]]:
+        """Neighbouring texts of about `_TOKENS` tokens together, with the place of the first."""
+        begin = 0
+        while begin < len(self):
+            within = int(np.searchsorted(self.indptr, self.indptr[begin] + _TOKENS, side="right")) - 1
+            end = max(begin + 1, within)
+            yield begin, self.part(begin, end)
             begin = end
-        return found
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,51 +91,63 @@ class MaxSimScores:
 
     @cached_property
     def margin(self) -> float:
-        """A float32 dot product of d values is off by at most d units in the last place of the product of the lengths
-        of its vectors (Higham 2002, section 3.1), and by what is rounded of both before; a score sums that over the
-        tokens of a query."""
+        """How far a tile may be off: a score sums the errors of the products of its tokens, and its own rounding."""
         tokens = max((int(np.diff(each.indptr).max(initial=0)) for each in self.queries.values()), default=0)
-        lengths = [_longest(each.vectors) for each in (*self.queries.values(), *self.passages.values())]
         d = next((each.vectors.shape[1] for each in self.queries.values()), 0)
-        unit = (d + tokens + 2) * float(np.finfo(np.float32).eps) + 2.1 * rounded_by_torch()
-        return tokens * unit * max(lengths, default=0.0) ** 2
+        lengths = [each.longest for each in (*self.queries.values(), *self.passages.values())]
+        return tokens * _off(d + tokens + 2, max(lengths, default=0.0) ** 2)
 
     def read(self, corpus: str, begin: int, end: int) -> TokenVectors:
         return self.passages[corpus].part(begin, end)
 
     def tile(self, queries: str, rows: slice, passages: TokenVectors, columns: slice) -> ScoreTile:
         asked, there = self.queries[queries].part(rows.start, rows.stop), passages.part(columns.start, columns.stop)
-        bounds = np.full(len(asked), self.margin)
-        return ScoreTile(_quick_maxsim(asked, there), bounds, partial(maxsim, asked, there))
+        scores = _quick_maxsim(asked, there)
+        known = np.zeros(scores.shape, dtype=bool)
+
+        def exact(rows: IntArray, places: IntArray) -> FloatArray:
+            """What one ranking had scored exactly is in the tile for the next."""
+            new = ~known[rows, places]
+            scores[rows[new], places[new]] = maxsim(asked, there, rows[new], places[new])
+            known[rows, places] = True
+            return scores[rows, places]
+
+        return ScoreTile(scores, np.full(len(asked), self.margin), exact)
 
     def pairs(self, queries: str, rows: IntArray, corpus: str, places: IntArray) -> FloatArray:
         return maxsim(self.queries[queries], self.passages[corpus], rows, places)
 
 
+def _off(operations: int, product: float) -> float:
+    """How far a float32 dot product of two vectors may be off, by the product of their lengths (Higham 2002, 3.1)."""
+    return operations * float(np.finfo(np.float32).eps) * product
+
+
 def maxsim(queries: TokenVectors, passages: TokenVectors, rows: IntArray, places: IntArray) -> FloatArray:
     """The exact scores of pairs, side by side, see `MaxSimScores`."""
-    from beir_hybrid.retrieval.search.kernels import maxsim_pairs
+    from beir_hybrid.retrieval.families.maxsim import exact_pairs
 
     found = np.empty(len(rows), dtype=np.float32)
-    maxsim_pairs(queries.vectors, queries.indptr, passages.vectors, passages.indptr, rows, places, found)
+    if len(rows):
+        slack = _off(queries.vectors.shape[1], queries.longest * passages.longest)
+        exact_pairs(
+            queries.vectors, queries.indptr, passages.vectors, passages.indptr, rows, places, slack, found
+        )  # fmt: skip
     return found
 
 
 def _quick_maxsim(queries: TokenVectors, passages: TokenVectors) -> FloatArray:
     """Float32 [queries, passages], as far off as `MaxSimScores.margin` says."""
-    import torch
+    from beir_hybrid.retrieval.families.maxsim import sum_of_best
 
-    tokens = torch.from_numpy(queries.vectors)
-    of_row = torch.from_numpy(np.repeat(np.arange(len(queries)), np.diff(queries.indptr)))
     found = np.empty((len(queries), len(passages)), dtype=np.float32)
-    for places, vectors in passages.groups:
-        n, longest, d = vectors.shape
-        step = max(1, _AT_ONCE // (longest * max(1, len(tokens))))
-        for begin in range(0, n, step):
-            some = torch.from_numpy(vectors[begin : begin + step])
-            alike = (tokens @ some.reshape(-1, d).T).reshape(len(tokens), -1, longest).amax(2)
-            sums = torch.zeros((len(queries), alike.shape[1])).index_add_(0, of_row, alike)
-            found[:, places[begin : begin + step]] = sums.numpy()
+    asked = list(queries.spans())
+    for place, there in passages.spans():
+        for row, some in asked:
+            alike = there.vectors @ some.vectors.T  # (passage tokens, query tokens)
+            sum_of_best(
+                alike, there.indptr, some.indptr, found[row : row + len(some), place : place + len(there)]
+            )  # fmt: skip
     return found
 
 
@@ -192,14 +194,14 @@ class LateInteractionRetriever(BeirSearchable):
             {name: block.texts for name, block in queries.items()},
             {name: block.lazy_full_texts() for name, block in passages.items()},
         )
-        yield from rankings(tasks, scores, top_k or DEFAULT_TOP_K, self._work, _THREADS)
+        yield from rankings(tasks, scores, top_k or DEFAULT_TOP_K, self._work)
 
     def _scores(self, queries: Mapping[str, Sequence[str]], passages: Mapping[str, Sequence[str]]) -> MaxSimScores:
         asked = {name: self._vectors("query", texts) for name, texts in queries.items()}
         there, held = {}, 0
         for name, texts in passages.items():
             there[name] = self._vectors("passage", texts)
-            held += 2 * there[name].vectors.nbytes  # once as they come, once in groups of like length
+            held += there[name].vectors.nbytes
             if held > self._memory << 20:
                 raise RetrieverError(
                     f"{self.name}: the vectors of {len(there)} of {len(passages)} corpora take {held >> 20:,} MB, more "
@@ -221,9 +223,9 @@ class LateInteractionRetriever(BeirSearchable):
     def _vectors(self, role: str, texts: Sequence[str]) -> TokenVectors:
         parts = list(self._model.cache(role).chunks(texts, lambda some: self._encoded(role, some)))
         if not parts:
-            return TokenVectors(np.empty((0, 1), np.float32), np.zeros(1, np.int64))
+            return TokenVectors.of(np.empty((0, 1), np.float32), np.zeros(1, np.int64))
         indptr = np.concatenate([[0], np.cumsum(np.concatenate([part["lengths"] for part in parts]))])
-        return TokenVectors(np.concatenate([part["vectors"] for part in parts]), indptr.astype(np.int64))
+        return TokenVectors.of(np.concatenate([part["vectors"] for part in parts]), indptr.astype(np.int64))
 
     def _encoded(self, role: str, texts: Sequence[str]) -> Arrays:
         made = [np.asarray(each, np.float32) for each in self._model.encode(role, texts, convert_to_numpy=True)]
@@ -241,8 +243,4 @@ class LateInteractionRetriever(BeirSearchable):
         def scores_of(asked: Sequence[str], there: Sequence[str]) -> MaxSimScores:
             return self._scores({"": asked}, {"": there})
 
-        return beir_search(corpus, queries, top_k, scores_of, self._work, _THREADS)
-
-
-def _longest(vectors: FloatArray) -> float:
-    return float(np.sqrt((vectors.astype(np.float64) ** 2).sum(axis=1).max(initial=0.0)))
+        return beir_search(corpus, queries, top_k, scores_of, self._work)

@@ -54,20 +54,6 @@ def dot_pairs(left, right, rows, columns, out):
         out[at] = np.float32(dot(left[rows[at]], right[columns[at]], sums))
 
 
-@njit(types.void(_F2, _I1, _F2, _I1, _I1, _I1, types.float32[::1]), nogil=True, cache=True)
-def maxsim_pairs(left, left_ends, right, right_ends, rows, columns, out):
-    """For each token of a query the best `dot` of a passage's tokens, summed in float64 in the order of the tokens."""
-    sums = np.empty(LANES)
-    for at in range(len(rows)):
-        total = 0.0
-        for i in range(left_ends[rows[at]], left_ends[rows[at] + 1]):
-            best = -np.inf
-            for j in range(right_ends[columns[at]], right_ends[columns[at] + 1]):
-                best = max(best, dot(left[i], right[j], sums))
-            total += best
-        out[at] = np.float32(total)
-
-
 @njit(types.float32(_F1, types.int64, types.float32[::1]), nogil=True, cache=True)
 def _least_of_best(scores, depth, heap):
     """The ``depth``-th best score; ``heap`` is room for as many."""
