@@ -14,6 +14,18 @@ FIRST, EVERY = 3.0, 30.0
 """Seconds until a command that has said nothing says that it is at work, and between two lines."""
 
 
+def tell(line: str) -> None:
+    """A message to whoever is waiting: a line on stderr, above the bar if there is one."""
+    global _told
+    _told = time.monotonic()
+    for shown in _open:
+        if shown.bar is not None:
+            shown.bar.write(line, file=sys.stderr)
+            return
+    sys.stderr.write(f"{line}\n")
+    sys.stderr.flush()
+
+
 class Progress:
     """How far a long job is.
 
@@ -29,14 +41,14 @@ class Progress:
         self._began_with = self._done = done
         self._start = self._said = time.monotonic()
         self._note = ""
-        self._bar: Any = None
+        self.bar: Any = None
         _open.append(self)
         if sys.stderr.isatty():
             from tqdm import tqdm
 
-            self._bar = tqdm(total=total, initial=done, desc=doing, unit=unit, file=sys.stderr, leave=False)
+            self.bar = tqdm(total=total, initial=done, desc=doing, unit=unit, file=sys.stderr, leave=False)
         else:
-            self.say(f"{doing}: {total:,} {unit}s" + (f", {done:,} of them done before" if done else ""))
+            tell(f"{doing}: {total:,} {unit}s" + (f", {done:,} of them done before" if done else ""))
 
     def advance(self, count: int = 1, note: str | None = None) -> None:
         """So many units more are done.
@@ -47,32 +59,24 @@ class Progress:
         """
         self._done += count
         self._note = self._note if note is None else note
-        if self._bar is not None:
+        if self.bar is not None:
             if note is not None:
-                self._bar.set_postfix_str(note, refresh=False)
-            self._bar.update(count)
+                self.bar.set_postfix_str(note, refresh=False)
+            self.bar.update(count)
         else:
             self.remind()
 
     def remind(self) -> None:
         """The line of now, if the last one is half a minute old and there is no bar."""
-        if self._bar is None and time.monotonic() - self._said >= EVERY:
+        if self.bar is None and time.monotonic() - self._said >= EVERY:
             self._said = time.monotonic()
-            self.say(self._line())
-
-    def say(self, line: str) -> None:
-        """Write a line, above the bar if there is one."""
-        if self._bar is not None:
-            self._bar.write(line, file=sys.stderr)
-        else:
-            sys.stderr.write(f"{line}\n")
-            sys.stderr.flush()
+            tell(self._line())
 
     def close(self) -> None:
         """Take the bar away; lines stay."""
         _open.remove(self)
-        if self._bar is not None:
-            self._bar.close()
+        if self.bar is not None:
+            self.bar.close()
 
     def _line(self) -> str:
         rate = (self._done - self._began_with) / max(time.monotonic() - self._start, 1e-9)
@@ -83,6 +87,7 @@ class Progress:
 
 
 _open: list[Progress] = []  # what is under way, the innermost last
+_told = 0.0  # when the last line was written
 
 
 @contextlib.contextmanager
@@ -97,7 +102,7 @@ def progress(doing: str, total: int, unit: str, done: int = 0) -> Iterator[Progr
 
 @contextlib.contextmanager
 def at_work(command: str) -> Iterator[None]:
-    """While it lasts, a silent command says after 3 seconds, and then every half minute, how long it has been at work.
+    """While it lasts, a command that is silent for 3 seconds, and then for half a minute, says how long it has run.
 
     Where a `Progress` is open its line is said instead, so that a unit of several minutes is no silence either.
     """
@@ -106,12 +111,14 @@ def at_work(command: str) -> Iterator[None]:
     def watch() -> None:
         wait = FIRST
         while not ended.wait(wait):
+            silent = time.monotonic() - max(_told, begun)
+            if _told > begun and silent < EVERY:
+                wait = EVERY - silent
+                continue
             if own := [each for each in _open if each not in before]:
                 own[-1].remind()
             else:
-                so_far = timedelta(seconds=round(time.monotonic() - begun))
-                sys.stderr.write(f"{command}: at work, {so_far} so far\n")
-                sys.stderr.flush()
+                tell(f"{command}: at work, {timedelta(seconds=round(time.monotonic() - begun))} so far")
             wait = EVERY
 
     watching = threading.Thread(target=watch, name="at-work", daemon=True)

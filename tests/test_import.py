@@ -45,6 +45,7 @@ HEAVY = {
 }  # fmt: skip
 # modules that extend a class of a heavy library import it at their top, and are imported inside functions themselves
 EXTENDED = {
+    "retrieval.families.maxsim": {"numba"},
     "retrieval.search.kernels": {"numba"},
     "training.holding": {"torch", "transformers"},
     "training.progress": {"transformers"},

@@ -8,13 +8,14 @@ import time
 import pytest
 
 from beir_hybrid import progress as module
-from beir_hybrid.progress import at_work, progress
+from beir_hybrid.progress import at_work, progress, tell
 
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """The time, to be set."""
     now = [100.0]
+    monkeypatch.setattr(module, "_told", 0.0)
     monkeypatch.setattr(module.time, "monotonic", lambda: now[0])
     return now
 
@@ -35,7 +36,7 @@ def test_lines_where_there_is_no_terminal(clock: list[float], capsys: pytest.Cap
         clock[0] += 941
         shown.advance(99)
         assert capsys.readouterr().err == "encoding: 500 of 1,000 texts, 24 texts/min, 0:20:50 left, loss 0.5\n"
-        shown.say("a word")
+        tell("a word")
     captured = capsys.readouterr()
     assert (captured.out, captured.err) == ("", "a word\n")
 
@@ -51,7 +52,7 @@ def test_a_bar_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stderr", terminal)
     with progress("encoding", 4, "text") as shown:
         shown.advance(3, note="loss 0.5")
-        shown.say("a word")
+        tell("a word")
     written = terminal.getvalue()
     assert "encoding" in written
     assert "a word\n" in written
@@ -81,6 +82,24 @@ def test_no_silence_while_a_command_is_at_work(
     capsys.readouterr()
     time.sleep(0.05)
     assert capsys.readouterr().err == ""
+
+
+def test_a_command_that_spoke_is_not_at_work_as_well(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whoever reads a line now and then needs no other that says the same."""
+    monkeypatch.setattr(module, "FIRST", 0.02)
+    monkeypatch.setattr(module, "EVERY", 0.5)
+    with at_work("evaluate"):
+        for _ in range(20):
+            tell("loading")
+            time.sleep(0.01)
+        assert "at work" not in capsys.readouterr().err
+        written, until = "", time.monotonic() + 60
+        while "at work" not in written and time.monotonic() < until:
+            time.sleep(0.005)
+            written += capsys.readouterr().err
+    assert "evaluate: at work" in written
 
 
 def test_a_count_that_was_left_open_does_not_silence_the_next_command(

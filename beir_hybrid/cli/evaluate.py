@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from beir_hybrid.cli.options import add_dataset_options, key_value, positive
+from beir_hybrid.progress import tell
 
 
 def add_command(commands: Any) -> None:
@@ -169,9 +170,9 @@ def run(args: argparse.Namespace) -> int:
     if args.model_card is not None:
         from beir_hybrid.hosts.model_card import add_to_card, of_results
 
-        sys.stderr.write(f"model card: {add_to_card(args.model_card, of_results(results))}\n")
+        tell(f"model card: {add_to_card(args.model_card, of_results(results))}")
     sys.stdout.write(render_table(results) + "\n")
-    sys.stderr.write(f"\nresults: {args.out}/results.json, per_query.parquet, runs.parquet\n")
+    tell(f"\nresults: {args.out}/results.json, per_query.parquet, runs.parquet")
     return 0
 
 
@@ -192,7 +193,7 @@ def _retriever(args: argparse.Namespace) -> Any:
         return first
     from beir_hybrid.retrieval.recognise import build_retriever
 
-    sys.stderr.write(f"loading {args.rerank}\n")
+    tell(f"loading {args.rerank}")
     options = {name: value for name in ("device", "batch_size") if (value := getattr(args, name)) is not None}
     return build_retriever("rerank", args.rerank, first, args.rerank_depth, **options)
 
@@ -205,13 +206,13 @@ def _first_stage(args: argparse.Namespace) -> Any:
         return {name: value for name in _OPTIONS[kind] if (value := getattr(args, name)) is not None}
 
     if args.model is not None:
-        sys.stderr.write(f"loading {args.model}\n")
+        tell(f"loading {args.model}")
         kind = retriever_of_model(args.model)
         retriever = build_retriever(kind, args.model, **given("model"))
         used = retriever.describe()
         prompts = {role: str(used.get(f"{role}_prompt") or "") for role in ("query", "passage")}
         if kind == "dense" and (hint := unused_prompts(args.model, prompts)):
-            sys.stderr.write(f"{hint}\n")
+            tell(f"{hint}")
         return retriever
     if args.run_file is not None:
         return build_retriever("run", args.run_file)

@@ -7,6 +7,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from beir_hybrid.progress import tell
+
 
 def add_command(commands: Any) -> None:
     """The options of ``fuse``."""
@@ -92,5 +94,5 @@ def run(args: argparse.Namespace) -> int:
         name=args.name, data_dir=args.data_dir, seed=args.seed, trec=args.trec,
     )  # fmt: skip
     sys.stdout.write(render_table(results) + "\n")
-    sys.stderr.write(f"\nresults: {args.out}/results.json, per_query.parquet, runs.parquet\n")
+    tell(f"\nresults: {args.out}/results.json, per_query.parquet, runs.parquet")
     return 0

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from beir_hybrid.cli.options import add_comparison_options, add_output_options, comparison_options, write_output
+from beir_hybrid.progress import tell
 
 if TYPE_CHECKING:
     from beir_hybrid.evaluation.results import Results
@@ -93,7 +93,7 @@ def run(args: argparse.Namespace) -> int:
         from beir_hybrid.report.figures import write_figures
 
         for path in write_figures(args.results, comparison, args.figures):
-            sys.stderr.write(f"figure: {path}\n")
+            tell(f"figure: {path}")
     return 0
 
 
@@ -123,7 +123,7 @@ def _check(args: argparse.Namespace, results: list[Results]) -> int:
     write_output(_checked(args.format, checks), args.out)
     for made in checks:
         counts = ", ".join(f"{made.count(status)} {status}" for status in STATUSES)
-        sys.stderr.write(f"{made.name}: {counts}\n")
+        tell(f"{made.name}: {counts}")
     return 0 if all(made.ok for made in checks) else 1
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from beir_hybrid.cli.options import key_value, positive
+from beir_hybrid.progress import tell
 
 
 def add_command(commands: Any) -> None:
@@ -98,7 +99,5 @@ def run(args: argparse.Namespace) -> int:
         sys.stdout.write(
             f"{role:<11} {share['before']:.1%} of the variance lay between languages, {share['after']:.1%} after\n"
         )
-    sys.stderr.write(
-        f"\nnext: beir-hybrid evaluate sample --model {args.model} --neutralize {args.out} --out results\n"
-    )
+    tell(f"\nnext: beir-hybrid evaluate sample --model {args.model} --neutralize {args.out} --out results")
     return 0

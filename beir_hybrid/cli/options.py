@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
+from beir_hybrid.progress import tell
+
 TESTS = ("permutation", "student", "wilcoxon", "tukey")
 CORRECTIONS = ("max-t", "holm", "bh", "none")
 # a list may be given with commas or with spaces: what may follow, so that a list swallows no other argument
@@ -160,7 +162,7 @@ def write_output(text: str, out: Path | None) -> None:
         return
     with written_whole(out) as part:
         part.write_text(text, encoding="utf-8", newline="\n")
-    sys.stderr.write(f"written: {out}\n")
+    tell(f"written: {out}")
 
 
 def positive(text: str) -> int:

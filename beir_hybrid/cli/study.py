@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from beir_hybrid.cli.options import positive
+from beir_hybrid.progress import tell
 
 
 def add_command(commands: Any) -> None:
@@ -89,5 +90,5 @@ def _report(outcome: Any, folder: Path) -> None:
 
 
 def _say(line: str) -> None:
-    sys.stderr.write(line + "\n")
+    tell(line)
     sys.stderr.flush()

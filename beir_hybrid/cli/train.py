@@ -7,6 +7,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from beir_hybrid.progress import tell
+
 
 def add_command(commands: Any) -> None:
     """The options of ``train``."""
@@ -67,7 +69,7 @@ def run(args: argparse.Namespace) -> int:
 
     if PartialState().is_main_process:
         sys.stdout.write(render(summary))
-        sys.stderr.write(f"\nnext: beir-hybrid evaluate sample --model {summary.out} --out results\n")
+        tell(f"\nnext: beir-hybrid evaluate sample --model {summary.out} --out results")
     return 0
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import abc
-import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Protocol
@@ -14,6 +13,7 @@ from beir_hybrid.disk.files import sha256_of
 from beir_hybrid.disk.locations import Root, find_root
 from beir_hybrid.errors import DatasetError, did_you_mean
 from beir_hybrid.languages import check_language
+from beir_hybrid.progress import tell
 from beir_hybrid.records import Licence, LoadedFile
 
 
@@ -101,7 +101,7 @@ class FileSource(abc.ABC):
             about = f", {size / 1e6:,.0f} MB" if size else ""
             files = "1 file" if len(wanted) == 1 else f"{len(wanted)} files"
             terms = " ".join(part for part in (self.licence.name, self.licence.url, self.licence.note) if part)
-            sys.stderr.write(f"fetching {self.name}: {files}{about}. Licence: {terms}\n")
+            tell(f"fetching {self.name}: {files}{about}. Licence: {terms}")
         for file in wanted:
             download(file, root / file.path)
 

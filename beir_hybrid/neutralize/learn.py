@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,7 +30,7 @@ from beir_hybrid.neutralize.texts import (
     texts_of_groups,
 )
 from beir_hybrid.neutralize.transform import Transform
-from beir_hybrid.progress import progress
+from beir_hybrid.progress import progress, tell
 
 if TYPE_CHECKING:
     from beir_hybrid.retrieval.dense.retriever import DenseRetriever
@@ -226,7 +225,7 @@ def _without_leaks(sample: Sample, datasets: Sequence[str], data_dir: Path | str
     texts = [TrainingText(one.text, "neutralize", one.where, one.group, one.language, one.role) for one in sample]
     for name in datasets:
         found = find_leaks(texts, LeakDetector(load_dataset(name, data_dir)))
-        sys.stderr.write(f"leak check: {len(found)} of {len(texts):,} texts overlap {name}\n")
+        tell(f"leak check: {len(found)} of {len(texts):,} texts overlap {name}")
         if found:
             first = found[0]
             raise NeutralizeError(
@@ -243,7 +242,7 @@ def _dense(model: Any, options: Mapping[str, Any]) -> DenseRetriever:
     refuse_not_dense(model)
     encoder = DenseRetriever(model, **options)
     refuse_not_dense(encoder.model)
-    sys.stderr.write(f"{encoder.summary}\n")
+    tell(f"{encoder.summary}")
     return encoder
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ from beir_hybrid.datasets.sample import sample_groups
 from beir_hybrid.disk.files import fingerprint
 from beir_hybrid.errors import NeutralizeError
 from beir_hybrid.neutralize.geometry import ROLES, Role
+from beir_hybrid.progress import tell
 from beir_hybrid.readers.json_lines import read_json_lines
 from beir_hybrid.readers.lines import read_lines
 
@@ -214,4 +214,4 @@ def _say_few(drawn: Mapping[Role, Mapping[str, Sequence[Text]]], per_language: i
         short = {lang: len(texts) for lang, texts in by_language.items() if len(texts) < min(per_language, FEW)}
         if short:
             listed = ", ".join(f"{language} {n}" for language, n in short.items())
-            sys.stderr.write(f"few {role} texts: {listed}; {FEW} or more a language keep topics out of the means\n")
+            tell(f"few {role} texts: {listed}; {FEW} or more a language keep topics out of the means")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +14,7 @@ from beir_hybrid.disk.arrays import opened_arrays, write_arrays
 from beir_hybrid.disk.files import fingerprint, write_json
 from beir_hybrid.errors import NeutralizeError
 from beir_hybrid.neutralize.geometry import Removal, Role
+from beir_hybrid.progress import tell
 from beir_hybrid.records import FloatArray, ScoreArray
 
 ARRAYS_FILE = "means.npz"
@@ -121,7 +121,7 @@ class Transform:
         unseen = sorted(set(languages) - set(self.languages))
         if unseen:
             what = "what is common to all languages" if self.needs_language else "the same as from all others"
-            sys.stderr.write(f"neutralize: learnt from no text in {', '.join(unseen)}; from these {what} is removed\n")
+            tell(f"neutralize: learnt from no text in {', '.join(unseen)}; from these {what} is removed")
 
     def describe(self) -> dict[str, Any]:
         """What results record: how and from which texts it was learnt."""

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import shutil
-import sys
 import time
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from beir_hybrid.evaluation.kept_runs import RUNS_FILE
+from beir_hybrid.progress import tell
 from beir_hybrid.published.languages import languages as known_languages
 from beir_hybrid.studies.cells import KEPT_HITS, PlannedEvaluation
 from beir_hybrid.studies.job import Job
@@ -31,7 +31,7 @@ def perform(job: Job) -> None:
     try:
         lock.acquire(timeout=0)
     except Timeout:
-        sys.stderr.write("waiting for another process that works on the same cell\n")
+        tell("waiting for another process that works on the same cell")
         lock.acquire()
     try:
         job.folder.begin()
@@ -100,7 +100,7 @@ def _measure(job: Job, planned: PlannedEvaluation) -> None:
     dataset = load_evaluated(evaluation)
     retriever = _retriever(job)
     folder = job.folder.results(planned.folder)
-    sys.stderr.write(f"measuring on {evaluation.dataset}\n")
+    tell(f"measuring on {evaluation.dataset}")
     options: dict[str, Any] = {
         "settings": evaluation.settings,
         "metrics": evaluation.metrics,

@@ -6,12 +6,12 @@ import contextlib
 import hashlib
 import heapq
 import json
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from beir_hybrid.disk.files import written_whole
+from beir_hybrid.progress import tell
 from beir_hybrid.studies.contents import languages_of, records_of
 from beir_hybrid.studies.job import Job
 from beir_hybrid.studies.plan import GroupsSubset, TrainingPlan
@@ -71,7 +71,7 @@ def _write_tokenizer(plan: TrainingPlan, groups: str, path: Path) -> None:
 
     any_training = next(iter(plan.trainings.values()))
     train_groups = training_groups(config_from({**any_training, "groups": groups, "out": "-"}), "train")
-    sys.stderr.write("training the tokenizer\n")
+    tell("training the tokenizer")
     tokenizer = train_tokenizer(texts_of(train_groups, plan.languages), plan.vocabulary or 0)
     with written_whole(path) as part:
         tokenizer.save(str(part))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from beir_hybrid.disk.files import fingerprint_of
 from beir_hybrid.errors import BeirHybridError, TrainingError, at
+from beir_hybrid.progress import tell
 from beir_hybrid.readers.json_lines import read_json_lines
 from beir_hybrid.training.config import TrainConfig, config_from
 from beir_hybrid.training.folder import digest_of
@@ -179,7 +179,7 @@ def _of_split(source: GroupSource, part: str, say: bool) -> Iterator[Group]:
     where = ", ".join(map(str, source.paths))
     if say:
         for name, count in others.items():
-            sys.stderr.write(f"{where}: {count:,} groups of split {name!r} are left out\n")
+            tell(f"{where}: {count:,} groups of split {name!r} are left out")
     if part == "train" and not wanted:
         raise TrainingError(f"{where} holds no group to train on (a field split must be 'train' for those)")
 

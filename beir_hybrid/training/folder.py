@@ -5,13 +5,13 @@ from __future__ import annotations
 import contextlib
 import json
 import shutil
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from beir_hybrid.disk.files import fingerprint_of, sha256_of, write_json, written_whole
 from beir_hybrid.errors import TrainingError
+from beir_hybrid.progress import tell
 from beir_hybrid.training.config import TrainConfig, read_toml
 
 CONFIG_FILE = "train.toml"
@@ -90,7 +90,7 @@ class TrainFolder:
         if self.path.exists() and any(path.name not in kept for path in self.path.iterdir()):
             raise TrainingError(f"{self.path} exists and holds no training; choose another --out")
         if resume:
-            sys.stderr.write(f"{self.path} holds no checkpoint; the training begins from the start\n")
+            tell(f"{self.path} holds no checkpoint; the training begins from the start")
         return False
 
     @contextlib.contextmanager

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 from beir_hybrid.disk.files import write_json
 from beir_hybrid.encoders import find_encoder
 from beir_hybrid.errors import TrainingError
+from beir_hybrid.progress import tell
 from beir_hybrid.training.config import TrainConfig
 from beir_hybrid.training.data import data_set, dev_languages, group_source, texts_of, training_groups, validation_rows
 from beir_hybrid.training.folder import LEAK_FILE, TrainFolder, digest_of
@@ -156,7 +156,7 @@ def _without_leaks(
         for part, unit in (("train", "training groups"), ("dev", "validation groups"), ("pretraining", "lines"))
         if compared[part]
     )
-    sys.stderr.write(f"leak check: {counts} overlap; report: {out / LEAK_FILE}\n")
+    tell(f"leak check: {counts} overlap; report: {out / LEAK_FILE}")
     if found and config.on_leak == "refuse":
         raise TrainingError(_refusal(found[0], counts, out))
     left_out = {part: sorted({one.group for one in found if one.part == part}) for part in ("train", "dev")}
@@ -188,9 +188,9 @@ def _make_base(config: TrainConfig, left_out: dict[str, list[str]], lines: list[
         )
         texts = (one.text for one in itertools.chain(*parts, lines))
         prompts = [prompt for prompt in (config.query_prompt, config.passage_prompt, *PAPER_PROMPTS.values()) if prompt]
-        sys.stderr.write("cutting the vocabulary to the tokens in use\n")
+        tell("cutting the vocabulary to the tokens in use")
         kept = cut_vocabulary(model_folder(str(config.model)), texts, base, prompts)
-        sys.stderr.write(f"vocabulary: {kept:,} tokens are in use\n")
+        tell(f"vocabulary: {kept:,} tokens are in use")
 
 
 def _new_model(config: TrainConfig, left_out: list[str], base: Path) -> None:
@@ -208,7 +208,7 @@ def _new_model(config: TrainConfig, left_out: list[str], base: Path) -> None:
     if config.tokenizer:
         tokenizer = load_tokenizer(Path(config.tokenizer))
     else:
-        sys.stderr.write("training the tokenizer\n")
+        tell("training the tokenizer")
         tokenizer = train_tokenizer(texts(), config.vocabulary)
     if config.from_scratch == "static":
         weights = token_weights(tokenizer, texts())

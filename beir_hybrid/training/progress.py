@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import sys
 import warnings
 from collections.abc import Iterator
 from typing import Any
 
 from transformers import PrinterCallback, ProgressCallback, TrainerCallback
 
-from beir_hybrid.progress import Progress
+from beir_hybrid.progress import Progress, tell
 
 
 class ProgressLine(TrainerCallback):  # type: ignore[misc]  # transformers is untyped here
@@ -40,7 +39,7 @@ class ProgressLine(TrainerCallback):  # type: ignore[misc]  # transformers is un
         validated = {k.removeprefix("eval_"): v for k, v in logs.items() if k.startswith("eval_") and _wanted(k)}
         if validated:
             text = ", ".join(f"{key} {value:.4g}" for key, value in validated.items())
-            self._shown.say(f"step {state.global_step:,}: validation {text}")
+            tell(f"step {state.global_step:,}: validation {text}")
 
     def on_train_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         self.end()
@@ -102,4 +101,4 @@ class _Once(logging.Handler):
         message = record.getMessage()
         if message not in self._said:
             self._said.add(message)
-            sys.stderr.write(f"{message}\n")
+            tell(f"{message}")

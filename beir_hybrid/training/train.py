@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import shutil
-import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from typing import Any
 from beir_hybrid.disk.files import write_json
 from beir_hybrid.errors import BeirHybridError, TrainingError
 from beir_hybrid.hosts.model_card import Measured, add_to_card
+from beir_hybrid.progress import tell
 from beir_hybrid.retrieval.dense.models import own_prompts
 from beir_hybrid.training.card import card_section
 from beir_hybrid.training.config import TrainConfig
@@ -91,7 +91,7 @@ def train(config: TrainConfig, *, resume: bool = False, config_file: Path | None
 
     with _plain_errors(folder.path), contextlib.ExitStack() as held:
         if state.is_main_process:
-            sys.stderr.write(f"preparing {folder.path}: reading {config.groups}\n")
+            tell(f"preparing {folder.path}: reading {config.groups}")
 
         def begin_alone() -> tuple[bool, str | None]:
             held.enter_context(folder.alone())

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import copy
 import json
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from beir_hybrid.errors import TrainingError
+from beir_hybrid.progress import tell
 from beir_hybrid.retrieval.dense.models import Role, own_prompts
 from beir_hybrid.training.config import TrainConfig
 from beir_hybrid.training.data import data_set, training_groups
@@ -107,9 +107,9 @@ def build_trainer(config: TrainConfig, folder: TrainFolder, facts: dict[str, Any
 def one_device(arguments: Any) -> None:
     """One device a process: DataParallel would multiply the batch by the number of GPUs, and count as if it had not."""
     if arguments.n_gpu > 1:
-        sys.stderr.write(
+        tell(
             f"one of {arguments.n_gpu} GPUs is used; torchrun --nproc-per-node {arguments.n_gpu} -m beir_hybrid train "
-            "uses all of them\n"
+            "uses all of them"
         )
         arguments._n_gpu = 1
 

@@ -8,7 +8,6 @@ import difflib
 import functools
 import json
 import os
-import sys
 import tarfile
 import zipfile
 from collections.abc import Iterator
@@ -20,6 +19,7 @@ from typing import Any
 from beir_hybrid.datasets.download import RemoteFile, download
 from beir_hybrid.disk.files import folder_written_whole
 from beir_hybrid.errors import DownloadError, RetrieverError
+from beir_hybrid.progress import tell
 from beir_hybrid.retrieval.bm25.java import anserini_jar
 from beir_hybrid.retrieval.bm25.stored_index import holds_index
 
@@ -118,7 +118,7 @@ def _unpack(archive: Path, target: Path) -> None:
 
 def _download(index: PrebuiltIndex, archive: Path) -> None:
     if not archive.exists():
-        sys.stderr.write(f"fetching the index {index.name}: {index.archive_bytes / 1e6:,.0f} MB\n")
+        tell(f"fetching the index {index.name}: {index.archive_bytes / 1e6:,.0f} MB")
     for place, url in enumerate(index.urls, 1):
         with contextlib.suppress(DownloadError) if place < len(index.urls) else contextlib.nullcontext():
             download(RemoteFile(index.filename, url, f"md5:{index.md5}", index.archive_bytes), archive)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import copy
 import math
-import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -22,7 +21,7 @@ from beir_hybrid.disk.locations import cache_dir
 from beir_hybrid.engines.build import build_engine
 from beir_hybrid.errors import RetrieverError
 from beir_hybrid.neutralize.transform import Transform, read_transform
-from beir_hybrid.progress import progress
+from beir_hybrid.progress import progress, tell
 from beir_hybrid.records import BeirQueries, BeirResults, Corpus, FloatArray, IntArray
 from beir_hybrid.retrieval.beir import BeirSearchable, CorpusTexts
 from beir_hybrid.retrieval.contract import Bound, Ranking, unidentified
@@ -284,7 +283,7 @@ class DenseRetriever(BeirSearchable):
         A query whose vector is all zeros (no token of it is known, say) has no ranking.
         """
         if not self._encoder.plain:
-            sys.stderr.write(f"{self.summary}\n")
+            tell(f"{self.summary}")
         with self._engine.running(self._encoder) as engine:
             if self._truncate_dim is None:
                 yield from self._rankings(tasks, top_k, engine)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -197,35 +197,32 @@ class LateInteractionRetriever(BeirSearchable):
         yield from rankings(tasks, scores, top_k or DEFAULT_TOP_K, self._work)
 
     def _scores(self, queries: Mapping[str, Sequence[str]], passages: Mapping[str, Sequence[str]]) -> MaxSimScores:
-        asked = {name: self._vectors("query", texts) for name, texts in queries.items()}
-        there, held = {}, 0
-        for name, texts in passages.items():
-            there[name] = self._vectors("passage", texts)
-            held += there[name].vectors.nbytes
-            if held > self._memory << 20:
-                raise RetrieverError(
-                    f"{self.name}: the vectors of {len(there)} of {len(passages)} corpora take {held >> 20:,} MB, more "
-                    f"than the {self._memory:,} MB allowed; give more memory, or a first stage whose candidates are "
-                    "scored"
-                )
-        return MaxSimScores(asked, there)
+        return MaxSimScores(self._vectors("query", queries), self._vectors("passage", passages))
 
     def _scored(self, queries: Sequence[str], passages: Sequence[str]) -> FloatArray:
         """Scores of pairs of texts, float32 [pairs]."""
         asked, there = list(dict.fromkeys(queries)), list(dict.fromkeys(passages))
         row = {text: at for at, text in enumerate(asked)}
         place = {text: at for at, text in enumerate(there)}
-        left, right = self._vectors("query", asked), self._vectors("passage", there)
+        left, right = self._vectors("query", {"": asked})[""], self._vectors("passage", {"": there})[""]
         rows, places = (np.array([known[text] for text in texts], dtype=np.int64)
                         for known, texts in ((row, queries), (place, passages)))  # fmt: skip
         return maxsim(left, right, rows, places)
 
-    def _vectors(self, role: str, texts: Sequence[str]) -> TokenVectors:
-        parts = list(self._model.cache(role).chunks(texts, lambda some: self._encoded(role, some)))
-        if not parts:
-            return TokenVectors.of(np.empty((0, 1), np.float32), np.zeros(1, np.int64))
-        indptr = np.concatenate([[0], np.cumsum(np.concatenate([part["lengths"] for part in parts]))])
-        return TokenVectors.of(np.concatenate([part["vectors"] for part in parts]), indptr.astype(np.int64))
+    def _vectors(self, role: str, lists: Mapping[str, Sequence[str]]) -> dict[str, TokenVectors]:
+        found: dict[str, TokenVectors] = {}
+        for name, parts in self._model.computed(role, lists, partial(self._encoded, role)):
+            lengths = np.concatenate([np.zeros(1, np.int64), *(part["lengths"] for part in parts)])
+            vectors = np.concatenate([part["vectors"] for part in parts]) if parts else np.empty((0, 1), np.float32)
+            found[name] = TokenVectors.of(vectors, np.cumsum(lengths))
+            held = sum(each.vectors.nbytes for each in found.values())
+            if role == "passage" and held > self._memory << 20:
+                raise RetrieverError(
+                    f"{self.name}: the vectors of {len(found)} of {len(lists)} corpora take {held >> 20:,} MB, more "
+                    f"than the {self._memory:,} MB allowed; give more memory, or a first stage whose candidates are "
+                    "scored"
+                )
+        return found
 
     def _encoded(self, role: str, texts: Sequence[str]) -> Arrays:
         made = [np.asarray(each, np.float32) for each in self._model.encode(role, texts, convert_to_numpy=True)]

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from beir_hybrid.disk.files import fingerprint
 from beir_hybrid.disk.locations import cache_dir
 from beir_hybrid.errors import RetrieverError, first_line
+from beir_hybrid.progress import progress
 from beir_hybrid.retrieval.contract import unidentified
 from beir_hybrid.retrieval.dense.models import model_fingerprint, name_of
-from beir_hybrid.retrieval.families.array_cache import ArrayCache
+from beir_hybrid.retrieval.families.array_cache import ArrayCache, Arrays
 
 ROLES = ("query", "passage")
 
@@ -89,9 +90,16 @@ class FamilyModel:
             base / self._fingerprint / fingerprint(role, self.prompt(role) if role in ROLES else "", str(self._dtype))
         )
 
-    def cache(self, role: str) -> ArrayCache:
-        """The arrays of texts in a role."""
-        return ArrayCache(self.folder(role))
+    def computed(
+        self, role: str, lists: Mapping[str, Sequence[str]], compute: Callable[[Sequence[str]], Arrays]
+    ) -> Iterator[tuple[str, list[Arrays]]]:
+        """What ``compute`` makes of texts in a role, by list and chunk by chunk; kept, see `ArrayCache`.
+
+        How far it is, is said.
+        """
+        with progress(f"encoding {role}s", sum(map(len, lists.values())), "text") as shown:
+            for name, texts in lists.items():
+                yield name, list(ArrayCache(self.folder(role)).chunks(texts, compute, shown.advance))
 
     def encode(self, role: str, texts: Sequence[str], **options: Any) -> Any:
         """What the model's ``encode_query`` or ``encode_document`` gives."""

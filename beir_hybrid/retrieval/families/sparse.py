@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -85,8 +86,8 @@ class SparseRetriever(BeirSearchable):
     def _rank(self, tasks: Sequence[Task], top_k: int | None) -> Iterator[Ranking]:
         queries = {task.query_language: task.queries for task in tasks}
         passages = {block.language: block for task in tasks for block in task.blocks}
-        asked = {name: self._vectors("query", block.texts) for name, block in queries.items()}
-        there = {name: self._vectors("passage", block.full_texts()) for name, block in passages.items()}
+        asked = self._vectors("query", {name: block.texts for name, block in queries.items()})
+        there = self._vectors("passage", {name: block.lazy_full_texts() for name, block in passages.items()})
         sizes = {
             "dimensions_a_query": _mean_size(asked),
             "dimensions_a_passage": _mean_size(there),
@@ -96,16 +97,18 @@ class SparseRetriever(BeirSearchable):
             silent = np.flatnonzero(np.diff(asked[ranking.task.query_language].indptr)[ranking.task.rows] == 0)
             yield replace(ranking.unanswered(silent), observed={"sparsity": sizes})
 
-    def _vectors(self, role: str, texts: Sequence[str]) -> Any:
-        """Vectors of texts, ``scipy.sparse.csr_array`` float64 [n, d]."""
+    def _vectors(self, role: str, lists: Mapping[str, Sequence[str]]) -> dict[str, Any]:
+        """Vectors of texts by name, ``scipy.sparse.csr_array`` float64 [n, d]."""
         from scipy.sparse import csr_array, vstack
 
-        parts = [
-            csr_array((part["values"].astype(np.float64), part["indices"], part["indptr"]), shape=tuple(part["shape"]))
-            for part in self._model.cache(role).chunks(texts, lambda some: self._encoded(role, some))
-        ]
-        found = vstack(parts, format="csr") if parts else csr_array((0, 1))
-        found.sort_indices()
+        found = {}
+        for name, parts in self._model.computed(role, lists, partial(self._encoded, role)):
+            rows = [
+                csr_array((part["values"].astype(np.float64), part["indices"], part["indptr"]), shape=part["shape"])
+                for part in parts
+            ]
+            found[name] = vstack(rows, format="csr") if rows else csr_array((0, 1))
+            found[name].sort_indices()
         return found
 
     def _encoded(self, role: str, texts: Sequence[str]) -> Arrays:
@@ -125,7 +128,7 @@ class SparseRetriever(BeirSearchable):
         """BEIR's search; the score is the dot product whatever is passed."""
 
         def scores_of(asked: Sequence[str], there: Sequence[str]) -> SparseScores:
-            return SparseScores({"": self._vectors("query", asked)}, {"": self._vectors("passage", there)})
+            return SparseScores(self._vectors("query", {"": asked}), self._vectors("passage", {"": there}))
 
         return beir_search(corpus, queries, top_k, scores_of, MEMORY)
 

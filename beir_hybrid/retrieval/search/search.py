@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 
 from beir_hybrid.processors import processors
+from beir_hybrid.progress import progress
 from beir_hybrid.records import BeirQueries, BeirResults, Corpus, FloatArray
 from beir_hybrid.retrieval.beir import corpus_texts, hits_to_results
 from beir_hybrid.retrieval.contract import Ranking
@@ -112,7 +113,9 @@ def rankings(
     Others: see `search`.
     """
     requests = [SearchRequest.of_task(task, top_k) for task in tasks]
-    yield from rankings_of(tasks, search(requests, scores, memory, threads))
+    work = SearchPlan(requests, scores, memory, threads or processors()).work
+    with progress("searching", work, "passage") as shown:
+        yield from rankings_of(tasks, search(requests, scores, memory, threads, shown.advance))
 
 
 def rankings_of(tasks: Sequence[Task], answers: Iterable[tuple[int, SearchAnswer]]) -> Iterator[Ranking]:
