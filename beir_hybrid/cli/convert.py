@@ -31,13 +31,15 @@ def add_command(commands: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """Convert a corpus; the exit status."""
     from beir_hybrid.datasets import get_source
+    from beir_hybrid.datasets.folder import FolderSource
     from beir_hybrid.datasets.source import FileSource, check_selection
 
     source = get_source(args.dataset)
     languages, split = check_selection(source, args.languages, None)
     convert = getattr(source, "corpus", None)
     if convert is None or not isinstance(source, FileSource):
-        tell(f"{source.name} is not converted ahead of time: its texts are read when it is loaded")
+        when = "converted when it is first" if isinstance(source, FolderSource) else "read when it is"
+        tell(f"{source.name} is not converted ahead of time: its texts are {when} loaded")
         return 0
     for language in languages:
         # one after the other: what is missing of the last is no reason not to convert the first

@@ -64,6 +64,7 @@ def dataset_records(data_dir: Path | None) -> list[dict[str, Any]]:
 def _record(name: str, data_dir: Path | None) -> dict[str, Any]:
     from beir_hybrid.datasets import get_source
     from beir_hybrid.datasets.family import Family, OpenFamily
+    from beir_hybrid.datasets.folder import FolderSource
     from beir_hybrid.datasets.source import FileSource
     from beir_hybrid.errors import DatasetError
 
@@ -87,6 +88,8 @@ def _record(name: str, data_dir: Path | None) -> dict[str, Any]:
         return {**record, "files": f"found by name, as {source.example}", "path": None, "missing_languages": []}
     if isinstance(source, Family):
         return {**record, **_family_files(source, data_dir)}
+    if isinstance(source, FolderSource):
+        return {**record, "files": "complete", "path": str(source.path), "missing_languages": []}
     if not isinstance(source, FileSource):
         where = "with the tool that loads it" if "/" in name else "in the package"
         return {**record, "files": where, "path": None, "missing_languages": []}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import inspect
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -188,11 +189,13 @@ def load_measured(
     Raises:
         DatasetError: it cannot be loaded any more.
     """
-    folder = inputs.get("dataset_folder")
+    name, folder = dataset, inputs.get("dataset_folder")
     if folder:
         moved = data_dir is not None and Path(data_dir).is_dir() and not Path(folder).is_dir()
         if not moved and not Path(folder).is_dir():
             raise DatasetError(f"{folder}, which was measured, is gone; name where it is now with --data-dir")
-        dataset, data_dir = f"folder:{data_dir if moved else folder}", None
+        name, data_dir = f"folder:{data_dir if moved else folder}", None
     chosen = inputs.get("languages") if languages is None else languages
-    return load_dataset(dataset, data_dir, chosen, split, **inputs.get("dataset_options", {}))
+    loaded = load_dataset(name, data_dir, chosen, split, **inputs.get("dataset_options", {}))
+    # a folder may have another name by now, which is part of what results are told apart by
+    return replace(loaded, name=dataset) if loaded.name != dataset else loaded

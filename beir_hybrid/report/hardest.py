@@ -110,8 +110,8 @@ def _hard_query(
             if grade <= 0:
                 continue
             home = _language_of(dataset, passage)
-            if setting == "mono" and home != language:
-                continue
+            if home is None or (setting == "mono" and home != language):
+                continue  # of no corpus, or not asked for here
             corpus = dataset.passages[home]
             place = corpus.position(passage) or 0
             title = corpus.title(place)
@@ -124,8 +124,10 @@ def _hard_query(
     return HardQuery(group, score, tuple(sorted({*queries, *answers})), queries, answers, ranks, kept)
 
 
-def _language_of(dataset: Dataset, passage: str) -> str:
-    return next(language for language, block in dataset.passages.items() if block.position(passage) is not None)
+def _language_of(dataset: Dataset, passage: str) -> str | None:
+    """The language of a passage's corpus; None where a judgment names one that is in no corpus."""
+    corpora = dataset.passages.items()
+    return next((language for language, block in corpora if block.position(passage) is not None), None)
 
 
 def _texts(contents: Contents) -> tuple[Dataset | None, str]:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import math
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
 from beir_hybrid import Dataset, Passages, Queries, evaluate
-from beir_hybrid.cli import main
 from beir_hybrid.errors import DatasetError, SettingError
 from beir_hybrid.evaluation.table import render_table
 
@@ -108,22 +106,3 @@ def test_own_passages_make_no_setting_of_their_own() -> None:
     )
     assert [task.name for task in dataset.tasks()] == ["cross:en-fr", "multi:en"]
     assert "1 queries are passages themselves" in dataset.passed_over
-
-
-def test_a_failing_plug_in_is_named(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
-) -> None:
-    """What another package's load raises becomes one line that names the package."""
-    from beir_hybrid import datasets
-
-    class Broken:
-        name, summary, languages, splits = "broken", "", ("de",), ("test",)
-
-        def load(self, data_dir: object, languages: object, split: object) -> Dataset:
-            raise ZeroDivisionError("half")
-
-    monkeypatch.setattr(datasets, "get_source", lambda name: Broken())
-    assert main(["evaluate", "broken", "--run", "r", "--out", str(tmp_path / "o")]) == 1
-    error = capsys.readouterr().err
-    assert error.count("\n") == 1
-    assert "'broken' of tests.datasets.test_cross_lingual failed to load: ZeroDivisionError: half" in error

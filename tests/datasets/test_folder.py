@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
-from beir_hybrid import load_dataset
+from beir_hybrid import evaluate, load_dataset
 from beir_hybrid.cli import main
 from beir_hybrid.datasets import get_source, is_registered
 from beir_hybrid.errors import DatasetError, SettingError
+from tests.systems_made import letters
 
 
 @pytest.fixture
@@ -71,3 +73,38 @@ def test_on_the_command_line(folder: Path, tmp_path: Path, capsys: pytest.Captur
     capsys.readouterr()
     assert main(["export", str(folder), str(tmp_path / "no"), "--setting", "mono:German"]) == 1
     assert capsys.readouterr().err == "beir-hybrid: 'German' is no language code; expected ISO 639-1, such as de\n"
+
+
+def test_results_of_a_folder_with_gaps_are_used_from_anywhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A cross-lingual folder with dangling judgments: its page is made, and it is fused after it was renamed."""
+    folder = tmp_path / "news"
+    (folder / "qrels").mkdir(parents=True)
+    passages = {"en": ["the sea", "bread"], "fr": ["la mer", "le pain"]}
+    questions = {"q1": ("hau", "teku"), "q2": ("bem", "umukate"), "q3": ("bem", "pa")}
+    for name, records in (
+        ("corpus", [{"_id": f"{language}{number}", "text": text, "language": language}
+                    for language, texts in passages.items() for number, text in enumerate(texts)]),
+        ("queries", [{"_id": key, "text": text, "language": language} for key, (language, text) in questions.items()]),
+    ):  # fmt: skip
+        (folder / f"{name}.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records))
+    (folder / "qrels" / "test.tsv").write_text("q1\ten0\t1\nq2\tfr1\t1\nq2\tgone\t1\nq3\tgone\t1\nq9\ten1\t1\n")
+    dataset = load_dataset(folder)
+    assert [task.name for task in dataset.tasks()] == ["cross:bem-fr", "cross:ha-en", "multi:bem", "multi:ha"]
+    for number in (1, 2):
+        evaluate(dataset, letters(8 * number), metrics="map", out=tmp_path / f"system-{number}")
+    systems = [str(tmp_path / "system-1"), str(tmp_path / "system-2")]
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    assert main(["compare", *systems, "--format", "html", "--out", "page.html"]) == 0
+    assert "umukate" in Path("page.html").read_text()
+    folder.rename(tmp_path / "old-news")
+    assert main(["fuse", *systems, "--out", "fused"]) == 1
+    assert "news, which was measured, is gone; name where it is now with --data-dir" in capsys.readouterr().err
+    assert main(["fuse", *systems, "--out", "fused", "--data-dir", str(tmp_path / "old-news")]) == 0
+    # the languages of some queries only, and what is missing of those
+    assert (
+        load_dataset(tmp_path / "old-news", languages="ha,en").passed_over
+        == "1 judged queries are not there (passed over)"
+    )
