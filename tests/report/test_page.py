@@ -190,6 +190,14 @@ def test_from_right_to_left(chromium: Browser, page: Path, tmp_path: Path) -> No
     head = "document.querySelector('.board tbody th').getBoundingClientRect()"
     table = "document.querySelector('.board').getBoundingClientRect()"
     assert chromium.run(f"Math.abs({head}.right - {table}.right) < 2")
+    # the sign and the point stand before their digits, the sentence's point at its end
+    place = (
+        "((node) => { const at = (i) => { const r = document.createRange(); r.setStart(node, i); r.setEnd(node, i + 1);"
+        " return r.getBoundingClientRect().left; }; return at(0) < at(node.length - 1); })"
+    )
+    for found in ("'#bars td:nth-child(3)'", "'.heat td.more'", "'.histogram th[scope=row]'", "'.kicker'"):
+        text = chromium.run(f"document.querySelector({found}).textContent")
+        assert chromium.run(f"{place}(document.querySelector({found}).firstChild)"), text
 
 
 def test_dark_mode(chromium: Browser, page: Path) -> None:
