@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import codecs
 import contextlib
+import json
 import os
 import sys
 from collections.abc import Sequence
@@ -81,4 +82,5 @@ def _in_ascii(error: UnicodeError) -> tuple[str, int]:
     if not isinstance(error, UnicodeEncodeError):
         raise error
     text = error.object[error.start : error.end]
-    return "".join(ASCII.get(char) or char.encode("ascii", "backslashreplace").decode() for char in text), error.end
+    # escaped as JSON is, so that JSON stays JSON
+    return "".join(ASCII.get(char) or json.dumps(char)[1:-1] for char in text), error.end

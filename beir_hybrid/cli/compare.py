@@ -49,5 +49,5 @@ def run(args: argparse.Namespace) -> int:
         from beir_hybrid.comparison.render import render
 
         text = render(comparison, args.format, per_language=args.per_language)
-    write_output(text, args.out)
+    write_output(text, args.out, args.format)
     return 0

@@ -78,7 +78,7 @@ def run(args: argparse.Namespace) -> int:
         args.dataset, results, languages=args.languages, split=args.split, settings=args.settings, metrics=args.metrics
     )
     if args.format != "html" and not args.figures:
-        write_output(_board(args, board), args.out)
+        write_output(_board(args, board), args.out, args.format)
         return 0
     from beir_hybrid.comparison import compare
 
@@ -86,9 +86,9 @@ def run(args: argparse.Namespace) -> int:
     if args.format == "html":
         from beir_hybrid.report.page import render_page
 
-        write_output(render_page(args.results, comparison, data_dir=args.data_dir), args.out)
+        write_output(render_page(args.results, comparison, data_dir=args.data_dir), args.out, args.format)
     else:
-        write_output(_board(args, board), args.out)
+        write_output(_board(args, board), args.out, args.format)
     if args.figures:
         from beir_hybrid.report.figures import write_figures
 
@@ -120,7 +120,7 @@ def _check(args: argparse.Namespace, results: list[Results]) -> int:
         if each.dataset != args.dataset:
             raise ResultsError(f"{each.folder or each.name} holds results of {each.dataset}, not of {args.dataset}")
     checks = [check(each, given or find_expectation(each)) for each in results]
-    write_output(_checked(args.format, checks), args.out)
+    write_output(_checked(args.format, checks), args.out, args.format)
     for made in checks:
         counts = ", ".join(f"{made.count(status)} {status}" for status in STATUSES)
         tell(f"{made.name}: {counts}")

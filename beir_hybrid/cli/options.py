@@ -152,11 +152,15 @@ def add_output_options(parser: argparse.ArgumentParser, formats: Sequence[str]) 
     return output
 
 
-def write_output(text: str, out: Path | None) -> None:
-    """To a file, whole or not at all, or to stdout."""
+def write_output(text: str, out: Path | None, form: str) -> None:
+    """To a file, whole or not at all, or to stdout; a page is UTF-8, as it says, wherever it goes."""
     from beir_hybrid.disk.files import written_whole
 
     text = text.rstrip("\n") + "\n"
+    if out is None and form == "html":
+        sys.stdout.flush()
+        sys.stdout.buffer.write(text.encode("utf-8"))
+        return
     if out is None:
         sys.stdout.write(text)
         return

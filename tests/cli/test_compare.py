@@ -139,6 +139,25 @@ def test_a_stream_that_is_not_utf8_ends_no_command(make_folder: Any, monkeypatch
     assert "line\\nbreak \\x1b[31m" in text
 
 
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-16"])
+def test_what_programs_read_is_whole_on_any_stream(
+    make_folder: Any, monkeypatch: pytest.MonkeyPatch, encoding: str
+) -> None:
+    """JSON is JSON there too, of letters of one, two and four bytes; a page is UTF-8, as it says of itself."""
+    names = ["é α 한국 😀", "two"]
+    folders = [make_folder(f"f{at}", TASKS, name=name) for at, name in enumerate(names)]
+    for form in ("json", "html"):
+        out = io.TextIOWrapper(io.BytesIO(), encoding=encoding)
+        monkeypatch.setattr(sys, "stdout", out)
+        assert main(["compare", *map(str, folders), "--draws", "50", "--format", form]) == 0
+        out.flush()
+        written = out.buffer.getvalue()  # type: ignore[attr-defined]
+        if form == "json":
+            assert json.loads(written.decode(encoding))["rows"][0]["name"] == names[0]
+        else:
+            assert names[0] in written.decode("utf-8")
+
+
 def test_choices_are_those_of_the_comparison() -> None:
     """The command line knows them without loading numpy."""
     assert options.TESTS == TESTS
