@@ -15,7 +15,6 @@ from beir_hybrid.datasets.parts import Parts
 from beir_hybrid.errors import DatasetError, at
 from beir_hybrid.readers.judgments import Judgment, read_judgments
 from beir_hybrid.readers.passages import Record, read_records
-from beir_hybrid.readers.topics import read_topics
 from beir_hybrid.records import Passages, Qrels, Queries
 
 
@@ -151,18 +150,19 @@ def join(
     )
 
 
-def join_topics(passages: Passages, topics: Path, qrels: Path, *, query_width: int) -> JudgedPart:
-    """`join` in one language: queries of a topics file, judgments of a TREC file (see `beir_hybrid.readers`)."""
-    questions = {key: Question(passages.language, text) for key, text in read_topics(topics).items()}
-    return join({passages.language: passages}, questions, read_judgments(qrels), place=qrels, query_width=query_width)
-
-
 def together(parts: Sequence[JudgedPart]) -> dict[str, Any]:
-    """Parts in different languages as the arguments of one `Dataset`."""
+    """Parts with different passages as the arguments of one `Dataset`; queries of one language follow one another."""
+    queries: dict[str, Queries] = {}
+    for language, block in chain.from_iterable(part.queries.items() for part in parts):
+        before = queries.get(language, Queries(language, [], []))
+        queries[language] = Queries(
+            language,
+            *([*getattr(before, name), *getattr(block, name)] for name in ("ids", "texts", "groups", "source_ids")),
+        )
     return {
         name: dict(chain.from_iterable(getattr(part, name).items() for part in parts))
-        for name in ("passages", "queries", "qrels", "own_passages")
-    } | {"unjudged": sum(sum(part.unjudged.values()) for part in parts)}
+        for name in ("passages", "qrels", "own_passages")
+    } | {"queries": queries, "unjudged": sum(sum(part.unjudged.values()) for part in parts)}
 
 
 def _queries(language: str, asked: Mapping[str, str], questions: Mapping[str, Question]) -> Queries:

@@ -56,7 +56,7 @@ class BelebeleSource(FileSource):
     splits = ("test",)
     licence = Licence("CC BY-SA 4.0", "https://creativecommons.org/licenses/by-sa/4.0/")
 
-    def remote_files(self, languages: Sequence[str], split: str) -> list[RemoteFile]:
+    def remote_files(self, root: Path, languages: Sequence[str], split: str) -> list[RemoteFile]:
         paths = [f"data/{_FLORES[language]}.jsonl" for language in languages]
         return [RemoteFile(path, hub_url("facebook/belebele", path)) for path in paths]
 
@@ -65,7 +65,7 @@ class BelebeleSource(FileSource):
         return plain if plain.exists() else root / file.path
 
     def read(self, root: Path, languages: Sequence[str], split: str, **_: Any) -> Dataset:
-        files = self.remote_files(languages, split)
+        files = self.remote_files(root, languages, split)
         read = {language: _read(self.local(root, file)) for language, file in zip(languages, files, strict=True)}
         passages, queries = {}, {}
         answers: dict[str, list[str]] = {}
@@ -85,10 +85,8 @@ class BelebeleSource(FileSource):
                 groups,
                 groups,
             )
-        return Dataset(
-            self.name, split, passages, queries, GroupQrels(queries.values(), answers), self.licence,
-            self.loaded_files(root, files),
-        )  # fmt: skip
+        qrels = GroupQrels(queries.values(), answers)
+        return self.dataset(root, languages, split, passages=passages, queries=queries, qrels=qrels)
 
 
 def _read(path: Path) -> _Variant:

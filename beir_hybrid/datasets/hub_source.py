@@ -12,7 +12,6 @@ from beir_hybrid.datasets.download import RemoteFile, hub_files
 from beir_hybrid.datasets.parts import find_parts
 from beir_hybrid.datasets.parts_source import PartsSource
 from beir_hybrid.disk.files import write_json
-from beir_hybrid.disk.locations import Root
 from beir_hybrid.errors import DatasetError, at
 
 _RECORD = "hub.json"
@@ -62,10 +61,9 @@ class HubSource(PartsSource):
         found: Mapping[str, str] = self._record(root).get("sha256", {})
         return found
 
-    def _check(self, root: Root, languages: Sequence[str], split: str) -> None:
-        if root.kind == "cache":
-            self._same_revision(root.path)
-        super()._check(root, languages, split)
+    def _refuse_damaged(self, root: Path, languages: Sequence[str], split: str) -> None:
+        self._same_revision(root)
+        super()._refuse_damaged(root, languages, split)
 
     def _same_revision(self, root: Path) -> None:
         before = self._record(root).get("revision", self.revision)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any, get_args
 
 from beir_hybrid.datasets.dataset import Dataset
 from beir_hybrid.datasets.download import RemoteFile
+from beir_hybrid.datasets.parallel import GroupQrels
 from beir_hybrid.datasets.source import FileSource
 from beir_hybrid.datasets.squad import Level, SquadLanguage, read_squad
 from beir_hybrid.errors import DatasetError
@@ -31,7 +33,7 @@ class LareqaSource(FileSource):
     def languages(self) -> tuple[str, ...]:  # type: ignore[override]  # a field elsewhere, derived here
         return tuple(sorted(self.sha256))
 
-    def remote_files(self, languages: Sequence[str], split: str) -> list[RemoteFile]:
+    def remote_files(self, root: Path, languages: Sequence[str], split: str) -> list[RemoteFile]:
         base = f"https://raw.githubusercontent.com/google-research-datasets/lareqa/{self.commit}/{self.name}"
         return [
             RemoteFile(f"{language}.json", f"{base}/{language}.json", f"sha256:{self.sha256[language]}")
@@ -63,21 +65,13 @@ class LareqaSource(FileSource):
             )
             for language in languages
         }
-        qrels = {
-            query: {other.answers[group]: 1 for other in read.values() if group in other.answers}
-            for one in read.values()
-            for query, group in zip(one.queries.ids, one.queries.groups, strict=True)
-        }
-        return Dataset(
-            name=self.name,
-            split=split,
-            passages={language: one.passages for language, one in read.items()},
-            queries={language: one.queries for language, one in read.items()},
-            qrels=qrels,
-            licence=self.licence,
-            files=self.loaded_files(root, self.remote_files(languages, split)),
-            options={
-                **({"with_paragraph": True} if with_paragraph else {}),
-                **({"passages": passages} if passages != "sentences" else {}),
-            },
-        )
+        answers: dict[str, list[str]] = {}
+        for group, passage in chain.from_iterable(one.answers.items() for one in read.values()):
+            answers.setdefault(group, []).append(passage)
+        queries = {language: one.queries for language, one in read.items()}
+        options: dict[str, Any] = {"with_paragraph": True} if with_paragraph else {}
+        options |= {"passages": passages} if passages != "sentences" else {}
+        return self.dataset(
+            root, languages, split, passages={language: one.passages for language, one in read.items()},
+            queries=queries, qrels=GroupQrels(queries.values(), answers), options=options,
+        )  # fmt: skip

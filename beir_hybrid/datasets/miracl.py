@@ -8,140 +8,92 @@ Queries are not parallel, so the data set has no cross-lingual setting; judged n
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cached_property
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
 
 from beir_hybrid.corpus.arrow_corpus import ArrowCorpus
-from beir_hybrid.corpus.convert import corpus_folder
 from beir_hybrid.corpus.digests import digests_of
-from beir_hybrid.datasets.beir_shaped import join_topics, together
-from beir_hybrid.datasets.dataset import Dataset
-from beir_hybrid.datasets.download import RemoteFile, hub_url
-from beir_hybrid.datasets.source import FileSource
+from beir_hybrid.datasets.download import RemoteFile
+from beir_hybrid.datasets.topic_source import Repository, TopicSource
 from beir_hybrid.errors import DatasetError
 from beir_hybrid.records import Licence
 
-# the longest ids of the published files are 12 (passages) and 10 (queries) characters
-_PASSAGE_WIDTH = 16
-_QUERY_WIDTH = 12
+LANGUAGES = ("ar", "bn", "de", "en", "es", "fa", "fi", "fr", "hi", "id", "ja", "ko", "ru", "sw", "te", "th", "yo", "zh")
 _UNTRAINED = ("de", "yo")  # languages without a train split
 
 
-class MiraclSource(FileSource):
-    """MIRACL: questions and judgments of native speakers over each language's Wikipedia (arXiv 2210.09984)."""
+class MiraclSource(TopicSource):
+    """MIRACL: questions and judgments of native speakers over each language's Wikipedia, whose corpora are shards."""
 
-    name = "miracl"
-    summary = "18 languages, 106 million Wikipedia passages, 13,495 judged dev queries; not parallel"
-    languages = (
-        "ar", "bn", "de", "en", "es", "fa", "fi", "fr", "hi", "id", "ja", "ko", "ru", "sw", "te", "th", "yo", "zh",
-    )  # fmt: skip
-    splits = ("dev", "train")
-    licence = Licence("Apache-2.0", "https://huggingface.co/datasets/miracl/miracl", "(text: Wikipedia, CC BY-SA)")
-
-    @cached_property
-    def published(self) -> dict[str, RemoteFile]:
-        """Every published file by path, with its md5 and size."""
-        table = (files("beir_hybrid.datasets") / "miracl_files.tsv").read_text(encoding="utf-8")
-        found = {}
-        for line in table.splitlines():
-            path, size, md5 = line.split("\t")
-            corpus = path.startswith("miracl-corpus")
-            # topics and qrels are behind a login in miracl/miracl; the mirror holds the same bytes
-            repository = "miracl/miracl-corpus" if corpus else "macavaney/miracl-noauth"
-            found[path] = RemoteFile(path, hub_url(repository, path), f"md5:{md5}", int(size))
-        return found
-
-    def remote_files(self, languages: Sequence[str], split: str) -> list[RemoteFile]:
-        wanted: list[RemoteFile] = []
+    def remote_files(self, root: Path, languages: Sequence[str], split: str) -> list[RemoteFile]:
         for language in languages:
             if split == "train" and language in _UNTRAINED:
                 raise DatasetError(
                     f"miracl has no train split in {language!r}; leave it out: all but {' and '.join(_UNTRAINED)}"
                 )
-            wanted += [self.published[path] for path in self._judgment_paths(language, split)]
-            wanted += self._shards(language)
-        return wanted
+        return super().remote_files(root, languages, split)
 
-    def _judgment_paths(self, language: str, split: str) -> tuple[str, str]:
-        base = f"miracl-v1.0-{language}"
-        return (
-            f"{base}/topics/topics.{base}-{split}.tsv",
-            f"{base}/qrels/qrels.{base}-{split}.tsv",
-        )
-
-    def _shards(self, language: str) -> list[RemoteFile]:
-        prefix = f"miracl-corpus-v1.0-{language}/"
-        return [file for path, file in self.published.items() if path.startswith(prefix)]
-
-    def local(self, root: Path, file: RemoteFile) -> Path:
-        beside = root.parent / "miracl-corpus" / file.path
-        return beside if file.path.startswith("miracl-corpus") and beside.exists() else root / file.path
-
-    def corpus_shards(self, root: Path, language: str) -> list[RemoteFile]:
-        """The shards to read: all published ones, or those of a corpus of the user's own in the same layout.
+    def corpus_files(self, root: Path, language: str) -> list[RemoteFile]:
+        """All published shards, or those of a corpus of the user's own in the same layout.
 
         A corpus is the user's own when its first shard is another than the published one; its shards are numbered
         from 0.
         """
-        published = self._shards(language)
-        first = self.local(root, published[0])
+        shards = self._shards(language)
+        first = self.local(root, shards[0])
         here = {int(p.name[5:-9]) for p in first.parent.glob("docs-*.jsonl.gz") if p.name[5:-9].isdigit()}
-        if not here or not first.exists() or digests_of(first).get(published[0].algorithm) == published[0].expected:
-            return published
+        if not here or not first.exists() or digests_of(first).get(shards[0].algorithm) == shards[0].expected:
+            return shards
         return [
             RemoteFile(f"miracl-corpus-v1.0-{language}/docs-{number}.jsonl.gz", "") for number in range(max(here) + 1)
         ]
 
+    def _shards(self, language: str) -> list[RemoteFile]:
+        prefix = f"miracl-corpus-v1.0-{language}/"
+        return [self.published(path, self.corpus_in) for path in self.checksums if path.startswith(prefix)]
+
+    def _refuse_damaged(self, root: Path, languages: Sequence[str], split: str) -> None:
+        super()._refuse_damaged(root, languages, split)
+        for language in languages:  # no corpus of one's own is in our cache
+            self._refuse_other(root, self._shards(language)[0])
+
     def corpus(self, root: Path, language: str, workers: int | None = None) -> ArrowCorpus:
-        """The passages of a language, converted into the cache folder at the first call.
-
-        Args:
-            workers: see `ArrowCorpus.build`.
-
-        Raises:
-            DatasetError: a shard is missing, damaged, malformed, or of another revision than the one before it.
-        """
-        shards = self.corpus_shards(root, language)
-        paths = [self.local(root, shard) for shard in shards]
-        for shard, path in zip(shards, paths, strict=True):
+        """See `TopicSource.corpus`; a shard of another revision than the first one is refused."""
+        shards = self.corpus_files(root, language)
+        for shard in shards:
+            path = self.local(root, shard)
             # those of a corpus of one's own have no checksum
             got = digests_of(path).get(shard.algorithm) if shard.expected else ""
             if got != shard.expected:
                 raise DatasetError(
-                    f"{path} is damaged or of another revision than {paths[0].name}: its {shard.algorithm} is {got}, "
-                    f"expected {shard.expected}; delete it and run: beir-hybrid fetch miracl --languages {language}"
+                    f"{path} is damaged or of another revision than {Path(shards[0].path).name}: its {shard.algorithm} "
+                    f"is {got}, expected {shard.expected}; delete it and run: beir-hybrid fetch miracl --languages "
+                    f"{language}"
                 )
-        folder = corpus_folder(self.name, language, paths)
-        return ArrowCorpus.build(
-            paths, folder, id_prefix=f"{language}-p-", id_width=_PASSAGE_WIDTH, id_field="docid", workers=workers
-        )
-
-    def missing(self, root: Path, languages: Sequence[str], split: str) -> list[RemoteFile]:
-        """Topics, judgments and those corpus shards that are not below ``root``."""
-        wanted = [f for f in self.remote_files(languages, split) if not f.path.startswith("miracl-corpus")]
-        for language in languages:
-            wanted += self.corpus_shards(root, language)
-        return [file for file in wanted if not self.local(root, file).exists()]
-
-    def read(self, root: Path, languages: Sequence[str], split: str, **_: Any) -> Dataset:
-        read, used = [], []
-        for language in languages:
-            judgments = [self.published[path] for path in self._judgment_paths(language, split)]
-            used += [*judgments, *self.corpus_shards(root, language)]
-            topics, qrels = (self.local(root, file) for file in judgments)
-            passages = self.corpus(root, language).passages(language)
-            read.append(join_topics(passages, topics, qrels, query_width=_QUERY_WIDTH))
-        return Dataset(
-            self.name,
-            split,
-            **together(read),
-            licence=self.licence,
-            files=self.loaded_files(root, used),
-            # relevance is judged in the query's own language only
-            default_settings=("mono",),
-        )
+        return super().corpus(root, language, workers)
 
 
-source = MiraclSource()
+def _table() -> list[list[str]]:
+    """Path, size and md5 of every published file."""
+    table = (files("beir_hybrid.datasets") / "miracl_files.tsv").read_text(encoding="utf-8")
+    return [line.split("\t") for line in table.splitlines()]
+
+
+source = MiraclSource(
+    name="miracl",
+    summary="18 languages, 106 million Wikipedia passages, 13,495 judged dev queries; not parallel",
+    splits=("dev", "train"),
+    licence=Licence("Apache-2.0", "https://huggingface.co/datasets/miracl/miracl", "(text: Wikipedia, CC BY-SA)"),
+    called={language: language for language in LANGUAGES},
+    topics="miracl-v1.0-{code}/topics/topics.miracl-v1.0-{code}-{split}.tsv",
+    qrels="miracl-v1.0-{code}/qrels/qrels.miracl-v1.0-{code}-{split}.tsv",
+    corpus_path="miracl-corpus-v1.0-{code}",
+    # behind a login in miracl/miracl; the mirror holds the same bytes
+    questions_in=Repository("macavaney/miracl-noauth"),
+    corpus_in=Repository("miracl/miracl-corpus"),
+    checksums={path: f"md5:{md5}" for path, _, md5 in _table()},
+    sizes={path: int(size) for path, size, _ in _table()},
+    # the longest ids of the published files are 12 (passages) and 10 (queries) characters
+    passage_width=16,
+    query_width=12,
+)

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from beir_hybrid.datasets.hub_source import HubSource
-from beir_hybrid.datasets.miracl import MiraclSource
+from beir_hybrid.datasets.miracl import LANGUAGES
 from beir_hybrid.records import Licence
 
 source = HubSource(
@@ -17,7 +17,7 @@ source = HubSource(
     licence=Licence(
         "CC BY-SA 4.0", "https://huggingface.co/datasets/mteb/MIRACLRetrievalHardNegatives", "(as mteb states it)"
     ),
-    parts={language: language for language in MiraclSource.languages},
+    parts={language: language for language in LANGUAGES},
     also_called=("MIRACLRetrievalHardNegatives",),
     repository="mteb/MIRACLRetrievalHardNegatives",
     revision="d7d94fa4b946cec4a27c84653aa0cf6b33f74a3c",

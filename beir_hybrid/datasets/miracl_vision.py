@@ -8,7 +8,7 @@
 from __future__ import annotations
 
 from beir_hybrid.datasets.hub_source import HubSource
-from beir_hybrid.datasets.miracl import MiraclSource
+from beir_hybrid.datasets.miracl import LANGUAGES
 from beir_hybrid.records import Licence
 
 source = HubSource(
@@ -16,7 +16,7 @@ source = HubSource(
     summary="7,898 questions over the texts of 338,734 Wikipedia pages in 18 languages; not parallel",
     splits=("default",),
     licence=Licence("CC BY-SA 4.0", "https://huggingface.co/datasets/nvidia/miracl-vision", "(as mteb states it)"),
-    parts={language: language for language in MiraclSource.languages},
+    parts={language: language for language in LANGUAGES},
     repository="nvidia/miracl-vision",
     revision="309e1696433408fbd555959cf1da968f3814f8b6",
 )

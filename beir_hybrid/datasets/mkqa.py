@@ -14,11 +14,11 @@ from typing import Any
 
 from beir_hybrid.datasets.dataset import Dataset
 from beir_hybrid.datasets.download import RemoteFile
-from beir_hybrid.datasets.parallel import GroupQrels
+from beir_hybrid.datasets.parallel import GroupQrels, numbered_passages
 from beir_hybrid.datasets.source import FileSource
 from beir_hybrid.errors import DatasetError, at
 from beir_hybrid.readers.json_lines import as_id, read_json_lines
-from beir_hybrid.records import Licence, Passages, Queries
+from beir_hybrid.records import Licence, Queries
 
 _LANGUAGES = "ar da de en es fi fr he hu it ja km ko ms nl no pl pt ru sv th tr vi zh_cn zh_hk zh_tw"
 _FILE = RemoteFile("dataset/mkqa.jsonl.gz", "https://github.com/apple/ml-mkqa/raw/main/dataset/mkqa.jsonl.gz")
@@ -33,7 +33,7 @@ class MkqaSource(FileSource):
     splits = ("test",)
     licence = Licence("CC BY-SA 3.0", "https://creativecommons.org/licenses/by-sa/3.0/")
 
-    def remote_files(self, languages: Sequence[str], split: str) -> list[RemoteFile]:
+    def remote_files(self, root: Path, languages: Sequence[str], split: str) -> list[RemoteFile]:
         return [_FILE]
 
     def local(self, root: Path, file: RemoteFile) -> Path:
@@ -43,7 +43,8 @@ class MkqaSource(FileSource):
     def read(self, root: Path, languages: Sequence[str], split: str, **_: Any) -> Dataset:
         path = self.local(root, _FILE)
         asked: dict[str, dict[str, str]] = {}  # by example: language to question
-        found: dict[str, dict[str, list[str]]] = {language: {} for language in languages}  # answer to its examples
+        # by language: answer to its examples
+        found: dict[str, dict[tuple[str, str], list[str]]] = {language: {} for language in languages}
         for line, record in read_json_lines(path):
             key = as_id(record.get("example_id"))
             if key is None or key in asked:
@@ -60,16 +61,9 @@ class MkqaSource(FileSource):
                 ) from error
             for language, own in texts.items():
                 for text in dict.fromkeys(own):
-                    found[language].setdefault(text, []).append(key)
-        passages: dict[str, Passages] = {}
+                    found[language].setdefault(("", text), []).append(key)
         answers: dict[str, list[str]] = {}
-        for language, examples in found.items():
-            order = sorted(examples)
-            ids = [f"{language}-p-{number:05d}" for number in range(len(order))]
-            passages[language] = Passages(language, ids, order)
-            for text, name in zip(order, ids, strict=True):
-                for key in examples[text]:
-                    answers.setdefault(key, []).append(name)
+        passages = {language: numbered_passages(language, texts, answers) for language, texts in found.items()}
         groups = [key for key in asked if key in answers]
         queries = {
             language: Queries(
@@ -77,10 +71,10 @@ class MkqaSource(FileSource):
                 [asked[key][language] for key in groups], groups, groups,
             ) for language in languages
         }  # fmt: skip
-        return Dataset(
-            self.name, split, passages, queries, GroupQrels(queries.values(), answers), self.licence,
-            self.loaded_files(root, [_FILE]), unjudged=len(asked) - len(groups),
-        )  # fmt: skip
+        qrels = GroupQrels(queries.values(), answers)
+        return self.dataset(
+            root, languages, split, passages=passages, queries=queries, qrels=qrels, unjudged=len(asked) - len(groups)
+        )
 
 
 source = MkqaSource()

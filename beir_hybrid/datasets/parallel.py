@@ -1,10 +1,10 @@
-"""Judgments of parallel data sets: every passage of a query's group is relevant, in whatever language it is."""
+"""Parallel data sets: every passage of a query's group is relevant, in whatever language it is."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from beir_hybrid.records import Queries
+from beir_hybrid.records import Passages, Queries
 
 
 class GroupQrels(Mapping[str, Mapping[str, int]]):
@@ -37,3 +37,21 @@ class GroupQrels(Mapping[str, Mapping[str, int]]):
 
     def __len__(self) -> int:
         return len(self._group)
+
+
+def numbered_passages(
+    language: str, groups_of: Mapping[tuple[str, str], Iterable[str]], answers: dict[str, list[str]]
+) -> Passages:
+    """The different texts of a language, in their order and numbered: ``de-p-00042``.
+
+    Args:
+        groups_of: the groups that each (title, text) answers.
+        answers: the passage is added to those of its groups, as `GroupQrels` takes them.
+    """
+    order = sorted(groups_of)
+    ids = [f"{language}-p-{number:05d}" for number in range(len(order))]
+    for passage, name in zip(order, ids, strict=True):
+        for group in groups_of[passage]:
+            answers.setdefault(group, []).append(name)
+    titles = [title for title, _ in order]
+    return Passages(language, ids, [text for _, text in order], titles if any(titles) else ())

@@ -14,10 +14,8 @@ from beir_hybrid.datasets.dataset import Dataset
 from beir_hybrid.datasets.download import RemoteFile
 from beir_hybrid.datasets.parts import Parts, local_parts
 from beir_hybrid.datasets.source import FileSource
-from beir_hybrid.disk.files import sha256_of
 from beir_hybrid.disk.locations import Root, find_root
-from beir_hybrid.errors import DatasetError
-from beir_hybrid.records import Licence, LoadedFile, Setting
+from beir_hybrid.records import Licence, Setting
 
 
 @dataclass(frozen=True)
@@ -52,9 +50,23 @@ class PartsSource(FileSource):
     def origin(self) -> str:
         """Where its files come from: an address."""
 
-    def remote_files(self, languages: Sequence[str], split: str) -> list[RemoteFile]:
-        """None: which files there are is told by the listing or archive they are fetched from."""
-        return []
+    def remote_files(self, root: Path, languages: Sequence[str], split: str) -> list[RemoteFile]:
+        """Those of the layout that is found below ``root``; in place of a part that is in none, a name for it."""
+        published = self.published(root)
+        wanted = []
+        for language in languages:
+            found, part = self.found(root, language, split), self.parts[language]
+            example = f"{part}-" if part else ""
+            for paths, name in (
+                (found.corpus, f"{example}corpus"),
+                (found.queries, f"{example}queries"),
+                (found.judgments, f"{example}qrels/{split}"),
+            ):
+                wanted += [
+                    RemoteFile(path, self.origin, f"sha256:{published[path]}" if path in published else "")
+                    for path in paths or (name,)
+                ]
+        return wanted
 
     def root(self, data_dir: Path | str | None) -> Root:
         """The folder that holds a corpus, or a folder called like the data set, and how it was found."""
@@ -71,23 +83,6 @@ class PartsSource(FileSource):
         """The files of a language; numbered ones also where they are missing."""
         return local_parts(root, split, self.parts[language])
 
-    def missing(self, root: Path, languages: Sequence[str], split: str) -> list[RemoteFile]:
-        """One file for each part that stands below ``root`` in no layout it may have."""
-        lacking = []
-        for language in languages:
-            found, part = self.found(root, language, split), self.parts[language]
-            example = f"{part}-" if part else ""
-            for paths, name in (
-                (found.corpus, f"{example}corpus"),
-                (found.queries, f"{example}queries"),
-                (found.judgments, f"{example}qrels/{split}"),
-            ):
-                lacking += [path for path in paths if not (root / path).exists()] or ([] if paths else [name])
-        return [RemoteFile(path, self.origin) for path in lacking]
-
-    def files(self, root: Path, languages: Sequence[str], split: str) -> list[Path]:
-        return [root / path for language in languages for path in self.found(root, language, split).all]
-
     def corpus(self, root: Path, language: str, workers: int | None = None) -> ArrowCorpus:
         """The passages of a language, converted into the cache folder at the first call."""
         return corpus_of(root, self.found(root, language, self.splits[0]), language, workers)
@@ -95,42 +90,8 @@ class PartsSource(FileSource):
     def read(self, root: Path, languages: Sequence[str], split: str, **_: Any) -> Dataset:
         found = {language: self.found(root, language, split) for language in languages}
         read = [read_part(root, found[language], language, self.asks_with_passages or None) for language in languages]
-        return Dataset(
-            name=self.name,
-            split=split,
-            **together(read),
-            licence=self.licence,
-            files=self.loaded(root, [path for language in languages for path in found[language].all]),
-            default_settings=self.settings,
-        )
-
-    def loaded(self, root: Path, paths: Sequence[str]) -> list[LoadedFile]:
-        """What was read, with checksums and whether they are the published ones."""
-        published = self.published(root)
-        found = []
-        for path in paths:
-            big = (root / path).stat().st_size > _BIG
-            sha256 = "" if big else sha256_of(root / path)
-            expected = published.get(path)
-            found.append(LoadedFile(path, sha256, None if big or not expected else sha256 == expected))
-        return found
+        return self.dataset(root, languages, split, **together(read), default_settings=self.settings)
 
     def published(self, root: Path) -> Mapping[str, str]:
         """The sha256 of published files by path, as far as it is known."""
         return {}
-
-    def _check(self, root: Root, languages: Sequence[str], split: str) -> None:
-        if root.kind != "cache":
-            return
-        published = self.published(root.path)
-        for language in languages:
-            for path in self.found(root.path, language, split).all:
-                local = root.path / path
-                if path in published and local.stat().st_size <= _BIG and sha256_of(local) != published[path]:
-                    raise DatasetError(
-                        f"{local} is damaged: its sha256 is not {published[path]}; "
-                        f"delete it and run: beir-hybrid fetch {self.name}"
-                    )
-
-
-_BIG = 64 << 20

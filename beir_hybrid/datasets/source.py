@@ -7,9 +7,9 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
+from beir_hybrid.corpus.digests import digests_of
 from beir_hybrid.datasets.dataset import Dataset
 from beir_hybrid.datasets.download import RemoteFile, download
-from beir_hybrid.disk.files import sha256_of
 from beir_hybrid.disk.locations import Root, find_root
 from beir_hybrid.errors import DatasetError, did_you_mean
 from beir_hybrid.languages import check_language
@@ -56,29 +56,39 @@ class FileSource(abc.ABC):
     licence: Licence
 
     @abc.abstractmethod
-    def remote_files(self, languages: Sequence[str], split: str) -> list[RemoteFile]:
-        """The published files that hold these languages of this split."""
+    def remote_files(self, root: Path, languages: Sequence[str], split: str) -> list[RemoteFile]:
+        """The files that hold these languages of this split.
+
+        Args:
+            root: where they are, or will be; of several layouts it is the one that is found there.
+        """
 
     @abc.abstractmethod
     def read(self, root: Path, languages: Sequence[str], split: str, **options: Any) -> Dataset:
         """The data set from the files below ``root``; all of `remote_files` are there."""
 
+    def dataset(self, root: Path, languages: Sequence[str], split: str, **content: Any) -> Dataset:
+        """What `read` made of the files, with where it is from."""
+        files = [self._loaded(root, file) for file in self.remote_files(root, languages, split)]
+        return Dataset(name=self.name, split=split, licence=self.licence, files=files, **content)
+
     def root(self, data_dir: Path | str | None) -> Root:
         """The folder its files are in, or would be written to, and how it was found."""
-        known = [file.path for file in self.remote_files(self.languages, self.splits[0])]
-        return find_root(self.name, data_dir, known)
+        base = Path(data_dir or "").expanduser()
+        known = self.remote_files(base, self.languages, self.splits[0]) if data_dir else []
+        return find_root(self.name, data_dir, [file.path for file in known])
 
     def local(self, root: Path, file: RemoteFile) -> Path:
         """Where a published file stands below ``root``; a source whose files lie in several layouts overrides this."""
         return root / file.path
 
     def missing(self, root: Path, languages: Sequence[str], split: str) -> list[RemoteFile]:
-        """The published files that are not below ``root``."""
-        return [f for f in self.remote_files(languages, split) if not self.local(root, f).exists()]
+        """The files that are not below ``root``."""
+        return [f for f in self.remote_files(root, languages, split) if not self.local(root, f).exists()]
 
     def files(self, root: Path, languages: Sequence[str], split: str) -> list[Path]:
         """The files below ``root`` that `read` reads, where none is missing."""
-        return [self.local(root, file) for file in self.remote_files(languages, split)]
+        return [self.local(root, file) for file in self.remote_files(root, languages, split)]
 
     def fetch(self, root: Path, languages: Sequence[str], split: str) -> list[Path]:
         """Download what is missing below ``root``.
@@ -88,9 +98,7 @@ class FileSource(abc.ABC):
             DatasetError: a file is missing from a corpus that is not the published one.
         """
         wanted = self.missing(root, languages, split)
-        for file in wanted:
-            if not file.url:
-                raise self._not_published(root, file)
+        self._refuse_unpublished(root, wanted)
         self.download_all(root, wanted)
         return self.files(root, languages, split)
 
@@ -125,57 +133,47 @@ class FileSource(abc.ABC):
         root = self.root(data_dir)
         if root.kind == "cache":
             self.fetch(root.path, languages, split)
-        for file in self.missing(root.path, languages, split):
-            if not file.url:
-                raise self._not_published(root.path, file)
+        missing = self.missing(root.path, languages, split)
+        self._refuse_unpublished(root.path, missing)
+        if missing:
             folder = data_dir if root.kind == "data-dir" else root.path.parent
             which = "" if set(languages) == set(self.languages) else f" --languages {','.join(languages)}"
             which += "" if split == self.splits[0] else f" --split {split}"
             raise DatasetError(
-                f"{root.path / file.path} is missing; run: beir-hybrid fetch {self.name}{which} --data-dir {folder}, "
-                f"or choose other languages"
+                f"{root.path / missing[0].path} is missing; run: beir-hybrid fetch {self.name}{which} --data-dir "
+                f"{folder}, or choose other languages"
             )
-        self._check(root, languages, split)
+        if root.kind == "cache":  # a user's own file may differ, and is recorded so
+            self._refuse_damaged(root.path, languages, split)
         return root
 
-    def _not_published(self, root: Path, file: RemoteFile) -> DatasetError:
-        local = self.local(root, file)
-        return DatasetError(
-            f"{local} is missing, and the files beside it are not the published ones, so it cannot be fetched; "
-            f"add it, or remove {local.parent} and run: beir-hybrid fetch {self.name}"
-        )
-
-    def _check(self, root: Root, languages: Sequence[str], split: str) -> None:
-        """A file in our own cache must be the published one; a user's own file may differ, and is recorded so."""
-        if root.kind != "cache":
-            return
-        for file in self.remote_files(languages, split):
-            local = self.local(root.path, file)
-            if not local.exists():
-                raise self._not_published(root.path, file)
-            if local.stat().st_size > _BIG:
-                continue  # gigabytes are checked while they are downloaded
-            got = file.digest_of(local) if file.expected else ""
-            if got != file.expected:
+    def _refuse_unpublished(self, root: Path, missing: Sequence[RemoteFile]) -> None:
+        for file in missing:
+            if not file.url:
+                local = self.local(root, file)
                 raise DatasetError(
-                    f"{local} is damaged: its {file.algorithm} is {got}, expected {file.expected}; "
-                    f"delete it and run: beir-hybrid fetch {self.name}"
+                    f"{local} is missing, and the files beside it are not the published ones, so it cannot be "
+                    f"fetched; add it, or remove {local.parent} and run: beir-hybrid fetch {self.name}"
                 )
 
-    def loaded_files(self, root: Path, files: Iterable[RemoteFile]) -> list[LoadedFile]:
-        """What was read, with checksums; ``pinned`` says whether it is the published file."""
-        found = []
-        for file in files:
-            local = self.local(root, file)
-            if local.stat().st_size > _BIG:
-                found.append(LoadedFile(file.path, "", None))
-                continue
-            same = None if not file.expected else file.digest_of(local) == file.expected
-            found.append(LoadedFile(file.path, sha256_of(local), same))
-        return found
+    def _refuse_damaged(self, root: Path, languages: Sequence[str], split: str) -> None:
+        """A file in our own cache must be the published one."""
+        for file in self.remote_files(root, languages, split):
+            self._refuse_other(root, file)
 
+    def _refuse_other(self, root: Path, file: RemoteFile) -> None:
+        local = self.local(root, file)
+        got = digests_of(local).get(file.algorithm) if file.expected else ""
+        if got != file.expected:
+            raise DatasetError(
+                f"{local} is damaged: its {file.algorithm} is {got}, expected {file.expected}; "
+                f"delete it and run: beir-hybrid fetch {self.name}"
+            )
 
-_BIG = 64 << 20
+    def _loaded(self, root: Path, file: RemoteFile) -> LoadedFile:
+        """What was read, with its checksum, and whether it is the published file."""
+        got = digests_of(self.local(root, file))
+        return LoadedFile(file.path, got.sha256, got.get(file.algorithm) == file.expected if file.expected else None)
 
 
 def check_selection(source: Source, languages: Iterable[str] | str | None, split: str | None) -> tuple[list[str], str]:

@@ -49,19 +49,12 @@ class Xm3600Source(FileSource):
     splits = ("test",)
     licence = Licence("CC BY 4.0", "https://google.github.io/crossmodal-3600/", "(captions; mteb's copy: CC BY-SA 4.0)")
 
-    def remote_files(self, languages: Sequence[str], split: str) -> list[RemoteFile]:
-        return [RemoteFile(_CAPTIONS, _ARCHIVE.url)]
-
-    def missing(self, root: Path, languages: Sequence[str], split: str) -> list[RemoteFile]:
-        """Nothing where the archive's file or all tables are there, else what would be fetched."""
-        if (root / _CAPTIONS).exists() or all(_tables(root, language) for language in languages):
-            return []
-        return self.remote_files(languages, split)
-
-    def files(self, root: Path, languages: Sequence[str], split: str) -> list[Path]:
-        if (root / _CAPTIONS).exists():
-            return [root / _CAPTIONS]
-        return [table for language in languages for table in _tables(root, language)]
+    def remote_files(self, root: Path, languages: Sequence[str], split: str) -> list[RemoteFile]:
+        """The archive's file; or the tables, where those of all languages are there and it is not."""
+        tables = [_tables(root, language) for language in languages]
+        if (root / _CAPTIONS).exists() or not all(tables):
+            return [RemoteFile(_CAPTIONS, _ARCHIVE.url)]
+        return [RemoteFile(path.relative_to(root).as_posix(), "") for found in tables for path in found]
 
     def fetch(self, root: Path, languages: Sequence[str], split: str) -> list[Path]:
         if self.missing(root, languages, split):
@@ -69,9 +62,6 @@ class Xm3600Source(FileSource):
             extract(root / _ARCHIVE.path, lambda members: {_CAPTIONS: root / _CAPTIONS})
             (root / _ARCHIVE.path).unlink(missing_ok=True)
         return self.files(root, languages, split)
-
-    def _check(self, root: Any, languages: Sequence[str], split: str) -> None:
-        """No checksum is published; a damaged file is found where it is read."""
 
     def read(self, root: Path, languages: Sequence[str], split: str, **_: Any) -> Dataset:
         found = _from_tables(root, languages)
@@ -88,18 +78,8 @@ class Xm3600Source(FileSource):
             keys = [image for image, _ in asked]
             query_ids = [f"{language}-q-{key}-00" for key in keys]
             queries[language] = Queries(language, query_ids, [text for _, text in asked], keys, keys)
-        return Dataset(
-            self.name,
-            split,
-            passages,
-            queries,
-            GroupQrels(queries.values(), answers),
-            self.licence,
-            self.loaded_files(root, self._read(root, languages)),
-        )
-
-    def _read(self, root: Path, languages: Sequence[str]) -> list[RemoteFile]:
-        return [RemoteFile(p.relative_to(root).as_posix(), "") for p in self.files(root, languages, self.splits[0])]
+        qrels = GroupQrels(queries.values(), answers)
+        return self.dataset(root, languages, split, passages=passages, queries=queries, qrels=qrels)
 
 
 def _split(captions: Captions) -> tuple[list[tuple[str, str]], list[tuple[str, int, str]]]:

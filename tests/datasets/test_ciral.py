@@ -37,7 +37,7 @@ def test_a_number_is_another_question_in_each_language(tmp_path: Path) -> None:
     assert found.unjudged == 1
     again = load_dataset("ciral", tmp_path, found.languages)  # as results name them, English with them
     assert again.fingerprint == found.fingerprint
-    assert len(source.remote_files(source.languages, "test-b")) == 3 * 4
+    assert len(source.remote_files(tmp_path, source.languages, "test-b")) == 3 * 4
 
 
 def test_what_is_missing_or_wrong_is_named(tmp_path: Path) -> None:

@@ -107,7 +107,7 @@ def test_it_is_fetched_from_its_two_repositories(hub: Hub, no_data: Path, write:
         f"castorini/mr-tydi@1d43c80218d06d0ef80f5b172ccabd848b948bc1/{name}/ir-format-data/qrels.test.txt",
         f"castorini/mr-tydi@1d43c80218d06d0ef80f5b172ccabd848b948bc1/{name}/ir-format-data/topics.test.txt",
     ]
-    assert [bool(file.expected) for file in source.remote_files(["sw"], "test")] == [False, False, True]
+    assert [bool(file.expected) for file in source.remote_files(Path(), ["sw"], "test")] == [False, False, True]
 
 
 def test_its_corpora_are_converted_ahead_of_time(
