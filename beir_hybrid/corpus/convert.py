@@ -45,6 +45,8 @@ def convert(
     # of each source too: what was converted before an interrupt must have been read in the same way
     described = [each | reading for each in _described(sources, workers or processors())]
     settings = {"format": FORMAT, "id_prefix": id_prefix, "id_width": id_width, **reading}
+    if (folder / MANIFEST).exists():  # whole, for it is written last; its place may be one that is only read
+        return _refuse_other_sources(folder, described, settings)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         lock = FileLock(folder / ".lock")
@@ -52,7 +54,7 @@ def convert(
     except OSError as error:
         raise DatasetError(f"could not write {folder}: {error.strerror or error}; choose another folder") from error
     try:
-        if (folder / MANIFEST).exists():
+        if (folder / MANIFEST).exists():  # made by another process meanwhile
             _refuse_other_sources(folder, described, settings)
         else:
             _clear(folder)
@@ -62,6 +64,7 @@ def convert(
                 _clear(folder)
     finally:
         lock.release()
+    return None
 
 
 def _clear(folder: Path) -> None:

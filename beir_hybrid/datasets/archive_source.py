@@ -68,5 +68,5 @@ def extract(archive: Path, choose: Callable[[Sequence[str]], Mapping[str, Path]]
                     raise DatasetError(f"{archive} holds no {member}; it holds {', '.join(members[:5])}, ...")
                 with written_whole(target) as part, part.open("wb") as out, opened.open(member) as source:
                     shutil.copyfileobj(source, out, 1 << 20)
-    except (zipfile.BadZipFile, zlib.error, EOFError) as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:  # the last of one with a password
         raise DatasetError(f"{archive} is no whole zip archive ({error}); delete it and fetch it again") from error

@@ -22,7 +22,6 @@ from beir_hybrid.records import (
     Licence,
     LoadedFile,
     Passages,
-    Qrels,
     Queries,
     Setting,
 )
@@ -182,10 +181,6 @@ class Dataset:
         if self.own_passages:
             said.append(f"{len(self.own_passages):,} queries are passages themselves (no candidates for themselves)")
         return "; ".join(said)
-
-    def qrels_of(self, language: str) -> Qrels:
-        """The judgments of one query language over the pool, as new mappings."""
-        return {query: dict(self.qrels[query]) for query in self.queries[language].ids if query in self.qrels}
 
     @cached_property
     def settings(self) -> tuple[Setting, ...]:

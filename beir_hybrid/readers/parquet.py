@@ -30,7 +30,7 @@ def read_parquet(path: Path, choose: Callable[[Sequence[str]], Sequence[str]]) -
                 for record in batch.to_pylist():
                     row += 1
                     yield row, record
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise DatasetError(f"{path}: not a readable parquet file ({error}); fetch it again") from error
 
 

@@ -16,8 +16,8 @@ def read_topics(path: Path) -> dict[str, str]:
     """
     topics: dict[str, str] = {}
     for number, line in read_lines(path):
-        key, tab, text = line.partition("\t")
-        if not tab or not key.strip():
+        key, tab, text = (part.strip(" ") for part in line.partition("\t"))
+        if not tab or not key:
             raise DatasetError(f"{at(path, number)}: expected 'query id<TAB>query', got {line[:80]!r}")
         if not text.strip():
             raise DatasetError(f"{at(path, number)}: query {key!r} is empty")

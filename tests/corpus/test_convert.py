@@ -228,6 +228,14 @@ def test_a_folder_that_cannot_be_made_is_one_line(sources: list[Path], tmp_path:
         ArrowCorpus.build(sources, tmp_path / "file" / "corpus")
 
 
+def test_a_whole_corpus_is_opened_where_nothing_can_be_written(sources: list[Path], tmp_path: Path) -> None:
+    """A shared cache may be one that is only read: no lock is taken of what is finished."""
+    ArrowCorpus.build(sources, tmp_path / "corpus")
+    (tmp_path / "corpus" / ".lock").unlink()
+    (tmp_path / "corpus" / ".lock").mkdir()  # root may write to any folder, but not to this
+    assert len(ArrowCorpus.build(sources, tmp_path / "corpus")) == 60
+
+
 def test_a_file_is_read_for_its_digests_only_when_it_changed(
     sources: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -194,3 +194,16 @@ def test_a_folder_beir_downloaded_is_found(tmp_path: Path, no_data: Path) -> Non
         assert load_dataset("beir/scifact", data_dir).qrels == expected
     with pytest.raises(DatasetError, match=r"holds no beir/nfcorpus: expected .*run: beir-hybrid fetch beir/nfcorpus"):
         load_dataset("beir/nfcorpus", tmp_path / "datasets")
+
+
+def test_an_archive_with_a_password_is_one_line(tmp_path: Path) -> None:
+    """Its first member says that it is encrypted."""
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.writestr("member", "text")
+    raw = bytearray((tmp_path / "a.zip").read_bytes())
+    for signature, flags in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        raw[raw.index(signature) + flags] |= 1
+    (tmp_path / "a.zip").write_bytes(raw)
+    with pytest.raises(DatasetError, match=r"a\.zip is no whole zip archive \(.*encrypted"):
+        extract(tmp_path / "a.zip", lambda members: {"member": tmp_path / "out"})
+    assert not (tmp_path / "out").exists()

@@ -127,3 +127,9 @@ def test_a_missing_file_is_a_domain_error(tmp_path: Path) -> None:
     """A reader called on a path that is not there names it."""
     with pytest.raises(DatasetError, match=r"topics\.tsv: cannot be read: No such file"):
         read_topics(tmp_path / "topics.tsv")
+
+
+def test_blanks_around_a_topics_id_are_no_part_of_it(tmp_path: Path) -> None:
+    """Judgments are parted by blanks, so no id of theirs has any."""
+    (tmp_path / "topics.tsv").write_text("1 \tWho? \n 2\tWhat?\n")
+    assert read_topics(tmp_path / "topics.tsv") == {"1": "Who?", "2": "What?"}

@@ -63,3 +63,14 @@ def test_parquet_of_another_shape_is_named(parquet: Any, tmp_path: Path) -> None
     (tmp_path / "cut.parquet").write_bytes(parquet(_id=["a"], text=["x"]).read_bytes()[:-7])
     with pytest.raises(DatasetError, match=r"cut\.parquet: not a readable parquet file"):
         list(read_records(tmp_path / "cut.parquet"))
+
+
+def test_a_table_of_what_is_no_text_is_named(tmp_path: Path) -> None:
+    """A string column may hold any bytes: those that are not UTF-8 end in one line."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    raw = pa.array([b"a", b"\xff"]).view(pa.string())
+    pq.write_table(pa.table({"_id": ["1", "2"], "text": raw}), tmp_path / "corpus.parquet")
+    with pytest.raises(DatasetError, match=r"corpus\.parquet: not a readable parquet file .*codec can't decode"):
+        list(read_records(tmp_path / "corpus.parquet"))
