@@ -47,9 +47,9 @@ HEAVY = {
 EXTENDED = {
     "retrieval.families.maxsim": {"numba"},
     "retrieval.search.kernels": {"numba"},
-    "training.holding": {"torch", "transformers"},
+    "training.distill": {"torch", "transformers"},
     "training.progress": {"transformers"},
-    "training.switched_view": {"datasets"},
+    "training.code_switch": {"datasets"},
 }
 HOMES = {
     "jnius": "retrieval.bm25.*", "jnius_config": "retrieval.bm25.*", "pyserini": "retrieval.bm25.*",

@@ -25,15 +25,15 @@ def add_command(commands: Any) -> None:
         "--config", type=Path, metavar="FILE.toml", help="the same options as keys; the command line wins"
     )
     parser.add_argument("--resume", action="store_true", help="go on from the last checkpoint in --out")
-    for name, kind, many, choices, text in option_fields():
+    for name, wanted, many, choices, text in option_fields():
         flag = "--" + name.replace("_", "-")
-        if kind is bool:
+        if wanted is bool:
             parser.add_argument(flag, action=argparse.BooleanOptionalAction, help=text)
         elif choices:
             parser.add_argument(flag, choices=choices, help=text)
         else:
-            metavar = f"{'A,A' if many else 'N' if kind in (int, float) else 'X'}"
-            parser.add_argument(flag, type=str if many else kind, metavar=metavar, help=text.replace("%", "%%"))
+            metavar = f"{'A,A' if many else 'N' if wanted in (int, float) else 'X'}"
+            parser.add_argument(flag, type=str if many else wanted, metavar=metavar, help=text.replace("%", "%%"))
     parser.set_defaults(run=run)
 
 

@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from beir_hybrid.retrieval.dense.models import Role
-
 
 def card_section(
     *,
     alpha: Any,
     languages: list[str],
-    prompts: Mapping[Role, str],
+    prompts: Mapping[str, str],
     digests: Mapping[str, str],
     validation: Mapping[str, float],
 ) -> str:
@@ -21,7 +19,7 @@ def card_section(
     Args:
         alpha: share of monolingual batches, or its schedule.
         languages: those trained on.
-        prompts: what stands before queries and passages, in training and by the model.
+        prompts: what stands before queries and passages (or pairs of both), in training and by the model.
         digests: of the training and the validation data.
         validation: what the saved model was measured by, on the validation groups.
     """

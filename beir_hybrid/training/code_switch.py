@@ -5,11 +5,13 @@ from __future__ import annotations
 import hashlib
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from beir_hybrid.errors import TrainingError, at
 from beir_hybrid.readers.lines import read_lines
+from st_hybrid_batch import ParallelDataset
 
 _PUNCTUATION = ".,;:!?¿¡\"'()[]«»…؟،؛。，、？！।"
 
@@ -56,14 +58,41 @@ def switch(text: str, language: str, lexicon: Lexicon, probability: float, key: 
 
     The draw depends on ``key`` and the text alone, so a resumed training sees the same queries.
     """
-    parts = re.split(r"(\s+)", text)  # words at even places, what is between them at odd ones
+    parts = re.split(r"(\s+)", text)  # words, and between them what is between them
     seed = hashlib.blake2b(f"{key}\0{text}".encode(), digest_size=8).digest()
     rng = np.random.default_rng(int.from_bytes(seed, "little"))
     draws = rng.random((len(parts), 2))
-    for place in range(0, len(parts), 2):
-        core = parts[place].strip(_PUNCTUATION)
-        chance, which = draws[place]
+    for number in range(0, len(parts), 2):
+        core = parts[number].strip(_PUNCTUATION)
+        chance, which = draws[number]
         choices = lexicon.translations(language, core) if chance < probability and core else []
         if choices:
-            parts[place] = parts[place].replace(core, choices[int(which * len(choices))][1])
+            parts[number] = parts[number].replace(core, choices[int(which * len(choices))][1])
     return "".join(parts)
+
+
+class CodeSwitched(ParallelDataset):
+    """A training set whose queries are code-switched when they are read.
+
+    A query is switched anew for every passage row it is paired with, so cross-lingual batches show it in several
+    mixtures; the same pair is switched in the same way whenever it comes up.
+
+    Args:
+        dataset: the training set.
+        lexicon: where translations come from.
+        probability: of a word that the lexicon has to be replaced.
+        seed: of the draws.
+    """
+
+    def __init__(self, dataset: ParallelDataset, lexicon: Lexicon, probability: float, seed: int) -> None:
+        super().__init__(dataset)
+        self._lexicon, self._probability, self._seed = lexicon, probability, seed
+
+    def __getitems__(self, keys: list[Any]) -> list[dict[str, Any]]:
+        rows: list[dict[str, Any]] = super().__getitems__(keys)
+        pairs = [key if isinstance(key, tuple) else (key, key) for key in keys]
+        languages = self.row_languages([query for query, _ in pairs])
+        for row, language, (query, passage) in zip(rows, languages, pairs, strict=True):
+            draw = f"{self._seed} {query} {passage}"
+            row["query"] = switch(row["query"], language, self._lexicon, self._probability, draw)
+        return rows

@@ -20,8 +20,8 @@ from beir_hybrid.errors import TrainingError, at, did_you_mean
 _ALPHA = {"mono": 1.0, "cross": 0.0, "hybrid": 0.5}
 
 
-def _option(default: Any, help: str, **metadata: Any) -> Any:
-    return field(default=default, metadata={"help": help, **metadata})
+def _option(default: Any, help: str, *, low: float | None = None, high: float = math.inf) -> Any:
+    return field(default=default, metadata={"help": help, "range": (low, high)})
 
 
 @dataclass(frozen=True)
@@ -42,8 +42,8 @@ class TrainConfig:
     sampling: Literal["mono", "cross", "hybrid"] | None = _option(
         None, "kind of batches: mono is alpha 1 (X-X-mono), cross 0 (X-Y), hybrid 0.5 (default)"
     )
-    alpha: float | None = _option(None, "probability that a batch is monolingual")
-    alpha_end: float | None = _option(None, "alpha at the end of the training, with --alpha-schedule")
+    alpha: float | None = _option(None, "probability that a batch is monolingual", low=0, high=1)
+    alpha_end: float | None = _option(None, "alpha at the end of the training, with --alpha-schedule", low=0, high=1)
     alpha_schedule: Literal["constant", "linear", "cosine"] = _option("constant", "how alpha moves to --alpha-end")
     languages: tuple[str, ...] | None = _option(None, "train on these languages only (default: all there are)")
     language_weights: str = _option(
@@ -52,16 +52,22 @@ class TrainConfig:
     pairing: Literal["row", "batch"] = _option(
         "row", "a cross-lingual language pair for each row, or one for the batch"
     )
-    steps: int | None = _option(None, "optimizer steps")
-    epochs: float | None = _option(None, "epochs: in one, as many rows are seen as there are groups")
-    batch_size: int = _option(100, "rows of a batch on each process")
-    gradient_accumulation: int = _option(1, "batches summed for a step")
-    learning_rate: float | None = _option(None, "peak learning rate (default: 3e-5; from scratch 5e-4, static 0.01)")
-    weight_decay: float = _option(0.01, "decoupled weight decay")
-    warmup: float = _option(0.1, "share of the steps over which the learning rate rises; then it falls linearly")
-    scale: float = _option(20.0, "1 / temperature of the loss (sparse, multi-vector, cross-encoder: their own)")
+    steps: int | None = _option(None, "optimizer steps", low=1)
+    epochs: float | None = _option(None, "epochs: in one, as many rows are seen as there are groups", low=1e-9)
+    batch_size: int = _option(100, "rows of a batch on each process", low=2)
+    gradient_accumulation: int = _option(1, "batches summed for a step", low=1)
+    learning_rate: float | None = _option(
+        None, "peak learning rate (default: 3e-5; from scratch 5e-4, static 0.01)", low=1e-12
+    )
+    weight_decay: float = _option(0.01, "decoupled weight decay", low=0)
+    warmup: float = _option(
+        0.1, "share of the steps over which the learning rate rises; then it falls linearly", low=0, high=1
+    )
+    scale: float = _option(
+        20.0, "1 / temperature of the loss (sparse, multi-vector, cross-encoder: their own)", low=1e-9
+    )
     loss: Literal["masked", "plain"] = _option("masked", "masked spares translations and duplicates of the positive")
-    mini_batch_size: int | None = _option(None, "cached loss (GradCache): rows in memory at a time")
+    mini_batch_size: int | None = _option(None, "cached loss (GradCache): rows in memory at a time", low=1)
     gather: bool = _option(False, "take the passages of all processes as negatives")
     matryoshka: tuple[int, ...] | None = _option(None, "also train these shorter dimensions")
     query_prompt: str | None = _option(
@@ -71,43 +77,51 @@ class TrainConfig:
     router_mapping: tuple[str, ...] | None = _option(
         None, "routes of a model with a Router, query=ROUTE,passage=ROUTE (default: query and document)"
     )
-    negatives: int | None = _option(None, "hard negatives of each row (default: as many as the first row has)")
+    negatives: int | None = _option(None, "hard negatives of each row (default: as many as the first row has)", low=0)
     precision: Literal["fp32", "bf16", "fp16"] = _option("fp32", "mixed precision")
-    seed: int = _option(42, "seed of weights, batches and everything else drawn")
-    evaluate_every: int | None = _option(None, "steps between validations (default: 20 validations)")
-    patience: int = _option(5, "stop after so many validations without a better one (0: never)")
+    seed: int = _option(42, "seed of weights, batches and everything else drawn", low=0, high=2**32 - 1)
+    evaluate_every: int | None = _option(None, "steps between validations (default: 20 validations)", low=1)
+    patience: int = _option(5, "stop after so many validations without a better one (0: never)", low=0)
     best: str = _option(
         "loss", "what the best checkpoint is chosen by: loss, mono_map, cross_map, multi_map, rank_distance"
     )
-    dev_limit: int = _option(300, "validation groups ranked for the map metrics at most")
-    workers: int = _option(0, "processes that prepare batches")
-    max_seq_length: int | None = _option(None, "tokens read of a text (default: the model's; from scratch 128)")
+    dev_limit: int = _option(300, "validation groups ranked for the map metrics at most", low=1)
+    workers: int = _option(0, "processes that prepare batches", low=0)
+    max_seq_length: int | None = _option(None, "tokens read of a text (default: the model's; from scratch 128)", low=4)
     freeze_embeddings: bool = _option(False, "leave the word embeddings as they are")
     cut_vocabulary: bool = _option(
         False, "train without the tokens that no training text uses; the saved model has all of them again"
     )
-    keep_layers: int | None = _option(None, "start with the first so many layers of --model; the others are dropped")
-    lora: int | None = _option(None, "train low-rank adapters of this rank (needs peft), merged in the saved model")
-    wise_ft: float | None = _option(
-        None, "share of the trained weights in the saved model; the rest is of the starting model (arXiv 2109.01903)"
+    keep_layers: int | None = _option(
+        None, "start with the first so many layers of --model; the others are dropped", low=1
     )
-    anchor: float = _option(
+    lora: int | None = _option(
+        None, "train low-rank adapters of this rank (needs peft), merged in the saved model", low=1
+    )
+    wise_ft: float | None = _option(
+        None,
+        "share of the trained weights in the saved model; the rest is of the starting model (arXiv 2109.01903)",
+        low=0,
+        high=1,
+    )
+    distill: float = _option(
         0.0,
         "weight of a term that holds how each query ranks its batch to what the starting model does in one language",
+        low=0,
     )
-    anchor_to: str | None = _option(
+    distill_to: str | None = _option(
         None, "hold all batches to the starting model without language: the folder of beir-hybrid neutralize (project)"
     )
-    vocabulary: int = _option(64_000, "from scratch: tokens of the tokenizer")
-    width: int = _option(512, "from scratch: dimension of the embedding")
-    layers: int = _option(4, "from scratch, transformer: layers")
+    vocabulary: int = _option(64_000, "from scratch: tokens of the tokenizer", low=300)
+    width: int = _option(512, "from scratch: dimension of the embedding", low=1)
+    layers: int = _option(4, "from scratch, transformer: layers", low=1)
     tokenizer: str | None = _option(None, "from scratch: take this trained tokenizer.json instead of training one")
     pretrain_text: tuple[str, ...] | None = _option(
         None, "masked-language modelling first, on these text files (a line a text)"
     )
-    pretrain_steps: int = _option(1000, "steps of it")
-    pretrain_learning_rate: float = _option(1e-4, "its learning rate")
-    code_switch: float = _option(0.0, "probability that a query word is replaced by its translation")
+    pretrain_steps: int = _option(1000, "steps of it", low=1)
+    pretrain_learning_rate: float = _option(1e-4, "its learning rate", low=1e-12)
+    code_switch: float = _option(0.0, "probability that a query word is replaced by its translation", low=0, high=1)
     lexicon: str | None = _option(None, "bilingual lexicon: a file or a folder of xx-yy.txt, 'word translation' lines")
     leak_check: tuple[str, ...] | None = _option(None, "compare the training text with these evaluation sets first")
     on_leak: Literal["refuse", "drop"] = _option("refuse", "what to do with groups that overlap")
@@ -115,11 +129,11 @@ class TrainConfig:
     out: str | None = _option(None, "folder of the model")
 
     def __post_init__(self) -> None:
-        for name, low, high in _RANGES:
-            value = getattr(self, name)
-            if value is not None and not (low <= value <= high and math.isfinite(value)):
+        for option in fields(self):
+            value, (low, high) = getattr(self, option.name), option.metadata["range"]
+            if value is not None and low is not None and not (low <= value <= high and math.isfinite(value)):
                 bound = f"at least {low}" if high == math.inf else f"in [{low}, {high}]"
-                raise TrainingError(f"{_flag(name)} is {value}; expected a number {bound}")
+                raise TrainingError(f"{_flag(option.name)} is {value}; expected a number {bound}")
         if not self.groups:
             raise TrainingError("no training groups were given; expected --groups FILE.jsonl or .jsonl.gz")
         if not self.out:
@@ -152,10 +166,10 @@ class TrainConfig:
         if self.cut_vocabulary and (self.from_scratch is not None or self.code_switch > 0):
             other = "--from-scratch" if self.from_scratch is not None else "--code-switch"
             raise TrainingError(f"--cut-vocabulary does not go with {other}")
-        if self.anchor_to is not None and not self.anchor:
-            raise TrainingError("--anchor-to needs --anchor, the weight of its term")
-        if self.anchor > 0 and self.from_scratch is not None:
-            raise TrainingError("--anchor needs --model; a model from scratch has nothing to hold")
+        if self.distill_to is not None and not self.distill:
+            raise TrainingError("--distill-to needs --distill, the weight of its term")
+        if self.distill > 0 and self.from_scratch is not None:
+            raise TrainingError("--distill needs --model; a model from scratch has nothing to hold")
         if (self.code_switch > 0) != (self.lexicon is not None):
             raise TrainingError("--code-switch and --lexicon go together")
         self.weights()
@@ -197,38 +211,6 @@ class TrainConfig:
         )  # the one character JSON leaves as it is and TOML does not allow
 
 
-_RANGES: tuple[tuple[str, float, float], ...] = (
-    ("alpha", 0, 1),
-    ("alpha_end", 0, 1),
-    ("code_switch", 0, 1),
-    ("warmup", 0, 1),
-    ("batch_size", 2, math.inf),
-    ("steps", 1, math.inf),
-    ("epochs", 1e-9, math.inf),
-    ("gradient_accumulation", 1, math.inf),
-    ("learning_rate", 1e-12, math.inf),
-    ("weight_decay", 0, math.inf),
-    ("scale", 1e-9, math.inf),
-    ("vocabulary", 300, math.inf),
-    ("anchor", 0, math.inf),
-    ("lora", 1, math.inf),
-    ("wise_ft", 0, 1),
-    ("width", 1, math.inf),
-    ("layers", 1, math.inf),
-    ("keep_layers", 1, math.inf),
-    ("evaluate_every", 1, math.inf),
-    ("patience", 0, math.inf),
-    ("dev_limit", 1, math.inf),
-    ("workers", 0, math.inf),
-    ("mini_batch_size", 1, math.inf),
-    ("pretrain_steps", 1, math.inf),
-    ("pretrain_learning_rate", 1e-12, math.inf),
-    ("max_seq_length", 4, math.inf),
-    ("negatives", 0, math.inf),
-    ("seed", 0, 2**32 - 1),
-)
-
-
 def _flag(name: str) -> str:
     return "--" + name.replace("_", "-")
 
@@ -262,11 +244,11 @@ def option_fields() -> list[tuple[str, type, bool, tuple[str, ...], str]]:
     hints = typing.get_type_hints(TrainConfig)
     found = []
     for item in fields(TrainConfig):
-        kind, many, choices = _shape(hints[item.name])
+        wanted, many, choices = _shape(hints[item.name])
         text = item.metadata["help"]
         if item.default not in (None, False, "", 0, 0.0) and "default" not in text:
             text += f" (default: {item.default!r})" if isinstance(item.default, str) else f" (default: {item.default})"
-        found.append((item.name, kind, many, choices, text))
+        found.append((item.name, wanted, many, choices, text))
     return found
 
 
@@ -295,33 +277,33 @@ def typed(values: Mapping[str, Any], where: str) -> dict[str, Any]:
     Raises:
         TrainingError: an unknown key, or a value of the wrong type.
     """
-    known = {name: (kind, many, choices) for name, kind, many, choices, _ in option_fields()}
+    known = {name: (wanted, many, choices) for name, wanted, many, choices, _ in option_fields()}
     given: dict[str, Any] = {}
     for key, value in values.items():
         name = key.replace("-", "_")
         if name not in known:
             raise TrainingError(f"{where}: unknown key {key!r}; {did_you_mean(name, known)}")
-        kind, many, choices = known[name]
+        wanted, many, choices = known[name]
         items = value if many and isinstance(value, list | tuple) else [value]
         if many and isinstance(value, str):
             items = [part.strip() for part in value.split(",")]
-        checked = [_typed(item, kind, choices, f"{where}: {key}") for item in items]
+        checked = [_typed(item, wanted, choices, f"{where}: {key}") for item in items]
         given[name] = tuple(checked) if many else checked[0]
     return given
 
 
-def _typed(value: Any, kind: type, choices: tuple[str, ...], where: str) -> Any:
-    if kind in (int, float) and isinstance(value, str):
+def _typed(value: Any, wanted: type, choices: tuple[str, ...], where: str) -> Any:
+    if wanted in (int, float) and isinstance(value, str):
         try:
-            value = kind(value)
+            value = wanted(value)
         except ValueError:
             raise TrainingError(f"{where} is {value!r}; expected a number") from None
-    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+    if wanted is float and isinstance(value, int) and not isinstance(value, bool):
         value = float(value)
-    if kind is str and isinstance(value, int | float) and not isinstance(value, bool):
+    if wanted is str and isinstance(value, int | float) and not isinstance(value, bool):
         value = str(value)
-    if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
-        raise TrainingError(f"{where} is {value!r}; expected a value of type {kind.__name__}")
+    if not isinstance(value, wanted) or (wanted is int and isinstance(value, bool)):
+        raise TrainingError(f"{where} is {value!r}; expected a value of type {wanted.__name__}")
     if choices and value not in choices:
         raise TrainingError(f"{where} is {value!r}; {did_you_mean(str(value), choices)}")
     return value

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,17 +26,19 @@ class GroupSource:
     """Where groups come from, and how to read them, as often as they are needed.
 
     Args:
-        paths: the files and folders they are read from.
+        paths: the files and folders they are read from, by what they are, such as a language.
         read: yields them.
+        splits: whether they may say what split they are of; else all are there to train on.
     """
 
-    paths: tuple[Path, ...]
+    paths: Mapping[str, Path]
     read: Callable[[], Iterator[Group]]
+    splits: bool = True
 
     def digest(self) -> str:
         """A digest of all that is read."""
         if self.paths:
-            return fingerprint_of(digest_of(path) for path in self.paths)
+            return fingerprint_of(f"{name} {digest_of(path)}" for name, path in self.paths.items())
         return fingerprint_of(f"{group.id} {dict(group.query)} {dict(group.passage)}" for group in self.read())
 
 
@@ -53,7 +55,7 @@ def group_source(given: str, config: TrainConfig) -> GroupSource:
     if path.is_dir():
         return _mmarco(path, config)
     if path.is_file():
-        return GroupSource((path,), lambda: _json_lines(path))
+        return GroupSource({"groups": path}, lambda: _json_lines(path))
     if "=" in given:
         return _squad(given)
     return _registered(given)
@@ -122,6 +124,30 @@ def texts_of(groups: Iterable[Any], languages: Sequence[str] | None = None) -> I
             yield from (text for language, text in side.items() if wanted is None or language in wanted)
 
 
+def batches_of(config: TrainConfig, epochs: float, processes: int | None = None) -> Any:
+    """The sampler's settings.
+
+    Args:
+        config: the settings of the training.
+        epochs: how many it has; alpha moves over all of them.
+        processes: how many share the batches; None asks accelerate.
+    """
+    from st_hybrid_batch import Cosine, HybridBatches, Linear
+
+    alpha: Any = config.start_alpha
+    if config.alpha_end is not None:
+        schedule = Linear if config.alpha_schedule == "linear" else Cosine
+        alpha = schedule(config.start_alpha, config.alpha_end, epochs)
+    return HybridBatches(
+        alpha=alpha,
+        languages=config.weights(),
+        pairing=config.pairing,
+        short_languages="cross-only",
+        seed=config.seed,
+        world_size=processes,
+    )
+
+
 def validation_rows(config: TrainConfig, dev: Any, processes: int) -> int:
     """The rows of a validation batch on each process: no more than the smaller languages have groups."""
     index = dev.index
@@ -162,6 +188,8 @@ def _yielded(settings: dict[str, Any], part: str, left_out: list[str]) -> Iterat
 
 def _of_split(source: GroupSource, part: str, say: bool) -> Iterator[Group]:
     """Groups of a split; without any split, all are there to train on."""
+    if part == "dev" and not source.splits:
+        return
     unmarked, marked, wanted = None, False, 0
     others: dict[str, int] = {}
     for group in source.read():
@@ -176,7 +204,7 @@ def _of_split(source: GroupSource, part: str, say: bool) -> Iterator[Group]:
         if group.split == part or (group.split is None and part == "train"):
             wanted += 1
             yield group
-    where = ", ".join(map(str, source.paths))
+    where = ", ".join(map(str, source.paths.values()))
     if say:
         for name, count in others.items():
             tell(f"{where}: {count:,} groups of split {name!r} are left out")
@@ -199,7 +227,7 @@ def _squad(given: str) -> GroupSource:
     missing = [path for path in files.values() if not path.is_file()]
     if missing:
         raise TrainingError(f"{missing[0]} does not exist; expected SQuAD-shaped files, language=FILE,language=FILE")
-    return GroupSource(tuple(files.values()), lambda: read_squad(files))
+    return GroupSource(files, lambda: read_squad(files), splits=False)
 
 
 def _mmarco(folder: Path, config: TrainConfig) -> GroupSource:
@@ -220,13 +248,13 @@ def _mmarco(folder: Path, config: TrainConfig) -> GroupSource:
         raise TrainingError(f"{pairs} does not exist; expected triples (qid, positive, negative) or qrels of mMARCO")
     with pairs.open(encoding="utf-8") as lines:
         triples = len(next(lines, "").split()) == 3
-    paths = [folder / form.format(language=name) for name in names for form in (COLLECTION, QUERIES)]
+    files = [form.format(language=name) for name in names for form in (COLLECTION, QUERIES)]
 
     def read() -> Iterator[Group]:
         which: dict[str, Any] = {"triples": pairs} if triples else {"qrels": pairs}
         return read_mmarco(folder, languages, negatives=config.negatives or 0, **which)
 
-    return GroupSource((pairs, *paths), read)
+    return GroupSource({"pairs": pairs, **{name: folder / name for name in files}}, read, splits=False)
 
 
 def _registered(name: str) -> GroupSource:
@@ -240,4 +268,4 @@ def _registered(name: str) -> GroupSource:
             f"{name} does not exist; expected groups as JSON Lines, plain or gzipped, a folder of mMARCO, "
             "language=FILE,... of SQuAD-shaped files, or 'sample', the embedded sample"
         )
-    return GroupSource((), lambda: (group_from_record(record, f"{name}, group {record['id']}") for record in records()))
+    return GroupSource({}, lambda: (group_from_record(record, f"{name}, group {record['id']}") for record in records()))

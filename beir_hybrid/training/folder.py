@@ -12,6 +12,7 @@ from typing import Any
 from beir_hybrid.disk.files import fingerprint_of, sha256_of, write_json, written_whole
 from beir_hybrid.errors import TrainingError
 from beir_hybrid.progress import tell
+from beir_hybrid.training.checkpoints import is_whole, newest_checkpoint, state_of
 from beir_hybrid.training.config import TrainConfig, read_toml
 
 CONFIG_FILE = "train.toml"
@@ -21,7 +22,10 @@ LEAK_FILE = "leak_report.json"
 LOG_FILE = "train_log.json"
 SUMMARY_FILE = "train_summary.json"
 _FACTS = "prepared.json"
-_PATHS = ("groups", "dev_groups", "model", "tokenizer", "pretrain_text", "lexicon", "data_dir", "out")
+_PATHS = (
+    *("groups", "dev_groups", "pairs", "model", "tokenizer", "pretrain_text", "lexicon", "distill_to", "data_dir"),
+    "out",
+)
 """Settings that say where something is: what counts is what is there."""
 
 
@@ -43,7 +47,8 @@ class TrainFolder:
         """
         from filelock import FileLock, Timeout
 
-        lock = FileLock(self.path.with_name(f".{self.path.name}.lock"))
+        whole = self.path.absolute()  # a name of its own also for "."
+        lock = FileLock(whole.with_name(f".{whole.name}.lock"))
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             lock.acquire(timeout=0)
@@ -58,8 +63,9 @@ class TrainFolder:
         try:
             yield
         finally:
-            lock.release()
+            # while it is held: afterwards the file may be another's, which a third one would not see
             Path(lock.lock_file).unlink(missing_ok=True)
+            lock.release()
 
     def is_done(self, config: TrainConfig, inputs: dict[str, Any], *, resume: bool) -> bool:
         """Whether this very training is already done here; if it can neither be returned nor begin, say why.
@@ -137,8 +143,7 @@ class TrainFolder:
 
     def last_checkpoint(self) -> Path | None:
         """The newest checkpoint that was written whole, by every process."""
-        found = [path for path in self.checkpoints.glob("checkpoint-*") if path.name[11:].isdigit() and _whole(path)]
-        return max(found, key=lambda path: int(path.name[11:]), default=None)
+        return newest_checkpoint(self.checkpoints)
 
     def find_best(self, checkpoint: Path) -> None:
         """Let a checkpoint that is resumed from name the best one where it is now: the folder may have moved.
@@ -146,20 +151,28 @@ class TrainFolder:
         Raises:
             TrainingError: the best checkpoint is not there any more.
         """
-        path = checkpoint / "trainer_state.json"
-        state = json.loads(path.read_text(encoding="utf-8"))
+        state = state_of(checkpoint)
         best = state.get("best_model_checkpoint")
         if best is None:
             return
         here = self.checkpoints / Path(best).name
-        if not here.is_dir():
+        if not is_whole(here):
             raise TrainingError(
                 f"{here}, the best checkpoint so far, is gone; put it back, or choose another --out to begin anew"
             )
-        write_json(path, {**state, "best_model_checkpoint": str(here)})
+        write_json(checkpoint / "trainer_state.json", {**state, "best_model_checkpoint": str(here)})
 
     def publish(self, ready: Path, summary: dict[str, Any]) -> None:
-        """Move what is ready into place, then write the summary, which says that all is there."""
+        """Move what is ready into place, then write the summary, which says that all is there.
+
+        Raises:
+            TrainingError: the folder has moved away while the training ran.
+        """
+        if not (self.path / CONFIG_FILE).exists():
+            raise TrainingError(
+                f"{self.path} is not the folder any more that the training began in; the model is in {ready}. Move "
+                "what belongs together back there and go on with --resume"
+            )
         for path in ready.iterdir():
             target = self.path / path.name
             if target.is_dir():
@@ -197,14 +210,3 @@ def digest_of(path: Path) -> str:
 def _short(value: Any) -> str:
     text = json.dumps(value) if not isinstance(value, str) else value
     return text if len(text) < 30 else f"{text[:12]}…"
-
-
-def _whole(checkpoint: Path) -> bool:
-    """The sampler's settings are the last file of a checkpoint; each process writes its own random state."""
-    try:
-        json.loads((checkpoint / "trainer_state.json").read_text(encoding="utf-8"))
-        processes = int(json.loads((checkpoint / "hybrid_batches.json").read_text(encoding="utf-8"))["world_size"])
-    except (OSError, ValueError, KeyError):
-        return False
-    names = [f"rng_state_{rank}.pth" for rank in range(processes)] if processes > 1 else ["rng_state.pth"]
-    return all((checkpoint / name).exists() for name in names)

@@ -8,11 +8,12 @@ from typing import Any
 
 from beir_hybrid.encoders import find_encoder
 from beir_hybrid.errors import TrainingError, first_line
+from beir_hybrid.retrieval.dense.models import own_prompts
 from beir_hybrid.training.config import TrainConfig
 
 DENSE = "SentenceTransformer"
 HOSTS = (DENSE, "SparseEncoder", "MultiVectorEncoder", "CrossEncoder")
-_DENSE_ONLY = ("anchor", "matryoshka", "pretrain_text")
+_DENSE_ONLY = ("distill", "matryoshka", "pretrain_text")
 
 
 def host_of(source: str) -> str:
@@ -71,29 +72,52 @@ def refuse_for_host(config: TrainConfig, host: str) -> None:
         raise TrainingError(f"--{given[0].replace('_', '-')} does not go with a {host}")
 
 
-def host_loss(config: TrainConfig, host: str, model: Any) -> Any:
-    """The masked loss of a model that is not dense; its scale is the host's own unless another one is set."""
+def loss_of(config: TrainConfig, model: Any) -> Any:
+    """The loss of a model. The scale of one that is not dense is its host's own unless another one is set.
+
+    Raises:
+        TrainingError: dimensions to train that the model does not have.
+    """
+    from sentence_transformers.sentence_transformer import losses
     from sentence_transformers.sparse_encoder.losses import CachedSpladeLoss, SpladeLoss
     from sentence_transformers.util import dot_score
 
     import st_hybrid_batch
 
-    cached = config.mini_batch_size is not None
+    host = type(model).__name__
+    cached = "" if config.mini_batch_size is None else "Cached"
     options: dict[str, Any] = {"mini_batch_size": config.mini_batch_size} if cached else {}
+    gather = {"gather_across_devices": config.gather}
     if host == "SparseEncoder":
+        scale = 1.0 if config.scale == TrainConfig.scale else config.scale
         inner = st_hybrid_batch.MaskedMultipleNegativesRankingLoss(
-            model, scale=1.0, similarity_fct=dot_score, gather_across_devices=config.gather
+            model, scale=scale, similarity_fct=dot_score, **gather
         )
         # the weights of the SPLADE papers' order: passages are many and long
-        kind = CachedSpladeLoss if cached else SpladeLoss
-        return kind(model, inner, document_regularizer_weight=3e-5, query_regularizer_weight=5e-5, **options)
-    if config.scale != TrainConfig.scale:
+        splade = CachedSpladeLoss if cached else SpladeLoss
+        return splade(model, inner, document_regularizer_weight=3e-5, query_regularizer_weight=5e-5, **options)
+    if host == DENSE or config.scale != TrainConfig.scale:
         options["scale"] = config.scale
-    if host == "MultiVectorEncoder":
-        options["gather_across_devices"] = config.gather
-    name = f"{'Cached' if cached else ''}Masked{host.removesuffix('Encoder')}MultipleNegativesRankingLoss"
-    name = name.replace("MaskedCross", "MaskedCrossEncoder")
-    return getattr(st_hybrid_batch, name)(model, **options)
+    if host != "CrossEncoder":
+        options |= gather
+    if host == DENSE and config.loss == "plain":
+        loss = getattr(losses, f"{cached}MultipleNegativesRankingLoss")(model, **options)
+    else:
+        sort = {DENSE: "", "MultiVectorEncoder": "MultiVector", "CrossEncoder": "CrossEncoder"}[host]
+        loss = getattr(st_hybrid_batch, f"{cached}Masked{sort}MultipleNegativesRankingLoss")(model, **options)
+    if not config.matryoshka:
+        return loss
+    full = int(model.get_embedding_dimension())
+    if too_large := [dim for dim in config.matryoshka if dim >= full]:
+        raise TrainingError(f"--matryoshka {too_large[0]} is not below the model's dimension {full}")
+    return losses.MatryoshkaLoss(model, loss, matryoshka_dims=sorted({full, *config.matryoshka}, reverse=True))
+
+
+def prompts_of(model: Any) -> dict[str, str]:
+    """What a model puts before a ``query`` and a ``passage``, or, as a cross encoder, before a ``pair`` of them."""
+    if type(model).__name__ == "CrossEncoder":
+        return {"pair": model.prompts.get(model.default_prompt_name, "")}
+    return {str(role): prompt for role, prompt in own_prompts(model).items()}
 
 
 def routes(config: TrainConfig, model: Any, columns: list[str]) -> dict[str, str]:

@@ -151,12 +151,12 @@ class LeakDetector:
         if not len(self._grams):
             return None
         grams = self._ngrams(words, short=True)
-        place = np.searchsorted(self._grams, grams)
-        place[place == len(self._grams)] = 0
-        hits = np.flatnonzero(self._grams[place] == grams)
+        found = np.searchsorted(self._grams, grams)
+        found[found == len(self._grams)] = 0
+        hits = np.flatnonzero(self._grams[found] == grams)
         if not len(hits):
             return None
-        owner = int(self._owners[place[hits[0]]])
+        owner = int(self._owners[found[hits[0]]])
         return "ngram" if owner < self._n_texts else "question", self._ids[owner]
 
     def _ngrams(self, words: list[str], short: bool = False) -> npt.NDArray[np.uint64]:

@@ -10,7 +10,7 @@ from beir_hybrid.encoders import find_encoder
 from beir_hybrid.errors import MissingExtraError, TrainingError, first_line
 from beir_hybrid.retrieval.dense.models import Role, load_model, own_prompts
 from beir_hybrid.training.config import TrainConfig, refuse_for_static
-from beir_hybrid.training.hosts import DENSE, host_of, load_host, refuse_for_host
+from beir_hybrid.training.hosts import DENSE, host_of, load_host
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -35,7 +35,6 @@ def starting_model(config: TrainConfig, source: str) -> SentenceTransformer:
     torch.manual_seed(config.seed)  # of weights that the source does not have
     device = "cpu" if on_cpu() else None
     host = host_of(source) if config.from_scratch is None else DENSE
-    refuse_for_host(config, host)
     model = load_model(source, device, TrainingError) if host == DENSE else load_host(host, source, device)
     if is_static(model):
         refuse_for_static(config)

@@ -12,8 +12,17 @@ from beir_hybrid.encoders import find_encoder
 from beir_hybrid.errors import TrainingError
 from beir_hybrid.progress import tell
 from beir_hybrid.training.config import TrainConfig
-from beir_hybrid.training.data import data_set, dev_languages, group_source, texts_of, training_groups, validation_rows
+from beir_hybrid.training.data import (
+    batches_of,
+    data_set,
+    dev_languages,
+    group_source,
+    texts_of,
+    training_groups,
+    validation_rows,
+)
 from beir_hybrid.training.folder import LEAK_FILE, TrainFolder, digest_of
+from beir_hybrid.training.hosts import host_of, refuse_for_host
 from beir_hybrid.training.leak import Leak, LeakDetector, TrainingText, find_leaks, leak_report, texts_of_groups
 from beir_hybrid.training.models import PAPER_PROMPTS, model_folder
 from beir_hybrid.training.pretrain import read_pretraining_text
@@ -44,10 +53,10 @@ def inputs_of(config: TrainConfig) -> dict[str, Any]:
     for name in ("tokenizer", "lexicon"):
         if path := getattr(config, name):
             found[name] = _file_digest(path, f"--{name}")
-    if config.anchor_to:
+    if config.distill_to:
         from beir_hybrid.neutralize.transform import read_transform
 
-        found["anchor_to"] = read_transform(config.anchor_to).identity
+        found["distill_to"] = read_transform(config.distill_to).identity
     if config.model is not None:
         location = find_encoder(config.model, TrainingError).location or config.model
         found["model"] = digest_of(Path(location)) if Path(location).is_dir() else location
@@ -62,6 +71,8 @@ def prepare(config: TrainConfig, folder: TrainFolder, processes: int) -> None:
         folder: held by this process, and empty but for what it says of itself.
         processes: how many share the batches.
     """
+    if config.model is not None:
+        refuse_for_host(config, host_of(config.model))
     lines = list(read_pretraining_text(config.pretrain_text or ()))
     left_out: dict[str, list[str]] = {"train": [], "dev": []}
     if config.leak_check:
@@ -69,8 +80,8 @@ def prepare(config: TrainConfig, folder: TrainFolder, processes: int) -> None:
     if lines:
         write_json(folder.work / PRETRAINING_TEXT, [line.text for line in lines])
     data = data_set(config, "train", folder.data, config.languages, left_out["train"])
-    _check_batches(config, data, config.batch_size, processes)
-    facts = {
+    batches_of(config, 1.0, processes)(data, config.batch_size)  # what the sampler has to say is said now
+    facts: dict[str, Any] = {
         "groups": data.n_groups,
         "dropped_groups": len(left_out["train"]),
         "left_out": left_out,
@@ -82,12 +93,12 @@ def prepare(config: TrainConfig, folder: TrainFolder, processes: int) -> None:
     if next(training_groups(config, "dev", left_out["dev"]), None) is not None:
         facts["dev_languages"] = dev_languages(config, data.languages)
         dev = data_set(config, "dev", folder.data, facts["dev_languages"], left_out["dev"]).for_validation()
-        rows = validation_rows(config, dev, processes)
-        try:
-            _check_batches(config, dev, rows, processes)
-        except ValueError as error:
-            raise TrainingError(f"the validation groups do not fill a batch: {error}") from error
-        facts |= {"dev_rows": rows, "digests": {**facts["digests"], "dev": dev.digest()}}
+        if dev.n_groups < 2 * processes:
+            raise TrainingError(
+                f"the validation groups do not fill a batch: got {dev.n_groups}, expected at least {2 * processes}"
+            )
+        facts["dev_rows"] = validation_rows(config, dev, processes)
+        facts["digests"]["dev"] = dev.digest()
     elif config.dev_groups:
         raise TrainingError(f"{config.dev_groups} holds no group to validate on")
     elif config.best != "loss":
@@ -105,20 +116,6 @@ def _file_digest(path: str, option: str) -> str:
         return digest_of(Path(path))
     except OSError as error:
         raise TrainingError(f"{option} {path}: cannot be read: {error.strerror or error}") from error
-
-
-def _check_batches(config: TrainConfig, data: Any, rows: int, processes: int) -> None:
-    """Whether the sampler can draw: its message now rather than at the first validation."""
-    from st_hybrid_batch import Cosine, HybridBatches
-
-    ends = config.start_alpha if config.alpha_end is None else Cosine(config.start_alpha, config.alpha_end)
-    HybridBatches(
-        alpha=ends,
-        languages=config.weights(),
-        pairing=config.pairing,
-        short_languages="cross-only",
-        world_size=processes,
-    )(data, rows)
 
 
 def _check_lexicon(config: TrainConfig, known: set[str], languages: tuple[str, ...]) -> None:

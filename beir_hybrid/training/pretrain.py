@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 from beir_hybrid.disk.files import folder_written_whole
 from beir_hybrid.errors import TrainingError, at, first_line
 from beir_hybrid.readers.lines import read_lines
+from beir_hybrid.training.checkpoints import newest_checkpoint, train_from
 from beir_hybrid.training.leak import TrainingText
 from beir_hybrid.training.vocabulary import transformer_folder
 
@@ -94,8 +94,7 @@ def pretrain(
     )
     only_ours(trainer)
     trainer.accelerator.wait_for_everyone()
-    checkpoint = _last_checkpoint(work, int(arguments.world_size))
-    trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    train_from(trainer, newest_checkpoint(work, int(arguments.world_size)))
     if trainer.is_world_process_zero():
         with folder_written_whole(out) as part:
             trainer.save_model(str(part))
@@ -135,17 +134,3 @@ def _masked_model(source: str, seed: int) -> tuple[Any, Any]:
     if tokenizer.mask_token is None:
         raise TrainingError(f"--pretrain-text needs a tokenizer with a mask token, and that of {source} has none")
     return masked_model, tokenizer
-
-
-def _last_checkpoint(work: Path, processes: int) -> Path | None:
-    """The newest checkpoint that was written whole: the trainer's state is its last file."""
-    states = ["rng_state.pth"] if processes == 1 else [f"rng_state_{rank}.pth" for rank in range(processes)]
-    found = []
-    for path in work.glob("checkpoint-*"):
-        try:
-            json.loads((path / "trainer_state.json").read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            continue
-        if all((path / name).exists() for name in states):
-            found.append(path)
-    return max(found, key=lambda path: int(path.name.rpartition("-")[2]), default=None)

@@ -84,6 +84,7 @@ def quiet_hosts(*, first: bool) -> None:
     datasets.disable_progress_bars()
     transformers.utils.logging.disable_progress_bar()
     transformers.utils.logging.set_verbosity_error()
+    logging.getLogger("sentence_transformers").setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", category=FutureWarning, module="accelerate")
     plugin = logging.getLogger("st_hybrid_batch")
     plugin.handlers = [_Once() if first else logging.NullHandler()]

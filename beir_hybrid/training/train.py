@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import shutil
 import time
 from collections.abc import Callable, Iterator
@@ -16,10 +17,11 @@ from beir_hybrid.disk.files import write_json
 from beir_hybrid.errors import BeirHybridError, TrainingError
 from beir_hybrid.hosts.model_card import Measured, add_to_card
 from beir_hybrid.progress import tell
-from beir_hybrid.retrieval.dense.models import own_prompts
 from beir_hybrid.training.card import card_section
+from beir_hybrid.training.checkpoints import train_from
 from beir_hybrid.training.config import TrainConfig
 from beir_hybrid.training.folder import LOG_FILE, SUMMARY_FILE, TrainFolder
+from beir_hybrid.training.hosts import prompts_of
 from beir_hybrid.training.models import average, merge_adapters, model_folder, on_cpu
 from beir_hybrid.training.prepare import inputs_of, prepare
 from beir_hybrid.training.trainer import Built, build_trainer
@@ -66,6 +68,8 @@ def train(config: TrainConfig, *, resume: bool = False, config_file: Path | None
         TrainingError: unusable settings or data, an output folder of another training, a leak.
         ToldElsewhereError: in the other processes, when the first one failed to prepare.
     """
+    if os.environ.get("RANK", "0") == "0":  # at once: the libraries below take seconds to load
+        tell(f"preparing {config.out}: reading {config.groups}")
     from accelerate import PartialState
 
     from beir_hybrid.training.progress import ended, quiet_hosts
@@ -90,8 +94,6 @@ def train(config: TrainConfig, *, resume: bool = False, config_file: Path | None
         return False, str(checkpoint) if checkpoint else None
 
     with _plain_errors(folder.path), contextlib.ExitStack() as held:
-        if state.is_main_process:
-            tell(f"preparing {folder.path}: reading {config.groups}")
 
         def begin_alone() -> tuple[bool, str | None]:
             held.enter_context(folder.alone())
@@ -103,7 +105,7 @@ def train(config: TrainConfig, *, resume: bool = False, config_file: Path | None
         facts = folder.facts()
         built = build_trainer(config, folder, facts, state)
         with ended(built.trainer):
-            built.trainer.train(resume_from_checkpoint=checkpoint)
+            train_from(built.trainer, Path(checkpoint) if checkpoint else None)
         seconds = time.perf_counter() - started
         summary = _finish(config, built, folder, facts, seconds, first=bool(state.is_main_process))
         state.wait_for_everyone()
@@ -255,7 +257,7 @@ def _save(config: TrainConfig, trainer: Any, folder: TrainFolder, facts: dict[st
     section = card_section(
         alpha=alpha_text(summary.alpha),
         languages=summary.languages,
-        prompts=own_prompts(trainer.model),
+        prompts=prompts_of(trainer.model),
         digests=facts["digests"],
         validation=summary.validation,
     )

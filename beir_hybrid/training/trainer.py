@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from beir_hybrid.errors import TrainingError
+from beir_hybrid.errors import TrainingError, first_line
 from beir_hybrid.progress import tell
-from beir_hybrid.retrieval.dense.models import Role, own_prompts
 from beir_hybrid.training.config import TrainConfig
-from beir_hybrid.training.data import data_set, training_groups
+from beir_hybrid.training.data import batches_of, data_set, training_groups
 from beir_hybrid.training.folder import TrainFolder
-from beir_hybrid.training.hosts import DENSE, host_loss, routes
+from beir_hybrid.training.hosts import loss_of, prompts_of, routes
 from beir_hybrid.training.prepare import PRETRAINING_TEXT, SCRATCH_LENGTH
 
 _DEFAULT_STEPS = {"static": 3000, "transformer": 10_000, None: 10_000}
@@ -53,21 +52,20 @@ def build_trainer(config: TrainConfig, folder: TrainFolder, facts: dict[str, Any
     if config.pretrain_text:
         _pretrain(config, source, model, work, state)
     start = weights_of(model) if config.wise_ft is not None else None
-    held = copy.deepcopy(model) if config.anchor > 0 else None
+    held = copy.deepcopy(model) if config.distill > 0 else None
     if config.lora is not None:
         adapt(model, config.lora)
-    prompts = own_prompts(model)
+    prompts = prompts_of(model)
     data = data_set(config, "train", folder.data, config.languages, facts["left_out"]["train"])
     if config.code_switch:
-        from beir_hybrid.training.code_switch import read_lexicon
-        from beir_hybrid.training.switched_view import CodeSwitched
+        from beir_hybrid.training.code_switch import CodeSwitched, read_lexicon
 
         data = CodeSwitched(data, read_lexicon(Path(config.lexicon or "")), config.code_switch, config.seed)
     dev = None
     if facts["dev_rows"]:
         dev = data_set(config, "dev", folder.data, facts["dev_languages"], facts["left_out"]["dev"]).for_validation()
     host = type(model).__name__
-    loss = _loss(config, model, static) if host == DENSE else host_loss(config, host, model)
+    loss = loss_of(config, model)
     sparse = static and state.num_processes == 1
     if static:
         import torch
@@ -84,10 +82,10 @@ def build_trainer(config: TrainConfig, folder: TrainFolder, facts: dict[str, Any
     )
     one_device(arguments)
     callbacks = [*hybrid_callbacks(loss), ProgressLine()]
-    if config.anchor > 0:
-        from beir_hybrid.training.holding import Holding
+    if config.distill > 0:
+        from beir_hybrid.training.distill import SelfDistillation
 
-        callbacks.append(Holding(loss, held, config.anchor, _directions(config, model)))
+        callbacks.append(SelfDistillation(loss, held, config.distill, _directions(config, model)))
     if dev is not None and config.patience:
         callbacks.append(EarlyStoppingCallback(early_stopping_patience=config.patience))
     trainer = getattr(sentence_transformers, f"{host}Trainer")(
@@ -101,7 +99,29 @@ def build_trainer(config: TrainConfig, folder: TrainFolder, facts: dict[str, Any
         optimizer_cls_and_kwargs=(LazyAdamW, {"lr": arguments.learning_rate}) if sparse else None,
     )
     only_ours(trainer)
+    trainer._load_best_model = lambda: _load_best(trainer)
     return Built(trainer, start)
+
+
+def _load_best(trainer: Any) -> None:
+    """Load the best checkpoint: the trainer's own way to do it logs a line where it fails, and keeps the last weights.
+
+    Raises:
+        TrainingError: it is not there, or damaged.
+    """
+    from safetensors import SafetensorError
+
+    best = Path(trainer.state.best_model_checkpoint)
+    try:
+        if not best.is_dir():
+            raise FileNotFoundError("it is gone")
+        trainer._load_from_checkpoint(str(best))
+    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
+        raise TrainingError(
+            f"{best}, the best checkpoint, cannot be loaded: {first_line(error)}; put it back and go on with --resume, "
+            "or choose another --out to begin anew"
+        ) from error
+    trainer.model.model_card_data.set_best_model_step(int(best.name.rpartition("-")[2]))
 
 
 def one_device(arguments: Any) -> None:
@@ -139,50 +159,23 @@ def _pretrain(config: TrainConfig, source: str, model: Any, work: Path, state: A
 
 
 def _directions(config: TrainConfig, model: Any) -> Any:
-    """Of ``--anchor-to``: the directions that are language, orthonormal rows [k, d]; None without it.
+    """Of ``--distill-to``: the directions that are language, orthonormal rows [k, d]; None without it.
 
     Raises:
         TrainingError: what is there was learnt for vectors of another width, or takes off means of languages.
     """
-    if config.anchor_to is None:
+    if config.distill_to is None:
         return None
     from beir_hybrid.neutralize.transform import read_transform
 
-    transform = read_transform(config.anchor_to)
+    transform = read_transform(config.distill_to)
     width = model.get_embedding_dimension()
     if transform.needs_language or transform.width != width:
         raise TrainingError(
-            f"--anchor-to {config.anchor_to}: expected what neutralize --method project has learnt from --model, for "
+            f"--distill-to {config.distill_to}: expected what neutralize --method project has learnt from --model, for "
             f"vectors of {width} values; it is {transform.record['method']} for {transform.width}"
         )
     return transform.removal.everywhere
-
-
-def _loss(config: TrainConfig, model: Any, static: bool) -> Any:
-    from sentence_transformers.sentence_transformer import losses
-
-    from st_hybrid_batch import CachedMaskedMultipleNegativesRankingLoss, MaskedMultipleNegativesRankingLoss
-
-    kinds: dict[tuple[str, bool], Callable[..., Any]] = {
-        ("masked", False): MaskedMultipleNegativesRankingLoss,
-        ("masked", True): CachedMaskedMultipleNegativesRankingLoss,
-        ("plain", False): losses.MultipleNegativesRankingLoss,
-        ("plain", True): losses.CachedMultipleNegativesRankingLoss,
-    }
-    cached = config.mini_batch_size is not None
-    if cached and static:
-        raise TrainingError("--mini-batch-size needs a transformer; a static model takes any batch as it is")
-    extra = {"mini_batch_size": config.mini_batch_size} if cached else {}
-    loss = kinds[config.loss, cached](model, scale=config.scale, gather_across_devices=config.gather, **extra)
-    return losses.MatryoshkaLoss(model, loss, matryoshka_dims=_dims(config, model)) if config.matryoshka else loss
-
-
-def _dims(config: TrainConfig, model: Any) -> list[int]:
-    full = int(model.get_embedding_dimension())
-    too_large = [dim for dim in config.matryoshka or () if dim >= full]
-    if too_large:
-        raise TrainingError(f"--matryoshka {too_large[0]} is not below the model's dimension {full}")
-    return sorted({full, *(config.matryoshka or ())}, reverse=True)
 
 
 def _arguments(
@@ -191,7 +184,7 @@ def _arguments(
     facts: dict[str, Any],
     data: Any,
     model: Any,
-    prompts: dict[Role, str],
+    prompts: dict[str, str],
     processes: int,
     start: str | None,
 ) -> Any:
@@ -210,7 +203,9 @@ def _arguments(
     validated = facts["dev_rows"] is not None
     columns = [name for name in data.column_names if name in ("query", "passage") or name.startswith("negative")]
     texts: dict[str, Any] = {}
-    if type(model) is not sentence_transformers.CrossEncoder:
+    if "pair" in prompts:
+        texts["prompts"] = prompts["pair"]
+    else:
         by_column = {name: prompts["query" if name == "query" else "passage"] for name in columns}
         texts["prompts"] = {column: prompt for column, prompt in by_column.items() if prompt}
         texts["router_mapping"] = routes(config, model, columns)
@@ -239,7 +234,7 @@ def _arguments(
         seed=config.seed,
         data_seed=config.seed,
         **texts,
-        batch_sampler=_batches(config, total / max(1, updates)),
+        batch_sampler=batches_of(config, total / max(1, updates)),
         dataloader_num_workers=config.workers,
         dataloader_pin_memory=torch.cuda.is_available(),
         use_cpu=on_cpu(),
@@ -251,23 +246,7 @@ def _arguments(
     )
 
 
-def _batches(config: TrainConfig, epochs: float) -> Any:
-    from st_hybrid_batch import Cosine, HybridBatches, Linear
-
-    alpha: Any = config.start_alpha
-    if config.alpha_end is not None:
-        schedule = Linear if config.alpha_schedule == "linear" else Cosine
-        alpha = schedule(config.start_alpha, config.alpha_end, epochs)
-    return HybridBatches(
-        alpha=alpha,
-        languages=config.weights(),
-        pairing=config.pairing,
-        short_languages="cross-only",
-        seed=config.seed,
-    )
-
-
-def _evaluator(config: TrainConfig, facts: dict[str, Any], prompts: dict[Role, str]) -> Any:
+def _evaluator(config: TrainConfig, facts: dict[str, Any], prompts: Mapping[str, str]) -> Any:
     from st_hybrid_batch import ParallelEvaluator
 
     return ParallelEvaluator(
@@ -275,6 +254,6 @@ def _evaluator(config: TrainConfig, facts: dict[str, Any], prompts: dict[Role, s
         languages=facts["dev_languages"],
         max_groups=config.dev_limit,
         name="dev",
-        query_prompt=prompts["query"],
-        passage_prompt=prompts["passage"],
+        query_prompt=prompts.get("query"),
+        passage_prompt=prompts.get("passage"),
     )

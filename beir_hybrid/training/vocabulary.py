@@ -130,6 +130,10 @@ def restore_vocabulary(cut: Path, base: Path, out: Path) -> None:
         whole_config = _config(inner_base)
         numbers = {key: value for key, value in whole_config.items() if key.endswith("_token_id")}
         _rewrite(inner / "config.json", lambda config: config | numbers | {"vocab_size": rows})
+        # how much is read of a text is a setting of the tokenizer, and of the training
+        for name, key in (("tokenizer.json", "truncation"), ("tokenizer_config.json", "model_max_length")):
+            trained = {key: _read(inner_cut / name).get(key)}
+            _rewrite(inner / name, trained.__ror__)
         if not _write_tensors(cut, part, filled):
             raise TrainingError(f"{cut}: no embeddings of {len(kept):,} tokens in *.safetensors")
 
@@ -235,8 +239,7 @@ def _ids(tokenizer: dict[str, Any]) -> dict[str, int]:
 
 
 def _prompts(folder: Path) -> list[str]:
-    path = folder / "config_sentence_transformers.json"
-    prompts = json.loads(path.read_text(encoding="utf-8")).get("prompts") or {} if path.exists() else {}
+    prompts = _read(folder / "config_sentence_transformers.json").get("prompts") or {}
     return [prompt for prompt in prompts.values() if prompt]
 
 
@@ -244,8 +247,7 @@ def _config(folder: Path) -> dict[str, Any]:
     path = folder / "config.json"
     if not path.exists():
         raise TrainingError(f"{path} does not exist; a vocabulary is cut in the folder of a transformer")
-    config: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    return config
+    return _read(path)
 
 
 def _encoded(tokenizer: Any, texts: Sequence[str]) -> NDArray[np.int64]:
@@ -276,8 +278,13 @@ def _write_tensors(folder: Path, out: Path, changed: Callable[[str, Any], Any]) 
     return any_changed
 
 
+def _read(path: Path) -> dict[str, Any]:
+    values: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    return values
+
+
 def _rewrite(path: Path, change: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
-    if path.exists():
-        path.write_text(
-            json.dumps(change(json.loads(path.read_text(encoding="utf-8"))), indent=2) + "\n", encoding="utf-8"
-        )
+    """Change what a file of settings says; one that already says so stays as it is."""
+    before = _read(path)
+    if path.exists() and (after := change(before)) != before:
+        path.write_text(json.dumps(after, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

@@ -11,49 +11,17 @@ if TYPE_CHECKING:
     from st_hybrid_batch.dataset import ParallelDataset
     from st_hybrid_batch.evaluator import ParallelEvaluator
     from st_hybrid_batch.group import Group, group_from_record
-    from st_hybrid_batch.loss.cross_encoder import (
+    from st_hybrid_batch.loss import (
         CachedMaskedCrossEncoderMultipleNegativesRankingLoss,
-        MaskedCrossEncoderMultipleNegativesRankingLoss,
-    )
-    from st_hybrid_batch.loss.dense import CachedMaskedMultipleNegativesRankingLoss, MaskedMultipleNegativesRankingLoss
-    from st_hybrid_batch.loss.multi_vector import (
+        CachedMaskedMultipleNegativesRankingLoss,
         CachedMaskedMultiVectorMultipleNegativesRankingLoss,
+        MaskedCrossEncoderMultipleNegativesRankingLoss,
+        MaskedMultipleNegativesRankingLoss,
         MaskedMultiVectorMultipleNegativesRankingLoss,
     )
-    from st_hybrid_batch.readers.jsonl import read_jsonl
-    from st_hybrid_batch.readers.mmarco import read_mmarco
-    from st_hybrid_batch.readers.squad import read_squad
-    from st_hybrid_batch.sampler import HybridBatchSampler
-    from st_hybrid_batch.settings import HybridBatches
+    from st_hybrid_batch.readers import read_jsonl, read_mmarco, read_squad
+    from st_hybrid_batch.sampler import HybridBatches, HybridBatchSampler
     from st_hybrid_batch.sparse import LazyAdamW, use_sparse_gradients
-
-# torch, datasets and sentence-transformers take seconds to import: a name loads its module when first used
-_HOMES = {
-    "BatchLossCallback": "callbacks",
-    "CachedMaskedCrossEncoderMultipleNegativesRankingLoss": "loss.cross_encoder",
-    "CachedMaskedMultiVectorMultipleNegativesRankingLoss": "loss.multi_vector",
-    "CachedMaskedMultipleNegativesRankingLoss": "loss.dense",
-    "Cosine": "alpha",
-    "Group": "group",
-    "HybridBatchSampler": "sampler",
-    "HybridBatches": "settings",
-    "LazyAdamW": "sparse",
-    "Linear": "alpha",
-    "MaskedCrossEncoderMultipleNegativesRankingLoss": "loss.cross_encoder",
-    "MaskedMultiVectorMultipleNegativesRankingLoss": "loss.multi_vector",
-    "MaskedMultipleNegativesRankingLoss": "loss.dense",
-    "ParallelDataset": "dataset",
-    "ParallelEvaluator": "evaluator",
-    "SettingsCallback": "callbacks",
-    "group_from_record": "group",
-    "hybrid_callbacks": "callbacks",
-    "read_jsonl": "readers.jsonl",
-    "read_mmarco": "readers.mmarco",
-    "read_settings": "callbacks",
-    "read_squad": "readers.squad",
-    "register_schedule": "alpha",
-    "use_sparse_gradients": "sparse",
-}
 
 __all__ = [
     "BatchLossCallback",
@@ -82,8 +50,21 @@ __all__ = [
     "use_sparse_gradients",
 ]
 
+# torch, datasets and sentence-transformers take seconds to import: a name loads its module when first used
+_NAMES = {
+    "alpha": "Cosine Linear register_schedule",
+    "callbacks": "BatchLossCallback SettingsCallback hybrid_callbacks read_settings",
+    "dataset": "ParallelDataset",
+    "evaluator": "ParallelEvaluator",
+    "group": "Group group_from_record",
+    "readers": "read_jsonl read_mmarco read_squad",
+    "sampler": "HybridBatchSampler HybridBatches",
+    "sparse": "LazyAdamW use_sparse_gradients",
+}
+_MODULE_OF = {name: module for module, names in _NAMES.items() for name in names.split()}
+
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
+    if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    return getattr(import_module(f"{__name__}.{_MODULE_OF.get(name, 'loss')}"), name)

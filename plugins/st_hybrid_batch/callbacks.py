@@ -11,8 +11,7 @@ from torch import Tensor, nn
 from transformers import TrainerCallback
 from transformers.trainer_callback import ExportableState
 
-from st_hybrid_batch.sampler import HybridBatchSampler
-from st_hybrid_batch.settings import HybridBatches
+from st_hybrid_batch.sampler import HybridBatches, HybridBatchSampler
 
 SETTINGS_FILE = "hybrid_batches.json"
 _SETTINGS = ("mono", "cross")

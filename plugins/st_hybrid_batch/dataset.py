@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from itertools import islice
@@ -16,9 +17,9 @@ import pyarrow as pa
 from st_hybrid_batch.group import Group
 from st_hybrid_batch.identity import passage_ids
 from st_hybrid_batch.index import GroupIndex, group_starts
-from st_hybrid_batch.rows import generated_rows, rows_of_groups, source_digest
+from st_hybrid_batch.rows import generated_rows, groups_of_rows, rows_of_groups, source_digest
 
-_LAYOUT = 1
+_LAYOUT = 2
 """Changes when rows or ids are made in another way: data sets cached before are then made anew."""
 _ROWS_AT_ONCE = 10_000
 
@@ -70,6 +71,7 @@ class ParallelDataset(datasets.Dataset):  # type: ignore[misc]
                 f"no column {missing[0]!r} among {dataset.column_names}; build the data set with "
                 "ParallelDataset.from_generator, .from_groups or .from_dataset"
             )
+        dataset = _with_names(dataset, ("language", "group"))
         super().__init__(dataset.data, info=dataset.info, split=dataset.split, fingerprint=dataset._fingerprint)
         negatives = [name for name in self.column_names if name.startswith("negative_")]
         self.text_columns = ["query", "passage", *sorted(negatives, key=lambda name: int(name[9:]))]
@@ -91,7 +93,8 @@ class ParallelDataset(datasets.Dataset):  # type: ignore[misc]
 
         Rows are streamed to an Arrow file in the cache of ``datasets``, which writes aside and renames, locks against
         other processes, and returns what is there if the arguments are the same. A digest of every file or folder that
-        ``gen_kwargs`` names is among them: changed files are new data.
+        an argument names is among them, so changed files are new data: any text that is one, unless the function says
+        that the argument is no ``Path``.
 
         Args:
             generator: a function defined at the top of a module.
@@ -105,7 +108,7 @@ class ParallelDataset(datasets.Dataset):  # type: ignore[misc]
             "gen_kwargs": dict(gen_kwargs or {}),
             "languages": None if languages is None else tuple(languages),
             "negatives": negatives,
-            "source": f"{_LAYOUT} {source_digest(gen_kwargs or {})}",
+            "source": f"{_LAYOUT} {source_digest(generator, gen_kwargs or {})}",
         }
         try:
             rows = datasets.Dataset.from_generator(
@@ -131,7 +134,9 @@ class ParallelDataset(datasets.Dataset):  # type: ignore[misc]
         while part := list(islice(rows, _ROWS_AT_ONCE)):
             schema = pa.schema([(name, pa.string()) for name in part[0]])
             parts.append(pa.RecordBatch.from_pylist(part, schema=schema))
-        return cls(_in_memory(pa.Table.from_batches(parts)))
+        table = datasets.table.InMemoryTable(pa.Table.from_batches(parts))
+        # a fingerprint of its own: else the whole table is pickled for one
+        return cls(_labelled(datasets.Dataset(table, fingerprint=uuid.uuid4().hex)))
 
     @classmethod
     def from_dataset(
@@ -156,13 +161,15 @@ class ParallelDataset(datasets.Dataset):  # type: ignore[misc]
             negatives: columns with hard negatives.
             passage_group: column that rows with the same passage have in common, across languages and questions.
         """
-        from st_hybrid_batch.long_form import sorted_rows
-
         _check_kind(dataset)
-        names = {"query": query, "passage": passage}
-        names |= {f"negative_{number}": name for number, name in enumerate(negatives, start=1)}
-        names |= {"language": language, "group": group}
-        return cls(_in_memory(sorted_rows(dataset, names, passage_group)))
+        named = [group, language, query, passage, *negatives, *([passage_group] if passage_group else [])]
+        if missing := [name for name in named if name not in dataset.column_names]:
+            raise ValueError(
+                f"no column {missing[0]!r}; the data set has {dataset.column_names}. Name the columns as keywords"
+            )
+        rows = dataset.select_columns(list(dict.fromkeys(named))).flatten_indices().with_format(None)
+        rows = _with_names(rows, (group, language, passage_group))
+        return cls.from_groups(groups_of_rows(rows, group, language, query, passage, negatives, passage_group))
 
     def for_validation(self) -> ParallelDataset:
         """The same rows for ``eval_dataset=``: their batches are the same at every evaluation and under every alpha.
@@ -203,13 +210,12 @@ class ParallelDataset(datasets.Dataset):  # type: ignore[misc]
         """A digest of texts, ids, languages and groups: the same data have the same wherever they lie."""
         digest = hashlib.blake2b(digest_size=16)
         for name in (*self.text_columns, "language", "group"):
-            digest.update(name.encode())
-            for chunk in self.data.column(name).chunks:
-                offsets = np.frombuffer(chunk.buffers()[1], dtype=np.int32)[
-                    chunk.offset : chunk.offset + len(chunk) + 1
-                ]
+            lengths = hashlib.blake2b(digest_size=16)  # apart from the texts: how a column is cut does not matter
+            for chunk in self.data.column(name).cast(pa.large_string()).chunks:
+                offsets = np.frombuffer(chunk.buffers()[1], np.int64)[chunk.offset : chunk.offset + len(chunk) + 1]
                 digest.update(memoryview(chunk.buffers()[2] or b"")[offsets[0] : offsets[-1]])
-                digest.update(np.diff(offsets).tobytes())
+                lengths.update(np.diff(offsets).tobytes())
+            digest.update(name.encode() + lengths.digest())
         for chunk in self.data.column("label").chunks:
             digest.update(chunk.flatten().to_numpy().tobytes())
         return digest.hexdigest()
@@ -244,19 +250,21 @@ def _ids(rows: Any) -> np.ndarray[Any, np.dtype[np.int64]]:
     return passage_ids(rows.column("query"), passages, group, rows.column("passage_group"))
 
 
-def _in_memory(rows: Any) -> datasets.Dataset:
-    """A table of rows as a data set, with its labels."""
-    ids = _ids(rows)
-    labels = pa.FixedSizeListArray.from_arrays(pa.array(ids.ravel()), ids.shape[1])
-    table = rows.drop_columns(["passage_group"]).append_column("label", labels)
-    memory = datasets.table.InMemoryTable(table)
-    # a fingerprint of its own: else the whole table is pickled for one
-    dataset = datasets.Dataset(memory, fingerprint=hashlib.blake2b(ids.tobytes(), digest_size=8).hexdigest())
+def _with_names(dataset: datasets.Dataset, columns: Iterable[str | None]) -> datasets.Dataset:
+    """A data set whose columns hold texts where they held numbers or the numbers of class labels."""
+    for name in columns:
+        feature = dataset.features.get(name)
+        if isinstance(feature, datasets.ClassLabel):
+            names = pa.array(feature.names).take(dataset.data.column(name).combine_chunks())
+            order = dataset.column_names
+            dataset = dataset.remove_columns(name).add_column(name, names).select_columns(order)
+        elif feature is not None and feature != datasets.Value("string"):
+            dataset = dataset.cast_column(name, datasets.Value("string"))
     return dataset
 
 
 def _labelled(rows: datasets.Dataset) -> datasets.Dataset:
-    """Rows on disk with their labels beside them, in a file of ``datasets`` too; made once."""
+    """Rows with their labels beside them: in memory, or on disk in a file of ``datasets`` too, made once."""
     made: dict[str, Any] = {}
 
     def label(_: Any, numbers: list[int]) -> dict[str, Any]:

@@ -10,13 +10,10 @@ from numpy.typing import NDArray
 
 from st_hybrid_batch.alpha import Alpha, alpha_at, needs
 from st_hybrid_batch.index import GroupIndex
-from st_hybrid_batch.pairs import LanguagePairs
-from st_hybrid_batch.shuffle import batch_count, shuffled_batches
-from st_hybrid_batch.weights import LanguageWeights, language_weights
+from st_hybrid_batch.languages import I64, LanguagePairs, LanguageWeights, language_weights
 
 logger = logging.getLogger(__name__)
 
-I64 = NDArray[np.int64]
 # Rows drawn at once. Large enough to spread numpy's cost per call over many batches, small enough to
 # stay in the cache. It is part of the definition of a draw: changing it changes which batches a seed gives.
 _BLOCK_ROWS = 8192
@@ -247,3 +244,49 @@ def _occurrence(values: I64) -> I64:
 
 def _rng(seed: int, epoch: int, tag: int, number: int) -> np.random.Generator:
     return np.random.Generator(np.random.Philox(key=[seed % 2**64, tag], counter=[0, 0, number, epoch]))
+
+
+def batch_count(groups: int, size: int, ids: NDArray[np.int32] | None) -> int:
+    """How many batches of ``size`` groups with distinct ids can be cut at once from some groups.
+
+    Args:
+        groups: number of groups.
+        size: groups in a batch.
+        ids: ``(groups,)`` passage id of each, or None where all differ.
+    """
+    batches = groups // size
+    if ids is None:
+        return batches
+    repeats = np.unique(ids, return_counts=True)[1]
+    # a batch takes each id once: n batches use at most n groups of an id
+    while batches and (usable := int(np.minimum(repeats, batches).sum())) < batches * size:
+        batches = usable // size
+    return batches
+
+
+def shuffled_batches(
+    groups: NDArray[np.uint32], size: int, ids: NDArray[np.int32] | None, rng: np.random.Generator
+) -> NDArray[np.uint32]:
+    """Every group at most once, in random order: ``(batch_count, size)``.
+
+    Without ids this is a plain permutation, cut. With them, ids are put in random order, their groups next to each
+    other, and dealt like cards, one to each batch in turn: groups of one id never meet.
+
+    Args:
+        groups: ``(n,)`` numbers of the groups; shuffled in place.
+        size: groups in a batch.
+        ids: ``(n,)`` passage id of each of ``groups``, or None where all differ.
+        rng: where chance comes from.
+    """
+    batches = batch_count(len(groups), size, ids)
+    if ids is None:
+        rng.shuffle(groups)
+        return groups[: batches * size].reshape(batches, size)
+    order = rng.permutation(len(groups))
+    key = rng.permutation(int(ids.max()) + 1)
+    order = order[np.argsort(key[ids[order]], kind="stable")]
+    sorted_key = key[ids[order]]
+    first = np.searchsorted(sorted_key, sorted_key)
+    order = order[np.arange(len(order)) - first < batches][: batches * size]
+    dealt = groups[order].reshape(size, batches).T
+    return np.ascontiguousarray(dealt[rng.permutation(batches)])

@@ -6,21 +6,22 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from sentence_transformers import CrossEncoder, MultiVectorEncoder
 from sentence_transformers.base.evaluation import BaseEvaluator
 
 from st_hybrid_batch.group import Group
-from st_hybrid_batch.ranks import parallel_ranks, summarise
-from st_hybrid_batch.weights import check_languages
+from st_hybrid_batch.languages import I64, check_languages
 
 _QUERIES_AT_ONCE = 256
 _MOST_PAIRS = 250_000
 """More than this a cross encoder is not asked to score at every evaluation."""
+F32 = NDArray[np.float32]
 METRICS = ("mono_map", "cross_map", "multi_map", "rank_distance")
 
 
 class ParallelEvaluator(BaseEvaluator):  # type: ignore[misc]
-    """Scores a model of any kind on parallel groups in three settings.
+    """Scores any model on parallel groups in three settings.
 
     Queries and passages are encoded as such (``encode_query``, ``encode_document``, each by its route of a Router)
     and compared by the model's own ``similarity``; a CrossEncoder scores every pair: give it few (``max_groups``).
@@ -79,7 +80,7 @@ class ParallelEvaluator(BaseEvaluator):  # type: ignore[misc]
             raise ValueError(f"primary must be one of {', '.join(METRICS)}, got {primary!r}")
         chosen = list(groups)
         if max_groups is not None and max_groups < len(chosen):
-            chosen = [chosen[int(place)] for place in np.linspace(0, len(chosen) - 1, max_groups)]
+            chosen = [chosen[int(number)] for number in np.linspace(0, len(chosen) - 1, max_groups)]
         known = sorted({language for group in chosen for language in group.query.keys() & group.passage.keys()})
         check_languages(languages or (), known)
         self.languages = list(languages or known)
@@ -99,7 +100,7 @@ class ParallelEvaluator(BaseEvaluator):  # type: ignore[misc]
         Args:
             model: the model.
             output_path: unused; the trainer logs the metrics.
-            epoch, steps: when this evaluation takes place.
+            epoch, steps: when this evaluation is.
 
         Returns:
             The metrics. One without a case (cross-lingual with a single language) is left out.
@@ -115,7 +116,7 @@ class ParallelEvaluator(BaseEvaluator):  # type: ignore[misc]
         """What a model card says of it."""
         return {"languages": self.languages, "queries": len(self._queries), "passages": len(self._passages)}
 
-    def _compare(self, model: Any) -> Iterator[np.ndarray[Any, np.dtype[np.float32]]]:
+    def _compare(self, model: Any) -> Iterator[F32]:
         """Scores of some queries at a time with all passages, by the model's similarity."""
         # late interaction has a list of matrices, the others one matrix
         matrix = {} if isinstance(model, MultiVectorEncoder) else {"convert_to_tensor": True}
@@ -126,7 +127,7 @@ class ParallelEvaluator(BaseEvaluator):  # type: ignore[misc]
             queries = model.encode_query(texts, prompt=self.query_prompt, **options)
             yield model.similarity(queries, passages).float().cpu().numpy()
 
-    def _predict(self, model: CrossEncoder) -> Iterator[np.ndarray[Any, np.dtype[np.float32]]]:
+    def _predict(self, model: CrossEncoder) -> Iterator[F32]:
         """The same by a cross encoder, one query at a time."""
         if (pairs := len(self._queries) * len(self._passages)) > _MOST_PAIRS:
             raise ValueError(
@@ -175,3 +176,70 @@ class ParallelEvaluator(BaseEvaluator):  # type: ignore[misc]
                     relevant.append(parallel)
         self._block_start = np.array(starts)
         self._query_language, self._relevant = np.array(languages), np.array(relevant)
+
+
+def parallel_ranks(scores: Iterable[F32], block_start: I64, relevant: I64) -> tuple[I64, I64]:
+    """Rank every parallel passage of every query.
+
+    A rank is 1 + the number of passages that order before: higher score first, and of equal scores (as
+    float32) the later passage first, which is trec_eval's order for passages numbered in ascending id.
+
+    Args:
+        scores: ``(n, N)`` scores of some queries and all passages, by language; the queries block after block.
+        block_start: ``(L,)`` first passage of each language.
+        relevant: ``(Q, L)`` the relevant passage in each language, -1 where there is none.
+
+    Returns:
+        ``(Q, L)`` rank among the passages of that language, and ``(Q, L)`` rank in the pool; 0 where
+        there is no relevant passage.
+    """
+    inside, pooled = np.zeros_like(relevant), np.zeros_like(relevant)
+    begin = 0
+    for block in scores:
+        number = np.arange(block.shape[1])
+        for language in range(relevant.shape[1]):
+            passages = relevant[begin : begin + len(block), language]
+            rows = np.flatnonzero(passages >= 0)
+            own = passages[rows, None]
+            score = np.take_along_axis(block[rows], own, axis=1)
+            before = (block[rows] > score) | ((block[rows] == score) & (number > own))
+            counts = np.add.reduceat(before, block_start, axis=1, dtype=np.int64)  # (rows, L)
+            inside[begin + rows, language] = 1 + counts[:, language]
+            pooled[begin + rows, language] = 1 + counts.sum(axis=1)
+        begin += len(block)
+    return inside, pooled
+
+
+def summarise(languages: I64, inside: I64, pooled: I64) -> dict[str, float]:
+    """The three settings and the bias, from ranks (METHOD: mean over queries, then over languages or pairs).
+
+    Args:
+        languages: ``(Q,)`` language number of each query.
+        inside: as `parallel_ranks` gives them.
+        pooled: likewise.
+
+    Returns:
+        ``mono_map``, ``cross_map`` and ``multi_map`` (uncut mean average precision), and ``rank_distance``
+        (worst minus best pool rank over the relevant passages of a query; queries with two or more).
+    """
+    mono: list[float] = []
+    cross: list[float] = []
+    multi: list[float] = []
+    distance: list[float] = []
+    for language in np.unique(languages):
+        own_inside, own_pooled = inside[languages == language], pooled[languages == language]
+        for other in range(inside.shape[1]):
+            found = own_inside[:, other][own_inside[:, other] > 0]
+            if len(found):
+                (mono if other == language else cross).append(float((1.0 / found).mean()))
+        multi.append(float(np.mean([_average_precision(row[row > 0]) for row in own_pooled])))
+        spreads = [float(np.ptp(row[row > 0])) for row in own_pooled if (row > 0).sum() > 1]
+        if spreads:
+            distance.append(float(np.mean(spreads)))
+    means = {"mono_map": mono, "cross_map": cross, "multi_map": multi, "rank_distance": distance}
+    return {name: float(np.mean(values)) for name, values in means.items() if values}
+
+
+def _average_precision(ranks: I64) -> float:
+    ranks = np.sort(ranks)
+    return float((np.arange(1, len(ranks) + 1) / ranks).mean())

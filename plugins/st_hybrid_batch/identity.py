@@ -25,7 +25,8 @@ def passage_ids(query: Any, passages: Sequence[Any], group: I64, passage_group: 
         passage_group: ``(rows,)`` strings, empty where a group has none.
 
     Returns:
-        ``(rows, 1 + negatives)``. About 40 bytes a text are needed on the way.
+        ``(rows, 1 + negatives)``: the smallest hash of the texts that are linked, so data sets that were built apart
+        share an id only where they share texts. About 40 bytes a text are needed on the way.
     """
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
@@ -36,7 +37,7 @@ def passage_ids(query: Any, passages: Sequence[Any], group: I64, passage_group: 
     texts = np.concatenate([_hashes(column) for column in passages])
     # questions and names of passage groups are no passages: the three must not meet by an equal text
     others = np.concatenate([_hashes(query) * np.uint64(3), named[has_name] * np.uint64(5)])
-    _, nodes = np.unique(np.concatenate([texts, others]), return_inverse=True)
+    hashes, nodes = np.unique(np.concatenate([texts, others]), return_inverse=True)
     groups = int(group.max()) + 1
     nodes += groups  # nodes 0, 1, ... are the groups themselves
     # the positives, the questions and the passage groups link groups; hard negatives do not
@@ -45,8 +46,10 @@ def passage_ids(query: Any, passages: Sequence[Any], group: I64, passage_group: 
     size = int(nodes.max()) + 1
     graph = coo_array((np.ones(len(ends), dtype=np.uint8), (starts, ends)), shape=(size, size))
     _, component = connected_components(graph, directed=False)
-    ids: I64 = component[nodes[: rows * columns]].reshape(columns, rows).T.astype(np.int64)
-    return ids
+    _, smallest = np.unique(component[groups:], return_index=True)
+    # a component has texts, so every one of them is found; the hashes are sorted
+    ids: I64 = hashes[smallest][component[nodes[: rows * columns]]].view(np.int64)
+    return ids.reshape(columns, rows).T
 
 
 def _hashes(column: Any) -> NDArray[np.uint64]:

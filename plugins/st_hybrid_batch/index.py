@@ -48,13 +48,11 @@ class GroupIndex:
         """
         if len(language) == 0:
             raise ValueError("the data set has no rows")
-        encoded = pc.dictionary_encode(language).unify_dictionaries().combine_chunks()
-        encoded = encoded.chunk(0) if isinstance(encoded, pa.ChunkedArray) else encoded
-        names = [str(name) for name in encoded.dictionary.to_pylist()]
+        names, codes = numbers_of(language)
         if len(names) > MAX_LANGUAGES:
             raise ValueError(f"got {len(names)} languages; one data set holds at most {MAX_LANGUAGES}")
         bit_of_code = np.argsort(np.argsort(names)).astype(np.uint8)
-        bits = bit_of_code[encoded.indices.to_numpy(zero_copy_only=False)]
+        bits = bit_of_code[codes]
         starts = group_starts(group)
         _check_order(bits, starts, group)
         masks = np.bitwise_or.reduceat(np.uint64(1) << bits.astype(np.uint64), starts)
@@ -90,9 +88,16 @@ class GroupIndex:
 
     def rows(self, groups: Any, languages: I64) -> I64:
         """Row numbers of groups in languages, elementwise."""
-        place = (np.cumsum(self.has(), axis=1) - 1).astype(np.int64)  # of a language within its group
-        found: I64 = self.first_row[groups].astype(np.int64) + place[self.set_of_group[groups], languages]
+        offset = (np.cumsum(self.has(), axis=1) - 1).astype(np.int64)  # of a language within its group
+        found: I64 = self.first_row[groups].astype(np.int64) + offset[self.set_of_group[groups], languages]
         return found
+
+
+def numbers_of(column: Any) -> tuple[list[str], NDArray[np.int32]]:
+    """The different texts of a column, in order of first appearance, and each row's number among them."""
+    encoded = pc.dictionary_encode(column).unify_dictionaries().combine_chunks()
+    encoded = encoded.chunk(0) if isinstance(encoded, pa.ChunkedArray) else encoded
+    return encoded.dictionary.to_pylist(), encoded.indices.to_numpy(zero_copy_only=False)
 
 
 def group_starts(group: Any) -> I64:
@@ -123,4 +128,4 @@ def _check_order(bits: NDArray[np.uint8], starts: I64, group: Any) -> None:
 
 
 def _unsigned(limit: int) -> type[np.unsignedinteger]:
-    return next(kind for kind in (np.uint8, np.uint16, np.uint32, np.uint64) if limit <= np.iinfo(kind).max)
+    return next(size for size in (np.uint8, np.uint16, np.uint32, np.uint64) if limit <= np.iinfo(size).max)

@@ -1,17 +1,24 @@
-"""Groups as the rows of a table: one row for every group and language."""
+"""Groups as rows, one for every group and language, and rows as groups."""
 
 from __future__ import annotations
 
 import hashlib
+import inspect
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from st_hybrid_batch.group import Group
-from st_hybrid_batch.weights import check_languages
+import datasets
+import numpy as np
+
+from st_hybrid_batch.group import Group, check_text
+from st_hybrid_batch.index import numbers_of
+from st_hybrid_batch.languages import check_languages
 
 logger = logging.getLogger(__name__)
+_AT_ONCE = 1000
 
 
 def rows_of_groups(
@@ -29,7 +36,13 @@ def rows_of_groups(
     """
     seen: set[str] = set()
     one_sided = without = rows = 0
+    before = None
     for group in groups:
+        if group.id == before:
+            raise ValueError(
+                f"{group.where}: group {group.id!r} comes up twice; expected each group once, with all its languages"
+            )
+        before = group.id
         seen |= group.query.keys()
         both = group.query.keys() & group.passage.keys()
         one_sided += len(group.query.keys() ^ group.passage.keys())
@@ -81,22 +94,70 @@ def generated_rows(
     yield from rows_of_groups(generator(**gen_kwargs), languages, negatives)
 
 
-def source_digest(value: Any) -> str:
-    """A digest of every file that is named anywhere in a value: contents of files, names, sizes and times in folders.
+def groups_of_rows(
+    dataset: datasets.Dataset,
+    group: str,
+    language: str,
+    query: str,
+    passage: str,
+    negatives: Sequence[str],
+    passage_group: str | None,
+) -> Iterator[Group]:
+    """The inverse of `rows_of_groups`: groups of rows in any order, in order of first appearance.
 
     Args:
-        value: arguments of a reader: mappings and sequences are looked through.
+        dataset: the rows.
+        group, language, query, passage, negatives, passage_group: names of the columns, as in
+            ``ParallelDataset.from_dataset``.
     """
+    order = np.argsort(numbers_of(dataset.data.column(group))[1], kind="stable")
+    parts = (dataset[order[begin : begin + _AT_ONCE].tolist()] for begin in range(0, len(order), _AT_ONCE))
+    rows = (dict(zip(part, row, strict=True)) for part in parts for row in zip(*part.values(), strict=True))
+    for identifier, own in groupby(zip(order.tolist(), rows, strict=True), key=lambda numbered: numbered[1][group]):
+        of: dict[str, tuple[int, dict[str, str]]] = {}
+        for number, row in own:
+            for name in dict.fromkeys((group, language, query, passage, *negatives)):
+                check_text(row[name], f"row {number}: column {name!r}")
+            if row[language] in of:
+                raise ValueError(
+                    f"rows {of[row[language]][0]} and {number}: group {identifier!r} is twice in {row[language]!r}. A "
+                    "group is one question in several languages; give questions that share a passage groups of their "
+                    "own and name the passage with passage_group="
+                )
+            of[row[language]] = number, row
+        first, shared = next(iter(of.values()))
+        yield Group(
+            id=identifier,
+            query={name: row[query] for name, (_, row) in of.items()},
+            passage={name: row[passage] for name, (_, row) in of.items()},
+            negatives={name: [row[column] for column in negatives] for name, (_, row) in of.items()},
+            passage_group=None if passage_group is None else shared[passage_group],
+            where=f"row {first}",
+        )
+
+
+def source_digest(generator: Callable[..., Any], gen_kwargs: Mapping[str, Any]) -> str:
+    """A digest of every file that arguments of a reader name: contents of files; names, sizes and times in folders.
+
+    Args:
+        generator: the reader. An argument that it annotates with something else than a ``Path`` names no file.
+        gen_kwargs: its arguments: mappings and sequences are looked through.
+    """
+    parameters = inspect.signature(generator).parameters
     digest = hashlib.blake2b(digest_size=16)
-    for path in sorted(_paths(value)):
-        digest.update(str(path).encode())
-        if path.is_dir():
-            for file in sorted(path.rglob("*")):
-                found = file.stat()
-                digest.update(f"{file} {found.st_size} {found.st_mtime_ns}".encode())
-        else:
-            with path.open("rb") as file_bytes:
-                digest.update(hashlib.file_digest(file_bytes, "blake2b").digest())
+    for name, value in gen_kwargs.items():
+        told = parameters[name].annotation if name in parameters else inspect.Parameter.empty
+        if told is not inspect.Parameter.empty and "Path" not in str(told):
+            continue
+        for path in sorted(_paths(value)):
+            digest.update(str(path).encode())
+            if path.is_dir():
+                for file in sorted(path.rglob("*")):
+                    found = file.stat()
+                    digest.update(f"{file} {found.st_size} {found.st_mtime_ns}".encode())
+            else:
+                with path.open("rb") as file_bytes:
+                    digest.update(hashlib.file_digest(file_bytes, "blake2b").digest())
     return digest.hexdigest()
 
 

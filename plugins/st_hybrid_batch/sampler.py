@@ -3,20 +3,111 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields
 from typing import Any
 
 from sentence_transformers.base.sampler import DefaultBatchSampler
 
+from st_hybrid_batch.alpha import Alpha, alpha_from_dict, alpha_to_dict, check_alpha
 from st_hybrid_batch.dataset import ParallelDataset
 from st_hybrid_batch.draw import BatchDrawer
-from st_hybrid_batch.settings import HybridBatches
+from st_hybrid_batch.languages import LanguageWeights
 from st_hybrid_batch.validation import validation_batches
 
-_READ_LABELS_AS_SCORES = {
-    *("CoSENTLoss", "CosineSimilarityLoss", "ContrastiveLoss", "OnlineContrastiveLoss", "SoftmaxLoss"),
-    *("BinaryCrossEntropyLoss", "CrossEntropyLoss", "MSELoss", "MarginMSELoss", "DistillKLDivLoss"),
+_READ_NO_LABEL = {
+    *("MultipleNegativesRankingLoss", "CachedMultipleNegativesRankingLoss", "GISTEmbedLoss", "CachedGISTEmbedLoss"),
+    *("MultipleNegativesSymmetricRankingLoss", "CachedMultipleNegativesSymmetricRankingLoss", "MegaBatchMarginLoss"),
+    *("MultiVectorMultipleNegativesRankingLoss", "CachedMultiVectorMultipleNegativesRankingLoss"),
+    *("SparseMultipleNegativesRankingLoss", "TripletLoss", "SparseTripletLoss", "GlobalOrthogonalRegularizationLoss"),
+    *("MatryoshkaLoss", "AdaptiveLayerLoss", "Matryoshka2dLoss", "SpladeLoss", "CachedSpladeLoss", "FlopsLoss"),
+    *("CSRLoss", "CSRReconstructionLoss", "ContrastiveTensionLossInBatchNegatives"),
 }
+"""The losses of sentence-transformers to which ids mean nothing; all others take labels for scores or classes."""
+
+
+@dataclass(frozen=True)
+class HybridBatches:
+    """Settings of a `HybridBatchSampler`, to pass as ``batch_sampler=``.
+
+    Args:
+        alpha: probability that a batch is monolingual: a number in [0, 1] (1 is X-X-mono, 0 is X-Y, between
+            them hybrid), or a schedule: `Linear`, `Cosine` or a class of yours (`register_schedule`).
+        languages: how often each language is drawn: ``"uniform"``, ``"size"`` (by number of groups), a
+            temperature T (size ** (1 / T)), or a mapping of language to weight.
+        pairing: in cross-lingual batches, ``"row"`` draws a language pair for every row (the paper's X-Y),
+            ``"batch"`` one for the whole batch.
+        coverage: what an epoch is: ``"groups"`` (as many rows as there are groups: over fully parallel data,
+            each group once), ``"rows"`` (as many as there are rows: each group about once per language it
+            has), or a number of steps.
+        short_languages: a language with fewer passages than a global batch cannot fill a monolingual batch:
+            ``"error"``, or ``"cross-only"`` to use it in cross-lingual rows only.
+        seed: seed; None takes the trainer's.
+        world_size: processes that share the batches; None asks accelerate. With accelerate's
+            ``split_batches`` give 1: it cuts one batch among the processes itself.
+
+    Example:
+        ```python
+        args = SentenceTransformerTrainingArguments(
+            output_dir="out",
+            batch_sampler=HybridBatches(alpha=0.5, languages="uniform"),
+        )
+        ```
+    """
+
+    alpha: Alpha = 0.5
+    languages: LanguageWeights = "uniform"
+    pairing: str = "row"
+    coverage: str | int = "groups"
+    short_languages: str = "error"
+    seed: int | None = None
+    world_size: int | None = None
+
+    def __post_init__(self) -> None:
+        check_alpha(self.alpha)
+        _one_of("pairing", self.pairing, ("row", "batch"))
+        _one_of("short_languages", self.short_languages, ("error", "cross-only"))
+        whole = isinstance(self.coverage, int) and not isinstance(self.coverage, bool)
+        if self.coverage not in ("groups", "rows") and not (whole and int(self.coverage) > 0):
+            raise ValueError(f"coverage must be 'groups', 'rows' or a positive number of steps, got {self.coverage!r}")
+        if self.world_size is not None and self.world_size < 1:
+            raise ValueError(f"world_size must be at least 1, or None to ask accelerate, got {self.world_size}")
+
+    def __call__(
+        self,
+        dataset: ParallelDataset,
+        batch_size: int,
+        drop_last: bool = True,
+        valid_label_columns: list[str] | None = None,
+        generator: Any = None,
+        seed: int = 0,
+    ) -> HybridBatchSampler:
+        """The sampler: what the trainer calls, for training and for every evaluation."""
+        return HybridBatchSampler(dataset, batch_size, drop_last, valid_label_columns, generator, seed, settings=self)
+
+    def steps(self, groups: int, rows: int, global_batch: int) -> int:
+        """Steps of an epoch."""
+        if isinstance(self.coverage, int):
+            return self.coverage
+        return (groups if self.coverage == "groups" else rows) // global_batch
+
+    def to_dict(self) -> dict[str, Any]:
+        """The settings as JSON."""
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        if isinstance(self.languages, Mapping):
+            values["languages"] = dict(self.languages)
+        return {**values, "alpha": alpha_to_dict(self.alpha)}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> HybridBatches:
+        """The inverse of `to_dict`; keys that are not settings are refused."""
+        known = {field.name for field in fields(cls)}
+        if unknown := sorted(values.keys() - known):
+            raise ValueError(f"unknown settings {unknown}; expected some of {sorted(known)}")
+        given = dict(values)
+        if "alpha" in given:
+            given["alpha"] = alpha_from_dict(given["alpha"])
+        return cls(**given)
 
 
 class HybridBatchSampler(DefaultBatchSampler):  # type: ignore[misc]
@@ -162,17 +253,17 @@ def _check_trainer() -> None:
     if frame is None:
         return
     trainer = frame.f_locals["self"]
-    if isinstance(trainer.train_dataset, DatasetDict) or isinstance(trainer.eval_dataset, DatasetDict):
+    if isinstance(trainer.train_dataset, DatasetDict):
         raise ValueError("hybrid batches need one ParallelDataset, not a DatasetDict: put all groups into one data set")
     losses = trainer.loss.modules() if not isinstance(trainer.loss, dict) else []
     for loss in losses:
-        if {parent.__name__ for parent in type(loss).__mro__ if parent.__module__.startswith("sentence_tr")} & (
-            _READ_LABELS_AS_SCORES
-        ):
+        hosts = (parent for parent in type(loss).__mro__ if parent.__module__.startswith("sentence_transformers."))
+        host = next(hosts, None)
+        if host is not None and ".losses." in host.__module__ and host.__name__ not in _READ_NO_LABEL:
             raise ValueError(
-                f"{type(loss).__name__} reads the label as a score, but the label of a ParallelDataset holds ids of "
-                "passages. Give the trainer a loss, e.g. loss=MaskedMultipleNegativesRankingLoss(model) (the trainers' "
-                "defaults read scores)"
+                f"{type(loss).__name__} reads the label as a score or class, but the label of a ParallelDataset holds "
+                "ids of passages. Give the trainer a loss, e.g. loss=MaskedMultipleNegativesRankingLoss(model) (the "
+                "trainers' defaults read scores)"
             )
 
 
@@ -185,3 +276,8 @@ def _world_size() -> int:
     import torch.distributed as dist
 
     return dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
+
+
+def _one_of(name: str, value: str, allowed: tuple[str, ...]) -> None:
+    if value not in allowed:
+        raise ValueError(f"{name} must be one of {', '.join(map(repr, allowed))}, got {value!r}")

@@ -8,7 +8,8 @@ import pytest
 
 datasets = pytest.importorskip("datasets")
 
-from st_hybrid_batch import Group, ParallelDataset, read_jsonl  # noqa: E402
+from st_hybrid_batch import Group, ParallelDataset, read_jsonl, read_mmarco  # noqa: E402
+from st_hybrid_batch.rows import source_digest  # noqa: E402
 from tests.st_hybrid_batch.helpers import ids_of, make_group  # noqa: E402
 
 
@@ -101,6 +102,46 @@ def test_readers_errors_are_the_readers_own(tmp_path):
         ParallelDataset.from_groups([])
 
 
+def test_how_it_is_kept_does_not_matter(tmp_path):
+    """Cut into other chunks, joined, or with class labels for languages, the data are the same to a resumed run."""
+    path = tmp_path / "groups.jsonl"
+    groups = write(path, 1500)
+    built = ParallelDataset.from_generator(read_jsonl, {"path": str(path)}, cache_dir=tmp_path)
+    memory = ParallelDataset.from_groups(groups)
+    assert len(built.data.column("query").chunks) != len(memory.data.column("query").chunks)
+    parts = [ParallelDataset.from_groups(groups[:700]), ParallelDataset.from_groups(groups[700:])]
+    joined = ParallelDataset(datasets.concatenate_datasets(parts))
+    numbered = datasets.Dataset(memory.data, fingerprint="numbered")
+    codes = ["abc".index(name) for name in numbered["language"]]
+    feature = datasets.Features({"language": datasets.ClassLabel(names=["a", "b", "c"])})
+    numbered = datasets.concatenate_datasets(
+        [numbered.remove_columns("language"), datasets.Dataset.from_dict({"language": codes}, features=feature)], axis=1
+    )
+    numbered = ParallelDataset(numbered)
+    for other in (memory, joined, numbered):
+        assert other.digest() == built.digest() and other.languages == built.languages
+    assert numbered.row_languages([0, 1, 2]) == built.row_languages([0, 1, 2]) == ["a", "a", "b"]
+
+
+def test_only_what_a_reader_reads_is_watched(tmp_path, monkeypatch):
+    """A split that is called as a folder is, such as the one that is trained into, is no source."""
+    monkeypatch.chdir(tmp_path)
+    write(tmp_path / "groups.jsonl", 3)
+    (tmp_path / "train").mkdir()
+    made = []
+    for _ in range(2):
+        made.append(ParallelDataset.from_generator(read_jsonl, {"path": "groups.jsonl"}, cache_dir="train"))
+        (tmp_path / "train" / "new").touch()
+    assert made[0].cache_files == made[1].cache_files
+    (tmp_path / "corpus").mkdir()
+    assert source_digest(read_mmarco, {"folder": "corpus", "languages": ["de"]}) != source_digest(
+        read_mmarco, {"folder": "train", "languages": ["de"]}
+    )
+    assert source_digest(read_jsonl, {"path": "groups.jsonl", "split": "train"}) == source_digest(
+        read_jsonl, {"path": "groups.jsonl", "split": "dev"}
+    )
+
+
 def test_data_sets_that_differ_have_other_digests():
     """Equal counts are not enough: other languages, other texts, other ids."""
     one = [make_group(0, "ab"), make_group(1, "abc"), make_group(2, "c")]
@@ -135,6 +176,8 @@ def test_a_group_in_two_places_is_refused():
     parallel = ParallelDataset.from_groups([make_group(0, "a"), make_group(1, "a"), make_group(0, "b")])
     with pytest.raises(ValueError, match="group 'g0' comes up in two places"):
         parallel.index  # noqa: B018
+    with pytest.raises(ValueError, match="group 'g0' comes up twice"):
+        ParallelDataset.from_groups([make_group(0, "a"), make_group(0, "b")])
 
 
 def test_from_dataset_in_any_order():
@@ -166,10 +209,10 @@ def long_form(**changes):
     ("changes", "told"),
     [
         ({"query": ["q", " "]}, "row 1: column 'query' is empty"),
-        ({"passage": [None, "p"]}, "row 0: column 'passage' is missing"),
-        ({"language": ["a", None]}, "row 1: column 'language' is missing"),
-        ({"language": ["a", "a"]}, "group '1' is twice in 'a'"),
-        ({"query": [1, 2]}, "holds int64, expected texts"),
+        ({"passage": [None, "p"]}, "row 0: column 'passage' must be a text, got None"),
+        ({"language": ["a", None]}, "row 1: column 'language' must be a text, got None"),
+        ({"language": ["a", "a"]}, "rows 0 and 1: group '1' is twice in 'a'"),
+        ({"query": [1, 2]}, "row 0: column 'query' must be a text, got 1"),
     ],
 )
 def test_bad_datasets(changes, told):

@@ -178,8 +178,21 @@ def test_validation_covers_every_group_in_both_settings():
     assert all(len(set(batch)) == 1 for batch in query[:mono, :, 1]) and (query[:mono] == passage[:mono]).all()
     assert set(query[:mono, 0, 1]) == {0, 1, 2} and len(query) - mono == 11
     assert (query[mono:, :, 1] != passage[mono:, :, 1]).all()
-    with pytest.raises(ValueError, match="validation batches of 4 rows"):
-        validation_batches(index_of([1, 1, 2, 2, 4, 4]), 4)
+
+
+@given(masks=st.lists(st.integers(1, 7), min_size=8, max_size=40), size=st.integers(2, 8))
+@settings(max_examples=60, deadline=None)
+def test_validation_leaves_no_group_out(masks, size):
+    """Also groups in the one language that fills no batch, and few parallel ones; no group is twice in a batch."""
+    index = index_of(masks)
+    query, passage, mono = validation_batches(index, size)
+    rows = np.array([(group, bit) for group, mask in enumerate(masks) for bit in range(3) if mask >> bit & 1])
+    query, passage = rows[query], rows[passage]
+    assert set(query[..., 0].ravel()) == set(range(len(masks)))
+    assert (query[..., 0] == passage[..., 0]).all() and all(len(set(batch)) == size for batch in query[..., 0])
+    assert all(len({*batch[:, 1]}) == 1 for batch in query[:mono]) and (query[:mono] == passage[:mono]).all()
+    parallel = np.bitwise_count(np.array(masks))[query[mono:, :, 0]] > 1
+    assert ((query[mono:, :, 1] != passage[mono:, :, 1]) == parallel).all()
 
 
 @pytest.mark.parametrize("alpha", [Linear(0.0, 1.0, epochs=2), Cosine(0.0, 1.0, epochs=2)])

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
+from st_hybrid_batch.evaluator import parallel_ranks, summarise
 from st_hybrid_batch.group import Group
-from st_hybrid_batch.ranks import parallel_ranks, summarise
 from tests.st_hybrid_batch.helpers import make_group
 
 

@@ -181,6 +181,41 @@ def test_losses_that_read_labels_as_scores_are_refused(static_model, parallel, t
         parts.train()
 
 
+def test_a_validation_loss_of_each_language(static_model, parallel, tmp_path):
+    """Validation sets by name, of one language each, have their own losses in the logs."""
+    sets = {
+        wanted: ParallelDataset(parallel.filter(lambda name, wanted=wanted: name == wanted, input_columns="language"))
+        for wanted in ("a", "b")
+    }
+    trainer = trainer_for(
+        static_model(),
+        parallel,
+        tmp_path,
+        eval_dataset={name: data.for_validation() for name, data in sets.items()},
+        eval_strategy="steps",
+        eval_steps=2,
+        max_steps=2,
+    )
+    trainer.train()
+    logged = {key for entry in trainer.state.log_history for key in entry}
+    assert {"eval_a_loss", "eval_b_loss"} <= logged
+
+
+def test_other_losses_that_read_labels(static_model, parallel, tmp_path):
+    """Triplets by class, and losses within others, are refused too; one that reads no label is not."""
+    from sentence_transformers.sentence_transformer import losses
+
+    model = static_model()
+    for loss in (losses.BatchAllTripletLoss(model), losses.MatryoshkaLoss(model, losses.CoSENTLoss(model), [8, 4])):
+        trainer = trainer_for(model, parallel, tmp_path, max_steps=1)
+        trainer.loss = loss
+        with pytest.raises(ValueError, match="reads the label as a score or class"):
+            trainer.train()
+    trainer = trainer_for(model, parallel, tmp_path, max_steps=1)
+    trainer.loss = losses.MultipleNegativesSymmetricRankingLoss(model)
+    trainer.train()
+
+
 def test_gradient_accumulation_and_settings(static_model, parallel, tmp_path):
     """Two batches a step: each is counted under its own setting, also after a resume."""
     changes = {"gradient_accumulation_steps": 2, "logging_steps": 1, "save_steps": 3}

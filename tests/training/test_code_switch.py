@@ -60,7 +60,7 @@ def test_the_draw_depends_on_key_and_text_alone() -> None:
 @pytest.mark.train
 def test_queries_only_are_switched() -> None:
     """Each query is switched by its own row's language, passages never; a worker's copy switches alike."""
-    from beir_hybrid.training.switched_view import CodeSwitched
+    from beir_hybrid.training.code_switch import CodeSwitched
     from st_hybrid_batch import Group, ParallelDataset
 
     groups = [

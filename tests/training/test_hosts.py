@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,10 +19,18 @@ pytestmark = [pytest.mark.train, pytest.mark.slow]
 @pytest.mark.parametrize("host", ["SparseEncoder", "MultiVectorEncoder", "CrossEncoder"])
 @pytest.mark.parametrize("cached", [{}, {"mini_batch_size": 4}])
 def test_a_model_stays_what_it_is(
-    configure: Configure, trained: Callable[[str], Path], tmp_path: Path, host: str, cached: dict[str, int]
+    configure: Configure,
+    trained: Callable[[str], Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    host: str,
+    cached: dict[str, int],
 ) -> None:
-    """Sparse, multi-vector and cross-encoder folders are loaded as such, trained, validated, and saved as such."""
+    """Sparse, multi-vector and cross-encoder folders are loaded as such, trained, validated, and saved as such.
+    Their own prompts are trained with, measured with and kept; a cross encoder's is the one of its pairs."""
     import sentence_transformers as st
+
+    import beir_hybrid.training.train as module
 
     base = tmp_path / "base"
     transformer = str(trained("transformer"))
@@ -34,14 +43,27 @@ def test_a_model_stays_what_it_is(
     else:
         options = {"num_labels": 1} if host == "CrossEncoder" else {}
         getattr(st, host)(transformer, device="cpu", **options).save(str(base))
+    model = getattr(st, host)(str(base), device="cpu")
+    model.prompts = {"query": "Frage: ", "document": "Absatz: ", "rank": "Ordne: "}
+    model.default_prompt_name = "rank" if host == "CrossEncoder" else None
+    model.save(str(base))
+    built: list[Any] = []
+    build = module.build_trainer
+    monkeypatch.setattr(module, "build_trainer", lambda *given: built.append(build(*given)) or built[0])
     options = {"model": str(base), "dev_limit": 2, "evaluate_every": 2, "steps": 2, "best": "multi_map", **cached}
     summary = train(configure(tmp_path / "o", "transformer", **options))
     assert summary.validation["dev_multi_map"] > 0
     saved = json.loads((tmp_path / "o" / "config_sentence_transformers.json").read_text(encoding="utf-8"))
     assert saved["model_type"] == host
+    assert saved["prompts"] == {"query": "Frage: ", "document": "Absatz: ", "rank": "Ordne: "}
+    trained_with = "Ordne: " if host == "CrossEncoder" else {"query": "Frage: ", "passage": "Absatz: "}
+    assert built[0].trainer.args.prompts == trained_with
     assert not same_weights(base, tmp_path / "o")
-    with pytest.raises(TrainingError, match=f"--anchor does not go with a {host}"):
-        train(configure(tmp_path / "p", "transformer", model=str(base), anchor=1.0))
+    if not cached:
+        train(configure(tmp_path / "scaled", "transformer", **options, scale=3.0))
+        assert not same_weights(tmp_path / "scaled", tmp_path / "o")
+    with pytest.raises(TrainingError, match=f"--distill does not go with a {host}"):
+        train(configure(tmp_path / "p", "transformer", model=str(base), distill=1.0))
 
 
 def test_routes(configure: Configure, trained: Callable[[str], Path], tmp_path: Path) -> None:
@@ -64,3 +86,32 @@ def test_routes(configure: Configure, trained: Callable[[str], Path], tmp_path: 
     name = "query_0_Transformer"
     one, other = (weights(tmp_path / out / name) for out in ("default", "swapped"))
     assert any(not one[key].equal(other[key]) for key in one)
+
+
+@pytest.mark.parametrize("host", ["SparseEncoder", "MultiVectorEncoder"])
+def test_routes_of_other_hosts(configure: Configure, trained: Callable[[str], Path], tmp_path: Path, host: str) -> None:
+    """A sparse model whose queries are looked up, and late interaction with two encoders, train both routes."""
+    import sentence_transformers as st
+    from sentence_transformers.sentence_transformer.modules import Dense, Router, Transformer
+
+    def encoder() -> Any:
+        return Transformer(str(trained("transformer")))
+
+    if host == "SparseEncoder":
+        from sentence_transformers.sparse_encoder.modules import SparseStaticEmbedding, SpladePooling
+
+        document = [encoder(), SpladePooling("max", embedding_dimension=64)]
+        query = [SparseStaticEmbedding(tokenizer=document[0].tokenizer, frozen=False)]
+        document = [Transformer(str(trained("transformer")), transformer_task="fill-mask"), SpladePooling("max")]
+        modules: list[Any] = [Router.for_query_document(query_modules=query, document_modules=document)]
+    else:
+        parts = [[encoder(), Dense(64, 16, module_input_name="token_embeddings")] for _ in range(2)]
+        modules = [Router.for_query_document(query_modules=parts[0], document_modules=parts[1])]
+    getattr(st, host)(modules=modules, device="cpu").save(str(tmp_path / "base"))
+    options = {"model": str(tmp_path / "base"), "dev_limit": 2, "evaluate_every": 2, "steps": 2, "learning_rate": 0.01}
+    assert train(configure(tmp_path / "o", "transformer", **options)).validation["dev_multi_map"] > 0
+    saved = json.loads((tmp_path / "o" / "config_sentence_transformers.json").read_text(encoding="utf-8"))
+    assert saved["model_type"] == host
+    for route in ("query", "document"):
+        folder = next(path.name for path in (tmp_path / "o").glob(f"{route}_0_*"))
+        assert not same_weights(tmp_path / "base" / folder, tmp_path / "o" / folder)

@@ -140,8 +140,10 @@ def test_the_first_layers_can_be_kept_alone(configure: Configure, tmp_path: Path
 def test_a_cut_vocabulary_is_the_same_training(
     configure: Configure, trained: Callable[[str], Path], tmp_path: Path
 ) -> None:
-    """--cut-vocabulary trains the tokens in use as they would have been trained, and gives all of them back."""
+    """--cut-vocabulary trains the tokens in use as they would have been trained, and gives all of them back.
+    How much the model reads of a text is what it was trained with."""
     import torch
+    from sentence_transformers import SentenceTransformer
 
     base = trained("transformer")
     options: dict[str, Any] = {"model": str(base), "weight_decay": 0.0, "languages": ("de", "en")}
@@ -150,6 +152,10 @@ def test_a_cut_vocabulary_is_the_same_training(
     whole, cut = weights(tmp_path / "whole"), weights(tmp_path / "cut")
     assert all(torch.allclose(whole[name], cut[name], atol=1e-6) for name in whole)
     assert (tmp_path / "cut" / "tokenizer.json").read_bytes() == (base / "tokenizer.json").read_bytes()
+    short = {**options, "max_seq_length": 8, "steps": 1}
+    train(configure(tmp_path / "short", "transformer", **short, cut_vocabulary=True))
+    lengths = [SentenceTransformer(str(tmp_path / name), device="cpu").max_seq_length for name in ("cut", "short")]
+    assert lengths == [16, 8]
     still = (cut[EMBEDDINGS] == weights(base)[EMBEDDINGS]).all(dim=1)
     assert 10 < int((~still).sum()) < 100
 
@@ -192,48 +198,48 @@ def test_what_needs_a_transformer(configure: Configure, trained: Callable[[str],
             train(configure(tmp_path / "o", model=str(trained("static")), **option))
 
 
-def test_an_anchor_holds_monolingual_batches_only(
+def test_distillation_holds_monolingual_batches_only(
     configure: Configure, trained: Callable[[str], Path], tmp_path: Path
 ) -> None:
-    """--anchor changes monolingual training, and leaves cross-lingual training as it is."""
+    """--distill changes monolingual training, and leaves cross-lingual training as it is."""
     base = str(trained("transformer"))
     for sampling in ("mono", "cross"):
         for weight in (0.0, 30.0):
-            anchored: dict[str, Any] = {"sampling": sampling, "anchor": weight, "steps": 3}
-            train(configure(tmp_path / f"{sampling}-{weight}", "transformer", model=base, **anchored))
+            options: dict[str, Any] = {"sampling": sampling, "distill": weight, "steps": 3}
+            train(configure(tmp_path / f"{sampling}-{weight}", "transformer", model=base, **options))
     assert same_weights(tmp_path / "cross-0.0", tmp_path / "cross-30.0")
     assert not same_weights(tmp_path / "mono-0.0", tmp_path / "mono-30.0")
 
 
-def test_an_anchor_without_language_holds_every_batch(
+def test_distillation_without_language_holds_every_batch(
     configure: Configure, trained: Callable[[str], Path], tmp_path: Path
 ) -> None:
-    """--anchor-to takes what neutralize has learnt from the model; another method or width is refused, by its name."""
+    """--distill-to takes what neutralize has learnt from the model; another method or width is refused, by its name."""
     from beir_hybrid.neutralize.learn import neutralize
 
     base = str(trained("transformer"))
     for method in ("project", "center"):
         neutralize(base, tmp_path / method, method=method, groups="sample", languages="de,en", cache=False)
-    options: dict[str, Any] = {"sampling": "cross", "anchor": 30.0, "steps": 3, "model": base}
+    options: dict[str, Any] = {"sampling": "cross", "distill": 30.0, "steps": 3, "model": base}
     train(configure(tmp_path / "free", "transformer", **options))
-    train(configure(tmp_path / "held", "transformer", anchor_to=str(tmp_path / "project"), **options))
+    train(configure(tmp_path / "held", "transformer", distill_to=str(tmp_path / "project"), **options))
     assert not same_weights(tmp_path / "free", tmp_path / "held")
     with pytest.raises(
         TrainingError, match=r"expected what neutralize --method project has learnt .* it is center for 64"
     ):
-        train(configure(tmp_path / "x", "transformer", anchor_to=str(tmp_path / "center"), **options))
-    with pytest.raises(TrainingError, match="--anchor-to needs --anchor"):
-        configure(tmp_path / "y", "transformer", **{**options, "anchor": 0.0, "anchor_to": "z"})
+        train(configure(tmp_path / "x", "transformer", distill_to=str(tmp_path / "center"), **options))
+    with pytest.raises(TrainingError, match="--distill-to needs --distill"):
+        configure(tmp_path / "y", "transformer", **{**options, "distill": 0.0, "distill_to": "z"})
 
 
 @pytest.mark.parametrize("neutral", [False, True], ids=["as it is", "without language"])
-def test_the_value_of_an_anchor(trained: Callable[[str], Path], tmp_path: Path, neutral: bool) -> None:
+def test_the_value_of_distillation(trained: Callable[[str], Path], tmp_path: Path, neutral: bool) -> None:
     """Worked out from the vectors of both models; a cached loss has the same value and gradient, a validation none."""
     import torch
     from sentence_transformers import SentenceTransformer
     from sentence_transformers.sentence_transformer import losses
 
-    from beir_hybrid.training.holding import Holding
+    from beir_hybrid.training.distill import SelfDistillation
 
     folder = without_dropout(trained("transformer"), tmp_path / "base")
     model, start = (SentenceTransformer(str(folder), device="cpu") for _ in range(2))
@@ -254,10 +260,10 @@ def test_the_value_of_an_anchor(trained: Callable[[str], Path], tmp_path: Path, 
     for kind in (losses.MultipleNegativesRankingLoss, losses.CachedMultipleNegativesRankingLoss):
         loss = kind(model) if "Cached" not in kind.__name__ else kind(model, mini_batch_size=4)
         bare = float(loss([model.preprocess(part) for part in texts], None).detach())
-        holding = Holding(loss, start, 3.0, directions)
+        distillation = SelfDistillation(loss, start, 3.0, directions)
         settings = iter(("mono", "cross"))
-        loss.register_forward_pre_hook(holding._begin_batch)
-        holding._sampler = SimpleNamespace(setting=lambda epoch, step, settings=settings: next(settings))
+        loss.register_forward_pre_hook(distillation._begin_batch)
+        distillation._sampler = SimpleNamespace(setting=lambda epoch, step, settings=settings: next(settings))
         model.zero_grad()
         held = loss([model.preprocess(part) for part in texts], None)
         held.backward()

@@ -133,6 +133,60 @@ def test_a_folder_may_move(
     assert same_weights(tmp_path / "after", tmp_path / "whole")
 
 
+def test_a_folder_may_move_before_it_is_published(
+    configure: Configure, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Trained to the end, killed, moved: the best checkpoint is published, and never the last one in its place."""
+
+    def fail(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    options: dict[str, Any] = {"steps": 8, "evaluate_every": 2, "learning_rate": 10.0, "patience": 0}
+    with monkeypatch.context() as patch:
+        patch.setattr(TrainFolder, "publish", fail)
+        with pytest.raises(KeyboardInterrupt):
+            train(configure(tmp_path / "before", **options))
+    (tmp_path / "before").rename(tmp_path / "after")
+    shutil.copytree(tmp_path / "after", tmp_path / "cut")
+    (tmp_path / "cut" / "work" / "checkpoints" / "checkpoint-4" / "model.safetensors").write_bytes(b"half")
+    summary = train(configure(tmp_path / "after", **options), resume=True)
+    assert (summary.steps, summary.best_step) == (8, 4)
+    train(configure(tmp_path / "whole", **options))
+    assert same_weights(tmp_path / "after", tmp_path / "whole")
+    with pytest.raises(TrainingError, match=r"checkpoint-4, the best checkpoint, cannot be loaded: .*--resume"):
+        train(configure(tmp_path / "cut", **options), resume=True)
+    assert not (tmp_path / "cut" / "model.safetensors").exists()
+
+
+@pytest.mark.parametrize("evaluated", [True, False])
+def test_a_folder_that_moves_while_it_trains_is_missed(
+    configure: Configure, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, groups_file: Path, evaluated: bool
+) -> None:
+    """Two halves in two places are no training: what is in neither is not made up."""
+    from transformers import Trainer
+
+    whole = Trainer._save_rng_state
+    out = tmp_path / "o"
+
+    def moving(self: Any, folder: str) -> None:
+        whole(self, folder)
+        if folder.endswith("checkpoint-4"):
+            out.rename(tmp_path / "elsewhere")
+            (out / "work" / "checkpoints" / "checkpoint-4").mkdir(parents=True)
+
+    monkeypatch.setattr(Trainer, "_save_rng_state", moving)
+    options: dict[str, Any] = {"steps": 8, "evaluate_every": 2, "learning_rate": 10.0, "patience": 0}
+    if not evaluated:
+        groups = [json.loads(line) for line in groups_file.read_text(encoding="utf-8").splitlines()]
+        options["groups"] = str(tmp_path / "train.jsonl")
+        Path(options["groups"]).write_text(
+            "".join(json.dumps({**group, "split": "train"}) + "\n" for group in groups), encoding="utf-8"
+        )
+    told = "checkpoint-4, the best checkpoint, cannot be loaded" if evaluated else "is not the folder any more"
+    with pytest.raises(TrainingError, match=told):
+        train(configure(out, **options))
+
+
 @pytest.fixture
 def own_groups(groups_file: Path, tmp_path: Path) -> Path:
     """A copy of the groups that may change."""

@@ -358,7 +358,7 @@ def test_a_best_that_nothing_measures(configure: Configure, groups_file: Path, t
     with pytest.raises(TrainingError, match="expected a language in common"):
         train(configure(tmp_path / "o", groups=str(file), dev_groups=str(other)))
     one = write_groups(tmp_path / "one.jsonl", groups[:1])
-    with pytest.raises(TrainingError, match=r"validation groups do not fill a batch.*has 1\."):
+    with pytest.raises(TrainingError, match="validation groups do not fill a batch: got 1, expected at least 2"):
         train(configure(tmp_path / "o", groups=str(file), dev_groups=str(one)))
 
 
@@ -433,7 +433,10 @@ def test_mmarco_and_squad_from_the_command_line(configure: Configure, tmp_path: 
         squad[code] = tmp_path / f"{code}.json"
         squad[code].write_text(json.dumps({"data": [{"paragraphs": paragraphs}]}))
     given = ",".join(f"{code}={path}" for code, path in squad.items())
+    swapped = ",".join(f"{code}={squad[other]}" for code, other in (("de", "en"), ("en", "de")))
     summary = train(configure(tmp_path / "squad", groups=given, dev_groups=given))
+    with pytest.raises(TrainingError, match=r"holds another training: dev_groups .*; groups"):
+        train(configure(tmp_path / "squad", groups=swapped, dev_groups=swapped))
     assert (summary.groups, summary.languages, summary.best_step is None) == (12, ["de", "en"], False)
     with pytest.raises(TrainingError, match=r"nowhere.json does not exist; expected SQuAD-shaped files"):
         train(configure(tmp_path / "q", groups="de=nowhere.json"))

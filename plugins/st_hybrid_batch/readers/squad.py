@@ -28,13 +28,13 @@ def read_squad(paths: Mapping[str, str | Path]) -> Iterator[Group]:
     passages: dict[str, dict[str, str]] = {}
     where: dict[str, str] = {}
     for language, path in paths.items():
-        for place, context, questions in _paragraphs(Path(path)):
+        for found, context, questions in _paragraphs(Path(path)):
             for identifier, question in questions:
                 if language in queries.setdefault(identifier, {}):
-                    raise ValueError(f"{place}: question {identifier!r} is twice in this file; ids must be unique")
+                    raise ValueError(f"{found}: question {identifier!r} is twice in this file; ids must be unique")
                 queries[identifier][language] = question
                 passages.setdefault(identifier, {})[language] = context
-                where.setdefault(identifier, place)
+                where.setdefault(identifier, found)
     for identifier, query in queries.items():
         yield Group(id=identifier, query=query, passage=passages[identifier], where=where[identifier])
 
@@ -46,16 +46,16 @@ def _paragraphs(path: Path) -> Iterator[tuple[str, str, list[tuple[str, str]]]]:
         raise ValueError(f'{path}: expected SQuAD-shaped JSON with a "data" list ({error})') from error
     for number, article in enumerate(articles):
         for index, paragraph in enumerate(article.get("paragraphs", [])):
-            place = f"{path}: data[{number}].paragraphs[{index}]"
-            yield place, *_paragraph(paragraph, place)
+            where = f"{path}: data[{number}].paragraphs[{index}]"
+            yield where, *_paragraph(paragraph, where)
 
 
-def _paragraph(paragraph: Any, place: str) -> tuple[str, list[tuple[str, str]]]:
+def _paragraph(paragraph: Any, where: str) -> tuple[str, list[tuple[str, str]]]:
     try:
         context, questions = paragraph["context"], [(qa["id"], qa["question"]) for qa in paragraph["qas"]]
     except (KeyError, TypeError) as error:
-        raise ValueError(f'{place}: expected "context" and "qas" with "id" and "question" ({error})') from error
-    check_text(context, f"{place}: context")
+        raise ValueError(f'{where}: expected "context" and "qas" with "id" and "question" ({error})') from error
+    check_text(context, f"{where}: context")
     for identifier, question in questions:
-        check_text(question, f"{place}: question {identifier!r}")
+        check_text(question, f"{where}: question {identifier!r}")
     return context, questions

@@ -11,7 +11,7 @@ from transformers import TrainerCallback
 from st_hybrid_batch.callbacks import find_sampler, position
 
 
-class Holding(TrainerCallback):  # type: ignore[misc]  # transformers is untyped here
+class SelfDistillation(TrainerCallback):  # type: ignore[misc]  # transformers is untyped here
     """Adds to the loss of a batch how far its rankings have moved from the starting model's: the Kullback-Leibler
     divergence of each question's distribution over the passages of the batch (softmax of scale times cosine) from the
     one that the starting model gives, averaged over the questions. Validation losses are without it.

@@ -1,0 +1,335 @@
+"""InfoNCE that spares what answers the question, for every sort of model that sentence-transformers trains."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from itertools import cycle
+from typing import Any
+
+import torch
+from sentence_transformers.cross_encoder import losses as cross_encoder
+from sentence_transformers.multi_vector_encoder.losses import (
+    CachedMultiVectorMultipleNegativesRankingLoss,
+    MultiVectorMultipleNegativesRankingLoss,
+)
+from sentence_transformers.sentence_transformer.losses import (
+    CachedMultipleNegativesRankingLoss,
+    MultipleNegativesRankingLoss,
+)
+from sentence_transformers.util import all_gather, get_rank
+from torch import Tensor
+
+CITATION = """
+@misc{elmahdy2024synergistic,
+    title={Synergistic Approach for Simultaneous Optimization of Monolingual, Cross-lingual, and Multilingual Information Retrieval},
+    author={Adel Elmahdy and Sheng-Chieh Lin and Amin Ahmad},
+    year={2024},
+    eprint={2408.10536},
+    archivePrefix={arXiv},
+    primaryClass={cs.IR},
+}
+"""  # noqa: E501
+# the order in which MultipleNegativesRankingLoss computes them, whatever the order of its argument
+_DIRECTIONS = ("query_to_doc", "query_to_query", "doc_to_query", "doc_to_doc")
+
+
+class _Cited:
+    @property
+    def citation(self) -> str:
+        return CITATION
+
+
+class MaskedMultipleNegativesRankingLoss(_Cited, MultipleNegativesRankingLoss):  # type: ignore[misc]
+    """
+    InfoNCE with in-batch negatives, in which a passage that answers the question as well as the positive does is not
+    taken for a negative.
+
+    In plain terms, the loss works as follows:
+
+    1. For each query, the similarity to its positive should be higher than to all other passages of the batch (the
+       other rows' positives, and all hard negatives), as in ``MultipleNegativesRankingLoss``.
+    2. Left out of "all other passages" are those that have the id of the row's own positive, hard negatives of any row
+       included. In a ``ParallelDataset``, that is a text equal to the positive, a translation of it, or another
+       passage of the same question: pushing it away would teach the model to tell languages apart, or what is false.
+    3. Where no two texts have an id in common, or without labels, value and gradient equal those of
+       ``MultipleNegativesRankingLoss``.
+
+    Args:
+        model: SentenceTransformer model, or a SparseEncoder (inside ``SpladeLoss`` or ``CachedSpladeLoss``)
+        scale: Output of similarity function is multiplied by scale value: ``scale = 1 / temperature``.
+        similarity_fct: similarity function between embeddings. By default, cos_sim. Can also be set to dot product (and
+            then set scale to 1), as is usual for sparse embeddings
+        gather_across_devices: If True, the passages of all devices are candidates, and ids are compared across devices.
+        directions: Which similarities take part, see ``MultipleNegativesRankingLoss``. The masks hold in each: a
+            question whose passage has the same id is no negative for that passage either.
+        partition_mode, hardness_mode, hardness_strength: see ``MultipleNegativesRankingLoss``.
+
+    References:
+        - Synergistic Approach for Simultaneous Optimization of Monolingual, Cross-lingual, and Multilingual Information
+          Retrieval: https://arxiv.org/abs/2408.10536
+
+    Requirements:
+        1. (query, positive) pairs, triplets or n-tuples, and as label the ids of the positive and the negatives.
+
+    Inputs:
+        | Inputs                                         | Labels                            |
+        |------------------------------------------------|-----------------------------------|
+        | (query, positive) pairs                        | (batch, 1) ids or none            |
+        | (query, positive, negative) triplets           | (batch, 2) ids or none            |
+        | (query, positive, negative_1, ..., negative_n) | (batch, 1 + n) ids or none        |
+
+    Recommendations:
+        - Use it with `HybridBatches`, which keeps an id from coming up twice among the positives of a batch; the masks
+          then catch hard negatives, and validation batches.
+
+    Relations:
+        - ``MultipleNegativesRankingLoss`` is this loss without the masks.
+        - `CachedMaskedMultipleNegativesRankingLoss` is this loss with gradient caching, for batches that do not fit
+          into memory.
+        - It can be wrapped in ``MatryoshkaLoss``, ``SpladeLoss`` and ``CachedSpladeLoss``.
+
+    Example:
+        ```python
+        from sentence_transformers import SentenceTransformer, SentenceTransformerTrainer
+        from st_hybrid_batch import MaskedMultipleNegativesRankingLoss, ParallelDataset, read_jsonl
+
+        model = SentenceTransformer("FacebookAI/xlm-roberta-base")
+        train_dataset = ParallelDataset.from_generator(read_jsonl, {"path": "groups.jsonl.gz", "split": "train"})
+        loss = MaskedMultipleNegativesRankingLoss(model)
+
+        trainer = SentenceTransformerTrainer(model=model, train_dataset=train_dataset, loss=loss)
+        trainer.train()
+        ```
+    """
+
+    def compute_loss_from_embeddings(self, embeddings: list[Tensor], labels: Tensor | None = None) -> Tensor:
+        """The loss of embeddings.
+
+        Args:
+            embeddings: query, positive and negatives, each ``(batch, dim)``.
+            labels: ``(batch, 1 + negatives)`` ids, or None.
+        """
+        with masked(self, labels, len(embeddings) - 1, embeddings[0].device):
+            return super().compute_loss_from_embeddings(embeddings, labels)  # type: ignore[no-any-return]
+
+
+class CachedMaskedMultipleNegativesRankingLoss(_Cited, CachedMultipleNegativesRankingLoss):  # type: ignore[misc]
+    """
+    `MaskedMultipleNegativesRankingLoss` with gradient caching (https://huggingface.co/papers/2101.06983): batches much
+    larger than fit into memory, at the price of a second forward pass.
+
+    Args:
+        model: SentenceTransformer model; not one based on ``StaticEmbedding``
+        scale: Output of similarity function is multiplied by scale value: ``scale = 1 / temperature``.
+        similarity_fct: similarity function between embeddings.
+        mini_batch_size: rows embedded, and rows of the score matrix computed, at a time.
+        mini_batch_num_tokens: If set, mini-batches are packed by tokens instead.
+        gather_across_devices: If True, the passages of all devices are candidates.
+        directions, partition_mode, hardness_mode, hardness_strength: see ``MultipleNegativesRankingLoss``.
+        show_progress_bar: If True, show a progress bar over the mini-batches.
+
+    Inputs:
+        | Inputs                                         | Labels                     |
+        |------------------------------------------------|----------------------------|
+        | (query, positive) pairs                        | (batch, 1) ids or none     |
+        | (query, positive, negative_1, ..., negative_n) | (batch, 1 + n) ids or none |
+
+    Relations:
+        - Equal to `MaskedMultipleNegativesRankingLoss` in value and gradient (up to rounding).
+        - ``CachedMultipleNegativesRankingLoss`` is this loss without the masks.
+
+    Example:
+        ```python
+        loss = CachedMaskedMultipleNegativesRankingLoss(model, mini_batch_size=64)
+        ```
+    """
+
+    def calculate_loss(
+        self, reps: list[list[Tensor]], labels: Tensor | None = None, *, with_backward: bool = False
+    ) -> Tensor:
+        """The loss of cached embeddings, ``mini_batch_size`` rows of the score matrix at a time."""
+        with masked(self, labels, len(reps) - 1, reps[0][0].device):
+            return super().calculate_loss(reps, labels, with_backward=with_backward)  # type: ignore[no-any-return]
+
+
+class _Masked(_Cited):
+    """Masks the scores of a host's loss while it computes."""
+
+    def forward(self, sentence_features: Iterable[dict[str, Tensor]], labels: Tensor | None = None) -> Tensor:
+        features = list(sentence_features)
+        with masked(self, labels, len(features) - 1, features[0]["input_ids"].device, by_row=True):
+            return super().forward(features)  # type: ignore[misc, no-any-return]
+
+
+class MaskedMultiVectorMultipleNegativesRankingLoss(_Masked, MultiVectorMultipleNegativesRankingLoss):  # type: ignore[misc]
+    """
+    ``MultiVectorMultipleNegativesRankingLoss`` that leaves candidates with the id of a row's own positive out, as
+    `MaskedMultipleNegativesRankingLoss` does. Same arguments; without labels the same loss.
+
+    Inputs:
+        | Inputs                                         | Labels                     |
+        |------------------------------------------------|----------------------------|
+        | (query, positive, negative_1, ..., negative_n) | (batch, 1 + n) ids or none |
+    """
+
+
+class CachedMaskedMultiVectorMultipleNegativesRankingLoss(_Masked, CachedMultiVectorMultipleNegativesRankingLoss):  # type: ignore[misc]
+    """
+    `MaskedMultiVectorMultipleNegativesRankingLoss` with gradient caching: the arguments of
+    ``CachedMultiVectorMultipleNegativesRankingLoss``.
+    """
+
+
+class _Drawn(_Cited):
+    """Draws in-batch negatives among those that are some, and leaves the others out of the softmax."""
+
+    def forward(
+        self,
+        inputs: list[list[str]],
+        labels: list[Tensor] | None = None,
+        prompt: str | None = None,
+        task: str | None = None,
+    ) -> Tensor:
+        rows, columns = len(inputs[0]), len(inputs) - 1
+        ids = check_ids(labels, columns)
+        if ids is None:
+            spared = torch.zeros((rows, rows, columns), dtype=torch.bool)
+        else:
+            spared = no_negatives(ids.cpu(), 0, rows)  # (rows, rows, columns)
+        self._spared = spared
+        self._left_out = [torch.zeros(rows, dtype=torch.bool)]  # per column of scores: the positive never is
+        return super().forward(inputs, labels, prompt=prompt, task=task)  # type: ignore[misc, no-any-return]
+
+    def get_in_batch_negatives(self, anchors: list[str], candidates: list[list[str]]) -> Iterator[list[str]]:
+        own = torch.eye(len(anchors), dtype=torch.bool)[:, :, None]
+        allowed = (~self._spared & ~own).transpose(1, 2).flatten(1)  # (rows, columns * rows)
+        most = int(allowed.sum(dim=1).max())
+        wanted = most if self.num_negatives is None else min(self.num_negatives, most)  # type: ignore[attr-defined]
+        chance, chosen = torch.rand(allowed.shape).masked_fill(~allowed, -1.0).topk(wanted, dim=1)  # (rows, wanted)
+        texts = [text for column in candidates for text in column]
+        for number in range(wanted):
+            self._left_out.append(chance[:, number] < 0)
+            yield [texts[candidate] for candidate in chosen[:, number].tolist()]
+
+    def calculate_loss(self, logits: list[Tensor], batch_size: int) -> Tensor:
+        """Cross entropy of ``(rows, 1 + in-batch negatives + hard negatives)`` scores, the positive first."""
+        scores = torch.cat(logits).reshape(-1, batch_size).T
+        scores = self.activation_fn(scores) if self.activation_fn else scores  # type: ignore[attr-defined]
+        own = self._spared.diagonal(dim1=0, dim2=1)[1:]  # (hard negatives, rows)
+        left_out = torch.stack([*self._left_out, *own], dim=1).to(scores.device)
+        scores = (scores * self.scale).masked_fill(left_out, -torch.inf)  # type: ignore[attr-defined]
+        return torch.nn.functional.cross_entropy(scores, scores.new_zeros(batch_size, dtype=torch.long))
+
+
+class MaskedCrossEncoderMultipleNegativesRankingLoss(_Drawn, cross_encoder.MultipleNegativesRankingLoss):  # type: ignore[misc]
+    """
+    The ``MultipleNegativesRankingLoss`` of cross encoders that never draws a candidate with the id of a row's own
+    positive as its negative, as `MaskedMultipleNegativesRankingLoss` leaves it out. Same arguments.
+
+    Inputs:
+        | Inputs                                         | Labels                     | Number of Model Output Labels |
+        |------------------------------------------------|----------------------------|-------------------------------|
+        | (query, positive, negative_1, ..., negative_n) | (batch, 1 + n) ids or none | 1                             |
+    """
+
+
+class CachedMaskedCrossEncoderMultipleNegativesRankingLoss(_Drawn, cross_encoder.CachedMultipleNegativesRankingLoss):  # type: ignore[misc]
+    """
+    `MaskedCrossEncoderMultipleNegativesRankingLoss` with gradient caching: the arguments of the cross encoders'
+    ``CachedMultipleNegativesRankingLoss``.
+    """
+
+
+def check_ids(labels: Any, candidates: int, device: torch.device | None = None) -> Tensor | None:
+    """Labels as ids of passages, ``(batch, candidates)``; None stays None.
+
+    Args:
+        labels: what the trainer hands a loss: a tensor, or a list with the ids of each row (cross encoders).
+        candidates: the passage column and those of hard negatives.
+        device: where the ids are needed.
+
+    Raises:
+        ValueError: labels that are not one integer for every candidate of a row.
+    """
+    if labels is None:
+        return None
+    ids = torch.stack(labels) if isinstance(labels, list) else labels
+    if ids.ndim != 2 or ids.shape[1] != candidates or ids.is_floating_point():
+        raise ValueError(
+            f"labels must be ids of the passage and the hard negatives of each row, integers of shape (batch, "
+            f"{candidates}), as a ParallelDataset has them; got a {ids.dtype} tensor of shape {tuple(ids.shape)}"
+        )
+    return ids.to(device)
+
+
+def no_negatives(ids: Tensor, first: int, last: int) -> Tensor:
+    """Candidates that must not count as negatives of some rows: they have the id of the row's own positive.
+
+    Args:
+        ids: ``(rows, candidates)``, the positive first.
+        first, last: the rows ``[first, last)`` to answer for; n of them.
+
+    Returns:
+        ``(n, rows, candidates)`` bool; False for a row's own positive.
+    """
+    mask = ids == ids[first:last, 0, None, None]  # (n, rows, candidates)
+    mask[:, :, 0].diagonal(first).fill_(False)
+    return mask
+
+
+@contextmanager
+def masked(loss: Any, labels: Any, candidates: int, device: torch.device, *, by_row: bool = False) -> Iterator[None]:
+    """While this lasts, scores that a host's loss computes of candidates that are no negatives are minus infinity.
+
+    The host's arithmetic stays its own; only ``loss.similarity_fct`` is replaced.
+
+    Args:
+        loss: a loss with ``similarity_fct`` and ``gather_across_devices``.
+        labels: ``(batch, candidates)`` ids, or None, which masks nothing.
+        candidates: columns of passages.
+        device: of the scores.
+        by_row: whether the host lays candidates out row after row (late interaction), not column after column.
+    """
+    ids = check_ids(labels, candidates, device)
+    if ids is None:
+        yield
+        return
+    size, offset = len(ids), 0
+    if loss.gather_across_devices:
+        ids, offset = all_gather(ids.contiguous()), get_rank() * size
+    mask = no_negatives(ids, offset, offset + size)  # (batch, world * batch, candidates)
+    every = (mask if by_row else mask.transpose(1, 2)).flatten(1)
+    masks = {direction: every if direction.endswith("doc") else mask[:, :, 0] for direction in _DIRECTIONS}
+    masks["doc_to_query"] = masks["query_to_query"]
+    directions = getattr(loss, "directions", ("query_to_doc",))
+    similarity = loss.similarity_fct
+    loss.similarity_fct = _MaskedSimilarity(similarity, {name: masks[name] for name in masks if name in directions})
+    try:
+        yield
+    finally:
+        loss.similarity_fct = similarity
+
+
+class _MaskedSimilarity:
+    """A similarity function that masks its scores.
+
+    Called for some of this rank's rows at a time, in order; for each of them once in every direction.
+
+    Args:
+        similarity: the function to mask.
+        masks: for each direction in the host's order, ``(batch, texts to compare with)`` bool.
+    """
+
+    def __init__(self, similarity: Any, masks: dict[str, Tensor]) -> None:
+        self._similarity, self._masks, self._next = similarity, masks, cycle(masks)
+        self._begin = self._end = 0
+
+    def __call__(self, one: Tensor, other: Tensor, **options: Any) -> Tensor:
+        direction = next(self._next)
+        from_doc = direction.startswith("doc")  # computed the other way round
+        if direction == "query_to_doc":
+            self._begin, self._end = self._end, self._end + len(one)
+        mask = self._masks[direction][self._begin : self._end]
+        scores: Tensor = self._similarity(one, other, **options)
+        return scores.masked_fill(mask.T if from_doc else mask, -torch.inf)
