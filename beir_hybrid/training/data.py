@@ -159,13 +159,14 @@ def validation_rows(config: TrainConfig, dev: Any, processes: int) -> int:
     return max(2, min(config.batch_size, *full))
 
 
-def dev_languages(config: TrainConfig, languages: Sequence[str]) -> list[str]:
+def dev_languages(config: TrainConfig, languages: Sequence[str], left_out: Collection[str]) -> list[str]:
     """Those of the training languages that the validation groups have.
 
     Raises:
         TrainingError: they have none of them, or too few for what the best model is chosen by.
     """
-    present = {lang for group in training_groups(config, "dev") for lang in group.query if lang in group.passage}
+    groups = training_groups(config, "dev", left_out)
+    present = {lang for group in groups for lang in group.query if lang in group.passage}
     common = [language for language in languages if language in present]
     if not common:
         raise TrainingError(

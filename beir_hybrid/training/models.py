@@ -65,7 +65,8 @@ def _keep_layers(transformer: Any, wanted: int) -> None:
     Raises:
         TrainingError: it has fewer, or its layers are not found where encoders have them.
     """
-    inner = getattr(transformer, "encoder", transformer)
+    base = transformer.base_model  # a cross encoder has its head beside it
+    inner = getattr(base, "encoder", base)
     layers = next((getattr(inner, name) for name in ("layer", "layers") if hasattr(inner, name)), None)
     there = 0 if layers is None else len(layers)
     if layers is None or wanted > there:

@@ -91,7 +91,7 @@ def prepare(config: TrainConfig, folder: TrainFolder, processes: int) -> None:
         "dev_languages": [],
     }
     if next(training_groups(config, "dev", left_out["dev"]), None) is not None:
-        facts["dev_languages"] = dev_languages(config, data.languages)
+        facts["dev_languages"] = dev_languages(config, data.languages, left_out["dev"])
         dev = data_set(config, "dev", folder.data, facts["dev_languages"], left_out["dev"]).for_validation()
         if dev.n_groups < 2 * processes:
             raise TrainingError(

@@ -42,7 +42,7 @@ class ParallelEvaluator(BaseEvaluator):  # type: ignore[misc]
 
     Args:
         groups: the groups; a language counts where a group has both question and passage.
-        languages: the languages to score; all by default.
+        languages: the languages to score, as far as the groups chosen have them; all by default.
         max_groups: score only so many groups, spread evenly over those given.
         name: prefix of the metrics.
         primary: which metric is ``primary_metric``.
@@ -79,11 +79,10 @@ class ParallelEvaluator(BaseEvaluator):  # type: ignore[misc]
         if primary not in METRICS:
             raise ValueError(f"primary must be one of {', '.join(METRICS)}, got {primary!r}")
         chosen = list(groups)
+        check_languages(languages or (), _languages_of(chosen))
         if max_groups is not None and max_groups < len(chosen):
             chosen = [chosen[int(number)] for number in np.linspace(0, len(chosen) - 1, max_groups)]
-        known = sorted({language for group in chosen for language in group.query.keys() & group.passage.keys()})
-        check_languages(languages or (), known)
-        self.languages = list(languages or known)
+        self.languages = [name for name in _languages_of(chosen) if languages is None or name in languages]
         if not self.languages:
             raise ValueError("no group has a question and a passage in one language; there is nothing to score")
         self.name = name
@@ -176,6 +175,10 @@ class ParallelEvaluator(BaseEvaluator):  # type: ignore[misc]
                     relevant.append(parallel)
         self._block_start = np.array(starts)
         self._query_language, self._relevant = np.array(languages), np.array(relevant)
+
+
+def _languages_of(groups: Iterable[Group]) -> list[str]:
+    return sorted({language for group in groups for language in group.query.keys() & group.passage.keys()})
 
 
 def parallel_ranks(scores: Iterable[F32], block_start: I64, relevant: I64) -> tuple[I64, I64]:

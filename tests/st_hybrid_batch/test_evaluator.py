@@ -111,6 +111,17 @@ def test_one_language_has_no_cross_setting():
     assert set(metrics) == {"parallel_mono_map", "parallel_multi_map"}
 
 
+def test_languages_that_the_chosen_groups_lack():
+    """Cut to few groups, what those have is scored; a language that no group has is a slip."""
+    from st_hybrid_batch import ParallelEvaluator
+
+    groups = [make_group(0, "ab"), make_group(1, "abc")]
+    evaluator = ParallelEvaluator(groups, languages=["c", "a"], max_groups=1)
+    assert evaluator.languages == ["a"]
+    assert set(evaluator(OneHot())) == {"parallel_mono_map", "parallel_multi_map"}
+    assert ParallelEvaluator(groups, languages=["c", "a"]).languages == ["a", "c"]
+
+
 def test_bad_input():
     """Named before any encoding."""
     from st_hybrid_batch import ParallelEvaluator

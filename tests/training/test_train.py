@@ -362,6 +362,22 @@ def test_a_best_that_nothing_measures(configure: Configure, groups_file: Path, t
         train(configure(tmp_path / "o", groups=str(file), dev_groups=str(one)))
 
 
+def test_validation_in_some_of_the_languages(configure: Configure, groups_file: Path, tmp_path: Path) -> None:
+    """Validation groups that lack a language of the training, by nature or by --dev-limit, are used as they are."""
+    groups = [json.loads(line) for line in groups_file.read_text(encoding="utf-8").splitlines()]
+    dev = [group for group in groups if group["split"] == "dev"]
+    for group in dev[:-1]:
+        del group["query"]["th"], group["passage"]["th"]
+    for group in dev:
+        del group["query"]["vi"], group["passage"]["vi"]
+    file = write_groups(tmp_path / "some.jsonl", groups)
+    for languages in (None, ("de", "th", "vi")):
+        out = tmp_path / f"o{len(languages or ())}"
+        summary = train(configure(out, groups=str(file), dev_limit=1, languages=languages, best="mono_map"))
+        assert summary.validation["dev_mono_map"] > 0
+        assert "vi" in summary.languages and "th" in summary.languages
+
+
 def test_a_full_disk(configure: Configure, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A disk that is full while a checkpoint is written ends in one line that says how to go on."""
     from transformers import Trainer
