@@ -7,30 +7,22 @@ import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from beir_hybrid.comparison.scores import TaskKey
+from beir_hybrid.published.languages import Language
 from beir_hybrid.published.languages import languages as language_facts
-from beir_hybrid.records import SETTINGS, IntArray, ScoreArray
-from beir_hybrid.studies.analysis.factors import Factor, value_label
+from beir_hybrid.records import POOL, SETTINGS, IntArray, ScoreArray
 from beir_hybrid.studies.analysis.formula import Formula, Variable
-from beir_hybrid.studies.analysis.language_groups import LEAST_GIB
-from beir_hybrid.studies.analysis.measurements import Run
+from beir_hybrid.studies.analysis.language_groups import LEAST_GIB, UNKNOWN, group_of
+from beir_hybrid.studies.analysis.measured import Factor, Measured, value_label
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True)
-class Observation:
-    """One value of the metric: a model (by its number) on one task."""
-
-    model: int
-    run: Run
-    key: TaskKey
-    value: float
-
-
-@dataclass(frozen=True, eq=False)
 class Encoded:
     """A variable over the observations.
 
@@ -53,6 +45,11 @@ class Encoded:
     def numeric(self) -> bool:
         return not self.levels
 
+    @property
+    def parts(self) -> list[Part]:
+        """One part for a number, one for each level but the first of a category."""
+        return [Part(self, None)] if self.numeric else [Part(self, level) for level in range(1, len(self.levels))]
+
 
 @dataclass(frozen=True)
 class Part:
@@ -70,13 +67,6 @@ class Part:
     def values(self) -> ScoreArray:
         column: ScoreArray = self.encoded.columns[:, 0 if self.level is None else self.level - 1]
         return column
-
-
-def parts_of(encoded: Encoded) -> list[Part]:
-    """One part for a number, one for each level but the first of a category."""
-    if encoded.numeric:
-        return [Part(encoded, None)]
-    return [Part(encoded, level) for level in range(1, len(encoded.levels))]
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,121 +91,91 @@ class Column:
         return any(part.encoded.per_language for part in self.parts)
 
 
-@dataclass(frozen=True, eq=False)
-class Design:
-    """The columns of a fit, the intercept first, and what had to be left out."""
-
-    columns: tuple[Column, ...]
-    notes: tuple[str, ...]
-
-    @property
-    def matrix(self) -> ScoreArray:
-        return np.stack([column.values for column in self.columns], axis=1)
-
-
-def value_of(variable: Variable, observation: Observation, factors: Mapping[str, Factor]) -> Any:
-    """What a variable is for an observation; None where that is not known."""
-    name, cell = variable.name, observation.run.cell
-    if name in factors:
-        return cell.factors.get(name)
-    setting, query, passage = observation.key
+def values_of(name: str, measured: Measured, rows: pd.DataFrame) -> list[Any]:
+    """A variable of a formula for every score; None where it is not known."""
+    for at, factor in enumerate(measured.factors):
+        if factor.name == name:
+            return [factor.values[measured.combinations[code][at]] for code in rows.combination]
     if name == "setting":
-        return setting
+        return [str(setting) for setting in rows.setting]
+    cells = [measured.runs[run].cell for run in rows.run]
     if name == "training_languages":
-        return len(cell.trained_languages) or None
+        return [len(cell.trained_languages) or None for cell in cells]
     if name == "pairs":
-        return cell.training.get("pairs")
-    of_passage = name.startswith("passage_")
-    language, kind = (passage if of_passage else query), name.removeprefix("passage_")
+        return [cell.training.get("pairs") for cell in cells]
+    codes = rows["corpus_language" if name.startswith("passage_") else "query_language"]
+    kind, facts = name.removeprefix("passage_"), language_facts()
     if kind == "seen":
-        trained = cell.trained_languages
-        return None if not trained else "seen" if language in trained else "unseen"
-    facts = language_facts().get(language)
-    if facts is None:
-        return None
-    known = {
-        "joshi": facts.joshi_class, "cc100": math.log2(max(facts.cc100_gib, LEAST_GIB)), "script": facts.script,
-        "family": facts.family,
-    }  # fmt: skip
-    return known[kind]
+        groups = [group_of("seen", code, (), cell.trained_languages) for code, cell in zip(codes, cells, strict=True)]
+        return [None if group == UNKNOWN or code == POOL else group for group, code in zip(groups, codes, strict=True)]
+    return [_fact(kind, facts[code]) if code in facts else None for code in codes]
+
+
+def _fact(kind: str, facts: Language) -> Any:
+    if kind == "cc100":
+        return math.log2(max(facts.cc100_gib, LEAST_GIB))
+    return getattr(facts, "joshi_class" if kind == "joshi" else kind)
 
 
 def build_design(
-    formula: Formula, observations: Sequence[Observation], factors: Mapping[str, Factor], first: Mapping[str, Any]
-) -> Design:
-    """The columns of a formula, each independent of those before it.
+    formula: Formula, measured: Measured, rows: pd.DataFrame, first: Mapping[str, Any]
+) -> tuple[list[Column], list[str]]:
+    """The columns of a formula, each independent of those before it, the intercept first; and what was left out.
 
     Args:
-        observations: every variable of the formula is known for each.
+        rows: the scores; every variable of the formula is known for each.
         first: factor -> the value that comes first, the baseline's.
     """
-    encoded = {v: _encode(v, observations, factors, first) for v in formula.variables}
+    encoded = {variable: _encode(variable, measured, rows, first) for variable in formula.variables}
     notes = [
         f"{variable} has one value only here, so nothing can be said of it"
         for variable, each in encoded.items()
         if not each.columns.size or not np.ptp(each.columns, axis=0).any()
     ]
-    made = [Column((), np.ones(len(observations)))]
-    others = [f for f in factors.values() if f.varies and all(v.name != f.name for v in formula.variables)]
     terms = [(term, False) for term in formula.terms]
-    for factor in others:
-        variable = Variable(factor.name, "C")
-        encoded[variable] = _encode(variable, observations, factors, first)
-        terms.append(((variable,), True))
-    for term, added in terms:
-        for chosen in itertools.product(*(parts_of(encoded[variable]) for variable in term)):
-            values = np.ones(len(observations))
-            for part in chosen:
-                values = values * part.values
-            made.append(Column(chosen, values, added))
-    kept, dropped = _independent(made)
+    for factor in measured.factors:
+        if factor.varies and all(variable.name != factor.name for variable in formula.variables):
+            variable = Variable(factor.name, "C")
+            encoded[variable] = _encode(variable, measured, rows, first)
+            terms.append(((variable,), True))
+    made = [Column((), np.ones(len(rows)))]
+    made += [
+        Column(parts, np.prod([part.values for part in parts], axis=0), added)
+        for term, added in terms
+        for parts in itertools.product(*(encoded[variable].parts for variable in term))
+    ]
+    kept: list[Column] = []
+    dropped: list[str] = []
+    for column in made:
+        matrix = np.column_stack([each.values for each in [*kept, column]])
+        if np.linalg.matrix_rank(matrix / np.maximum(np.linalg.norm(matrix, axis=0), 1e-300), tol=1e-8) > len(kept):
+            kept.append(column)
+        elif np.ptp(column.values) > 0 and not column.added:
+            dropped.append(column.name)
     if dropped:
         notes.append(
             f"left out, because the data cannot tell the effect apart from those of other terms: {', '.join(dropped)}"
         )
-    return Design(tuple(kept), tuple(notes))
+    return kept, notes
 
 
-def _independent(columns: Sequence[Column]) -> tuple[list[Column], list[str]]:
-    kept: list[Column] = []
-    dropped: list[str] = []
-    basis: list[ScoreArray] = []
-    for column in columns:
-        rest = column.values.astype(np.float64)
-        size = float(np.linalg.norm(rest))
-        for _ in range(2):  # twice, for rounding
-            for vector in basis:
-                rest = rest - (vector @ rest) * vector
-        left = float(np.linalg.norm(rest))
-        if size == 0 or left <= 1e-8 * size:
-            if size > 0 and np.ptp(column.values) > 0 and not column.added:
-                dropped.append(column.name)
-            continue
-        basis.append(rest / left)
-        kept.append(column)
-    return kept, dropped
-
-
-def _encode(
-    variable: Variable, observations: Sequence[Observation], factors: Mapping[str, Factor], first: Mapping[str, Any]
-) -> Encoded:
-    values = [value_of(variable, each, factors) for each in observations]
-    per_model, per_language = _reach(variable, values, observations, factors)
+def _encode(variable: Variable, measured: Measured, rows: pd.DataFrame, first: Mapping[str, Any]) -> Encoded:
+    values = values_of(variable.name, measured, rows)
+    factors = {factor.name: factor for factor in measured.factors}
+    per_model, per_language = _reach(variable, values, rows, factors)
     if variable.transform != "C" and all(isinstance(v, int | float) and not isinstance(v, bool) for v in values):
         numbers = np.array(values, dtype=np.float64)
-        if variable.transform == "log" and not variable.name.endswith(
-            "cc100"
-        ):  # of which `value_of` gives the logarithm
+        if variable.transform == "log" and not variable.name.endswith("cc100"):  # which is a logarithm already
             numbers = np.log2(numbers)
         columns = (numbers - numbers.mean())[:, None]
         return Encoded(variable, (), columns, float(numbers.min()), float(numbers.max()), per_model, per_language)
-    levels, places = _levels(variable, values, factors, first)
+    levels, places = _levels(factors.get(variable.name), values, first)
     columns = (places[:, None] == np.arange(1, len(levels))).astype(np.float64)
     return Encoded(variable, levels, columns, per_model=per_model, per_language=per_language)
 
 
 def _reach(
-    variable: Variable, values: Sequence[Any], observations: Sequence[Observation], factors: Mapping[str, Factor]
+    variable: Variable, values: Sequence[Any], rows: pd.DataFrame, factors: Mapping[str, Factor]
 ) -> tuple[bool, bool]:
     """Whether a variable belongs to the models, and whether to the languages."""
     if variable.name in factors or variable.name in ("training_languages", "pairs"):
@@ -225,27 +185,19 @@ def _reach(
     if not variable.name.endswith("seen"):
         return False, True
     # which languages were seen may differ from model to model
-    place = 2 if variable.name.startswith("passage_") else 1
-    by_language: dict[str, set[Any]] = {}
-    for value, each in zip(values, observations, strict=True):
-        by_language.setdefault(each.key[place], set()).add(value)
-    return any(len(each) > 1 for each in by_language.values()), True
+    codes = rows["corpus_language" if variable.name.startswith("passage_") else "query_language"]
+    pairs = set(zip(codes, values, strict=True))
+    return len(pairs) > len({code for code, _ in pairs}), True
 
 
-def _levels(
-    variable: Variable, values: Sequence[Any], factors: Mapping[str, Factor], first: Mapping[str, Any]
-) -> tuple[tuple[str, ...], IntArray]:
+def _levels(factor: Factor | None, values: Sequence[Any], first: Mapping[str, Any]) -> tuple[tuple[str, ...], IntArray]:
     """The levels, first the one to compare with; and the level of every observation."""
-    factor = factors.get(variable.name)
-    if factor is not None:
-        known = [factor.place(value) or 0 for value in values]
-        order = sorted(set(known))
-        start = factor.place(first[factor.name]) if factor.name in first else None
-        order.sort(key=lambda place: place != start)
-        levels = tuple(factor.labels[place] for place in order)
-        return levels, np.array([order.index(place) for place in known], dtype=np.int64)
     words = [value_label(value) for value in values]
-    counts = Counter(words)
-    fixed = {word: place for place, word in enumerate((*SETTINGS, "unseen", "seen"))}
-    ordered = sorted(counts, key=lambda word: (fixed.get(word, len(fixed)), -counts[word], word))
-    return tuple(ordered), np.array([ordered.index(word) for word in words], dtype=np.int64)
+    if factor is None:  # the usual order, else the most frequent first
+        usual, counts = (*SETTINGS, "unseen", "seen"), Counter(words)
+        places = {word: place for place, word in enumerate(usual)}
+        order = sorted(counts, key=lambda word: (places.get(word, len(usual)), -counts[word], word))
+    else:
+        start = value_label(first[factor.name]) if factor.name in first else None
+        order = sorted((label for label in factor.labels if label in set(words)), key=lambda label: label != start)
+    return tuple(order), np.array([order.index(word) for word in words], dtype=np.int64)

@@ -4,30 +4,32 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
-from beir_hybrid.studies.analysis.budget import budget_words
-from beir_hybrid.studies.analysis.cautions import cautions
+from beir_hybrid.studies.analysis.cautions import budget_words, cautions
 from beir_hybrid.studies.analysis.curves import Panel, panels
-from beir_hybrid.studies.analysis.factors import Combination, Factor
 from beir_hybrid.studies.analysis.fits import Fit, fits
-from beir_hybrid.studies.analysis.groups import GroupMean, group_means
-from beir_hybrid.studies.analysis.means import Mean, means
-from beir_hybrid.studies.analysis.measurements import Measurements, read_measurements
+from beir_hybrid.studies.analysis.means import group_means, means
+from beir_hybrid.studies.analysis.measured import Measured, read_measured
 from beir_hybrid.studies.analysis.options import AnalysisOptions, parse_options
-from beir_hybrid.studies.analysis.paired import PairedTests, baselines, paired_tests
+from beir_hybrid.studies.analysis.paired import baselines, paired_tests
 from beir_hybrid.studies.analysis.wording import sentences
 from beir_hybrid.studies.outcome import StudyOutcome
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True, eq=False)
 class Findings:
-    """The analysis of a study."""
+    """The analysis of a study; `means`, `tests` and `groups` are tables of the functions that make them."""
 
-    measured: Measurements
+    measured: Measured
     options: AnalysisOptions
-    means: tuple[Mean, ...]
-    tests: PairedTests
-    groups: tuple[GroupMean, ...]
+    means: pd.DataFrame
+    tests: pd.DataFrame
+    untested: tuple[str, ...]
+    groups: pd.DataFrame
     fits: tuple[Fit, ...]
     panels: tuple[Panel, ...]
 
@@ -40,30 +42,21 @@ class Findings:
         return self.outcome.title or self.outcome.name
 
     @property
-    def varying(self) -> tuple[Factor, ...]:
-        """The factors that tables have a column of."""
-        return tuple(factor for factor in self.measured.factors if factor.varies)
-
-    def labels(self, combination: Combination) -> list[str]:
-        """The values of the factors that vary; ``all`` where none does."""
-        pairs = zip(self.measured.factors, combination, strict=True)
-        return [factor.labels[place] for factor, place in pairs if factor.varies] or ["all"]
-
-    @property
     def heads(self) -> list[str]:
-        return [factor.name for factor in self.varying] or ["cells"]
+        """The factors that tables have a column of."""
+        return [factor.name for factor in self.measured.factors if factor.varies] or ["cells"]
 
     @cached_property
-    def sentences(self) -> dict[str, tuple[str, ...]]:
+    def sentences(self) -> dict[str, list[str]]:
         """What the fits say, by formula."""
-        found: dict[str, tuple[str, ...]] = {}
+        found: dict[str, list[str]] = {}
         for fit in self.fits:
-            found[fit.formula.text] = (*found.get(fit.formula.text, ()), *sentences(fit))
+            found.setdefault(fit.formula.text, []).extend(sentences(fit))
         return found
 
     @cached_property
-    def cautions(self) -> tuple[str, ...]:
-        return tuple(cautions(self.measured, self.means, self.groups, self.fits))
+    def cautions(self) -> list[str]:
+        return cautions(self.measured, self.means, self.groups, self.fits)
 
     @property
     def budget(self) -> str:
@@ -72,23 +65,18 @@ class Findings:
     @property
     def counts(self) -> str:
         """``14 of 15 cells done``, and what the others are."""
-        cells = self.outcome.cells
-        parts = [f"{sum(cell.status == 'done' for cell in cells)} of {len(cells)} cells done"]
-        for status in ("failed", "missing"):
-            count = sum(cell.status == status for cell in cells)
-            if count:
-                parts.append(f"{count} {status}")
-        return ", ".join(parts)
+        statuses = [cell.status for cell in self.outcome.cells]
+        others = [f"{statuses.count(each)} {each}" for each in ("failed", "missing") if each in statuses]
+        return ", ".join([f"{statuses.count('done')} of {len(statuses)} cells done", *others])
 
     @property
     def compared(self) -> str:
         """What the tests compare, in one sentence; empty where there is nothing to compare."""
-        baseline = self.options.baseline
-        if not baseline or not self.tests.tests:
+        baseline, factors = self.options.baseline, {factor.name: factor for factor in self.measured.factors}
+        if not baseline or self.tests.empty:
             return ""
-        by_name = {factor.name: factor for factor in self.measured.factors}
-        named = ", ".join(f"{name}={by_name[name].labels[by_name[name].place(v) or 0]}" for name, v in baseline.items())
-        others = [factor.name for factor in self.varying if factor.name not in baseline]
+        named = ", ".join(f"{name}={factors[name].labels[factors[name].place(v) or 0]}" for name, v in baseline.items())
+        others = [name for name, factor in factors.items() if factor.varies and name not in baseline]
         within = f", within equal {' and '.join(others)}" if others else ""
         chosen = "" if self.options.given_baseline else " (the study file names none: this is its first value)"
         return (
@@ -104,17 +92,18 @@ def analyse(outcome: StudyOutcome) -> Findings:
         StudyError: the table ``[analysis]`` of the study names what is unknown.
         MissingExtraError: there is something to fit, and statsmodels is not installed.
     """
-    measured = read_measurements(outcome)
+    measured = read_measured(outcome)
     options = parse_options(outcome.analysis, {factor.name: factor.values for factor in measured.factors})
-    bases = {rival: base for base, rivals in baselines(measured, options).items() for rival in rivals}
-    found = means(measured, options)
-    groups = group_means(measured, options, bases)
+    bases = {rival: base for (base, _), rivals in baselines(measured, options).items() for rival in rivals}
+    found, groups = means(measured), group_means(measured, options, bases)
+    tests, untested = paired_tests(measured, options)
     return Findings(
         measured=measured,
         options=options,
-        means=tuple(found),
-        tests=paired_tests(measured, options),
-        groups=tuple(groups),
+        means=found,
+        tests=tests,
+        untested=tuple(untested),
+        groups=groups,
         fits=tuple(fits(measured, options)),
         panels=tuple(panels(measured, options, found, groups)),
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from functools import cache
 
 from beir_hybrid.published.languages import languages as language_facts
 
@@ -15,6 +16,8 @@ UNKNOWN = "unknown"
 LEAST_GIB = 0.05
 """What stands for a language with less of CC-100 than is told."""
 _THIRDS = ("smallest third", "middle third", "largest third")
+_SEEN = ("seen", "unseen")
+_PAIRS = ("both seen", "query seen", "passage seen", "none seen")
 
 
 def group_of(kind: str, language: str, languages: Sequence[str], trained: Collection[str]) -> str:
@@ -25,37 +28,30 @@ def group_of(kind: str, language: str, languages: Sequence[str], trained: Collec
         trained: the languages the model was trained on; empty: not known.
     """
     if kind == "seen":
-        return UNKNOWN if not trained else "seen" if language in trained else "unseen"
+        return UNKNOWN if not trained else _SEEN[language not in trained]
     facts = language_facts().get(language)
     if facts is None:
         return UNKNOWN
     if kind == "joshi":
         return f"class {facts.joshi_class}"
     if kind == "cc100":
-        return _thirds(languages)[language]
+        return _thirds(tuple(languages))[language]
     return facts.script if kind == "script" else facts.family
 
 
 def pair_group(query: str, passage: str, trained: Collection[str]) -> str:
     """Which languages of an ordered pair were trained on."""
-    if not trained:
-        return UNKNOWN
-    return {
-        (True, True): "both seen", (True, False): "query seen", (False, True): "passage seen",
-        (False, False): "none seen",
-    }[query in trained, passage in trained]  # fmt: skip
+    return _PAIRS[2 * (query not in trained) + (passage not in trained)] if trained else UNKNOWN
 
 
-def in_order(kind: str, groups: Collection[str]) -> list[str]:
+def in_order(groups: Collection[str]) -> list[str]:
     """Groups from few resources to many; seen before unseen; others by name; the unknown last."""
-    order = {
-        "seen": ["seen", "unseen", "both seen", "query seen", "passage seen", "none seen"], "cc100": list(_THIRDS)
-    }.get(kind, [])  # fmt: skip
-    places = {group: place for place, group in enumerate(order)}
+    places = {group: place for place, group in enumerate((*_SEEN, *_PAIRS, *_THIRDS))}
     return sorted(groups, key=lambda group: (group == UNKNOWN, places.get(group, len(places)), group))
 
 
-def _thirds(languages: Sequence[str]) -> dict[str, str]:
+@cache
+def _thirds(languages: tuple[str, ...]) -> dict[str, str]:
     facts = language_facts()
     known = sorted((code for code in set(languages) if code in facts), key=lambda code: (facts[code].cc100_gib, code))
     return {code: _THIRDS[place * 3 // len(known)] for place, code in enumerate(known)}

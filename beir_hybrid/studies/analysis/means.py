@@ -1,94 +1,136 @@
-"""The macro means of a study: each data set, setting, metric and combination of factors, over its seeds."""
+"""The means of a study over its seeds: every metric of every combination, and by group of languages."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
-from beir_hybrid.evaluation.scores import mean_or_none
 from beir_hybrid.metrics.bias import SHARE_CUTOFF
 from beir_hybrid.metrics.measures import DEFAULT_METRICS
-from beir_hybrid.records import SETTINGS
-from beir_hybrid.studies.analysis.factors import Combination
-from beir_hybrid.studies.analysis.measurements import Measurements, Run
+from beir_hybrid.studies.analysis.language_groups import KINDS, group_of, in_order, pair_group
+from beir_hybrid.studies.analysis.measured import TASK, Combination, Measured
 from beir_hybrid.studies.analysis.options import AnalysisOptions
-from beir_hybrid.studies.analysis.spread import Spread, spread_of
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 BIAS_COLUMNS = ("rank_distance", f"same_language_share@{SHARE_CUTOFF}")
 """What stands beside every metric: the language bias, measured in the multilingual setting."""
-_BOUND = "rank_distance_bound"
+MEAN = ["dataset", "setting", "metric", "combination"]
+GROUP = ["dataset", "setting", "metric", "kind", "role", "group", "combination"]
+SPREAD = ["value", "deviation", "ci_low", "ci_high", "seeds"]
 
 
-@dataclass(frozen=True)
-class Mean:
-    """One number of a study.
+def over_tasks(scores: pd.DataFrame, keys: Sequence[str]) -> pd.Series:
+    """The mean over tasks for each seed; not defined where it is not for one of them: others have another mean."""
+    found = scores.groupby([*keys, "seed"], observed=True).value.agg(["mean", "count", "size"])
+    return found["mean"].where(found["count"] == found["size"])
 
-    Attributes:
-        spread: over the seeds, each a mean over the tasks of the setting.
-        at_least: it is a lower bound: a rank distance some of whose passages have no rank.
+
+def over_seeds(values: pd.Series) -> pd.DataFrame:
+    """Mean, standard deviation (n - 1) and 95 % interval (Student's t) over the seeds, the last level of the index.
+
+    A seed without a value leaves no mean; one seed has neither deviation nor interval.
     """
+    from scipy import stats
 
-    dataset: str
-    setting: str
-    metric: str
-    combination: Combination
-    spread: Spread
-    tasks: int
-    at_least: bool = False
-
-
-def means(measured: Measurements, options: AnalysisOptions) -> list[Mean]:
-    """Every metric that was measured in every setting."""
-    return [
-        mean
-        for dataset in measured.datasets
-        for setting in settings_of(measured, options, dataset)
-        for metric in measured.metrics(dataset, setting)
-        for combination in measured.combinations
-        if (mean := _mean(measured, dataset, setting, metric, combination)) is not None
-    ]
+    names = list(values.index.names)[:-1]
+    found = values.groupby(level=names, observed=True).agg(["mean", "std", "count", "size"])
+    whole, n = found["count"] == found["size"], found["size"]
+    half = stats.t.ppf(0.975, n - 1) * found["std"] / n**0.5
+    mean = found["mean"].where(whole)
+    made = {"value": mean, "deviation": found["std"].where(whole), "ci_low": mean - half, "ci_high": mean + half}
+    return found.assign(**made, seeds=n)[SPREAD]
 
 
-def settings_of(measured: Measurements, options: AnalysisOptions, dataset: str) -> tuple[str, ...]:
-    """The settings asked for that were measured on the data set, in their usual order."""
-    return tuple(s for s in SETTINGS if s in options.settings and measured.tasks(dataset, s))
+def means(measured: Measured) -> pd.DataFrame:
+    """Every metric that was measured in every setting, by `MEAN`.
+
+    ``tasks``: how many; ``at_least``: it is a lower bound, a rank distance some of whose passages have no rank.
+    """
+    rows = measured.compared
+    found = over_seeds(over_tasks(rows, MEAN))
+    tasks = rows.groupby(MEAN[:2], observed=True)[TASK].apply(lambda own: len(own.drop_duplicates()))
+    found["tasks"] = [tasks.loc[key[:2]] for key in found.index]
+    bounds = measured.scores[measured.scores.common & (measured.scores.metric == "rank_distance_bound")]
+    if "rank_distance" in rows.metric.cat.categories and len(bounds):
+        as_distance = bounds.metric.cat.rename_categories(lambda name: f"({name})" if name == BIAS_COLUMNS[0] else name)
+        as_distance = as_distance.cat.rename_categories({"rank_distance_bound": BIAS_COLUMNS[0]})
+        bounds = over_seeds(over_tasks(bounds.assign(metric=as_distance), MEAN))
+    else:
+        bounds = found.iloc[:0]
+    unknown = found.index[found.value.isna()].intersection(bounds.index)
+    found["at_least"] = found.index.isin(unknown)
+    found.loc[unknown, SPREAD] = bounds.loc[unknown, SPREAD]
+    return found
 
 
-def tabled_metrics(measured: Measurements, options: AnalysisOptions, dataset: str) -> tuple[str, ...]:
+def tabled_metrics(measured: Measured, options: AnalysisOptions, dataset: str) -> tuple[str, ...]:
     """The metrics that have a table of their own: those asked for, else the usual ones; bias has columns of its own."""
-    there = dict.fromkeys(
-        metric for s in settings_of(measured, options, dataset) for metric in measured.metrics(dataset, s)
-    )
+    there = dict.fromkeys(m for s in measured.settings(dataset) for m in measured.metrics(dataset, s))
     if options.metrics:
         return tuple(metric for metric in options.metrics if metric in there and metric not in BIAS_COLUMNS)
     usual = tuple(metric for metric in DEFAULT_METRICS if metric in there)
     return usual or tuple(metric for metric in there if metric not in BIAS_COLUMNS)[:1]
 
 
-def columns_of(measured: Measurements, options: AnalysisOptions, dataset: str, metric: str) -> list[tuple[str, str]]:
+def columns_of(measured: Measured, dataset: str, metric: str) -> list[tuple[str, str]]:
     """(setting, metric) of a table: the metric in each setting, then the language bias."""
-    found = [(s, metric) for s in settings_of(measured, options, dataset) if metric in measured.metrics(dataset, s)]
-    if "multi" in settings_of(measured, options, dataset):
-        found += [("multi", name) for name in BIAS_COLUMNS if name in measured.metrics(dataset, "multi")]
-    return found
+    found = [(s, metric) for s in measured.settings(dataset) if metric in measured.metrics(dataset, s)]
+    return found + [("multi", name) for name in BIAS_COLUMNS if name in measured.metrics(dataset, "multi")]
 
 
-def _mean(measured: Measurements, dataset: str, setting: str, metric: str, combination: Combination) -> Mean | None:
-    keys = measured.tasks(dataset, setting)
-    runs = measured.runs_of(combination, dataset)
+def group_means(measured: Measured, options: AnalysisOptions, bases: Mapping[Combination, Combination]) -> pd.DataFrame:
+    """Every grouping of languages of every metric that has a table, and of the language bias, by `GROUP`.
 
-    def by_seed(name: str) -> dict[int, float | None]:
-        return {
-            run.seed: _over_tasks(run, dataset, keys, name) for run in runs if (keys[0], name) in run.values[dataset]
-        }
+    ``role``: whose language decides: ``query``, ``passage`` (cross-lingual) or ``pair`` (seen, cross-lingual).
+    ``languages``: of the group (or its pairs). ``change``, ``change_deviation``, ``change_low``, ``change_high``: the
+    difference to the baseline's mean of the same group, over the seeds both have, where it is of the same languages.
 
-    found = by_seed(metric)
-    if not found:
-        return None
-    spread = spread_of(found)
-    if metric == "rank_distance" and spread.value is None and (bounds := by_seed(_BOUND)):
-        return Mean(dataset, setting, metric, combination, spread_of(bounds), len(keys), at_least=True)
-    return Mean(dataset, setting, metric, combination, spread, len(keys))
+    Args:
+        bases: each combination's baseline.
+    """
+    import pandas as pd
+
+    rows = measured.compared
+    tabled = {dataset: tabled_metrics(measured, options, dataset) for dataset in measured.datasets}
+    wanted = [
+        metric in tabled[dataset] or (setting == "multi" and metric in BIAS_COLUMNS)
+        for dataset, setting, metric in zip(rows.dataset, rows.setting, rows.metric, strict=True)
+    ]
+    rows = rows[pd.Series(wanted, index=rows.index, dtype=bool)]
+    found = pd.concat([_grouped(measured, rows, kind, role) for kind in KINDS for role in ("query", "passage", "pair")])
+    for name, order in (("kind", list(KINDS)), ("role", ["query", "passage", "pair"])):
+        found[name] = pd.Categorical(found[name], order)
+    found["group"] = pd.Categorical(found.group, in_order(set(found.group)))
+    means = over_seeds(by_seed := over_tasks(found, GROUP))
+    members = found.groupby(GROUP, observed=True).member.agg(lambda own: " ".join(sorted(set(own))))
+    means.insert(0, "languages", members)
+    flat = by_seed.reset_index(name="value").merge(members.reset_index(name="languages"), on=GROUP)
+    flat["base"] = pd.Series([bases.get(each, -1) for each in flat.combination], dtype="int64")
+    same = [*GROUP[:-1], "languages", "seed"]
+    both = flat.merge(flat, left_on=[*same, "base"], right_on=[*same, "combination"], suffixes=("", "_base"))
+    both["value"] = both.value - both.value_base
+    changes = over_seeds(both.set_index([*GROUP, "seed"]).value)
+    names = {"value": "change", "deviation": "change_deviation", "ci_low": "change_low", "ci_high": "change_high"}
+    return means.join(changes.rename(columns=names)[list(names.values())])
 
 
-def _over_tasks(run: Run, dataset: str, keys: tuple[tuple[str, str, str], ...], metric: str) -> float | None:
-    return mean_or_none(run.values[dataset].get((key, metric)) for key in keys)
+def _grouped(measured: Measured, rows: pd.DataFrame, kind: str, role: str) -> pd.DataFrame:
+    """The rows that a grouping has, each with its group and what it is a member by."""
+    if role == "query":
+        own = rows[(rows.setting != "cross") | (kind != "seen")]
+    else:
+        own = rows[(rows.setting == "cross") & ((kind == "seen") == (role == "pair"))]
+    trained = [measured.runs[run].cell.trained_languages for run in own.run]
+    if role == "pair":
+        groups = [*map(pair_group, own.query_language, own.corpus_language, trained)]
+        member = own.query_language + "-" + own.corpus_language
+    else:
+        member = own.query_language if role == "query" else own.corpus_language
+        there = {dataset: measured.languages(dataset) for dataset in measured.datasets}
+        groups = [
+            group_of(kind, code, there[dataset], seen)
+            for code, dataset, seen in zip(member, own.dataset, trained, strict=True)
+        ]
+    return own.assign(kind=kind, role=role, group=groups, member=member)

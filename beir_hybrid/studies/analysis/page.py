@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from beir_hybrid.errors import MissingExtraError
-from beir_hybrid.evaluation.results import Results
 from beir_hybrid.report.document import render_document
 from beir_hybrid.report.figures import charts_svg
 from beir_hybrid.studies.analysis.findings import Findings
@@ -58,7 +57,7 @@ def render_page(findings: Findings) -> str:
     shown = {
         "means": _means(findings),
         "curves": _curves(findings),
-        "groups": _groups(findings) if findings.groups else None,
+        "groups": _groups(findings) if len(findings.groups) else None,
         "fits": [(fit_table(fit), method_words(fit), notes(fit)) for fit in findings.fits],
         "provenance": [_datasets(findings), _versions(findings)] if measured.runs else [],
     }
@@ -72,7 +71,7 @@ def render_page(findings: Findings) -> str:
         findings=findings,
         summary=summary,
         marks=MARKS,
-        one_seed=any(mean.spread.seeds == 1 for mean in findings.means),
+        one_seed=bool((findings.means.seeds == 1).any()),
         least_gib=LEAST_GIB,
         cells=cell_table(findings),
         asked=json.dumps(dict(findings.outcome.analysis), ensure_ascii=False, indent=1, default=str),
@@ -136,22 +135,18 @@ def _groups(findings: Findings) -> Chosen:
     return _chosen("By", findings.measured.datasets, list(KINDS.values()), panel)
 
 
-def _all(findings: Findings) -> Iterator[tuple[str, Results]]:
-    for run in findings.measured.runs:
-        yield from run.results.items()
-
-
 def _datasets(findings: Findings) -> Table:
     rows: dict[tuple[str, ...], None] = {}
-    for dataset, results in _all(findings):
-        print_ = str(results.inputs.get("dataset_fingerprint", "-"))
-        rows.setdefault((dataset, results.split, ",".join(results.languages), print_))
+    for run in findings.measured.runs:
+        for dataset, results in run.results.items():
+            print_ = str(results.inputs.get("dataset_fingerprint", "-"))
+            rows.setdefault((dataset, results.split, ",".join(results.languages), print_))
     return Table("Data sets", ["data set", "split", "languages", "fingerprint"], list(rows), 4)
 
 
 def _versions(findings: Findings) -> Table:
     found: dict[str, dict[str, None]] = {}
-    for _, results in _all(findings):
+    for results in (each for run in findings.measured.runs for each in run.results.values()):
         for package, version in results.versions.items():
             found.setdefault(package, {}).setdefault(version)
     return Table("Versions", ["package", "version"], [[name, ", ".join(each)] for name, each in found.items()], 2)

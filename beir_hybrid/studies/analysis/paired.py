@@ -2,172 +2,173 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import cached_property
+from collections.abc import Collection, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from beir_hybrid.comparison import Row, compare
+import numpy as np
+
+from beir_hybrid.comparison import Comparison, Scores, TaskScoresTable, compare, load_per_query
+from beir_hybrid.comparison.align import align
 from beir_hybrid.comparison.correction import correct
+from beir_hybrid.disk.files import fingerprint
 from beir_hybrid.errors import BeirHybridError
-from beir_hybrid.evaluation.scores import mean_or_none
-from beir_hybrid.studies.analysis.factors import Combination, combination_of
-from beir_hybrid.studies.analysis.means import BIAS_COLUMNS, settings_of, tabled_metrics
-from beir_hybrid.studies.analysis.measurements import Measurements
+from beir_hybrid.published.scores import MEAN as OVER_LANGUAGES
+from beir_hybrid.studies.analysis.means import BIAS_COLUMNS, MEAN, over_seeds, over_tasks, tabled_metrics
+from beir_hybrid.studies.analysis.measured import TASK, Combination, Measured, combination_label
 from beir_hybrid.studies.analysis.options import AnalysisOptions
-from beir_hybrid.studies.analysis.seed_means import mean_scores
-from beir_hybrid.studies.analysis.spread import Spread, spread_of
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 LEVEL = 0.05
+COLUMNS = [
+    "combination", "dataset", "setting", *TASK, "metric", "baseline", "value", "delta", "ci_low", "ci_high", "p",
+    "p_corrected", "effect", "wins", "ties", "losses", "queries", "seeds", "seeds_agreeing", "seeds_deviation",
+    "seeds_low", "seeds_high", "mark",
+]  # fmt: skip
 
 
-@dataclass(frozen=True)
-class PairedTest:
-    """A combination against the baseline with equal values of all other factors.
+def paired_tests(measured: Measured, options: AnalysisOptions) -> tuple[pd.DataFrame, list[str]]:
+    """Every combination against the baseline with equal values of all other factors; why some could not be tested.
 
-    The scores of a query are means over the seeds both have; what is permuted and resampled are question groups.
-
-    Attributes:
-        row: the comparison's row, a macro mean or one query language; ``p_corrected`` is by Holm over the family:
-            the macro means of one data set and metric in all settings, or the languages of one setting.
-        over_seeds: the difference of each seed both have, and its spread: what another training may change.
+    The scores of a query are means over the seeds both have; what is permuted and resampled are question groups. A row
+    is a macro mean or one query language; ``p_corrected`` is by Holm over its family: the macro means of one data set
+    and metric in all settings, or the languages of one setting. ``seeds_*`` speak of the difference of each seed, which
+    another training may change; ``mark``: better, worse or differs, beyond chance and in every seed alike.
     """
+    import pandas as pd
 
-    dataset: str
-    combination: Combination
-    baseline: Combination
-    row: Row
-    over_seeds: Spread
-
-    @property
-    def seeds(self) -> int:
-        return self.over_seeds.seeds
-
-    @property
-    def agreeing(self) -> int:
-        """How many seeds have a difference of the same sign."""
-        delta = self.row.delta or 0.0
-        return sum(value is not None and value * delta > 0 for value in self.over_seeds.by_seed.values())
-
-    @property
-    def significant(self) -> bool:
-        """Whether these models differ beyond chance, and in every seed alike."""
-        return self.row.p_corrected is not None and self.row.p_corrected <= LEVEL and self.agreeing == self.seeds
-
-
-@dataclass(frozen=True)
-class PairedTests:
-    """All tests, and why some could not be made."""
-
-    tests: tuple[PairedTest, ...]
-    notes: tuple[str, ...]
-
-    def of(self, dataset: str, setting: str, metric: str, combination: Combination) -> PairedTest | None:
-        """The test of a macro mean."""
-        return self._means.get((dataset, setting, metric, combination))
-
-    @cached_property
-    def _means(self) -> Mapping[tuple[str, str, str, Combination], PairedTest]:
-        return {
-            (test.dataset, test.row.setting, test.row.metric, test.combination): test
-            for test in self.tests
-            if test.row.is_mean
-        }
-
-
-def paired_tests(measured: Measurements, options: AnalysisOptions) -> PairedTests:
-    """Test every combination that has a baseline; what cannot be tested is a note."""
-    notes: list[str] = []
-    found: list[PairedTest] = []
+    rows: list[dict[str, Any]] = []
+    notes: dict[str, None] = {}
     for dataset in measured.datasets:
-        for base, rivals in baselines(measured, options).items():
-            made, problems = _against(measured, options, dataset, base, rivals)
-            found += made
-            notes += problems
-    return PairedTests(tuple(_corrected(found)), tuple(dict.fromkeys(notes)))
+        for (base, label), rivals in baselines(measured, options).items():
+            made, problems = _against(measured, options, dataset, base, label, rivals)
+            rows += made
+            notes |= dict.fromkeys(problems)
+    found = pd.DataFrame(rows, columns=[*COLUMNS, "base", "family", "shared", "leaning"], dtype=object)
+    if found.empty:
+        return found[COLUMNS], list(notes)
+    differences = _by_seed(measured, found)
+    spread = over_seeds(differences)
+    found["seeds"] = spread.seeds
+    names = {"deviation": "seeds_deviation", "ci_low": "seeds_low", "ci_high": "seeds_high"}
+    found[list(names.values())] = spread[list(names)]
+    agree = differences * found.delta.astype(float).reindex(differences.index.get_level_values(0)).to_numpy() > 0
+    found["seeds_agreeing"] = agree.groupby(level=0).sum()
+    tested = found[found.p.notna()]
+    family = tested.groupby(["dataset", "metric", "family"]).p
+    found["p_corrected"] = family.transform(lambda own: correct(own.to_numpy(float), "holm"))
+    sure = (found.p_corrected <= LEVEL) & (found.seeds_agreeing == found.seeds) & (found.delta != 0)
+    found["mark"] = found.leaning.where(sure, None)
+    return found[COLUMNS], list(notes)
 
 
-def baselines(measured: Measurements, options: AnalysisOptions) -> dict[Combination, list[Combination]]:
-    """Each baseline with what is compared with it: the same values of all factors the baseline does not name."""
-    places = combination_of(measured.factors, options.baseline)
-    named = [factor.name in options.baseline for factor in measured.factors]
-    found: dict[Combination, list[Combination]] = {}
-    for combination in measured.combinations:
-        base = tuple(b if is_named else c for b, c, is_named in zip(places, combination, named, strict=True))
-        if base != combination:
-            found.setdefault(base, []).append(combination)
+def baselines(measured: Measured, options: AnalysisOptions) -> dict[tuple[Combination, str], list[Combination]]:
+    """Each baseline (-1 where the grid leaves it out) and its label, with what is compared with it: the same values of
+    all factors that the baseline does not name.
+    """
+    named = {
+        at: f.place(options.baseline[f.name]) for at, f in enumerate(measured.factors) if f.name in options.baseline
+    }
+    codes = {places: code for code, places in enumerate(measured.combinations)}
+    found: dict[tuple[Combination, str], list[Combination]] = {}
+    for places, code in codes.items():
+        base = tuple(named.get(at, place) or 0 for at, place in enumerate(places))
+        if base != places:
+            found.setdefault((codes.get(base, -1), combination_label(measured.factors, base)), []).append(code)
     return found
 
 
 def _against(
-    measured: Measurements, options: AnalysisOptions, dataset: str, base: Combination, rivals: Sequence[Combination]
-) -> tuple[list[PairedTest], list[str]]:
-    settings = settings_of(measured, options, dataset)
-    metrics = (*tabled_metrics(measured, options, dataset), *BIAS_COLUMNS)
-    own = {run.seed: run.results[dataset].folder or Path() for run in measured.runs_of(base, dataset)}
-    label = measured.label(base)
-    notes = []
+    measured: Measured, options: AnalysisOptions, dataset: str, base: Combination, label: str,
+    rivals: Sequence[Combination],
+) -> tuple[list[dict[str, Any]], list[str]]:  # fmt: skip
+    own = measured.runs_of(base, dataset)
+    notes, found = [], []
     by_seeds: dict[tuple[int, ...], list[Combination]] = {}
     for rival in rivals:
-        theirs = {run.seed for run in measured.runs_of(rival, dataset)}
-        seeds = tuple(sorted(own.keys() & theirs))
+        theirs = measured.runs_of(rival, dataset)
+        seeds = tuple(sorted(own.keys() & theirs.keys()))
         if seeds:
             by_seeds.setdefault(seeds, []).append(rival)
         elif theirs:
             why = f"no seed in common with the baseline {label}" if own else f"its baseline {label} was not measured"
             notes.append(f"{dataset}, {measured.label(rival)}: not tested, {why}")
-    found: list[PairedTest] = []
+    metrics = (*tabled_metrics(measured, options, dataset), *BIAS_COLUMNS)
     for seeds, group in by_seeds.items():
+
+        def scores(at: Combination, seeds: Sequence[int] = seeds) -> Scores:
+            runs = measured.runs_of(at, dataset)
+            folders = [runs[seed].results[dataset].folder or Path() for seed in seeds]
+            return mean_scores(folders, measured.label(at), metrics)
+
         try:
-            scores = [mean_scores([own[seed] for seed in seeds], label, metrics)]
-            for rival in group:
-                folders = {run.seed: run.results[dataset].folder or Path() for run in measured.runs_of(rival, dataset)}
-                scores.append(mean_scores([folders[seed] for seed in seeds], measured.label(rival), metrics))
             comparison = compare(
-                scores, baseline=label, settings=settings, intersect=True, correction="none", draws=options.draws
-            )
+                [scores(base), *map(scores, group)], baseline=label, settings=measured.settings(dataset),
+                intersect=True, correction="none", draws=options.draws,
+            )  # fmt: skip
         except BeirHybridError as error:
             notes.append(f"{dataset}, against {label}: not tested ({error})")
             continue
         by_label = {measured.label(rival): rival for rival in group}
-        for row in comparison.rows:
-            if row.name in by_label and row.delta is not None and (row.is_mean or row.setting != "cross"):
-                rival = by_label[row.name]
-                over_seeds = _over_seeds(measured, dataset, row, base, rival, seeds)
-                found.append(PairedTest(dataset, rival, base, row, over_seeds))
+        found += [
+            {
+                **row.to_json(), "dataset": dataset, "combination": by_label[row.name], "baseline": label, "base": base,
+                "shared": seeds, "family": "" if row.is_mean else row.setting, "leaning": Comparison.leaning(row),
+            }
+            for row in comparison.rows
+            if row.name in by_label and row.delta is not None and (row.is_mean or row.setting != "cross")
+        ]  # fmt: skip
     return found, notes
 
 
-def _over_seeds(
-    measured: Measurements, dataset: str, row: Row, base: Combination, rival: Combination, seeds: Sequence[int]
-) -> Spread:
-    """The difference of every seed, of the macro mean or of one language."""
-    languages = (row.query_language, row.corpus_language)
-    keys = [key for key in measured.tasks(dataset, row.setting) if row.is_mean or key[1:] == languages]
+def mean_scores(folders: Sequence[Path], name: str, metrics: Collection[str]) -> Scores:
+    """The mean over seeds of every query's scores: one system; not defined for a query where a seed's is not.
 
-    def values(combination: Combination) -> dict[int, float | None]:
-        return {
-            run.seed: mean_or_none(run.values[dataset].get((key, row.metric)) for key in keys)
-            for run in measured.runs_of(combination, dataset)
+    Args:
+        folders: the result folder of each seed.
+        name: of the system they become.
+        metrics: those that are kept.
+
+    Raises:
+        ResultsError: a folder is damaged, or they are of different data.
+    """
+    loaded = []
+    for seed, folder in enumerate(folders):
+        scores = load_per_query(folder)
+        tasks = {
+            key: replace(table, metrics={m: values for m, values in table.metrics.items() if m in metrics})
+            for key, table in scores.tasks.items()
         }
-
-    ours, theirs = values(base), values(rival)
-    pairs = {seed: (ours[seed], theirs[seed]) for seed in seeds}
-    return spread_of({seed: None if one is None or two is None else two - one for seed, (one, two) in pairs.items()})
-
-
-def _corrected(tests: Sequence[PairedTest]) -> Iterator[PairedTest]:
-    families: dict[tuple[str, str, str], list[int]] = {}
-    for place, test in enumerate(tests):
-        if test.row.p is not None:
-            setting = "" if test.row.is_mean else test.row.setting
-            families.setdefault((test.dataset, test.row.metric, setting), []).append(place)
-    found = {
-        place: p
-        for places in families.values()
-        for place, p in zip(
-            places, correct([float(tests[at].row.p or 0.0) for at in places], "holm").tolist(), strict=True
+        # two cells may have been measured once: their folders are told apart all the same
+        loaded.append(Scores(replace(scores.results, folder=folder / f"seed {seed}", scores=[]), tasks))
+    aligned = align(loaded)
+    tables = {
+        task.key: TaskScoresTable(
+            task.query_ids,
+            task.groups,
+            np.min([each.tasks[task.key].retrieved for each in loaded], axis=0),
+            {metric: values.mean(axis=0) for metric, values in task.values.items()},
         )
+        for task in aligned.tasks
     }
-    for place, test in enumerate(tests):
-        yield replace(test, row=replace(test.row, p_corrected=found.get(place)))
+    return Scores(replace(loaded[0].results, name=name, folder=folders[0] / fingerprint(name), scores=[]), tables)
+
+
+def _by_seed(measured: Measured, tests: pd.DataFrame) -> pd.Series:
+    """The difference of every seed that both have, of the macro mean or of one language, by (test, seed)."""
+    import pandas as pd
+
+    rows = measured.compared
+    means = over_tasks(rows, MEAN).rename("value").reset_index().assign(**dict.fromkeys(TASK, OVER_LANGUAGES))
+    values = pd.concat([means, rows])[[*MEAN, *TASK, "seed", "value"]]
+    values["setting"], values["metric"] = values.setting.astype(str), values.metric.astype(str)
+    known = values.set_index(["dataset", "setting", "metric", *TASK, "combination", "seed"]).value.to_dict()
+    found = {}
+    for at, test in tests.iterrows():
+        key = tuple(test[name] for name in ("dataset", "setting", "metric", *TASK))
+        for seed in test.shared:
+            found[at, seed] = known[(*key, test.combination, seed)] - known[(*key, test.base, seed)]
+    return pd.Series(found, dtype=float).rename_axis(["test", "seed"])

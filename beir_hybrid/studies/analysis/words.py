@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from beir_hybrid.studies.analysis.spread import Spread
+import math
+from collections.abc import Mapping
+from typing import Any
+
 from beir_hybrid.tables import number
 
 _RANKS = ("rank_distance", "worst_rank")
 
 
-def shown(value: float | None, metric: str) -> str:
-    """A value: three decimals, ranks whole, ``-`` where there is none."""
-    return number(value, metric)
+def is_known(value: Any) -> bool:
+    """Whether there is a value."""
+    return value is not None and not (isinstance(value, float) and math.isnan(value))
 
 
-def with_spread(spread: Spread, metric: str, *, at_least: bool = False) -> str:
+def with_spread(spread: Mapping[str, Any], metric: str) -> str:
     """``0.512 ± 0.004``: mean and standard deviation over the seeds; one seed has no spread."""
-    if spread.value is None:
+    if not is_known(spread["value"]):
         return "-"
-    text = f"{'≥ ' if at_least else ''}{shown(spread.value, metric)}"
-    return text if spread.deviation is None else f"{text} ± {shown(spread.deviation, metric)}"
+    text = f"{'≥ ' if spread.get('at_least') else ''}{number(spread['value'], metric)}"
+    return f"{text} ± {number(spread['deviation'], metric)}" if is_known(spread["deviation"]) else text
 
 
 def change(value: float, metric: str) -> str:
@@ -29,15 +32,16 @@ def change(value: float, metric: str) -> str:
 def changes(value: float, low: float | None, high: float | None, metric: str) -> tuple[str, str]:
     """A difference and its interval ``[low, high]``, in as many digits; ``-`` without one."""
     digits = _digits(metric, value)
-    interval = "-" if low is None or high is None else f"[{_signed(low, digits)}, {_signed(high, digits)}]"
-    return _signed(value, digits), interval
+    if not is_known(low) or not is_known(high):
+        return _signed(value, digits), "-"
+    return _signed(value, digits), f"[{_signed(low or 0.0, digits)}, {_signed(high or 0.0, digits)}]"
 
 
 def p_words(p: float | None) -> str:
     """A p value; ``-`` where there is none."""
-    if p is None:
+    if not is_known(p):
         return "-"
-    return "< 0.001" if p < 0.001 else f"{p:.3f}"
+    return "< 0.001" if p is not None and p < 0.001 else f"{p:.3f}"
 
 
 def counted(count: int, thing: str) -> str:

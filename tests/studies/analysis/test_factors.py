@@ -2,37 +2,28 @@
 
 from __future__ import annotations
 
-from beir_hybrid.studies.analysis.factors import combination_label, combination_of, factors_of, make_factor
+from beir_hybrid.studies.analysis.measured import Factor, combination_label, read_measured
 from beir_hybrid.studies.outcome import CellOutcome, StudyOutcome
 
 
 def test_values_that_mean_the_same_are_one() -> None:
-    """1 and 1.0, a list and a tuple, a table in another order; true is not 1."""
-    factor = make_factor("x", [1, 1.0, [1, 2], (1.0, 2), {"a": 1, "b": 2}, {"b": 2.0, "a": 1}, True])
-    assert factor.values == (1, [1, 2], {"a": 1, "b": 2}, True)
-    assert factor.labels == ("1", "1+2", "a=1 b=2", "true")
-    assert factor.place(1.0) == 0
-    assert factor.place("1") is None
-
-
-def test_labels_differ_where_values_do() -> None:
-    """Two tables of one name, a text too long, a text that reads as a number."""
-    factor = make_factor("x", [{"name": "small", "width": 1}, {"name": "small", "width": 2}, "y" * 50, "1", 1])
-    assert factor.labels == ("small", "small #2", "y" * 39 + "…", "1", "1 #5")
+    """1 and 1.0; true is not 1, nor is text."""
+    factor = Factor("x", (1, True, "1", 0.5))
+    assert factor.labels == ("1", "true", "1", "0.5")
+    assert [factor.place(value) for value in (1.0, True, "1", 0.5, False, "x")] == [0, 1, 2, 3, None, None]
 
 
 def test_numbers() -> None:
     """Only numbers are a quantity; booleans are not."""
-    assert make_factor("alpha", [0, 0.5]).numeric
-    assert not make_factor("flag", [True, False]).numeric
-    assert not make_factor("mixed", [0.5, {"alpha": 1, "alpha_end": 0}]).numeric
+    assert Factor("alpha", (0, 0.5)).numeric
+    assert not Factor("flag", (True, False)).numeric
+    assert not Factor("mixed", (0.5, "falling")).numeric
 
 
 def test_the_order_is_that_of_the_study_file() -> None:
     """What a cell has besides comes after; a factor that does not vary is not in the label."""
     cells = tuple(CellOutcome({"alpha": a, "kind": "k"}, 1, "missing") for a in (2, 1, 0))
-    factors = factors_of(StudyOutcome("s", "", "", {"alpha": (0, 1)}, cells))
-    assert [factor.values for factor in factors] == [(0, 1, 2), ("k",)]
-    combination = combination_of(factors, cells[0].factors)
-    assert combination_label(factors, combination) == "alpha=2"
-    assert combination_label(factors[1:], (0,)) == "all"
+    measured = read_measured(StudyOutcome("s", "", "", {"alpha": (0, 1)}, cells))
+    assert [factor.values for factor in measured.factors] == [(0, 1, 2), ("k",)]
+    assert [measured.label(at) for at in range(3)] == ["alpha=0", "alpha=1", "alpha=2"]
+    assert combination_label(measured.factors[1:], (0,)) == "all"

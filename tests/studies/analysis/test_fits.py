@@ -13,7 +13,7 @@ import pytest
 from beir_hybrid.published.languages import language
 from beir_hybrid.studies.analysis import fits as fits_module
 from beir_hybrid.studies.analysis.fits import Estimate, Fit, fits
-from beir_hybrid.studies.analysis.measurements import read_measurements
+from beir_hybrid.studies.analysis.measured import read_measured
 from beir_hybrid.studies.analysis.options import parse_options
 from beir_hybrid.studies.analysis.wording import notes, sentences
 from beir_hybrid.studies.outcome import StudyOutcome
@@ -24,11 +24,11 @@ ALPHAS = {"alpha": (0.0, 0.25, 0.5, 0.75, 1.0)}
 
 def fitted(outcome: StudyOutcome, formula: str | list[str], **analysis: Any) -> list[Fit]:
     outcome = replace(outcome, analysis={"fit": formula, **analysis})
-    return fits(read_measurements(outcome), parse_options(outcome.analysis, outcome.factors))
+    return fits(read_measured(outcome), parse_options(outcome.analysis, outcome.factors))
 
 
 def estimate(fit: Fit, term: str) -> Estimate:
-    return next(each for each in fit.estimates if each.term == term)
+    return next(each for each in fit.estimates if each.column.name == term)
 
 
 def within(each: Estimate, value: float) -> bool:
@@ -65,7 +65,7 @@ def test_a_planted_interaction_is_found(tmp_path: Path) -> None:
 def test_what_is_not_there_is_not_claimed(tmp_path: Path) -> None:
     """No effect: the sentence says that no difference is shown, and at what size."""
     outcome = make_study(tmp_path, flat, factors=ALPHAS)
-    fit = fitted(outcome, "map ~ alpha * resource")[0]
+    fit = fitted(outcome, "map ~ alpha * joshi")[0]
     said = sentences(fit)
     assert said[0].endswith("no difference between high- and low-resource languages is shown at this size.")
     assert said[1].endswith("at mean Joshi class: no difference is shown at this size.")

@@ -14,8 +14,8 @@ FACTORS = {"alpha": (0.0, 0.5, 1.0), "encoder": ("small", "large"), "only": (1,)
 
 
 def test_a_star_is_both_and_their_interaction() -> None:
-    """``a * b`` is ``a + b + a:b``, each term once, main effects first; resource is the Joshi class."""
-    formula = parse_formula("mAP ~ alpha*resource + alpha + C(alpha):seen + 1", FACTORS)
+    """``a * b`` is ``a + b + a:b``, each term once, main effects first."""
+    formula = parse_formula("mAP ~ alpha*joshi + alpha + C(alpha):seen + 1", FACTORS)
     alpha, joshi, seen = Variable("alpha"), Variable("joshi"), Variable("seen")
     assert formula.metric == "map"
     assert formula.terms == ((alpha,), (joshi,), (alpha, joshi), (Variable("alpha", "C"), seen))
@@ -62,7 +62,8 @@ def test_defaults() -> None:
         ({"fit": 3}, "fit is 3; expected text or a list of texts"),
         ({"metrics": ["map", 3]}, "expected text or a list of texts"),
         ({"metrics": "recall"}, "metrics: unknown metric 'recall'"),
-        ({"settings": "mono,kross"}, r"settings: unknown 'kross'; did you mean 'cross'\?"),
+        ({"fit": "map ~ alpha | joshi"}, "cannot read 'alpha | joshi'"),
+        ({"settings": "mono"}, "unknown key 'settings'"),
         ({"group_by": ["josh"]}, r"group_by: unknown 'josh'; did you mean 'joshi'\?"),
         ({"x": "beta"}, "x is 'beta', no factor of the study"),
         ({"draws": 0}, "draws is 0; expected a whole number from 1"),

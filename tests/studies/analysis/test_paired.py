@@ -11,18 +11,30 @@ import pytest
 
 from beir_hybrid.comparison import compare
 from beir_hybrid.comparison.correction import correct
-from beir_hybrid.studies.analysis.measurements import read_measurements
+from beir_hybrid.studies.analysis.measured import read_measured
 from beir_hybrid.studies.analysis.options import parse_options
-from beir_hybrid.studies.analysis.paired import PairedTests, paired_tests
+from beir_hybrid.studies.analysis.paired import paired_tests
 from beir_hybrid.studies.outcome import StudyOutcome
 from tests.studies.analysis.made import flat, make_study
 
 TWO = {"alpha": (0.0, 1.0), "encoder": ("small", "large")}
 
 
-def against_baseline(outcome: StudyOutcome) -> PairedTests:
-    measured = read_measurements(outcome)
-    return paired_tests(measured, parse_options(outcome.analysis, outcome.factors))
+Tests = tuple[list[Any], list[str]]
+
+
+def against_baseline(outcome: StudyOutcome) -> Tests:
+    """The tests, with the label of what is tested, and the notes."""
+    measured = read_measured(outcome)
+    tests, notes = paired_tests(measured, parse_options(outcome.analysis, outcome.factors))
+    tests["label"] = [measured.label(at) for at in tests.combination]
+    return list(tests.itertuples()), notes
+
+
+def of(found: Tests, label: str, setting: str = "mono", metric: str = "map") -> Any:
+    """The test of a macro mean."""
+    wanted = (label, setting, metric, "mean")
+    return next(t for t in found[0] if (t.label, t.setting, t.metric, t.query_language) == wanted)
 
 
 def better_when_mixed(cell: Mapping[str, Any], setting: str, query: str, passage: str) -> float:
@@ -35,13 +47,12 @@ def test_the_baseline_is_matched_within_the_other_factors(tmp_path: Path) -> Non
     """Each encoder's hybrid is compared with the same encoder's mono, not with another encoder's."""
     outcome = make_study(tmp_path, better_when_mixed, factors=TWO, analysis={"baseline": {"alpha": 1}}, luck=0.001)
     tests = against_baseline(outcome)
-    small, large = tests.of("toy", "mono", "map", (0, 0)), tests.of("toy", "mono", "map", (0, 1))
-    assert small is not None and large is not None
-    assert (small.baseline, large.baseline) == ((1, 0), (1, 1))
-    assert small.row.delta == pytest.approx(0.1, abs=0.01)
-    assert small.significant and small.agreeing == small.seeds == 3
-    assert large.row.delta == pytest.approx(0, abs=0.01)
-    assert tests.of("toy", "mono", "map", (1, 0)) is None
+    small, large = of(tests, "alpha=0, encoder=small"), of(tests, "alpha=0, encoder=large")
+    assert (small.baseline, large.baseline) == ("alpha=1, encoder=small", "alpha=1, encoder=large")
+    assert small.delta == pytest.approx(0.1, abs=0.01)
+    assert small.mark == "better" and small.seeds_agreeing == small.seeds == 3
+    assert large.delta == pytest.approx(0, abs=0.01)
+    assert not any(test.label.startswith("alpha=1") for test in tests[0])
 
 
 def test_with_one_seed_it_is_the_comparison_of_the_folders(tmp_path: Path) -> None:
@@ -53,10 +64,9 @@ def test_with_one_seed_it_is_the_comparison_of_the_folders(tmp_path: Path) -> No
     base, other = (cell.results["toy"] for cell in outcome.cells)
     rows = {(r.setting, r.metric): r for r in compare([base, other]).rows if r.is_mean and r.name == other.name}
     for key in (("mono", "map"), ("multi", "map"), ("multi", "rank_distance")):
-        test = against_baseline(outcome).of("toy", *key, (1,))
-        assert test is not None
+        test = of(against_baseline(outcome), "alpha=0", *key)
         for field in ("delta", "ci_low", "ci_high", "p", "wins", "losses", "queries"):
-            assert getattr(test.row, field) == getattr(rows[key], field)
+            assert getattr(test, field) == getattr(rows[key], field)
 
 
 def test_holm_is_over_the_table(tmp_path: Path) -> None:
@@ -64,13 +74,12 @@ def test_holm_is_over_the_table(tmp_path: Path) -> None:
     outcome = make_study(
         tmp_path, lambda c, s, q, p: 0.5 + 0.01 * c["alpha"], settings=("mono", "multi"), analysis={"draws": 500}
     )
-    tests = [test for test in against_baseline(outcome).tests if test.row.metric == "map"]
-    means = [test.row for test in tests if test.row.is_mean]
-    assert len(means) == 4
-    assert [row.p_corrected for row in means] == correct([row.p or 0.0 for row in means], "holm").tolist()
-    mono = [test.row for test in tests if not test.row.is_mean and test.row.setting == "mono"]
-    assert len(mono) == 12
-    assert [row.p_corrected for row in mono] == correct([row.p or 0.0 for row in mono], "holm").tolist()
+    tests = [test for test in against_baseline(outcome)[0] if test.metric == "map"]
+    means = [test for test in tests if test.query_language == "mean"]
+    mono = [test for test in tests if test.query_language != "mean" and test.setting == "mono"]
+    assert (len(means), len(mono)) == (4, 12)
+    for family in (means, mono):
+        assert [test.p_corrected for test in family] == correct([test.p for test in family], "holm").tolist()
 
 
 def test_seeds_are_paired(tmp_path: Path) -> None:
@@ -81,11 +90,10 @@ def test_seeds_are_paired(tmp_path: Path) -> None:
         replace(cell, status="failed") if (cell.factors["alpha"], cell.seed) in gone else cell for cell in outcome.cells
     )
     found = against_baseline(replace(outcome, cells=cells))
-    half = found.of("toy", "mono", "map", (1,))
-    assert half is not None and half.seeds == 1
-    assert found.notes == ("toy, alpha=1: not tested, no seed in common with the baseline alpha=0",)
+    assert of(found, "alpha=0.5").seeds == 1
+    assert found[1] == ["toy, alpha=1: not tested, no seed in common with the baseline alpha=0"]
     nothing = tuple(replace(cell, status="failed") if cell.factors["alpha"] == 0 else cell for cell in outcome.cells)
-    notes = against_baseline(replace(outcome, cells=nothing)).notes
+    _, notes = against_baseline(replace(outcome, cells=nothing))
     assert notes[0] == "toy, alpha=0.5: not tested, its baseline alpha=0 was not measured"
 
 
@@ -94,8 +102,8 @@ def test_without_scores_by_query_there_is_a_note(tmp_path: Path) -> None:
     outcome = make_study(tmp_path, flat, seeds=(1,))
     (outcome.cells[0].results["toy"] / "per_query.parquet").unlink()
     found = against_baseline(outcome)
-    assert found.tests == ()
-    assert "toy, against alpha=0: not tested (" in found.notes[0]
+    assert found[0] == []
+    assert "toy, against alpha=0: not tested (" in found[1][0]
 
 
 def test_a_folder_shared_by_cells_is_no_obstacle(tmp_path: Path) -> None:
@@ -103,24 +111,21 @@ def test_a_folder_shared_by_cells_is_no_obstacle(tmp_path: Path) -> None:
     outcome = make_study(tmp_path, flat, seeds=(1,), factors={"alpha": (0, 1)})
     shared = outcome.cells[0].results
     cells = tuple(replace(cell, results=shared) for cell in outcome.cells)
-    test = against_baseline(replace(outcome, cells=cells)).of("toy", "mono", "map", (1,))
-    assert test is not None
-    assert (test.row.delta, test.row.p) == (0.0, 1.0)
+    test = of(against_baseline(replace(outcome, cells=cells)), "alpha=1")
+    assert (test.delta, test.p, test.mark) == (0.0, 1.0, None)
 
 
 def test_the_luck_of_a_training_has_no_mark(tmp_path: Path) -> None:
     """Two seeds that differ in sign: beyond chance for these models, and no difference to be marked."""
     outcome = make_study(tmp_path, flat, factors={"alpha": (0, 1)}, seeds=(2, 3), luck=0.1, noise=0.002, questions=14)
-    test = against_baseline(outcome).of("toy", "mono", "map", (1,))
-    assert test is not None and test.row.p_corrected is not None
-    assert test.row.p_corrected < 0.05
-    assert (test.agreeing, test.significant) == (1, False)
-    assert test.over_seeds.half is not None
-    assert test.over_seeds.half > abs(test.row.delta or 0)
+    test = of(against_baseline(outcome), "alpha=1")
+    assert test.p_corrected < 0.05
+    assert (test.seeds_agreeing, test.mark) == (1, None)
+    assert test.seeds_low < 0 < test.seeds_high
 
 
 def test_seeds_differ_as_their_means_do(tmp_path: Path) -> None:
     """The mean of the seeds' differences is the difference of the averaged queries, in every row."""
     outcome = make_study(tmp_path, lambda c, s, q, p: 0.4 + 0.1 * c["alpha"], settings=("mono", "multi"))
-    for test in against_baseline(outcome).tests:
-        assert test.over_seeds.value == pytest.approx(test.row.delta, abs=1e-12)
+    for test in against_baseline(outcome)[0]:
+        assert (test.seeds_low + test.seeds_high) / 2 == pytest.approx(test.delta, abs=1e-12)

@@ -155,30 +155,11 @@ def test_a_factor_called_as_a_column(tmp_path: Path) -> None:
     assert (row["factor_metric"], row["metric"]) == ("a", "map")
 
 
-def test_lists_and_tables_as_values(tmp_path: Path) -> None:
-    """Language sets and schedules are factors too: labelled, compared, fitted as categories."""
-    factors = {"languages": (["de", "en"], ["de", "en", "th"]), "schedule": ({"alpha": 1, "alpha_end": 0}, "constant")}
-    analysis = {"fit": "map ~ languages * schedule", "baseline": {"schedule": "constant"}}
-    report = write_report(make_study(tmp_path / "cells", flat, factors=factors, analysis=analysis), tmp_path / "r")
-    assert "de+en+th   alpha=1 alpha_end=0" in report.text
-    assert "with languages = de+en+th instead of de+en" in report.text
-
-
 def test_an_unknown_term_is_one_line(outcome: StudyOutcome, tmp_path: Path) -> None:
     """Before anything is read or written."""
     with pytest.raises(StudyError, match=r"unknown term 'alfa'; did you mean 'alpha'\?"):
         write_report(replace(outcome, analysis={"fit": "map ~ alfa"}), tmp_path / "report")
     assert not (tmp_path / "report").exists()
-
-
-def test_figures_for_papers(tmp_path: Path) -> None:
-    """The page's curves as PNG and SVG, where they are asked for."""
-    outcome = make_study(tmp_path / "cells", flat, languages=("de", "en", "es"), factors={"alpha": (0, 1)})
-    report = write_report(outcome, tmp_path / "report", figures=True)
-    written = report.files[len(NAMES) :]
-    names = {path.name for path in written}
-    assert {"toy-by-all-languages.png", "toy-by-all-languages.svg", "toy-by-CC-100-size.svg"} <= names
-    assert all(path.parent.name == "figures" and path.stat().st_size > 1000 for path in written)
 
 
 def test_real_evaluations(tmp_path: Path) -> None:

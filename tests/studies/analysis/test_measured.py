@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
-from beir_hybrid.studies.analysis.means import Mean, means
-from beir_hybrid.studies.analysis.measurements import Measurements, read_measurements
-from beir_hybrid.studies.analysis.options import parse_options
-from beir_hybrid.studies.analysis.spread import spread_of
+from beir_hybrid.studies.analysis.means import means, over_seeds
+from beir_hybrid.studies.analysis.measured import Measured, read_measured
 from beir_hybrid.studies.outcome import StudyOutcome
 from tests.studies.analysis.made import flat, make_results, make_study
 
 
-def means_of(outcome: StudyOutcome) -> tuple[Measurements, dict[tuple[str, str, str], Mean]]:
-    measured = read_measurements(outcome)
-    found = means(measured, parse_options(outcome.analysis, outcome.factors))
-    return measured, {(mean.setting, mean.metric, measured.label(mean.combination)): mean for mean in found}
+def means_of(outcome: StudyOutcome) -> tuple[Measured, dict[tuple[str, str, str], Any]]:
+    measured = read_measured(outcome)
+    rows = means(measured).reset_index().itertuples()
+    return measured, {(row.setting, row.metric, measured.label(row.combination)): row for row in rows}
+
+
+def spread_of(by_seed: dict[int, float | None]) -> Any:
+    index = pd.MultiIndex.from_tuples([("x", seed) for seed in by_seed], names=["what", "seed"])
+    return over_seeds(pd.Series(list(by_seed.values()), index=index, dtype=float)).loc["x"]
 
 
 def test_what_is_missing_is_named(tmp_path: Path) -> None:
@@ -37,7 +43,7 @@ def test_what_is_missing_is_named(tmp_path: Path) -> None:
         "alpha=2, seed 1: done, but nothing was measured",
     ]  # fmt: skip
     assert "killed (out of memory?)" in measured.problems[1]
-    assert {label: mean.spread.seeds for (_, metric, label), mean in found.items() if metric == "map"} == {
+    assert {label: mean.seeds for (_, metric, label), mean in found.items() if metric == "map"} == {
         "alpha=0": 1, "alpha=2": 1,
     }  # fmt: skip
 
@@ -50,7 +56,7 @@ def test_means_are_over_what_all_cells_have(tmp_path: Path) -> None:
                         np.random.default_rng(0), languages=("de", "en", "th"), noise=0)  # fmt: skip
     one, two = outcome.cells
     measured, found = means_of(replace(outcome, cells=(one, replace(two, results={"toy": wide}))))
-    assert found["mono", "map", "alpha=1"].spread.value == pytest.approx(0.3)
+    assert found["mono", "map", "alpha=1"].value == pytest.approx(0.3)
     assert measured.problems == ("alpha=1, seed 1: toy mono:th:th left out, which other cells lack",)
 
 
@@ -67,15 +73,13 @@ def test_a_mean_over_seeds_by_hand() -> None:
     """1, 2, 3: mean 2, deviation 1, half the interval 4.303 / sqrt(3)."""
     spread = spread_of({1: 1.0, 2: 2.0, 3: 3.0})
     assert (spread.value, spread.deviation, spread.seeds) == (2.0, 1.0, 3)
-    assert spread.half == pytest.approx(4.302653 / 3**0.5, rel=1e-6)
+    assert spread.ci_high - 2 == pytest.approx(4.302653 / 3**0.5, rel=1e-6)
 
 
 def test_one_seed_has_no_spread_and_a_gap_no_mean() -> None:
     """Neither a deviation of nothing, nor a mean over the seeds that happen to have a value."""
-    assert spread_of({1: 0.5}).deviation is None
-    assert spread_of({1: 0.5}).half is None
-    assert spread_of({1: 0.5, 2: None}).value is None
-    assert spread_of({}).value is None
+    assert math.isnan(spread_of({1: 0.5}).deviation) and math.isnan(spread_of({1: 0.5}).ci_low)
+    assert math.isnan(spread_of({1: 0.5, 2: None}).value)
 
 
 def test_a_rank_distance_that_is_not_defined_is_its_bound(tmp_path: Path) -> None:
@@ -84,4 +88,4 @@ def test_a_rank_distance_that_is_not_defined_is_its_bound(tmp_path: Path) -> Non
     _, found = means_of(outcome)
     mean = found["multi", "rank_distance", "alpha=0"]
     assert mean.at_least
-    assert mean.spread.value == pytest.approx(50)
+    assert mean.value == pytest.approx(50)
