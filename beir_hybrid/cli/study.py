@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from beir_hybrid.cli.options import positive
+from beir_hybrid.errors import MissingExtraError
 from beir_hybrid.progress import tell
+from beir_hybrid.tables import visible
 
 
 def add_command(commands: Any) -> None:
@@ -41,13 +43,15 @@ def add_command(commands: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run a study and write its report; the exit status."""
-    from beir_hybrid.studies import load_study, read_outcome, run_study
-    from beir_hybrid.studies.shipped import shipped_studies, study_path
-
+    try:
+        from beir_hybrid.studies import load_study, read_outcome, run_study
+        from beir_hybrid.studies.shipped import shipped_titles, study_path
+    except ModuleNotFoundError as error:
+        raise MissingExtraError("a study", str(error.name), "study") from error
     if args.list:
-        studies = {name: load_study(path) for name, path in shipped_studies().items()}
-        width = max(map(len, studies), default=0)
-        sys.stdout.write("".join(f"{name.ljust(width)}  {study.title}\n" for name, study in studies.items()))
+        titles = shipped_titles()
+        width = max(map(len, titles), default=0)
+        sys.stdout.write("".join(f"{name.ljust(width)}  {title}\n" for name, title in titles.items()))
         return 0
     if args.study is None:
         args.parser.error("expected a study file, or --list")
@@ -86,9 +90,8 @@ def _report(outcome: Any, folder: Path) -> None:
     from beir_hybrid.studies.analysis import write_report
 
     sys.stdout.write(write_report(outcome, folder).text.rstrip() + "\n")
-    _say(f"\nreport: {folder}/report.md, page.html and tables as CSV")
+    _say(f"report: {folder}/report.md, page.html and tables as CSV")
 
 
 def _say(line: str) -> None:
-    tell(line)
-    sys.stderr.flush()
+    tell(visible(line))

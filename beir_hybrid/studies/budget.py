@@ -13,25 +13,21 @@ def budget_sentence(study: Study, cells: Sequence[Cell]) -> str:
     plans = [cell.training for cell in cells if cell.training is not None]
     if not plans:
         return "nothing is trained"
-    amounts = sorted({plan.pairs for plan in plans})
     settings = [own for plan in plans for own in plan.trainings.values()]
     if study.budget == "none":
         told = "budgets are not equal: every cell trains for as long as its own settings say"
     elif study.budget == "steps":
-        steps = sorted({sum(int(own["steps"]) for own in plan.trainings.values()) for plan in plans})
+        steps = [sum(int(own["steps"]) for own in plan.trainings.values()) for plan in plans]
         told = f"every cell takes the same number of optimizer steps ({_range(steps)})"
     elif study.budget == "each":
-        alone = sorted({plan.pairs // len(plan.trainings) for plan in plans})
-        told = f"every model sees the same number of training pairs ({_range(alone)})"
+        alone = _range([plan.pairs // len(plan.trainings) for plan in plans])
+        told = f"every model sees the same number of training pairs ({alone})"
     else:
-        told = f"every cell sees the same number of training pairs ({_range(amounts)})"
+        told = f"every cell sees the same number of training pairs ({_range([plan.pairs for plan in plans])})"
     if any(plan.specific for plan in plans):
         shared = study.budget in ("pairs", "steps")
-        told += (
-            "; with one model per language they are divided over the languages"
-            if shared
-            else "; with one model per language each model has all of its own"
-        )
+        own = "they are divided over the languages" if shared else "each model has all of its own"
+        told += f"; with one model per language {own}"
     if any(int(own.get("patience") or 0) for own in settings):
         told += "; fewer where validation stops a training early"
     if any(plan.text for plan in plans):
@@ -41,4 +37,5 @@ def budget_sentence(study: Study, cells: Sequence[Cell]) -> str:
 
 def _range(amounts: Sequence[int]) -> str:
     # rounding to whole steps can leave them a step apart
-    return f"{amounts[0]:,}" if amounts[0] == amounts[-1] else f"{amounts[0]:,} to {amounts[-1]:,}, rounded to steps"
+    low, high = min(amounts), max(amounts)
+    return f"{low:,}" if low == high else f"{low:,} to {high:,}, rounded to steps"

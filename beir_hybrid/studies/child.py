@@ -8,7 +8,7 @@ import pickle
 import subprocess
 import sys
 
-from beir_hybrid.errors import MissingExtraError, StudyError
+from beir_hybrid.errors import StudyError
 from beir_hybrid.studies.job import Job
 
 _GRACE = 10.0
@@ -27,8 +27,7 @@ class Child:
         self.gpu = gpu
         try:
             job.folder.path.mkdir(parents=True, exist_ok=True)
-            job.folder.forget_failure()
-            job.folder.forget_beginning()
+            job.folder.forget()
             with job.folder.log.open("wb") as log:
                 self._process = subprocess.Popen(
                     [sys.executable, "-m", "beir_hybrid.studies.cell_process"],
@@ -106,15 +105,9 @@ class Child:
 
 
 def resident_bytes(pid: int) -> int:
-    """Memory that a process holds; 0 where it has ended.
+    """Memory that a process holds; 0 where it has ended."""
+    import psutil
 
-    Raises:
-        MissingExtraError: psutil is not installed.
-    """
-    try:
-        import psutil
-    except ImportError as error:
-        raise MissingExtraError("a limit of memory", "psutil", "study") from error
     try:
         return int(psutil.Process(pid).memory_info().rss)
     except psutil.NoSuchProcess:

@@ -7,13 +7,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from beir_hybrid.errors import StudyError
 from beir_hybrid.processors import processors
 from beir_hybrid.studies.cells import Cell, plan_cells
-from beir_hybrid.studies.overview import render_grid
+from beir_hybrid.studies.outcome import StudyOutcome
 from beir_hybrid.studies.run import duration, outcome_of
 from beir_hybrid.studies.store import Store
 from beir_hybrid.studies.study import Study
 from beir_hybrid.studies.study_folder import StudyFolder
+from beir_hybrid.tables import Table, render
 
 _PAIR_SECONDS = {"static": 1.3e-3, "transformer": 0.02, "": 0.07}
 """Seconds for a training pair on one core, by the beginning of the kind of encoder, where none like it is done yet:
@@ -42,67 +44,70 @@ def render_estimate(study: Study, out: Path, cells: Path | None, workers: int | 
     folder = StudyFolder(out, study, cells)
     grid = plan_cells(study, load=False)
     outcome = outcome_of(study, grid.cells, folder.store)
-    if grid.absent:  # a cell that is not to be measured on all is not done, whatever is there
-        todo = list({cell.digest: cell for cell in grid.cells}.values())
-    else:
-        todo = list({cell.digest: cell for cell in grid.cells if not folder.store.is_done(cell)}.values())
+    # a cell that is not to be measured on all is not done, whatever is there
+    missing = [cell for cell in grid.cells if grid.absent or not folder.store.is_done(cell)]
+    todo = list({cell.digest: cell for cell in missing}.values())
     at_once = min(workers or max(1, processors() // study.limits.threads), max(1, len(todo)))
-    estimates = estimate_cells(todo, folder.store, study.keep_models, study.keep_runs)
+    statuses = [cell.status for cell in outcome.cells]
+    done = 0 if grid.absent else statuses.count("done")
     lines = [study.title, f"budget: {outcome.budget}", "", render_grid(outcome), ""]
-    done = sum(cell.status == "done" for cell in outcome.cells) if not grid.absent else 0
-    failed = sum(cell.status == "failed" for cell in outcome.cells)
-    lines.append(f"{len(outcome.cells)} cells: {done} done, {failed} failed, {len(todo)} to run")
+    lines.append(f"{len(statuses)} cells: {done} done, {statuses.count('failed')} failed, {len(todo)} to run")
     if grid.absent:
         lines.append(f"not here yet, fetched when the study runs: {', '.join(grid.absent)}")
     if todo:
+        estimates = estimate_cells(todo, folder.store, study.keep_models, study.keep_runs)
         rough = sum(not each.measured for each in estimates)
         basis = "measured on cells like them" if not rough else f"rough for {rough} of them: none like them is done yet"
-        total = sum(each.seconds for each in estimates)
+        total, size = sum(each.seconds for each in estimates), sum(each.size for each in estimates)
+        # trainings under way need the model, and two checkpoints with the state of the optimizer
+        meanwhile = at_once * 8 * max(map(_weights_bytes, todo))
         lines.append(f"time: about {duration(total / at_once)} with {at_once} at a time ({basis})")
-        size = sum(each.size for each in estimates)
-        lines.append(f"disk: about {size / 1e6:,.0f} MB more, and {_work_size(todo, at_once) / 1e6:,.0f} MB meanwhile")
+        lines.append(f"disk: about {size / 1e6:,.0f} MB more, and {meanwhile / 1e6:,.0f} MB meanwhile")
     return "\n".join(lines)
 
 
+def render_grid(outcome: StudyOutcome) -> str:
+    """The grid as text: a row for each combination of factors, a column for each seed."""
+    rows: dict[tuple[str, ...], dict[int, str]] = {}
+    for cell in outcome.cells:
+        rows.setdefault(tuple(map(str, cell.factors.values())), {})[cell.seed] = cell.status
+    seeds = list(dict.fromkeys(cell.seed for cell in outcome.cells))
+    heads = [*outcome.factors, *(f"seed {seed}" for seed in seeds)]
+    cells = [[*labels, *(own.get(seed, "") for seed in seeds)] for labels, own in rows.items()]
+    return render([Table("", heads, cells, len(heads))], "table").rstrip()
+
+
 def estimate_cells(cells: Sequence[Cell], store: Store, keep_models: bool, keep_runs: bool) -> list[Estimate]:
-    """What each of some cells will take."""
-    known = _Measured(store)
-    return [known.estimate(cell, keep_models, keep_runs) for cell in cells]
-
-
-class _Measured:
-    """What finished cells took, by kind of encoder."""
-
-    def __init__(self, store: Store) -> None:
-        self._pair: dict[str, list[float]] = {}
-        self._dataset: dict[tuple[str, str], list[float]] = {}
-        self._sizes: list[int] = []
-        for record, folder in store.all_cells():
-            kind, training = str(record.get("kind")), folder.training()
-            if training.get("pairs"):
-                self._pair.setdefault(kind, []).append(float(training["seconds"]) / int(training["pairs"]))
-            for name, dataset in dict(record.get("datasets", {})).items():
-                if folder.is_measured(name):
-                    self._dataset.setdefault((kind, dataset), []).append(folder.evaluation_seconds(name))
-                    self._sizes.append(_bytes_of(folder.results(name)))
-
-    def estimate(self, cell: Cell, keep_models: bool, keep_runs: bool) -> Estimate:
-        seconds, measured = _START, True
-        if cell.training is not None and cell.training.pairs:
-            known = self._pair.get(cell.kind)
-            measured = known is not None
-            seconds += cell.training.pairs * (statistics.median(known) if known else _rough(_PAIR_SECONDS, cell.kind))
-        for each in cell.evaluations:
-            found = self._dataset.get((cell.kind, each.evaluation.dataset))
-            measured = measured and found is not None
-            seconds += statistics.median(found) if found else _rough(_EVALUATION_SECONDS, cell.kind)
-        size = statistics.median(self._sizes) if self._sizes else _RESULTS_BYTES + keep_runs * _RUNS_BYTES
+    """What each of some cells will take, by what finished cells of the same kind of encoder took."""
+    pairs: dict[str, list[float]] = {}
+    datasets: dict[tuple[str, str], list[float]] = {}
+    sizes: list[int] = []
+    for folder in store.all_cells():
+        try:
+            record, training = folder.description(), folder.training()
+        except StudyError:
+            continue
+        kind = str(record.get("kind"))
+        if training.get("pairs"):
+            pairs.setdefault(kind, []).append(float(training["seconds"]) / int(training["pairs"]))
+        for name, dataset in dict(record.get("datasets", {})).items():
+            if folder.is_measured(name):
+                datasets.setdefault((kind, dataset), []).append(folder.evaluation_seconds(name))
+                files = (path for path in folder.results(name).rglob("*") if path.is_file())
+                sizes.append(sum(path.stat().st_size for path in files))
+    size = statistics.median(sizes) if sizes else _RESULTS_BYTES + keep_runs * _RUNS_BYTES
+    found = []
+    for cell in cells:
+        trained = cell.training.pairs if cell.training else 0
+        known = [pairs.get(cell.kind)] if trained else []
+        known += [datasets.get((cell.kind, each.evaluation.dataset)) for each in cell.evaluations]
+        rough = [_rough(_PAIR_SECONDS, cell.kind)] if trained else []
+        rough += [_rough(_EVALUATION_SECONDS, cell.kind) for _ in cell.evaluations]
+        each = [statistics.median(own) if own else guess for own, guess in zip(known, rough, strict=True)]
+        seconds = _START + sum(each) + (each[0] * (trained - 1) if trained else 0.0)
         models = len(cell.training.trainings) if keep_models and cell.training else 0
-        return Estimate(seconds, size * len(cell.evaluations) + models * _weights_bytes(cell), measured)
-
-
-def _bytes_of(folder: Path) -> int:
-    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+        found.append(Estimate(seconds, size * len(cell.evaluations) + models * _weights_bytes(cell), all(known)))
+    return found
 
 
 def _rough(table: Mapping[str, float], kind: str) -> float:
@@ -115,9 +120,3 @@ def _weights_bytes(cell: Cell) -> int:
         return 0
     settings = cell.training.first
     return 4 * (int(settings["vocabulary"]) * int(settings["width"]) if settings.get("from_scratch") else _WEIGHTS)
-
-
-def _work_size(cells: Sequence[Cell], at_once: int) -> int:
-    """What trainings under way need at most: the model, and two checkpoints with the state of the optimizer."""
-    largest = max((_weights_bytes(cell) for cell in cells), default=0)
-    return at_once * largest * (2 + 2 * 3)

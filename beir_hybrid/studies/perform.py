@@ -43,7 +43,7 @@ def perform(job: Job) -> None:
             _train(job, job.cell.training)
         for each in missing:
             _measure(job, each)
-        job.folder.forget_failure()
+        job.folder.forget()
         if not job.keep_models:
             shutil.rmtree(job.folder.models, ignore_errors=True)
     finally:

@@ -49,7 +49,7 @@ class GroupsSubset:
 
 @dataclass(frozen=True)
 class TrainingPlan:
-    """Everything a cell's trainings need.
+    """Everything a cell's trainings need. Digests are worked out once, and travel with it to other processes.
 
     Attributes:
         trainings: model name -> settings of `TrainConfig` but for the paths that the cell's folder decides.
@@ -86,15 +86,15 @@ class TrainingPlan:
         chosen = (str(self.subset.count), str(self.subset.seed), *self.subset.languages) if self.subset.count else ()
         return fingerprint(content, *self.subset.sources, "|", *chosen)
 
-    @property
+    @cached_property
     def tokenizer_digest(self) -> str:
         """What identifies the tokenizer: it depends on the text and its size alone."""
         return fingerprint("tokenizer", self.groups_digest, str(self.vocabulary), *self.languages)
 
-    @staticmethod
-    def text_digest(parts: tuple[TextPart, ...]) -> str:
-        """What tells texts to pretrain on apart."""
-        return fingerprint("text", *(part.digest() for part in parts))
+    @cached_property
+    def text_digests(self) -> dict[str, str]:
+        """What tells texts to pretrain on apart, by model name."""
+        return {name: fingerprint("text", *(part.digest() for part in parts)) for name, parts in self.text.items()}
 
     @property
     def pairs(self) -> int:
@@ -121,7 +121,7 @@ class TrainingPlan:
             if first.get(key):
                 found[key] = path_digest(first[key]) if Path(first[key]).exists() else first[key]
         if self.text:
-            found["text"] = {name: self.text_digest(parts) for name, parts in self.text.items()}
+            found["text"] = self.text_digests
         if first.get("leak_check"):
             from beir_hybrid.studies.contents import dataset_content
             from beir_hybrid.studies.study import Evaluation

@@ -55,10 +55,10 @@ def run_study(
     with folder.held():
         grid = plan_cells(study).cells
         folder.remember(study)
-        missing = _missing(grid, folder.store)
-        say(f"{study.name}: {len(grid)} cells, {sum(folder.store.is_done(cell) for cell in grid)} done")
-        if missing:
-            jobs = [job_of(cell, study, folder.store) for cell in missing]
+        missing = [cell for cell in grid if not folder.store.is_done(cell)]
+        say(f"{study.name}: {len(grid)} cells, {len(grid) - len(missing)} done")
+        if missing:  # each content once
+            jobs = [job_of(cell, study, folder.store) for cell in {cell.digest: cell for cell in missing}.values()]
             _work(jobs, make_engine(engine, address, workers, study), folder.store, say)
     return outcome_of(study, grid, folder.store)
 
@@ -71,11 +71,6 @@ def read_outcome(study: Study, out: Path | str, *, cells: Path | str | None = No
     """
     folder = StudyFolder(Path(out), study, None if cells is None else Path(cells))
     return outcome_of(study, plan_cells(study).cells, folder.store)
-
-
-def _missing(cells: Sequence[Cell], store: Store) -> list[Cell]:
-    """The cells to work on, each content once."""
-    return list({cell.digest: cell for cell in cells if not store.is_done(cell)}.values())
 
 
 def make_engine(name: str, address: str | None, workers: int | None, study: Study) -> Engine:
@@ -92,7 +87,7 @@ def make_engine(name: str, address: str | None, workers: int | None, study: Stud
 def _work(jobs: Sequence[Job], engine: Engine, store: Store, say: Say) -> None:
     started, number = time.monotonic(), 0
     events = engine(jobs)
-    with contextlib.closing(events):  # type: ignore[type-var]  # engines are generators
+    with contextlib.closing(events):  # type: ignore[type-var]  # it is a generator
         for event, job in events:
             name = job.cell.name or "the only cell"
             if event == "begins":
@@ -118,19 +113,26 @@ def last_line(log: Path) -> str:
 
 
 def check_libraries(study: Study) -> None:
-    """That what the report and the limits of a study need is installed, before hours of training.
+    """That what the cells, the limits and the report of a study need is there, before hours of training.
 
     Raises:
-        MissingExtraError: it is not.
+        MissingExtraError: a library is not installed.
+        BeirHybridError: a model that is registered by name cannot be made.
     """
-    needed = {"matplotlib": "report"}
-    if study.analysis.get("fit"):
-        needed["statsmodels"] = "study"
-    if study.limits.memory_gb is not None:
-        needed["psutil"] = "study"
+    from beir_hybrid.encoders import find_encoder, list_encoders
+
+    values = [value.settings for values in study.factors.values() for value in values]
+    settings = [*values, study.train or {}]
+    needed = {"pandas": "report", "matplotlib": "report"}
+    needed |= {"statsmodels": "study"} if study.analysis.get("fit") else {}
+    needed |= {"datasets": "train", "accelerate": "train"} if study.train is not None else {}
+    needed |= {"peft": "lora"} if any(own.get("lora") for own in settings) else {}
+    needed |= {"pyserini": "bm25"} if any("bm25" in own for own in settings) else {}
     for library, extra in needed.items():
         if importlib.util.find_spec(library) is None:
             raise MissingExtraError("this study", library, extra)
+    for name in {str(own.get("model")) for own in settings} & set(list_encoders()):
+        find_encoder(name)
 
 
 def outcome_of(study: Study, cells: Sequence[Cell], store: Store) -> StudyOutcome:

@@ -8,7 +8,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from beir_hybrid.disk.files import write_json
 from beir_hybrid.errors import StudyError
@@ -20,7 +20,8 @@ _CELL = "cell.json"
 _TRAINING = "training.json"
 _FAILURE = "failure.json"
 _BEGUN = ".begun"
-LOG_FILE = "log.txt"
+# what is read of a training's record, and as what
+_NUMBERS = ("seconds", "pairs", "steps")
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ class CellFolder:
 
     @property
     def log(self) -> Path:
-        return self.path / LOG_FILE
+        return self.path / "log.txt"
 
     def results(self, name: str) -> Path:
         """The results folder of a data set or model."""
@@ -50,27 +51,51 @@ class CellFolder:
         """Whether that folder is complete."""
         return (self.results(name) / RESULTS_FILE).exists()
 
+    def has_measured(self, cell: Cell) -> bool:
+        """Whether everything a cell is to be measured on is there."""
+        return all(self.is_measured(each.folder) for each in cell.evaluations)
+
     def describe(self, record: Mapping[str, Any]) -> None:
         """Write what this cell is."""
         write_json(self.path / _CELL, dict(record))
+
+    def description(self) -> dict[str, Any]:
+        """What it is; empty where that is not written, or damaged."""
+        with contextlib.suppress(StudyError):
+            return _read(self.path / _CELL)
+        return {}
 
     def keep_training(self, training: Mapping[str, Any]) -> None:
         """Write what the training did."""
         write_json(self.path / _TRAINING, dict(training))
 
     def training(self) -> dict[str, Any]:
-        """What the training did; empty where there was none yet."""
-        return _read(self.path / _TRAINING)
+        """What the training did; empty where there was none yet.
+
+        Raises:
+            StudyError: the record is damaged.
+        """
+        path = self.path / _TRAINING
+        found = _read(path)
+        for name in (*_NUMBERS, "languages", "begun_with"):
+            kind: Any = int | float if name in _NUMBERS else dict if name == "begun_with" else list
+            if name in found and not isinstance(found[name], kind):
+                raise _damaged(path, f"{name} is {found[name]!r}")
+        return found
 
     def fail(self, message: str) -> None:
         """Write why it failed, on one line."""
         write_json(self.path / _FAILURE, {"message": " ".join(message.split())})
 
+    def failure(self) -> str:
+        """Why it failed the last time; empty if it did not."""
+        return str(_read(self.path / _FAILURE).get("message", ""))
+
     def begin(self) -> None:
         """From now on it is worked on: its limits of time count from here."""
         (self.path / _BEGUN).touch()
 
-    def forget_beginning(self) -> None:
+    def pause(self) -> None:
         """It is not worked on any more."""
         (self.path / _BEGUN).unlink(missing_ok=True)
 
@@ -81,25 +106,16 @@ class CellFolder:
         except FileNotFoundError:
             return 0.0
 
-    def forget_failure(self) -> None:
-        """It is tried again."""
+    def forget(self) -> None:
+        """It is tried again: neither failed nor begun."""
         (self.path / _FAILURE).unlink(missing_ok=True)
-
-    def failure(self) -> str:
-        """Why it failed the last time; empty if it did not."""
-        return str(_read(self.path / _FAILURE).get("message", ""))
-
-    def seconds(self) -> float:
-        """What training and evaluations took."""
-        # beside the folders stand the locks of evaluations under way
-        measured = [path.name for path in self.path.glob("results/*") if self.is_measured(path.name)]
-        return float(self.training().get("seconds", 0.0)) + sum(map(self.evaluation_seconds, measured))
+        self.pause()
 
     def evaluation_seconds(self, name: str) -> float:
         """What one evaluation took."""
         try:
             return float(_read(self.results(name) / RESULTS_FILE).get("seconds", 0.0))
-        except StudyError:  # whoever reads the results says that they are damaged
+        except (StudyError, TypeError, ValueError):  # whoever reads the results says that they are damaged
             return 0.0
 
 
@@ -117,19 +133,13 @@ class Store:
     def shared(self) -> Path:
         return self.root / "shared"
 
-    def all_cells(self) -> list[tuple[dict[str, Any], CellFolder]]:
-        """Every cell here, of whatever study, with its record."""
-        found = []
-        for path in sorted(self.root.glob("cells/*")):
-            with contextlib.suppress(StudyError):
-                if record := _read(path / _CELL):
-                    found.append((record, CellFolder(path)))
-        return found
+    def all_cells(self) -> list[CellFolder]:
+        """Every cell here, of whatever study."""
+        return [CellFolder(path) for path in sorted(self.root.glob("cells/*"))]
 
     def is_done(self, cell: Cell) -> bool:
         """Whether everything a cell is to be measured on is there."""
-        folder = self.cell(cell.digest)
-        return all(folder.is_measured(each.folder) for each in cell.evaluations)
+        return self.cell(cell.digest).has_measured(cell)
 
     def outcome(self, cell: Cell) -> CellOutcome:
         """What is known of a cell."""
@@ -138,24 +148,21 @@ class Store:
             failure, training = folder.failure(), folder.training()
         except StudyError as error:
             return CellOutcome(cell.factors, cell.seed, "failed", message=str(error))
-        done = self.is_done(cell)
-        status: Literal["done", "failed", "missing"] = "done" if done else "failed" if failure else "missing"
-        languages = training.get("languages") or (cell.training.languages if cell.training else ())
-        measured = {
-            each.evaluation.dataset: folder.results(each.folder)
-            for each in cell.evaluations
-            if folder.is_measured(each.folder)
-        }
+        done = folder.has_measured(cell)
+        measured = [each for each in cell.evaluations if folder.is_measured(each.folder)]
+        evaluating = sum(folder.evaluation_seconds(each.folder) for each in measured)
         return CellOutcome(
             factors=cell.factors,
             seed=cell.seed,
-            status=status,
-            results=measured,
+            status="done" if done else "failed" if failure else "missing",
+            results={each.evaluation.dataset: folder.results(each.folder) for each in measured},
             training=training,
-            trained_languages=tuple(languages),
-            message=failure if status == "failed" else "",
-            seconds=folder.seconds() if training or measured else 0.0,
-        )
+            trained_languages=tuple(
+                training.get("languages") or (cell.training.languages if cell.training else ())
+            ),
+            message="" if done else failure,
+            seconds=float(training.get("seconds", 0.0)) + evaluating,
+        )  # fmt: skip
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -166,10 +173,14 @@ def _read(path: Path) -> dict[str, Any]:
     """
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return {}
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise StudyError(f"{path} is damaged ({error}); delete {path.parent}, its cell is then run again") from error
+    except (OSError, ValueError) as error:
+        raise _damaged(path, error) from error
     if not isinstance(found, dict):
-        raise StudyError(f"{path} is no record; delete {path.parent}, its cell is then run again")
+        raise _damaged(path, "it is no record")
     return found
+
+
+def _damaged(path: Path, why: object) -> StudyError:
+    return StudyError(f"{path} is damaged ({why}); delete {path.parent}, its cell is then run again")

@@ -25,6 +25,7 @@ from beir_hybrid.studies.study import Budget, Evaluation, Limits, Study, Value
 from beir_hybrid.training.config import read_toml
 
 Names = str | list[str]
+_STARTED = {"train", "factors", "grid"}
 
 
 class _Table(BaseModel):
@@ -98,10 +99,9 @@ def load_study(path: Path | str, start: str | None = None) -> Study:
     except TrainingError as error:
         message = str(error).replace("a TOML file with the options of train as keys", "a study file")
         raise StudyError(message) from error
-    values = _started(values, file, start)
     reader = _Reader(file, file.read_text(encoding="utf-8"))
     try:
-        return reader.study(_File(**values))
+        return reader.study(_File(**_started(values, file, start)))
     except ValidationError as error:
         raise reader.translated(error) from None
 
@@ -109,10 +109,8 @@ def load_study(path: Path | str, start: str | None = None) -> Study:
 def _started(values: dict[str, Any], file: Path, start: str | None) -> dict[str, Any]:
     """The tables of a file with those of one start put over them."""
     starts = values.pop("start", {})
-    if not isinstance(starts, dict) or not all(
-        isinstance(each, dict) and set(each) <= {"train", "factors"} for each in starts.values()
-    ):
-        raise StudyError(f"{file}: start is {starts!r}; expected tables [start.NAME.train] and [start.NAME.factors]")
+    if not isinstance(starts, dict) or not all(isinstance(s, dict) and set(s) <= _STARTED for s in starts.values()):
+        raise StudyError(f"{file}: start is {starts!r}; expected tables [start.NAME.train], .factors and .grid")
     if start is not None and start not in starts:
         known = did_you_mean(start, starts) if starts else "it has no table [start.NAME]"
         raise StudyError(f"{file}: no start {start!r}; {known}")
@@ -135,6 +133,7 @@ class _Reader:
         texts = {name: _words(parts) for name, parts in given.texts.items()}
         train = None if given.train is None else self._train(given, texts)
         factors = self._factors(given, texts)
+        grid = {key: tuple(self._rule(key, rule, factors) for rule in rules) for key, rules in given.grid}
         study = Study(
             name=given.name,
             title=" ".join(given.title.split()) or given.name,
@@ -145,9 +144,8 @@ class _Reader:
             evaluations=self._evaluations(given.evaluate),
             file=self._file,
             content=self._content,
-            exclude=tuple(self._rule("exclude", rule, factors) for rule in given.grid.exclude),
-            only=tuple(self._rule("only", rule, factors) for rule in given.grid.only),
-            budget=self._budget(given, train, factors),
+            **grid,
+            budget=self._budget(given, factors),
             limits=Limits(**given.limits.model_dump()),
             texts=texts,
             analysis=self._analysis(given.analysis, factors),
@@ -161,11 +159,7 @@ class _Reader:
     def _train(self, given: _File, texts: Collection[str]) -> dict[str, Any]:
         found: dict[str, Any] = {}
         for key, value in (given.train or {}).items():
-            name = key.replace("-", "_")
-            self._not_seed("train", key)
-            if name in ("out", "tokenizer"):
-                raise self._error("train", key, f"{key} is chosen by the study itself; leave it out")
-            self._known(name, training_factors(), "train", "key", key)
+            name = self._known(key, training_factors(), "train", "key")
             found |= check_value(name, value, self._at("train", key), texts).settings
         if "groups" not in found and "groups" not in given.factors:
             raise self._error("train", "", '[train] names no groups; expected groups = "FILE.jsonl.gz" or "sample"')
@@ -176,22 +170,22 @@ class _Reader:
         found: dict[str, tuple[Value, ...]] = {}
         for key, values in given.factors.items():
             name, place = key.replace("-", "_"), self._at("factors", key)
-            self._not_seed("factors", key)
             if not values:
                 raise StudyError(f"{place}: {key} is []; expected a list of its values")
             if trains:
+                if name == "seed":
+                    self._known(key, (), "factors", "factor")
                 found[name] = check_factor(name, values, place, texts)
-            elif name in RETRIEVER_FACTORS:
-                make = check_model if name == "model" else lambda value, _, name=name: Value(value, {name: value})
-                found[name] = tuple(make(value, f"{place}: {key}") for value in values)
-            elif name in training_factors():
+            elif name in training_factors() and name not in RETRIEVER_FACTORS:
                 raise self._error("factors", key, f"the factor {key!r} is one of training; expected a table [train]")
+            elif self._known(key, RETRIEVER_FACTORS, "factors", "factor") == "model":
+                found[name] = tuple(check_model(value, f"{place}: {key}") for value in values)
             else:
-                self._known(name, RETRIEVER_FACTORS, "factors", "factor", key)
-            labels = [value.label for value in found[name]]
+                found[name] = tuple(Value(value, {name: value}) for value in values)
+            labels = [str(value.label) for value in found[name]]
             for label in labels:
                 if labels.count(label) > 1:
-                    raise StudyError(f"{place}: {key} has the value {label!r} twice; give tables a name of their own")
+                    raise StudyError(f"{place}: {key} has the value {label} twice; give tables a name of their own")
         check_together(found, self._at("factors"))
         if not trains and "model" not in found:
             raise self._error(
@@ -206,14 +200,14 @@ class _Reader:
         wanted: dict[str, tuple[Any, ...]] = {}
         for factor, value in rule.items():
             name = factor.replace("-", "_")
-            self._known(name, factors, "grid", "factor", key)
-            labels = tuple(value) if isinstance(value, list) else (value,)
+            if name not in factors:
+                raise self._error("grid", key, f"unknown factor {name!r}; {did_you_mean(name, factors)}")
+            wanted[name] = tuple(value) if isinstance(value, list) else (value,)
             known = [each.label for each in factors[name]]
-            for label in labels:
+            for label in wanted[name]:
                 if label not in known:
                     hint = did_you_mean(str(label), map(str, known))
                     raise self._error("grid", key, f"{factor} has no value {label!r}; {hint}")
-            wanted[name] = labels
         return wanted
 
     def _evaluations(self, given: _Evaluate) -> tuple[Evaluation, ...]:
@@ -231,16 +225,9 @@ class _Reader:
             metrics = None if own.metrics is None else tuple(str(each) for each in asked_metrics(_words(own.metrics)))
         except BeirHybridError as error:
             raise self._error("evaluate", "settings" if "setting" in str(error) else "metrics", str(error)) from error
-        return Evaluation(
-            dataset=dataset,
-            settings=settings,
-            languages=None if own.languages is None else _words(own.languages),
-            metrics=metrics,
-            split=own.split,
-            data_dir=own.data_dir,
-            top_k=own.top_k,
-            options=dict(own.model_extra or {}),
-        )
+        languages = None if own.languages is None else _words(own.languages)
+        options = dict(own.model_extra or {})
+        return Evaluation(dataset, settings, languages, metrics, own.split, own.data_dir, own.top_k, options)
 
     def _seeds(self, given: _File) -> tuple[int, ...]:
         seeds = given.seeds or [1]
@@ -250,12 +237,10 @@ class _Reader:
             raise self._error("", "seeds", "nothing is trained, so there is nothing to seed; leave seeds out")
         return tuple(seeds) if given.train is not None else (0,)
 
-    def _budget(
-        self, given: _File, train: Mapping[str, Any] | None, factors: Mapping[str, tuple[Value, ...]]
-    ) -> Budget:
+    def _budget(self, given: _File, factors: Mapping[str, tuple[Value, ...]]) -> Budget:
         set_by = {setting: name for name, values in factors.items() for value in values for setting in value.settings}
         varying = [set_by[name] for name in ("steps", "epochs") if name in set_by]
-        if given.budget.equal != "none" and train is not None and (varying or "epochs" in train):
+        if given.budget.equal != "none" and given.train is not None and (varying or "epochs" in given.train):
             what = f"{varying[0]} is a factor" if varying else "the training is given in epochs"
             raise self._error(
                 "budget", "equal",
@@ -267,7 +252,7 @@ class _Reader:
         """What the analysis will be told, checked before anything is trained."""
         try:
             parse_options(table, {name: [value.label for value in each] for name, each in factors.items()})
-        except BeirHybridError as error:
+        except StudyError as error:
             key = next((key for key in table if f" {key} " in str(error) or f" {key}:" in str(error)), "")
             raise self._error("analysis", key, str(error)) from error
         return table
@@ -290,13 +275,16 @@ class _Reader:
         said = first["msg"].replace("Input should", "it should")
         return self._error(table, key, f"{named} is {first['input']!r}; {said}")
 
-    def _not_seed(self, table: str, key: str) -> None:
-        if key == "seed":
+    def _known(self, key: str, known: Collection[str], table: str, kind: str) -> str:
+        """The name of a key that is known, and not chosen by the study itself."""
+        name = key.replace("-", "_")
+        if name == "seed":
             raise self._error(table, key, "the seeds of a study stand above its tables: seeds = [1, 2, 3]")
-
-    def _known(self, name: str, known: Collection[str], table: str, kind: str, key: str) -> None:
+        if name in ("out", "tokenizer"):
+            raise self._error(table, key, f"{key} is chosen by the study itself; leave it out")
         if name not in known:
             raise self._error(table, key, f"unknown {kind} {name!r}; {did_you_mean(name, known)}")
+        return name
 
     def _error(self, table: str, key: str, message: str) -> StudyError:
         return StudyError(f"{self._at(table, key)}: {message}")
@@ -314,7 +302,7 @@ def line_of(content: str, table: str, key: str = "") -> int | None:
     here, head = "", None
     for number, line in enumerate(content.splitlines(), 1):
         if header := re.fullmatch(r"\s*\[+\s*([^\]]+?)\s*\]+\s*(#.*)?", line):
-            here = header[1]
+            here = re.sub(r"^start\.[^.]+\.", "", header[1])
             if here.partition(".")[0] == table:
                 head = head or number
                 if not key or here.rpartition(".")[2].strip("\"'") == key:

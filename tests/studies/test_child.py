@@ -18,6 +18,7 @@ from filelock import FileLock, Timeout
 from beir_hybrid.studies import run_study
 from beir_hybrid.studies.cells import plan_cells
 from beir_hybrid.studies.child import Child, resident_bytes
+from beir_hybrid.studies.engines import local
 from beir_hybrid.studies.engines.local import LocalEngine, visible_gpus
 from beir_hybrid.studies.job import job_of
 from beir_hybrid.studies.store import Store
@@ -127,9 +128,10 @@ def test_gpus_are_shared_in_turn(monkeypatch: pytest.MonkeyPatch) -> None:
         def __init__(self, gpu: str) -> None:
             self.gpu = gpu
 
+    monkeypatch.setattr(local, "Child", lambda job, gpu: gpu)
     engine: Any = LocalEngine(4, 1)
-    assert engine._free_gpu([]) == "2"
-    assert engine._free_gpu([Running("2")]) == "5"
-    assert engine._free_gpu([Running("2"), Running("5"), Running("2")]) == "5"
+    assert engine.start(None, []) == "2"
+    assert engine.start(None, [Running("2")]) == "5"
+    assert engine.start(None, [Running("2"), Running("5"), Running("2")]) == "5"
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     assert visible_gpus() == []

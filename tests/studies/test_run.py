@@ -14,7 +14,7 @@ import pytest
 from beir_hybrid.errors import MissingExtraError, StudyError
 from beir_hybrid.evaluation.results import read_results
 from beir_hybrid.studies import StudyOutcome, load_study, read_outcome, run_study
-from beir_hybrid.studies.overview import render_grid
+from beir_hybrid.studies.estimate import render_grid
 from beir_hybrid.studies.store import CellFolder
 from tests.studies.conftest import TRAIN
 
@@ -327,7 +327,7 @@ def test_waiting_is_no_part_of_the_time(small: Any, tmp_path: Path) -> None:
     folder.begin()
     os.utime(tmp_path / ".begun", (time.time() - 50, time.time() - 50))
     assert 50 <= folder.seconds_of_work() < 60
-    folder.forget_beginning()
+    folder.pause()
     assert folder.seconds_of_work() == 0.0
 
 

@@ -82,7 +82,7 @@ metrics = ["mrr@10"]
         ("[factors]\nsteps = [5, 6]", None, ["steps is a factor, so budgets are not equal"]),
         ('[factors]\ndapt = ["target"]', 13, ["dapt is 'target', no name of [texts]"]),
         ("[factors]\nencoder = [{name = 'a', widht = 8}]", 13, ["unknown key 'widht'; did you mean 'width'?"]),
-        ("[factors]\nlanguage_count = [0]", 13, ["expected a whole number of at least 1"]),
+        ("[factors]\nlanguage_count = [0]", 13, ["language_count is 0; it should be greater than 0 or be 'all'"]),
         ("[factors]\nalpha = [0.5]\n[grid]\nexclude = [{beta = 1}]", 15, ["unknown factor 'beta'"]),
         ("[factors]\nalpha = [0.5]\n[grid]\nexclude = [{alpha = 0.7}]", 15, ["alpha has no value 0.7", "known: 0.5"]),
         ("[factors]\nalpha = [0.5]\n[grid]\nexclude = [{alpha = 0.5}]", 14, ["no combination of the factors is left"]),
@@ -198,6 +198,7 @@ def test_lines() -> None:
     assert line_of(content, "evaluate", "split") == 7
     assert line_of(content, "factors", "beta") == 4
     assert line_of(content, "grid", "only") is None
+    assert line_of("[factors]\na = 1\n[start.big.factors]\nb = 2", "factors", "b") == 4
 
 
 def test_a_start_is_put_over_the_tables(write_study: WriteStudy) -> None:
@@ -210,6 +211,8 @@ steps = 5
 width = 32
 [start.large.factors]
 code_switch = [0.0, 0.5]
+[start.large.grid]
+exclude = [{ code_switch = 0.5 }]
 """
     path = write_study("[factors]\nalpha = [0.5]" + starts)
     small, default, large = (load_study(path, start) for start in ("small", None, "large"))
@@ -217,6 +220,7 @@ code_switch = [0.0, 0.5]
     assert [(study.train or {})["steps"] for study in (small, default, large)] == [3, 3, 5]
     assert (large.train or {})["width"] == 32
     assert [list(study.factors) for study in (small, large)] == [["alpha"], ["alpha", "code_switch"]]
+    assert [len(list(study.combinations())) for study in (small, large)] == [1, 1]
     with pytest.raises(StudyError, match="no start 'larg'; did you mean 'large'"):
         load_study(path, "larg")
 
@@ -224,5 +228,5 @@ code_switch = [0.0, 0.5]
 def test_a_start_that_is_none(write_study: WriteStudy) -> None:
     with pytest.raises(StudyError, match=r"no start 'x'; it has no table \[start.NAME\]"):
         load_study(write_study("[factors]\nalpha = [0.5]"), "x")
-    with pytest.raises(StudyError, match=r"expected tables \[start.NAME.train\] and \[start.NAME.factors\]"):
+    with pytest.raises(StudyError, match=r"expected tables \[start.NAME.train\], .factors and .grid"):
         load_study(write_study("[factors]\nalpha = [0.5]\n[start.x]\nsteps = 3"))

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from typing import Any
 
 from beir_hybrid.errors import MissingExtraError
 from beir_hybrid.report.document import render_document
 from beir_hybrid.report.figures import charts_svg
+from beir_hybrid.studies.analysis.curves import Panel
 from beir_hybrid.studies.analysis.findings import Findings
 from beir_hybrid.studies.analysis.language_groups import KINDS, LEAST_GIB
 from beir_hybrid.studies.analysis.means import tabled_metrics
@@ -30,39 +31,29 @@ _TITLES = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True)
-class Panel:
-    """What one choice of data set and of one thing more shows."""
-
-    key: str = ""
-    title: str = ""
-    tables: Sequence[Table] = ()
-    svg: str = ""
-    points: Sequence[str] = ()
-
-
-@dataclass(frozen=True)
-class Chosen:
-    """Panels and the two choices that lead to them, each as (value, text)."""
-
-    label: str
-    datasets: Sequence[tuple[str, str]]
-    names: Sequence[tuple[str, str]]
-    panels: list[Panel] = field(default_factory=list)
-
-
 def render_page(findings: Findings) -> str:
     """The page as HTML; what was not measured has no section."""
-    measured = findings.measured
+    measured, datasets = findings.measured, findings.measured.datasets
+    titled = {table.title: table for table in (*mean_tables(findings), *difference_tables(findings))}
+    means = {
+        (dataset, metric): {"tables": [each for title, each in titled.items() if title in _titles(dataset, metric)]}
+        for dataset in datasets
+        for metric in tabled_metrics(measured, findings.options, dataset)
+    }
+    groups = {
+        (dataset, name): {"tables": [t for t in group_tables(findings, [kind]) if t.title.startswith(f"{dataset}, ")]}
+        for dataset in datasets
+        for kind, name in KINDS.items()
+    }
     shown = {
-        "means": _means(findings),
-        "curves": _curves(findings),
-        "groups": _groups(findings) if len(findings.groups) else None,
+        "means": _chosen("Metric", means),
+        "curves": _chosen("Lines", {(panel.dataset, panel.lines): _drawn(panel) for panel in findings.panels}),
+        "groups": _chosen("By", groups if len(findings.groups) else {}),
         "fits": [(fit_table(fit), method_words(fit), notes(fit)) for fit in findings.fits],
         "provenance": [_datasets(findings), _versions(findings)] if measured.runs else [],
     }
     summary = [findings.counts]
-    summary += [f"measured on {', '.join(measured.datasets)}"] if measured.datasets else []
+    summary += [f"measured on {', '.join(datasets)}"] if datasets else []
     summary += [counted(len(measured.seeds), "seed")] if measured.seeds else []
     return render_document(
         "beir_hybrid.studies.analysis:study.html",
@@ -79,60 +70,37 @@ def render_page(findings: Findings) -> str:
     )
 
 
-def _chosen(label: str, datasets: Sequence[str], names: Sequence[str], make: Callable[[str, str], Panel]) -> Chosen:
-    """A panel for every data set and name; a choice of one is none."""
-    one, two = ([(str(at), name) for at, name in enumerate(each)] for each in (datasets, names))
-    found = Chosen(label, one, two)
-    for at, dataset in enumerate(datasets):
-        for place, name in enumerate(names):
-            key = " ".join([*([str(at)] if len(datasets) > 1 else []), *([str(place)] if len(names) > 1 else [])])
-            made = make(dataset, name)
-            found.panels.append(Panel(key, f"{dataset}: {name}", made.tables, made.svg, made.points))
-    return found
+def _titles(dataset: str, metric: str) -> tuple[str, str]:
+    return f"{dataset}: {metric}", f"{dataset}: {metric}, difference to the baseline"
 
 
-def _means(findings: Findings) -> Chosen | None:
-    tables = {table.title: table for table in mean_tables(findings)}
-    tables |= {table.title: table for table in difference_tables(findings)}
-    if not tables:
-        return None
-    datasets = findings.measured.datasets
-    own = [tabled_metrics(findings.measured, findings.options, dataset) for dataset in datasets]
-
-    def panel(dataset: str, metric: str) -> Panel:
-        title = f"{dataset}: {metric}"
-        return Panel(tables=[tables[t] for t in (title, f"{title}, difference to the baseline") if t in tables])
-
-    return _chosen("Metric", datasets, list(dict.fromkeys(metric for each in own for metric in each)), panel)
-
-
-def _curves(findings: Findings) -> Chosen | None:
-    if not findings.panels:
-        return None
-    there = {(panel.dataset, panel.lines): panel for panel in findings.panels}
-
-    def panel(dataset: str, lines: str) -> Panel:
-        found = there.get((dataset, lines))
-        if found is None:
-            return Panel()
-        points = [f"{c.title}: {point.words}" for c in found.charts for line in c.lines for point in line.points]
-        try:
-            svg = charts_svg(found.charts, f"{dataset}: {lines}")
-        except MissingExtraError:  # the values stand below all the same
-            svg = ""
-        return Panel(svg=svg, points=points)
-
-    datasets, lines = (list(dict.fromkeys(names)) for names in zip(*there, strict=True))
-    return _chosen("Lines", datasets, lines, panel)
+def _chosen(label: str, shown: Mapping[tuple[str, str], Mapping[str, Any]]) -> dict[str, Any]:
+    """What is shown for each data set and name, and the two choices that lead there; a choice of one is none."""
+    if not shown:
+        return {}
+    datasets, names = (list(dict.fromkeys(each)) for each in zip(*shown, strict=True))
+    panels = [
+        {
+            "key": " ".join([f"{at}"] * (len(datasets) > 1) + [f"{place}"] * (len(names) > 1)),
+            "title": f"{dataset}: {name}",
+            **{"tables": [], "svg": "", "points": [], **shown.get((dataset, name), {})},
+        }
+        for at, dataset in enumerate(datasets)
+        for place, name in enumerate(names)
+    ]
+    choices = [
+        [what, [(str(at), name) for at, name in enumerate(own)]]
+        for what, own in (("Data set", datasets), (label, names))
+    ]
+    return {"choices": choices, "panels": panels}
 
 
-def _groups(findings: Findings) -> Chosen:
-    def panel(dataset: str, title: str) -> Panel:
-        kind = next(key for key, name in KINDS.items() if name == title)
-        tables = group_tables(findings, [kind])
-        return Panel(tables=[table for table in tables if table.title.startswith(f"{dataset}, ")])
-
-    return _chosen("By", findings.measured.datasets, list(KINDS.values()), panel)
+def _drawn(panel: Panel) -> dict[str, Any]:
+    points = [f"{c.title}: {point.words}" for c in panel.charts for line in c.lines for point in line.points]
+    try:
+        return {"svg": charts_svg(panel.charts, f"{panel.dataset}: {panel.lines}"), "points": points}
+    except MissingExtraError:  # the values stand below all the same
+        return {"points": points}
 
 
 def _datasets(findings: Findings) -> Table:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from beir_hybrid.metrics.bias import LOWER_IS_BETTER
-from beir_hybrid.studies.analysis.design import Column, Part
+from beir_hybrid.metrics.bias import direction
+from beir_hybrid.studies.analysis.design import Part
 from beir_hybrid.studies.analysis.fits import Estimate, Fit
 from beir_hybrid.studies.analysis.formula import Variable
 from beir_hybrid.studies.analysis.paired import LEVEL
@@ -39,10 +39,9 @@ def sentences(fit: Fit) -> list[str]:
     changing = {variable for term in terms if len(term) > 1 for variable in term}
     found = []
     for term, estimates in sorted(terms.items(), key=lambda item: -len(item[0])):
-        first = estimates[0].column.parts[0].encoded
         if len(term) > 1:
             found.append(f"{where}: {_interaction(fit, estimates)}")
-        elif first.per_model or term[0] not in changing:
+        elif estimates[0].column.parts[0].encoded.per_model or term[0] not in changing:
             found.append(f"{where}: {_main(fit, estimates)}")
     return [*found, *(f"{where}: {note}." for note in fit.notes)]
 
@@ -65,81 +64,68 @@ def method_words(fit: Fit) -> str:
     return f"mixed model, REML ({counts}); standard deviations: {', '.join(random)}"
 
 
-def interval(estimate: Estimate, metric: str, scale: float = 1.0) -> str:
-    """``-0.012 [-0.018, -0.006]``; without an interval the value alone."""
-    if estimate.low is None or estimate.high is None:
-        return changes(estimate.value * scale, None, None, metric)[0]
-    return " ".join(changes(estimate.value * scale, estimate.low * scale, estimate.high * scale, metric))
-
-
 def _main(fit: Fit, estimates: Sequence[Estimate]) -> str:
-    metric = fit.formula.metric
-    first = estimates[0].column.parts[0]
-    subject = f"{metric} (lower is better)" if metric in LOWER_IS_BETTER else metric
-    held = _held(fit, estimates[0].column)
+    metric, first = fit.formula.metric, estimates[0].column.parts[0]
+    subject = f"{metric} (lower is better)" if direction(metric) < 0 else metric
+    held = _held(fit, first)
     if len(estimates) == 1:
-        said = f"{_contrast(first)}, {subject} {_moves(fit, estimates[0], _span(first), held)}"
+        said = f"{_effect(first)[1]}, {subject} {_moves(fit, estimates[0], held)}"
     else:
-        levels = [
-            (estimate, estimate.column.parts[0].encoded.levels, estimate.column.parts[0].level)
-            for estimate in estimates
-        ]
-        items = [f"with {names[at or 0]} by {_sized(fit, estimate)}" for estimate, names, at in levels]
-        said = f"instead of {_name(first)} = {first.encoded.levels[0]}, {subject} differs {', '.join(items)}"
-        said += held + _unshown(estimates, "")
-    bent = " A straight line does not describe this: see the curve." if str(first.encoded.variable) in fit.bent else ""
-    return f"{said}.{bent}{_caution(first)}"
+        levels = [(each, each.column.parts[0].level or 0) for each in estimates]
+        items = [f"with {first.encoded.levels[level]} by {_sized(fit, each)}" for each, level in levels]
+        said = f"instead of {_name(first)} = {first.encoded.levels[0]}, {subject} differs {', '.join(items)}{held}"
+        said += _unshown(estimates)
+    if str(first.encoded.variable) in fit.bent:
+        return f"{said}. A straight line does not describe this: see the curve."
+    of_languages = _plain(first) in ("joshi", "cc100", "script", "family")
+    return f"{said}.{' (Languages that differ in this differ in much else.)' if of_languages else ''}"
 
 
-def _moves(fit: Fit, estimate: Estimate, scale: float, held: str) -> str:
-    size = interval(estimate, fit.formula.metric, scale)
+def _moves(fit: Fit, estimate: Estimate, held: str) -> str:
+    size = _sized(fit, estimate)
     if estimate.p is None:
         return f"differs by {size}{held}; how sure that is cannot be told from {_few(fit, estimate)}"
     if estimate.p >= LEVEL:
-        return f"differs by {size} ({_p(estimate.p)}){held}: no difference is shown at this size"
-    return f"is {'higher' if estimate.value * scale > 0 else 'lower'}: {size} ({_p(estimate.p)}){held}"
+        return f"differs by {size}{held}: no difference is shown at this size"
+    return f"is {'higher' if estimate.value > 0 else 'lower'}: {size}{held}"
 
 
 def _interaction(fit: Fit, estimates: Sequence[Estimate]) -> str:
     items = []
     for estimate in estimates:
-        first, *others = _ordered(estimate.column)
-        scale = _span(first)
-        for part in others:
-            scale *= _span(part)
-        by = " and ".join(_more(part) for part in others)
-        items.append((_effect_of(first), by, estimate, scale))
-    once = items[0][1] if len({by for _, by, _, _ in items}) == 1 else ""
-    if not once and len({effect for effect, _, _, _ in items}) == 1:
-        sizes = [f"by {_sized(fit, estimate, scale)} {by}" for _, by, estimate, scale in items]
-        said = [f"of {items[0][0]} changes {', '.join(sizes)}"]
+        first, *others = _ordered(estimate.column.parts)
+        items.append((_effect(first)[0], " and ".join(_effect(part)[1] for part in others), _sized(fit, estimate)))
+    effects, ways = {effect for effect, _, _ in items}, {by for _, by, _ in items}
+    if len(ways) == 1:
+        said = [f"of {effect} changes by {size}" for effect, _, size in items]
+        said[-1] += f" {items[0][1]}"
+    elif len(effects) == 1:
+        said = [f"of {items[0][0]} changes {', '.join(f'by {size} {by}' for _, by, size in items)}"]
     else:
-        said = [
-            f"of {effect} changes by {_sized(fit, estimate, scale)}{'' if once else f' {by}'}"
-            for effect, by, estimate, scale in items
-        ]
-    name = others[0].encoded.variable.name.removeprefix("passage_")
-    between = _BETWEEN.get(name, "") if len(others) == 1 else ""
-    text = f"the effect on {fit.formula.metric} {'; '.join(said)}{f' {once}' if once else ''}"
+        said = [f"of {effect} changes by {size} {by}" for effect, by, size in items]
+    text = f"the effect on {fit.formula.metric} {'; '.join(said)}"
     if len(estimates) == 1 and estimates[0].p is None:
         return f"{text}; how sure that is cannot be told from {_few(fit, estimates[0])}."
-    return f"{text}{_unshown(estimates, between)}."
+    return f"{text}{_unshown(estimates, _BETWEEN.get(_plain(others[0]), '') if len(others) == 1 else '')}."
 
 
-def _sized(fit: Fit, estimate: Estimate, scale: float = 1.0) -> str:
-    p = "" if estimate.p is None else f" ({_p(estimate.p)})"
-    return interval(estimate, fit.formula.metric, scale) + p
+def _sized(fit: Fit, estimate: Estimate) -> str:
+    """``-0.012 [-0.018, -0.006] (p = 0.021)``, of the change that `_effect` tells it for."""
+    scale = 1.0
+    for part in estimate.column.parts:
+        scale *= part.encoded.high - part.encoded.low if _ranges(part) else 1.0
+    size = estimate.value * scale
+    if estimate.low is None or estimate.high is None or estimate.p is None:
+        return changes(size, None, None, fit.formula.metric)[0]
+    words = p_words(estimate.p)
+    p = f"p {words}" if words.startswith("<") else f"p = {words}"
+    return f"{' '.join(changes(size, estimate.low * scale, estimate.high * scale, fit.formula.metric))} ({p})"
 
 
-def _unshown(estimates: Sequence[Estimate], between: str) -> str:
+def _unshown(estimates: Sequence[Estimate], between: str = "") -> str:
     if any(estimate.p is None or estimate.p < LEVEL for estimate in estimates):
         return ""
     return f": no difference{f' {between}' if between else ''} is shown at this size"
-
-
-def _p(p: float) -> str:
-    words = p_words(p)
-    return f"p {words}" if words.startswith("<") else f"p = {words}"
 
 
 def _few(fit: Fit, estimate: Estimate) -> str:
@@ -148,83 +134,53 @@ def _few(fit: Fit, estimate: Estimate) -> str:
     return f"{fit.models} trained models and {fit.languages} languages"
 
 
-def _ordered(column: Column) -> list[Part]:
+def _ordered(parts: Sequence[Part]) -> list[Part]:
     """Factors of the study first: it is their effect that differs between languages."""
-    return sorted(column.parts, key=lambda part: (part.encoded.per_language, not part.encoded.per_model))
-
-
-def _name(part: Part) -> str:
-    variable = part.encoded.variable
-    name = variable.name.removeprefix("passage_")
-    words = _NAMES.get(name, name)
-    if variable.transform == "log":
-        words = f"log2 of {words}"
-    return f"{words} of the passage language" if variable.name.startswith("passage_") else words
-
-
-def _span(part: Part) -> float:
-    """What an effect is told for: the whole range of a factor, one step of a property of languages."""
-    encoded = part.encoded
-    return encoded.high - encoded.low if _ranges(part) else 1.0
-
-
-def _ranges(part: Part) -> bool:
-    return part.encoded.numeric and not part.encoded.per_language
-
-
-def _ends(part: Part) -> tuple[str, str]:
-    low, high = part.encoded.low, part.encoded.high
-    if part.encoded.variable.transform == "log":
-        low, high = 2**low, 2**high
-    return f"{low:g}", f"{high:g}"
-
-
-def _contrast(part: Part) -> str:
-    encoded = part.encoded
-    if part.level is not None:
-        if encoded.variable.name.removeprefix("passage_") == "seen":
-            where = "the passage language" if encoded.variable.name.startswith("passage_") else "the query language"
-            return f"with {where} seen in training instead of unseen"
-        return f"with {_name(part)} = {encoded.levels[part.level]} instead of {encoded.levels[0]}"
-    if _ranges(part):
-        low, high = _ends(part)
-        return f"from {_plain(part)} {low} to {high}"
-    return _more(part)
+    return sorted(parts, key=lambda part: (part.encoded.per_language, not part.encoded.per_model))
 
 
 def _plain(part: Part) -> str:
-    variable = part.encoded.variable
-    return _NAMES.get(variable.name, variable.name)
+    return part.encoded.variable.name.removeprefix("passage_")
 
 
-def _more(part: Part) -> str:
-    name = part.encoded.variable.name.removeprefix("passage_")
-    of = " of the passage language" if part.encoded.variable.name.startswith("passage_") else ""
-    if part.level is not None or _ranges(part):
-        return _contrast(part)
-    if name == "cc100":
-        return f"for each doubling of the CC-100 text{of}"
-    return f"for each {_NAMES.get(name, name)} more{of}"
+def _of(part: Part) -> str:
+    return " of the passage language" if part.encoded.variable.name.startswith("passage_") else ""
 
 
-def _effect_of(part: Part) -> str:
-    encoded = part.encoded
+def _name(part: Part) -> str:
+    log = "log2 of " if part.encoded.variable.transform == "log" else ""
+    return f"{log}{_NAMES.get(_plain(part), _plain(part))}{_of(part)}"
+
+
+def _ranges(part: Part) -> bool:
+    """Whether an effect is told for the whole range, as of a factor, and not for one step, as of languages."""
+    return part.encoded.numeric and not part.encoded.per_language
+
+
+def _effect(part: Part) -> tuple[str, str]:
+    """What has an effect, and the change of it that the effect is told for."""
+    encoded, name = part.encoded, _NAMES.get(_plain(part), _plain(part))
     if part.level is not None:
-        return f"{_name(part)} = {encoded.levels[part.level]} instead of {encoded.levels[0]}"
-    low, high = _ends(part)
-    return f"{_plain(part)} ({low} to {high})" if _ranges(part) else _name(part)
+        subject = f"{_name(part)} = {encoded.levels[part.level]} instead of {encoded.levels[0]}"
+        if _plain(part) != "seen":
+            return subject, f"with {subject}"
+        return subject, f"with the {'passage' if _of(part) else 'query'} language seen in training instead of unseen"
+    if _ranges(part):
+        ends = (encoded.low, encoded.high)
+        low, high = (2**end for end in ends) if encoded.variable.transform == "log" else ends
+        return f"{name} ({low:g} to {high:g})", f"from {name} {low:g} to {high:g}"
+    step = "doubling of the CC-100 text" if _plain(part) == "cc100" else f"{name} more"
+    return _name(part), f"for each {step}{_of(part)}"
 
 
-def _held(fit: Fit, column: Column) -> str:
+def _held(fit: Fit, first: Part) -> str:
     """At what values of the variables it interacts with a main effect is told."""
-    own = column.parts[0].encoded.variable
+    own = first.encoded.variable
     places: dict[str, None] = {}
-    for other in fit.estimates:
-        variables = [part.encoded.variable for part in other.column.parts]
-        if len(variables) > 1 and own in variables and not other.column.added:
-            for part in other.column.parts:
-                if part.encoded.variable != own:
-                    places.setdefault(_place(part))
+    for column in (estimate.column for estimate in fit.estimates):
+        variables = [part.encoded.variable for part in column.parts]
+        if len(variables) > 1 and own in variables and not column.added:
+            places |= {_place(part): None for part in column.parts if part.encoded.variable != own}
     return f", {' and '.join(places)}" if places else ""
 
 
@@ -232,13 +188,6 @@ def _place(part: Part) -> str:
     if part.encoded.numeric:
         return f"at mean {_name(part)}"
     name, level = part.encoded.variable.name, part.encoded.levels[0]
-    if name == "seen":
-        return f"in {level} languages"
-    return f"in {level}" if name == "setting" else f"with {_name(part)} = {level}"
-
-
-def _caution(part: Part) -> str:
-    name = part.encoded.variable.name.removeprefix("passage_")
-    if name in ("joshi", "cc100", "script", "family"):
-        return " (Languages that differ in this differ in much else.)"
-    return ""
+    if name in ("seen", "setting"):
+        return f"in {level}{' languages' if name == 'seen' else ''}"
+    return f"with {_name(part)} = {level}"

@@ -2,14 +2,53 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from typing import Literal, TypeAlias
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Collection, Iterator, Sequence
+from typing import Any, Literal
 
 from beir_hybrid.studies.job import Job
 
-EngineName = Literal["local", "ray"]
-ENGINES: tuple[EngineName, ...] = ("local", "ray")
+ENGINES = ("local", "ray")
 Event = Literal["begins", "works", "over"]
-Engine: TypeAlias = Callable[[Sequence[Job]], Iterator[tuple[Event, Job]]]
-"""Works on jobs and yields each when it begins, every half minute while it is worked on, and when it is over, done or
-failed; closing the iterator ends what is under way."""
+_TOLD = 30.0
+
+
+class Engine(ABC):
+    """Works on jobs, several at a time."""
+
+    workers: int
+    """Cells at a time."""
+
+    def __call__(self, jobs: Sequence[Job]) -> Iterator[tuple[Event, Job]]:
+        """Yields each job when it begins, every half minute while it is worked on, and when it is over, done or failed.
+
+        Closing the iterator ends what is under way.
+        """
+        waiting, running, told = list(jobs), dict[Any, Job](), time.monotonic()
+        try:
+            while waiting or running:
+                while waiting and len(running) < self.workers:
+                    job = waiting.pop(0)
+                    running[self.start(job, list(running))] = job
+                    yield "begins", job
+                for task in self.wait(list(running)):
+                    yield "over", running.pop(task)
+                if time.monotonic() - told >= _TOLD:
+                    told = time.monotonic()
+                    for job in running.values():
+                        yield "works", job
+        finally:
+            self.end(running)
+
+    @abstractmethod
+    def start(self, job: Job, running: Sequence[Any]) -> Any:
+        """Start on a job, beside the tasks that run; its task."""
+
+    @abstractmethod
+    def wait(self, running: Sequence[Any]) -> Collection[Any]:
+        """Wait a moment; the tasks that are over."""
+
+    @abstractmethod
+    def end(self, running: Collection[Any]) -> None:
+        """End the tasks that run, and the engine."""

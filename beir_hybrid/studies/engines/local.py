@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Sequence
 
 from beir_hybrid.processors import processors
 from beir_hybrid.studies.child import Child
-from beir_hybrid.studies.engines import Event
+from beir_hybrid.studies.engines import Engine
 from beir_hybrid.studies.job import Job
 
 _PAUSE = 0.1
-_TOLD = 30.0
 
 
-class LocalEngine:
+class LocalEngine(Engine):
     """Works on jobs in processes of this machine.
 
     Args:
@@ -27,31 +26,19 @@ class LocalEngine:
         self._gpus = visible_gpus()
         self.workers = workers or len(self._gpus) or max(1, processors() // threads)
 
-    def __call__(self, jobs: Sequence[Job]) -> Iterator[tuple[Event, Job]]:
-        waiting, running, told = list(jobs), list[Child](), time.monotonic()
-        try:
-            while waiting or running:
-                while waiting and len(running) < self.workers:
-                    running.append(Child(waiting.pop(0), self._free_gpu(running)))
-                    yield "begins", running[-1].job
-                over = [child for child in running if child.is_over()]
-                running = [child for child in running if child not in over]
-                for child in over:
-                    yield "over", child.job
-                if time.monotonic() - told >= _TOLD:
-                    told = time.monotonic()
-                    for child in running:
-                        yield "works", child.job
-                if not over:
-                    time.sleep(_PAUSE)
-        finally:
-            for child in running:
-                child.end()
-
-    def _free_gpu(self, running: Sequence[Child]) -> str | None:
-        """The GPU with the fewest cells."""
+    def start(self, job: Job, running: Sequence[Child]) -> Child:
         used = [child.gpu for child in running]
-        return min(self._gpus, key=used.count, default=None)
+        return Child(job, min(self._gpus, key=used.count, default=None))  # the GPU with the fewest cells
+
+    def wait(self, running: Sequence[Child]) -> list[Child]:
+        over = [child for child in running if child.is_over()]
+        if not over:
+            time.sleep(_PAUSE)
+        return over
+
+    def end(self, running: Collection[Child]) -> None:
+        for child in running:
+            child.end()
 
 
 def visible_gpus() -> list[str]:

@@ -5,22 +5,22 @@ from __future__ import annotations
 import logging
 import os
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from beir_hybrid.engines.signal_handlers import kept_handlers
 from beir_hybrid.errors import MissingExtraError, StudyError, first_line
 from beir_hybrid.studies.child import Child
-from beir_hybrid.studies.engines import Event
+from beir_hybrid.studies.engines import Engine
 from beir_hybrid.studies.job import Job
 
 _RETRIES = 2
 _VARIABLES = ("BEIR_HYBRID_", "HF_")
 _PAUSE = 0.2
-_TOLD = 30.0
+_WAIT = 5.0
 
 
-class RayEngine:
+class RayEngine(Engine):
     """Works on jobs as Ray tasks; all machines must see the folder of the cells.
 
     Args:
@@ -39,7 +39,7 @@ class RayEngine:
         except ModuleNotFoundError as error:
             raise MissingExtraError("--engine ray", error.name or "ray", "ray") from error
         self._ray = ray
-        self._threads = threads
+        self._jobs: dict[Any, Job] = {}
         self._ours = not ray.is_initialized()
         if self._ours:
             try:
@@ -50,37 +50,31 @@ class RayEngine:
         room = ray.cluster_resources()
         cores, gpus = int(room.get("CPU", 1)), float(room.get("GPU", 0))
         self.workers = workers or int(gpus) or max(1, cores // threads)
-        self._share = min(1.0, gpus / self.workers) if gpus else 0.0
+        share = min(1.0, gpus / self.workers) if gpus else 0.0
+        self._task = ray.remote(_work).options(
+            num_cpus=threads, num_gpus=share, max_retries=_RETRIES, name="study cell"
+        )  # fmt: skip
 
-    def __call__(self, jobs: Sequence[Job]) -> Iterator[tuple[Event, Job]]:
-        ray = self._ray
-        task = ray.remote(_work).options(
-            num_cpus=self._threads, num_gpus=self._share, max_retries=_RETRIES, name="study cell"
-        )
+    def start(self, job: Job, running: Sequence[Any]) -> Any:
+        job.folder.path.mkdir(parents=True, exist_ok=True)
         # where data and models are is asked of the same variables on every machine
         variables = {name: value for name, value in os.environ.items() if name.startswith(_VARIABLES)}
-        waiting, running = list(jobs), dict[Any, Job]()
-        try:
-            while waiting or running:
-                while waiting and len(running) < self.workers:
-                    job = waiting.pop(0)
-                    job.folder.path.mkdir(parents=True, exist_ok=True)
-                    running[task.remote(job, variables)] = job
-                    yield "begins", job
-                over, _ = ray.wait(list(running), num_returns=1, timeout=_TOLD)
-                if not over:
-                    for job in running.values():
-                        yield "works", job
-                for one in over:
-                    job = running.pop(one)
-                    self._collect(one, job)
-                    yield "over", job
-        finally:
-            for one in running:
-                ray.cancel(one, force=False)
-            if self._ours:
-                with kept_handlers():
-                    ray.shutdown()
+        task = self._task.remote(job, variables)
+        self._jobs[task] = job
+        return task
+
+    def wait(self, running: Sequence[Any]) -> list[Any]:
+        over, _ = self._ray.wait(running, num_returns=1, timeout=_WAIT)
+        for task in over:
+            self._collect(task, self._jobs.pop(task))
+        return list(over)
+
+    def end(self, running: Collection[Any]) -> None:
+        for task in running:
+            self._ray.cancel(task, force=False)
+        if self._ours:
+            with kept_handlers():
+                self._ray.shutdown()
 
     def _collect(self, task: Any, job: Job) -> None:
         """What a task says; a machine that was lost more often than a task is retried is a failure of the cell."""

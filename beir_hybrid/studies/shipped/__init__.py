@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 from importlib.resources import files
 from pathlib import Path
 
@@ -14,13 +15,18 @@ def shipped_studies() -> dict[str, Path]:
     return {path.stem: path for path in sorted(folder.glob("*.toml"))}
 
 
+def shipped_titles() -> dict[str, str]:
+    """The title of each, without what reading them whole takes."""
+    return {name: tomllib.loads(path.read_text("utf-8"))["title"] for name, path in shipped_studies().items()}
+
+
 def study_path(given: str) -> Path:
     """A study file by its path, or a shipped one by its name.
 
     Raises:
         StudyError: neither.
     """
-    if Path(given).exists() or given.endswith(".toml") or "/" in given:
+    if Path(given).is_file() or given.endswith(".toml") or "/" in given:
         return Path(given)
     known = shipped_studies()
     if given not in known:

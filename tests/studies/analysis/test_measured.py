@@ -89,3 +89,14 @@ def test_a_rank_distance_that_is_not_defined_is_its_bound(tmp_path: Path) -> Non
     mean = found["multi", "rank_distance", "alpha=0"]
     assert mean.at_least
     assert mean.value == pytest.approx(50)
+
+
+@pytest.mark.parametrize("content", ['{"schema": 1}', '{"schema": 9}', "[]", "", '{"schema": 1, "scores": 3}'])
+def test_results_damaged_in_any_way_are_a_problem(tmp_path: Path, content: str) -> None:
+    """Whatever stands in a results file, the other cells are analysed."""
+    outcome = make_study(tmp_path, flat, seeds=(1,), factors={"alpha": (0, 1)}, languages=("de",), questions=2)
+    (outcome.cells[0].results["toy"] / "results.json").write_text(content, encoding="utf-8")
+    measured, found = means_of(outcome)
+    assert len(measured.problems) == 1
+    assert measured.problems[0].startswith("alpha=0, seed 1: toy left out (")
+    assert set(found) == {("mono", "map", "alpha=1")}

@@ -155,6 +155,23 @@ def test_a_factor_called_as_a_column(tmp_path: Path) -> None:
     assert (row["factor_metric"], row["metric"]) == ("a", "map")
 
 
+def test_names_are_shown_and_do_nothing(tmp_path: Path) -> None:
+    """Line breaks, pipes, mark-up and control characters of a factor, a title or a message, on a terminal and on GitHub."""
+    evil = "a|b\\c\n<b>\x1b[31m*z*"
+    made = make_study(tmp_path, flat, factors={"f|g": (evil, "plain")}, seeds=(1,), questions=3, analysis={"draws": 50})
+    failed = replace(made.cells[0], status="failed", message="bad <u>\nline", results={})
+    report = write_report(
+        replace(made, title="T <i>\n", question="?\x1b", cells=(failed, made.cells[1])), tmp_path / "r"
+    )
+    markdown = report.files[0].read_text(encoding="utf-8")
+    for text in (report.text, markdown):
+        assert "\x1b" not in text and "c\\n" in text and "bad" in text
+    assert not re.search("<[biu]>", markdown)
+    assert r"| f\|g | mono | seeds |" in markdown
+    assert r"- f\|g=a\|b\\c\\n&lt;b>\\x1b\[31m\*z\*, seed 1: failed (bad &lt;u>\\nline)" in markdown
+    assert "f|g=a|b\\c\\n<b>\\x1b[31m*z*, seed 1: failed (bad <u>\\nline)" in report.text
+
+
 def test_an_unknown_term_is_one_line(outcome: StudyOutcome, tmp_path: Path) -> None:
     """Before anything is read or written."""
     with pytest.raises(StudyError, match=r"unknown term 'alfa'; did you mean 'alpha'\?"):
