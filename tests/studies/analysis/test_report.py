@@ -156,7 +156,7 @@ def test_a_factor_called_as_a_column(tmp_path: Path) -> None:
 
 
 def test_names_are_shown_and_do_nothing(tmp_path: Path) -> None:
-    """Line breaks, pipes, mark-up and control characters of a factor, a title or a message, on a terminal and on GitHub."""
+    """Line breaks, pipes, mark-up and control characters, on a terminal and on GitHub."""
     evil = "a|b\\c\n<b>\x1b[31m*z*"
     made = make_study(tmp_path, flat, factors={"f|g": (evil, "plain")}, seeds=(1,), questions=3, analysis={"draws": 50})
     failed = replace(made.cells[0], status="failed", message="bad <u>\nline", results={})
