@@ -13,11 +13,11 @@ def budget_sentence(study: Study, cells: Sequence[Cell]) -> str:
     plans = [cell.training for cell in cells if cell.training is not None]
     if not plans:
         return "nothing is trained"
-    settings = [own for plan in plans for own in plan.trainings.values()]
+    configs = [own for plan in plans for own in plan.trainings.values()]
     if study.budget == "none":
         told = "budgets are not equal: every cell trains for as long as its own settings say"
     elif study.budget == "steps":
-        steps = [sum(int(own["steps"]) for own in plan.trainings.values()) for plan in plans]
+        steps = [sum(own.steps or 0 for own in plan.trainings.values()) for plan in plans]
         told = f"every cell takes the same number of optimizer steps ({_range(steps)})"
     elif study.budget == "each":
         alone = _range([plan.pairs // len(plan.trainings) for plan in plans])
@@ -28,7 +28,7 @@ def budget_sentence(study: Study, cells: Sequence[Cell]) -> str:
         shared = study.budget in ("pairs", "steps")
         own = "they are divided over the languages" if shared else "each model has all of its own"
         told += f"; with one model per language {own}"
-    if any(int(own.get("patience") or 0) for own in settings):
+    if any(own.patience for own in configs):
         told += "; fewer where validation stops a training early"
     if any(plan.text for plan in plans):
         told += "; masked-language modelling comes on top, where it is on"

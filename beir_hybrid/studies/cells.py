@@ -5,9 +5,8 @@ from __future__ import annotations
 import importlib.metadata
 import json
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from beir_hybrid.disk.files import fingerprint
@@ -17,8 +16,8 @@ from beir_hybrid.studies.contents import (
     groups_content,
     groups_name,
     is_here,
+    known_by,
     model_place,
-    path_digest,
 )
 from beir_hybrid.studies.factors import RETRIEVER_MEANS, chosen
 from beir_hybrid.studies.plan import TrainingPlan, plan_training
@@ -37,7 +36,6 @@ class PlannedEvaluation:
 
     evaluation: Evaluation
     folder: str
-    identity: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -90,9 +88,16 @@ def plan_cells(study: Study, *, load: bool = True) -> Grid:
     Raises:
         StudyError: a cell that cannot be (the message names it), an unknown data set or language.
     """
-    absent = [each.dataset for each in study.evaluations if not load and not _here(study, each)]
-    present = [each for each in study.evaluations if each.dataset not in absent]
-    evaluations = [_planned(study, each) for each in present]
+    evaluations, absent = [], []
+    for each in study.evaluations:
+        placed = each if each.data_dir is None else replace(each, data_dir=study.path(each.data_dir))
+        try:
+            if load or is_here(placed):
+                evaluations.append(_planned(placed))
+            else:
+                absent.append(each.dataset)
+        except BeirHybridError as error:
+            raise StudyError(f"{study.file}: {each.dataset}: {error}") from error
     if study.train and "groups" in study.train:
         common = study.train["groups"]
         groups_content(groups_name(study.expanded(common), study.path(common)))  # an error here is of no single cell
@@ -100,30 +105,28 @@ def plan_cells(study: Study, *, load: bool = True) -> Grid:
     # seed by seed, so that an interrupted study still compares all values
     for seed in study.seeds:
         for values in study.combinations():
-            labels = {name: value.label for name, value in values.items()}
             try:
-                cells.append(_cell(study, values, labels, seed, evaluations))
+                cells.append(_cell(study, values, seed, evaluations))
             except BeirHybridError as error:
-                named = " ".join(f"{name}={label}" for name, label in labels.items()) or "of all settings"
+                named = " ".join(f"{name}={value.label}" for name, value in values.items()) or "of all settings"
                 raise StudyError(f"{study.file}: the cell {named} cannot be: {error}") from error
     return Grid(tuple(cells), tuple(absent))
 
 
-def _cell(
-    study: Study, values: Mapping[str, Value], labels: Mapping[str, Any], seed: int, measured: list[PlannedEvaluation]
-) -> Cell:
+def _cell(study: Study, values: Mapping[str, Value], seed: int, measured: Sequence[PlannedEvaluation]) -> Cell:
+    plan, retriever = None, None
+    identity: dict[str, Any] = {"schema": SCHEMA, "versions": versions()}
     if study.train is not None:
         plan = plan_training(study, values, seed)
-        identity: dict[str, Any] = {"schema": SCHEMA, "versions": versions(), **plan.identity()}
-        return Cell(labels, seed, _digest(identity), identity, tuple(measured), training=plan)
-    retriever = chosen({}, values)
-    if "model" in retriever:
-        retriever["model"] = model_place(study, retriever["model"])
-    stated = {key: value for key, value in retriever.items() if key not in RETRIEVER_MEANS}
-    if Path(str(stated.get("model"))).exists():
-        stated["model"] = path_digest(stated["model"])
-    identity = {"schema": SCHEMA, "versions": versions(), "retriever": stated}
-    return Cell(labels, seed, _digest(identity), identity, tuple(measured), retriever=retriever)
+        identity |= plan.identity()
+    else:
+        retriever = chosen({}, values)
+        if "model" in retriever:
+            retriever["model"] = model_place(study, retriever["model"])
+        stated = {key: value for key, value in retriever.items() if key not in RETRIEVER_MEANS}
+        identity["retriever"] = stated | ({"model": known_by(stated["model"])} if "model" in stated else {})
+    labels = {name: value.label for name, value in values.items()}
+    return Cell(labels, seed, _digest(identity), identity, tuple(measured), plan, retriever)
 
 
 def versions() -> dict[str, str]:
@@ -131,25 +134,8 @@ def versions() -> dict[str, str]:
     return {name: importlib.metadata.version(name) for name in _COMPUTING}
 
 
-def _here(study: Study, evaluation: Evaluation) -> bool:
-    try:
-        return is_here(_placed(study, evaluation))
-    except BeirHybridError as error:
-        raise StudyError(f"{study.file}: {error}") from error
-
-
-def _placed(study: Study, evaluation: Evaluation) -> Evaluation:
-    if evaluation.data_dir is None:
-        return evaluation
-    return Evaluation(**{**vars(evaluation), "data_dir": study.path(evaluation.data_dir)})
-
-
-def _planned(study: Study, evaluation: Evaluation) -> PlannedEvaluation:
-    placed = _placed(study, evaluation)
-    try:
-        content = dataset_content(placed)
-    except BeirHybridError as error:
-        raise StudyError(f"{study.file}: {evaluation.dataset}: {error}") from error
+def _planned(evaluation: Evaluation) -> PlannedEvaluation:
+    content = dataset_content(evaluation)
     identity = {
         "schema": SCHEMA,
         "dataset": evaluation.dataset,
@@ -160,7 +146,7 @@ def _planned(study: Study, evaluation: Evaluation) -> PlannedEvaluation:
         "options": dict(evaluation.options),
     }
     readable = re.sub(r"[^A-Za-z0-9._-]+", "_", evaluation.dataset)
-    return PlannedEvaluation(placed, f"{readable}-{_digest(identity)[:12]}", identity)
+    return PlannedEvaluation(evaluation, f"{readable}-{_digest(identity)[:12]}")
 
 
 def _digest(identity: Mapping[str, Any]) -> str:

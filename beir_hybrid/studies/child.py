@@ -68,7 +68,7 @@ class Child:
         if code < 0 or code == 137:
             reason = "killed (out of memory?)" if code in (-9, 137) else f"ended by signal {-code}"
             self.job.folder.fail(f"{reason}; see {self.job.folder.log}")
-        elif code and not self.job.folder.failure():
+        elif code and not self.job.folder.read("failure"):
             self.job.folder.fail(f"could not start (exit {code}); see {self.job.folder.log}")
         return True
 

@@ -121,6 +121,14 @@ def path_digest(path: str) -> str:
     return fingerprint(*parts)
 
 
+def known_by(given: str) -> str:
+    """What identifies a file, a folder or a model: the digest of what is there, of a name the name.
+
+    Paths are absolute: a folder that happens to be called as a model is none.
+    """
+    return path_digest(given) if Path(given).is_absolute() and Path(given).exists() else given
+
+
 @dataclass(frozen=True)
 class DatasetContent:
     """A data set as a cell is measured on it: its digest and its tasks."""

@@ -84,13 +84,13 @@ def estimate_cells(cells: Sequence[Cell], store: Store, keep_models: bool, keep_
     sizes: list[int] = []
     for folder in store.all_cells():
         try:
-            record, training = folder.description(), folder.training()
+            record, training = folder.read("cell"), folder.read("training")
         except StudyError:
             continue
         kind = str(record.get("kind"))
-        if training.get("pairs"):
-            pairs.setdefault(kind, []).append(float(training["seconds"]) / int(training["pairs"]))
-        for name, dataset in dict(record.get("datasets", {})).items():
+        if training.get("pairs") and "seconds" in training:
+            pairs.setdefault(kind, []).append(float(training["seconds"]) / training["pairs"])
+        for name, dataset in record.get("datasets", {}).items():
             if folder.is_measured(name):
                 datasets.setdefault((kind, dataset), []).append(folder.evaluation_seconds(name))
                 files = (path for path in folder.results(name).rglob("*") if path.is_file())
@@ -118,5 +118,5 @@ def _weights_bytes(cell: Cell) -> int:
     """A saved model's size, roughly: its table of tokens is most of it."""
     if cell.training is None:
         return 0
-    settings = cell.training.first
-    return 4 * (int(settings["vocabulary"]) * int(settings["width"]) if settings.get("from_scratch") else _WEIGHTS)
+    config = cell.training.first
+    return 4 * (config.vocabulary * config.width if config.from_scratch else _WEIGHTS)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import time
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -38,7 +39,7 @@ def perform(job: Job) -> None:
         missing = [each for each in job.cell.evaluations if not job.folder.is_measured(each.folder)]
         if not missing:
             return
-        job.folder.describe(job.record)
+        job.folder.write("cell", job.record)
         if job.cell.training is not None:
             _train(job, job.cell.training)
         for each in missing:
@@ -51,7 +52,7 @@ def perform(job: Job) -> None:
 
 
 def _train(job: Job, plan: TrainingPlan) -> None:
-    from beir_hybrid.training.config import config_from, read_toml
+    from beir_hybrid.training.config import read_toml
     from beir_hybrid.training.folder import CONFIG_FILE
     from beir_hybrid.training.train import train
 
@@ -61,17 +62,16 @@ def _train(job: Job, plan: TrainingPlan) -> None:
     started = time.perf_counter()
     summaries = {}
     for name, settings in plan.trainings.items():
-        out = job.folder.models / name
-        given = {"groups": groups, "tokenizer": tokenizer, "pretrain_text": texts[name] and [texts[name]]}
-        paths = {key: value for key, value in given.items() if value is not None}
-        config = config_from({**settings, **paths, "out": str(out)}, f"the model {name}")
+        out, text = job.folder.models / name, texts[name]
+        pretrain_text = None if text is None else (text,)
+        config = replace(settings, out=str(out), groups=groups, tokenizer=tokenizer, pretrain_text=pretrain_text)
         begun = out / CONFIG_FILE
         if out.exists() and (not begun.exists() or read_toml(begun) != config.to_dict()):
             shutil.rmtree(out)  # begun where shared files had other paths, or hardly begun
         summaries[name] = vars(train(config, resume=out.exists()))
-    begun_with = {key: value for key in ("from_scratch", "model") if (value := plan.first.get(key)) is not None}
+    begun_with = {key: value for key in ("from_scratch", "model") if (value := getattr(plan.first, key)) is not None}
     record = _training_record(summaries, time.perf_counter() - started)
-    job.folder.keep_training({**record, "begun_with": begun_with})
+    job.folder.write("training", {**record, "begun_with": begun_with})
 
 
 def _training_record(summaries: dict[str, dict[str, Any]], seconds: float) -> dict[str, Any]:

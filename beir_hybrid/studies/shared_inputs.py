@@ -7,6 +7,7 @@ import hashlib
 import heapq
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -75,11 +76,10 @@ def _made_once(job: Job, path: Path) -> Iterator[bool]:
 
 
 def _write_tokenizer(plan: TrainingPlan, groups: str, path: Path) -> None:
-    from beir_hybrid.training.config import config_from
     from beir_hybrid.training.data import texts_of, training_groups
     from beir_hybrid.training.scratch import train_tokenizer
 
-    train_groups = training_groups(config_from({**plan.first, "groups": groups, "out": "-"}), "train")
+    train_groups = training_groups(replace(plan.first, groups=groups, pretrain_text=None), "train")
     tell("training the tokenizer")
     tokenizer = train_tokenizer(texts_of(train_groups, plan.languages), plan.vocabulary or 0)
     with written_whole(path) as part:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from beir_hybrid.disk.files import write_json
 from beir_hybrid.errors import StudyError
@@ -16,12 +15,13 @@ from beir_hybrid.evaluation.results import RESULTS_FILE
 from beir_hybrid.studies.cells import Cell
 from beir_hybrid.studies.outcome import CellOutcome
 
-_CELL = "cell.json"
-_TRAINING = "training.json"
-_FAILURE = "failure.json"
+Record = Literal["cell", "training", "failure"]
 _BEGUN = ".begun"
-# what is read of a training's record, and as what
-_NUMBERS = ("seconds", "pairs", "steps")
+_KINDS: dict[str, Any] = {
+    "seconds": int | float, "pairs": int, "steps": int, "languages": list, "begun_with": dict, "datasets": dict,
+    "message": str,
+}  # fmt: skip
+"""What is read of records, and as what."""
 
 
 @dataclass(frozen=True)
@@ -55,41 +55,26 @@ class CellFolder:
         """Whether everything a cell is to be measured on is there."""
         return all(self.is_measured(each.folder) for each in cell.evaluations)
 
-    def describe(self, record: Mapping[str, Any]) -> None:
-        """Write what this cell is."""
-        write_json(self.path / _CELL, dict(record))
+    def write(self, what: Record, record: Mapping[str, Any]) -> None:
+        """Write one of its records."""
+        write_json(self.path / f"{what}.json", dict(record))
 
-    def description(self) -> dict[str, Any]:
-        """What it is; empty where that is not written, or damaged."""
-        with contextlib.suppress(StudyError):
-            return _read(self.path / _CELL)
-        return {}
-
-    def keep_training(self, training: Mapping[str, Any]) -> None:
-        """Write what the training did."""
-        write_json(self.path / _TRAINING, dict(training))
-
-    def training(self) -> dict[str, Any]:
-        """What the training did; empty where there was none yet.
+    def read(self, what: Record) -> dict[str, Any]:
+        """One of its records; empty where there is none yet.
 
         Raises:
-            StudyError: the record is damaged.
+            StudyError: it is damaged.
         """
-        path = self.path / _TRAINING
+        path = self.path / f"{what}.json"
         found = _read(path)
-        for name in (*_NUMBERS, "languages", "begun_with"):
-            kind: Any = int | float if name in _NUMBERS else dict if name == "begun_with" else list
+        for name, kind in _KINDS.items():
             if name in found and not isinstance(found[name], kind):
                 raise _damaged(path, f"{name} is {found[name]!r}")
         return found
 
     def fail(self, message: str) -> None:
         """Write why it failed, on one line."""
-        write_json(self.path / _FAILURE, {"message": " ".join(message.split())})
-
-    def failure(self) -> str:
-        """Why it failed the last time; empty if it did not."""
-        return str(_read(self.path / _FAILURE).get("message", ""))
+        self.write("failure", {"message": " ".join(message.split())})
 
     def begin(self) -> None:
         """From now on it is worked on: its limits of time count from here."""
@@ -108,7 +93,7 @@ class CellFolder:
 
     def forget(self) -> None:
         """It is tried again: neither failed nor begun."""
-        (self.path / _FAILURE).unlink(missing_ok=True)
+        (self.path / "failure.json").unlink(missing_ok=True)
         self.pause()
 
     def evaluation_seconds(self, name: str) -> float:
@@ -145,7 +130,7 @@ class Store:
         """What is known of a cell."""
         folder = self.cell(cell.digest)
         try:
-            failure, training = folder.failure(), folder.training()
+            failure, training = folder.read("failure").get("message", ""), folder.read("training")
         except StudyError as error:
             return CellOutcome(cell.factors, cell.seed, "failed", message=str(error))
         done = folder.has_measured(cell)

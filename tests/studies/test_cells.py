@@ -14,6 +14,7 @@ from beir_hybrid.datasets.sample import sample_groups
 from beir_hybrid.errors import StudyError
 from beir_hybrid.studies.budget import budget_sentence
 from beir_hybrid.studies.cells import SCHEMA, Cell, plan_cells
+from beir_hybrid.studies.contents import path_digest
 from beir_hybrid.training.config import TrainConfig
 from tests.studies.conftest import TRAIN
 
@@ -21,7 +22,7 @@ from tests.studies.conftest import TRAIN
 def settings(cell: Cell) -> dict[str, Any]:
     assert cell.training is not None
     (only,) = cell.training.trainings.values()
-    return dict(only)
+    return vars(only)
 
 
 def by_label(study: Any) -> dict[Any, Cell]:
@@ -95,6 +96,21 @@ def test_a_folder_named_like_bm25(small: Any, tmp_path: Path) -> None:
     assert (after.digest, after.retriever) == (before.digest, {"bm25": "language"})
 
 
+@pytest.mark.parametrize("train", ["", TRAIN.replace('from_scratch = "static"', "")])
+def test_a_folder_named_like_a_registered_model(
+    small: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, train: str
+) -> None:
+    """A registered encoder is known by its name, whatever folders stand beside the file or where the command runs."""
+    top = 'name = "m"'
+    study = small('[factors]\nmodel = ["e5-small"]', top=top, train=train)
+    before = plan_cells(study).cells[0]
+    (tmp_path / "e5-small").mkdir()
+    (tmp_path / "e5-small" / "config.json").write_text("{}")
+    monkeypatch.chdir(tmp_path)
+    after = plan_cells(study).cells[0]
+    assert (after.digest, after.identity) == (before.digest, before.identity)
+
+
 def test_paths_of_jobs_are_absolute(write_study: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """A study read by a relative path can be worked on from another folder."""
     from beir_hybrid.studies import load_study
@@ -127,7 +143,7 @@ def test_one_model_per_language(small: Any) -> None:
     found = by_label(study)
     plan = found["specific"].training
     assert plan is not None
-    assert {name: (own["alpha"], own["steps"]) for name, own in plan.trainings.items()} == {
+    assert {name: (own.alpha, own.steps) for name, own in plan.trainings.items()} == {
         "de": (1.0, 10), "en": (1.0, 10), "zh": (1.0, 10),
     }  # fmt: skip
     assert {cell.training.pairs for cell in found.values() if cell.training} == {240}
@@ -213,10 +229,22 @@ def test_code_switching_needs_a_lexicon_only_where_it_is_on(small: Any, tmp_path
     assert found[0].digest == plan_cells(small("[factors]\nalpha = [0.5]")).cells[0].digest
     assert settings(found[1])["lexicon"] == str(tmp_path / "de-en.txt")
     (tmp_path / "de-en.txt").write_text("Haus home\n")
-    from beir_hybrid.studies.contents import path_digest
-
     path_digest.cache_clear()
     assert plan_cells(small("[factors]\ncode_switch = [0.3]", train=train)).cells[0].digest != found[1].digest
+
+
+def test_a_folder_to_hold_to_is_known_by_its_content(small: Any, tmp_path: Path) -> None:
+    """Relative to the study file, wherever a cell is run; another content is another cell, another path is not."""
+    train = TRAIN.replace('from_scratch = "static"', 'model = "some/model"') + 'anchor = 0.5\nanchor_to = "one"'
+    digests = []
+    for name, content in (("one", "1"), ("one", "2"), ("two", "2")):
+        (tmp_path / name).mkdir(exist_ok=True)
+        (tmp_path / name / "modules.json").write_text(content)
+        path_digest.cache_clear()
+        (cell,) = plan_cells(small("[factors]\nalpha = [0.5]", train=train.replace("one", name))).cells
+        assert settings(cell)["anchor_to"] == str(tmp_path / name)
+        digests.append(cell.digest)
+    assert digests[0] != digests[1] == digests[2]
 
 
 def test_pretraining(small: Any) -> None:

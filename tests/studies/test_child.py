@@ -84,7 +84,7 @@ def test_a_killed_process(small: Any, tmp_path: Path) -> None:
     wait_for(lambda: resident_bytes(child.pid) > 1_000_000)
     os.kill(child.pid, signal.SIGKILL)
     wait_for(child.is_over)
-    assert job.folder.failure() == f"killed (out of memory?); see {job.folder.log}"
+    assert job.folder.read("failure")["message"] == f"killed (out of memory?); see {job.folder.log}"
     assert resident_bytes(child.pid) == 0
 
 

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -177,15 +178,13 @@ def test_an_interrupted_evaluation_goes_on(
 
 def test_the_tokenizer_is_that_of_a_training(small: Any, tmp_path: Path, in_process: list[Any]) -> None:
     """Cells share a tokenizer that each would have trained for itself: the model is that of `beir-hybrid train`."""
-    from beir_hybrid.training.config import config_from
     from beir_hybrid.training.train import train
 
     top = 'name = "small"\nseeds = [1]\nkeep_models = true'
     run_study(small("[factors]\nalpha = [0.5, 1.0]", top=top), tmp_path / "out")
     assert len(list((tmp_path / "out" / "shared" / "tokenizers").glob("*.json"))) == 1
     job = in_process[0]
-    settings = next(iter(job.cell.training.trainings.values()))
-    train(config_from({**settings, "groups": "sample", "out": str(tmp_path / "own")}))
+    train(replace(job.cell.training.first, groups="sample", out=str(tmp_path / "own")))
     ours = job.folder.models / "model" / "model.safetensors"
     assert ours.read_bytes() == (tmp_path / "own" / "model.safetensors").read_bytes()
 
