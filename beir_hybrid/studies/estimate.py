@@ -5,17 +5,10 @@ from __future__ import annotations
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from beir_hybrid.errors import StudyError
-from beir_hybrid.processors import processors
-from beir_hybrid.studies.cells import Cell, plan_cells
-from beir_hybrid.studies.outcome import StudyOutcome
-from beir_hybrid.studies.run import duration, outcome_of
+from beir_hybrid.studies.cells import Cell
 from beir_hybrid.studies.store import Store
-from beir_hybrid.studies.study import Study
-from beir_hybrid.studies.study_folder import StudyFolder
-from beir_hybrid.tables import Table, render
 
 _PAIR_SECONDS = {"static": 1.3e-3, "transformer": 0.02, "": 0.07}
 """Seconds for a training pair on one core, by the beginning of the kind of encoder, where none like it is done yet:
@@ -39,42 +32,20 @@ class Estimate:
     measured: bool
 
 
-def render_estimate(study: Study, out: Path, cells: Path | None, workers: int | None) -> str:
-    """The grid of a study and what running it would take, as text; nothing is run, fetched or written."""
-    folder = StudyFolder(out, study, cells)
-    grid = plan_cells(study, load=False)
-    outcome = outcome_of(study, grid.cells, folder.store)
-    # a cell that is not to be measured on all is not done, whatever is there
-    missing = [cell for cell in grid.cells if grid.absent or not folder.store.is_done(cell)]
-    todo = list({cell.digest: cell for cell in missing}.values())
-    at_once = min(workers or max(1, processors() // study.limits.threads), max(1, len(todo)))
-    statuses = [cell.status for cell in outcome.cells]
-    done = 0 if grid.absent else statuses.count("done")
-    lines = [study.title, f"budget: {outcome.budget}", "", render_grid(outcome), ""]
-    lines.append(f"{len(statuses)} cells: {done} done, {statuses.count('failed')} failed, {len(todo)} to run")
-    if grid.absent:
-        lines.append(f"not here yet, fetched when the study runs: {', '.join(grid.absent)}")
-    if todo:
-        estimates = estimate_cells(todo, folder.store, study.keep_models, study.keep_runs)
-        rough = sum(not each.measured for each in estimates)
-        basis = "measured on cells like them" if not rough else f"rough for {rough} of them: none like them is done yet"
-        total, size = sum(each.seconds for each in estimates), sum(each.size for each in estimates)
-        # trainings under way need the model, and two checkpoints with the state of the optimizer
-        meanwhile = at_once * 8 * max(map(_weights_bytes, todo))
-        lines.append(f"time: about {duration(total / at_once)} with {at_once} at a time ({basis})")
-        lines.append(f"disk: about {size / 1e6:,.0f} MB more, and {meanwhile / 1e6:,.0f} MB meanwhile")
-    return "\n".join(lines)
-
-
-def render_grid(outcome: StudyOutcome) -> str:
-    """The grid as text: a row for each combination of factors, a column for each seed."""
-    rows: dict[tuple[str, ...], dict[int, str]] = {}
-    for cell in outcome.cells:
-        rows.setdefault(tuple(map(str, cell.factors.values())), {})[cell.seed] = cell.status
-    seeds = list(dict.fromkeys(cell.seed for cell in outcome.cells))
-    heads = [*outcome.factors, *(f"seed {seed}" for seed in seeds)]
-    cells = [[*labels, *(own.get(seed, "") for seed in seeds)] for labels, own in rows.items()]
-    return render([Table("", heads, cells, len(heads))], "table").rstrip()
+def cost_words(cells: Sequence[Cell], store: Store, at_once: int, keep_models: bool, keep_runs: bool) -> list[str]:
+    """What some cells will take, in a line on time and one on disk; nothing for none."""
+    if not cells:
+        return []
+    estimates = estimate_cells(cells, store, keep_models, keep_runs)
+    rough = sum(not each.measured for each in estimates)
+    basis = "measured on cells like them" if not rough else f"rough for {rough} of them: none like them is done yet"
+    total, size = sum(each.seconds for each in estimates), sum(each.size for each in estimates)
+    # trainings under way need the model, and two checkpoints with the state of the optimizer
+    meanwhile = at_once * 8 * max(map(_weights_bytes, cells))
+    return [
+        f"time: about {duration(total / at_once)} with {at_once} at a time ({basis})",
+        f"disk: about {size / 1e6:,.0f} MB more, and {meanwhile / 1e6:,.0f} MB meanwhile",
+    ]
 
 
 def estimate_cells(cells: Sequence[Cell], store: Store, keep_models: bool, keep_runs: bool) -> list[Estimate]:
@@ -120,3 +91,10 @@ def _weights_bytes(cell: Cell) -> int:
         return 0
     config = cell.training.first
     return 4 * (config.vocabulary * config.width if config.from_scratch else _WEIGHTS)
+
+
+def duration(seconds: float) -> str:
+    """Seconds as a person says them."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

@@ -9,14 +9,17 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from beir_hybrid.errors import MissingExtraError, StudyError, did_you_mean
+from beir_hybrid.processors import processors
 from beir_hybrid.studies.budget import budget_sentence
 from beir_hybrid.studies.cells import Cell, plan_cells
 from beir_hybrid.studies.engines import ENGINES, Engine
+from beir_hybrid.studies.estimate import cost_words, duration
 from beir_hybrid.studies.job import Job, job_of
 from beir_hybrid.studies.outcome import StudyOutcome
 from beir_hybrid.studies.store import Store
 from beir_hybrid.studies.study import Study
 from beir_hybrid.studies.study_folder import StudyFolder
+from beir_hybrid.tables import Table, render
 
 Say = Callable[[str], object]
 
@@ -55,11 +58,14 @@ def run_study(
     with folder.held():
         grid = plan_cells(study).cells
         folder.remember(study)
-        missing = [cell for cell in grid if not folder.store.is_done(cell)]
-        say(f"{study.name}: {len(grid)} cells, {len(grid) - len(missing)} done")
-        if missing:  # each content once
-            jobs = [job_of(cell, study, folder.store) for cell in {cell.digest: cell for cell in missing}.values()]
-            _work(jobs, make_engine(engine, address, workers, study), folder.store, say)
+        missing = _missing(grid, folder.store)
+        say(f"{study.name}: {len(grid)} cells, {sum(map(folder.store.is_done, grid))} done")
+        if missing:
+            working = make_engine(engine, address, workers, study)
+            at_once = min(working.workers, len(missing))
+            for line in cost_words(missing, folder.store, at_once, study.keep_models, study.keep_runs):
+                say(line)
+            _work([job_of(cell, study, folder.store) for cell in missing], working, folder.store, say)
     return outcome_of(study, grid, folder.store)
 
 
@@ -71,6 +77,41 @@ def read_outcome(study: Study, out: Path | str, *, cells: Path | str | None = No
     """
     folder = StudyFolder(Path(out), study, None if cells is None else Path(cells))
     return outcome_of(study, plan_cells(study).cells, folder.store)
+
+
+def render_plan(study: Study, out: Path, cells: Path | None, workers: int | None) -> str:
+    """The grid of a study and what running it would take, as text; nothing is run, fetched or written."""
+    folder = StudyFolder(out, study, cells)
+    grid = plan_cells(study, load=False)
+    outcome = outcome_of(study, grid.cells, folder.store)
+    # a cell that is not to be measured on all is not done, whatever is there
+    todo = (
+        list({cell.digest: cell for cell in grid.cells}.values()) if grid.absent else _missing(grid.cells, folder.store)
+    )
+    at_once = min(workers or max(1, processors() // study.limits.threads), max(1, len(todo)))
+    statuses = [cell.status for cell in outcome.cells]
+    done = 0 if grid.absent else statuses.count("done")
+    lines = [study.title, f"budget: {outcome.budget}", "", render_grid(outcome), ""]
+    lines.append(f"{len(statuses)} cells: {done} done, {statuses.count('failed')} failed, {len(todo)} to run")
+    if grid.absent:
+        lines.append(f"not here yet, fetched when the study runs: {', '.join(grid.absent)}")
+    return "\n".join([*lines, *cost_words(todo, folder.store, at_once, study.keep_models, study.keep_runs)])
+
+
+def render_grid(outcome: StudyOutcome) -> str:
+    """The grid as text: a row for each combination of factors, a column for each seed."""
+    rows: dict[tuple[str, ...], dict[int, str]] = {}
+    for cell in outcome.cells:
+        rows.setdefault(tuple(map(str, cell.factors.values())), {})[cell.seed] = cell.status
+    seeds = list(dict.fromkeys(cell.seed for cell in outcome.cells))
+    heads = [*outcome.factors, *(f"seed {seed}" for seed in seeds)]
+    cells = [[*labels, *(own.get(seed, "") for seed in seeds)] for labels, own in rows.items()]
+    return render([Table("", heads, cells, len(heads))], "table").rstrip()
+
+
+def _missing(cells: Sequence[Cell], store: Store) -> list[Cell]:
+    """The cells to work on, each content once."""
+    return list({cell.digest: cell for cell in cells if not store.is_done(cell)}.values())
 
 
 def make_engine(name: str, address: str | None, workers: int | None, study: Study) -> Engine:
@@ -146,10 +187,3 @@ def outcome_of(study: Study, cells: Sequence[Cell], store: Store) -> StudyOutcom
         analysis=study.analysis,
         budget=budget_sentence(study, cells),
     )
-
-
-def duration(seconds: float) -> str:
-    """Seconds as a person says them."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

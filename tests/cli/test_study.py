@@ -51,7 +51,7 @@ def test_end_to_end(command: Any, file: Path, tmp_path: Path, monkeypatch: pytes
     assert not out.exists()
     done = command("study", file, "--out", out)
     assert done.status == 0, done.err
-    assert done.err.startswith("small: 2 cells, 0 done\nalpha=0.0 seed=1: begins, ")
+    assert done.err.startswith("small: 2 cells, 0 done\ntime: about ") and "\nalpha=0.0 seed=1: begins, " in done.err
     assert "Two ratios" in done.out
     again = command("study", file, "--out", out, "--report-only")
     assert (again.status, again.out) == (0, done.out)

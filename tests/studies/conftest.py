@@ -56,6 +56,8 @@ def small(write_study: WriteStudy) -> Callable[..., Study]:
 class InProcess:
     """An engine that works on cells in this process, one after the other, and remembers them."""
 
+    workers = 1
+
     def __init__(self) -> None:
         self.worked: list[Job] = []
 

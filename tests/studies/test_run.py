@@ -15,7 +15,7 @@ import pytest
 from beir_hybrid.errors import MissingExtraError, StudyError
 from beir_hybrid.evaluation.results import read_results
 from beir_hybrid.studies import StudyOutcome, load_study, read_outcome, run_study
-from beir_hybrid.studies.estimate import render_grid
+from beir_hybrid.studies.run import render_grid
 from beir_hybrid.studies.store import CellFolder
 from tests.studies.conftest import TRAIN
 
@@ -115,7 +115,7 @@ def test_a_failure_does_not_stop_the_others(
     assert statuses(outcome) == {0.0: "failed", 1.0: "done"}
     message = outcome.cells[0].message
     assert message.startswith("out of memory: RuntimeError: DefaultCPUAllocator") and "log.txt" in message
-    assert f"[1/2] alpha=0.0 seed=1: failed: {message}" in said[2]
+    assert f"[1/2] alpha=0.0 seed=1: failed: {message}" in said[4]
     monkeypatch.setattr(module, "train", whole)
     assert statuses(run_study(study, tmp_path / "out")) == {0.0: "done", 1.0: "done"}
     assert [job.cell.factors["alpha"] for job in in_process] == [0.0, 1.0, 0.0]
@@ -298,12 +298,14 @@ def test_a_damaged_cell_ends_no_report(small: Any, tmp_path: Path, in_process: l
 
 
 def test_progress_is_told(small: Any, tmp_path: Path, in_process: list[Any]) -> None:
-    """What begins is told with its log, and what is over with the time left."""
+    """The cost before it starts; what begins, with its log, and what is over, with the time left."""
     said: list[str] = []
     run_study(small("[factors]\nalpha = [0.0, 1.0]"), tmp_path / "out", say=said.append)
     assert said[0] == "small: 2 cells, 0 done"
-    assert said[1].startswith("alpha=0.0 seed=1: begins, ") and said[1].endswith("log.txt has its log")
-    assert re.fullmatch(r"\[1/2\] alpha=0.0 seed=1: done in \d+ s; about \d+ s left", said[2])
+    cost = r"time: about \d+ s with 1 at a time \(rough for 2 of them: none like them is done yet\)"
+    assert re.fullmatch(cost, said[1]) and said[2].startswith("disk: about ")
+    assert said[3].startswith("alpha=0.0 seed=1: begins, ") and said[3].endswith("log.txt has its log")
+    assert re.fullmatch(r"\[1/2\] alpha=0.0 seed=1: done in \d+ s; about \d+ s left", said[4])
 
 
 def test_a_missing_library_is_told_before_training(

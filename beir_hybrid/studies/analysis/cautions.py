@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from beir_hybrid.studies.analysis.fits import Fit
 from beir_hybrid.studies.analysis.measured import Measured
+from beir_hybrid.studies.estimate import duration
 from beir_hybrid.studies.outcome import StudyOutcome
 
 if TYPE_CHECKING:
@@ -117,10 +118,3 @@ def budget_words(outcome: StudyOutcome) -> str:
     if seconds:
         parts.append(f"All cells together took {duration(seconds)}.")
     return " ".join(parts)
-
-
-def duration(seconds: float) -> str:
-    """Seconds as a person says them."""
-    if seconds < 120:
-        return f"{seconds:.0f} seconds"
-    return f"{seconds / 60:.0f} minutes" if seconds < 7200 else f"{seconds / 3600:.1f} hours"

@@ -119,7 +119,7 @@ TABLES = {
 }
 PROBLEMS = ["alpha=3, seed 1: failed (killed (out of memory?))", "alpha=3, seed 2: missing (not run yet)"]
 COUNTS = "6 of 8 cells done, 1 failed, 1 missing"
-BUDGET = "All alike. Every trained cell saw 1,000 pairs. All cells together took 3 minutes."
+BUDGET = "All alike. Every trained cell saw 1,000 pairs. All cells together took 3 min."
 
 
 def test_every_number_of_the_text(report: Report) -> None:
