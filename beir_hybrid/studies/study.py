@@ -10,10 +10,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from pydantic import BaseModel, ConfigDict, PositiveFloat, PositiveInt
+
 from beir_hybrid.errors import StudyError
 
 Budget = Literal["pairs", "steps", "each", "none"]
-BUDGETS: tuple[Budget, ...] = ("pairs", "steps", "each", "none")
 
 
 @dataclass(frozen=True)
@@ -42,13 +43,13 @@ class Evaluation:
     options: Mapping[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
-class Limits:
+class Limits(BaseModel):
     """What a cell may use; None is no limit. ``threads`` is how many it computes with."""
 
-    minutes_per_cell: float | None = None
-    memory_gb: float | None = None
-    threads: int = 1
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+    minutes_per_cell: PositiveFloat | None = None
+    memory_gb: PositiveFloat | None = None
+    threads: PositiveInt = 1
 
 
 @dataclass(frozen=True)

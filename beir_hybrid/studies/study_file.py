@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt, ValidationError
 
 from beir_hybrid.errors import BeirHybridError, StudyError, TrainingError, at, did_you_mean
 from beir_hybrid.metrics.registered import asked_metrics
@@ -41,12 +41,6 @@ class _Budget(_Table):
     equal: Budget = "pairs"
 
 
-class _Limits(_Table):
-    minutes_per_cell: PositiveFloat | None = None
-    memory_gb: PositiveFloat | None = None
-    threads: PositiveInt = 1
-
-
 class _Measured(_Table):
     model_config = ConfigDict(extra="allow", strict=True)
     settings: Names | None = None
@@ -72,14 +66,14 @@ class _File(_Table):
     grid: _Grid = _Grid()
     evaluate: _Evaluate
     budget: _Budget = _Budget()
-    limits: _Limits = _Limits()
+    limits: Limits = Limits()
     texts: dict[str, Names] = {}
     analysis: dict[str, Any] = {}
     keep_models: bool = False
     keep_runs: bool = False
 
 
-_TABLES: dict[str, type[_Table]] = {"grid": _Grid, "evaluate": _Evaluate, "budget": _Budget, "limits": _Limits}
+_TABLES: dict[str, type[BaseModel]] = {"grid": _Grid, "evaluate": _Evaluate, "budget": _Budget, "limits": Limits}
 
 
 def load_study(path: Path | str, start: str | None = None) -> Study:
@@ -146,7 +140,7 @@ class _Reader:
             content=self._content,
             **grid,
             budget=self._budget(given, factors),
-            limits=Limits(**given.limits.model_dump()),
+            limits=given.limits,
             texts=texts,
             analysis=self._analysis(given.analysis, factors),
             keep_models=given.keep_models,

@@ -33,10 +33,6 @@ class StudyFolder:
         self._elsewhere = given
         self.store = Store(Path(given) if given else path)
 
-    @property
-    def report(self) -> Path:
-        return self.path / "report"
-
     def _claim(self, study: Study) -> dict[str, Any]:
         file = self.path / _RECORD
         if self.path.exists() and not self.path.is_dir():
