@@ -60,25 +60,30 @@ def part_settings() -> dict[str, Any]:
     queries, passages = _vectors(dataset)
     before = _peak_mb()
     metrics = parse_metrics(None)
-    times = []
+    pool = np.concatenate([passages[lang] for lang in dataset.languages])
+    times, cpu, products, product_cpu, searched = [], [], [], [], 0.0
     for _ in range(5):
-        started = time.perf_counter()
+        started, began = time.perf_counter(), time.process_time()
         tasks = dataset.tasks()
         scores = VectorScores(queries, {lang: HeldVectors(vectors) for lang, vectors in passages.items()})
         scored = [score_task(ranking, metrics) for ranking in rankings(tasks, scores, 10, 1 << 28)]
         times.append(time.perf_counter() - started)
-    pool = np.concatenate([passages[lang] for lang in dataset.languages])
-    products = []
-    for _ in range(5):
-        started = time.perf_counter()
-        for lang in dataset.languages:
+        cpu.append(time.process_time() - began)
+        searched = searched or _peak_mb()
+        started, began = time.perf_counter(), time.process_time()
+        for lang in dataset.languages:  # in turn with the search: others use the machine as well
             queries[lang] @ pool.T
         products.append(time.perf_counter() - started)
+        product_cpu.append(time.process_time() - began)
     return {
         "settings": len(scored),
         "seconds": {"min": min(times), "median": statistics.median(times), "max": max(times)},
         "product_alone_seconds": min(products),
-        "peak_mb": _peak_mb(),
+        "cpu_seconds": statistics.median(cpu),
+        "product_alone_cpu_seconds": statistics.median(product_cpu),
+        "cpu_over_product": statistics.median(cpu) / statistics.median(product_cpu),
+        "load_average": os.getloadavg()[0],
+        "peak_mb": searched,
         "peak_mb_before": before,
         "dimension": DIMENSION,
     }

@@ -21,7 +21,7 @@ Precision = Literal["float32", "float16", "int8"]
 PRECISIONS: tuple[Precision, ...] = ("float32", "float16", "int8")
 ROWS = 16_384
 """Vectors in a file: what an interrupt can lose."""
-_MAPPED = 4
+_MAPPED = 2
 """Files mapped at a time: pages of mapped files count as this process's memory."""
 
 

@@ -98,11 +98,7 @@ class VectorScores:
 
     @cached_property
     def _lengths(self) -> Mapping[str, npt.NDArray[np.float64]]:
-        return {name: error_bounds(vectors, 1.0, self._rounded) for name, vectors in self.queries.items()}
-
-    @property
-    def _rounded(self) -> float:
-        return 0.0 if self.device is None else rounded_by_torch()
+        return {name: lengths_of(vectors) for name, vectors in self.queries.items()}
 
     def read(self, corpus: str, begin: int, end: int) -> ReadVectors:
         vectors = np.ascontiguousarray(self.corpora[corpus].read(begin, end))
@@ -119,9 +115,11 @@ class VectorScores:
     def tile(self, queries: str, rows: slice, passages: ReadVectors, columns: slice) -> ScoreTile:
         if queries not in self._there:
             self._there[queries] = self._moved(self.queries[queries])
-        product = self._there[queries][rows] @ passages.there[columns].T  # (queries, passages)
+        with np.errstate(over="ignore", invalid="ignore"):  # see `error_bounds`
+            product = self._there[queries][rows] @ passages.there[columns].T  # (queries, passages)
         scores = product if self.device is None else product.cpu().numpy()
-        bounds = self._lengths[queries][rows] * passages.longest + 1e-30
+        rounded = 0.0 if self.device is None else rounded_by_torch()
+        bounds = error_bounds(self._lengths[queries][rows], passages.longest, passages.vectors.shape[1], rounded)
         return ScoreTile(scores, bounds, partial(exact_scores, self.queries[queries][rows], passages.vectors[columns]))
 
     def pairs(self, queries: str, rows: IntArray, corpus: str, places: IntArray) -> FloatArray:
@@ -154,16 +152,26 @@ def longest_of(vectors: FloatArray) -> float:
     return float(np.sqrt(np.einsum("ij,ij->i", vectors, vectors).max(initial=0).astype(np.float64) * 1.001))
 
 
-def error_bounds(queries: FloatArray, longest: float, rounded: float = 0.0) -> npt.NDArray[np.float64]:
+def lengths_of(vectors: FloatArray) -> npt.NDArray[np.float64]:
+    """The lengths of vectors."""
+    found: npt.NDArray[np.float64] = np.sqrt(np.sum(np.square(vectors, dtype=np.float64), axis=1))
+    return found
+
+
+def error_bounds(
+    lengths: npt.NDArray[np.float64], longest: float, dimension: int, rounded: float = 0.0
+) -> npt.NDArray[np.float64]:
     """For each query, more than its score in a float32 product can differ from `exact_scores`, float64 [queries].
 
-    ``longest`` bounds the lengths of the passages' vectors, ``rounded`` the relative error of their values, and of
-    the queries', before they are multiplied.
+    ``lengths`` are those of the queries' vectors, ``longest`` bounds those of the passages', ``rounded`` the relative
+    error of their values, and of the queries', before they are multiplied.
 
     The bound of any order of summation (Higham, Accuracy and Stability, 3.1), d u |q| |p|, with room for the
     rounding of the exact score and a step to the next float32.
     """
-    lengths = np.sqrt(np.sum(np.square(queries, dtype=np.float64), axis=1))
-    unit = 1.05 * (queries.shape[1] + 8) * 2.0**-24 + 2.1 * rounded
-    found: npt.NDArray[np.float64] = unit * lengths * longest + 1e-30
+    unit = 1.05 * (dimension + 8) * 2.0**-24 + 2.1 * rounded
+    most = lengths * longest
+    # a sum that leaves the range of float32 on its way says nothing, whatever it ends as
+    inside = most * (1 + unit) < np.finfo(np.float32).max
+    found: npt.NDArray[np.float64] = np.where(inside, unit * most + 1e-30, np.inf)
     return found

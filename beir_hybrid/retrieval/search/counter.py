@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from threading import Lock
+
 import numpy as np
 import numpy.typing as npt
 
@@ -14,7 +16,7 @@ OPEN = 1 << 16
 
 
 class RankCounter:
-    """The state of one ranking. Threads may add tiles of different queries at the same time.
+    """The state of one ranking. Threads may add tiles at the same time.
 
     Args:
         request: what is wanted.
@@ -24,6 +26,7 @@ class RankCounter:
 
     def __init__(self, request: SearchRequest, n_queries: int, scores: FloatArray) -> None:
         self.request = request
+        self._lock = Lock()
         self._judged_row, self._judged_place = (
             np.ascontiguousarray(each, dtype=np.int64) for each in (request.judged_row, request.judged_place)
         )
@@ -58,20 +61,23 @@ class RankCounter:
         least = most = scores
         bounds = np.zeros(n) if tile.bounds is None else tile.bounds
         if tile.bounds is not None:
-            least, most = _down(scores - bounds[pair_row]), _up(scores + bounds[pair_row])
+            with np.errstate(invalid="ignore"):  # infinity less infinity leaves all open
+                least, most = _down(scores - bounds[pair_row]), _up(scores + bounds[pair_row])
         above, cuts = np.empty(len(pair_row), dtype=np.int64), np.empty(n, dtype=np.float32)
         rows, columns = (np.empty(max(OPEN, width), dtype=np.int64) for _ in range(2))
         begin = 0
         while begin < n:
+            # another thread may be changing the best meanwhile: their worst only rises, and any of its values is a cut
             end, found = kernels.sift(
                 tile.scores, bounds, begin, pair_row, least, most, state, self.best, above, cuts, rows, columns
             )
             if tile.exact is not None:
                 tile.scores[rows[:found], columns[:found]] = tile.exact(rows[:found], columns[:found])
-            kernels.settle(
-                tile.scores, begin, end, first_place, pair_row, scores, self._judged_place[pairs], state, above,
-                cuts, rows[:found], columns[:found], self.counts[:, pairs], self.best, self.places,
-            )  # fmt: skip
+            with self._lock:
+                kernels.settle(
+                    tile.scores, begin, end, first_place, pair_row, scores, self._judged_place[pairs], state, above,
+                    cuts, rows[:found], columns[:found], self.counts[:, pairs], self.best, self.places,
+                )  # fmt: skip
             begin = end
 
     def answer(self) -> SearchAnswer:

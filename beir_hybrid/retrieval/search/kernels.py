@@ -24,11 +24,14 @@ LANES = 32
 """Sums that a dot product is made of."""
 _WORD = 8
 """Marks that are looked at together."""
+_INFINITE = 0x7F800000
+"""The place of infinity in the order of float32 values."""
 
 
 @njit(types.float64(_F1, _F1, types.float64[::1]), nogil=True, cache=True)
 def dot(left, right, sums):
-    """The sum of products in float64 (where each product is exact), in one fixed order: `LANES` sums, then theirs.
+    """The sum of products in float64 (where each product is exact), in one fixed order: `LANES` sums, then theirs by
+    halves.
 
     ``sums`` is room for them.
     """
@@ -40,10 +43,12 @@ def dot(left, right, sums):
             sums[lane] += np.float64(left[first + lane]) * np.float64(right[first + lane])
     for at in range(whole, n):
         sums[at - whole] += np.float64(left[at]) * np.float64(right[at])
-    total = 0.0
-    for lane in range(LANES):
-        total += sums[lane]
-    return total
+    half = LANES // 2
+    while half:
+        for lane in range(half):
+            sums[lane] += sums[lane + half]
+        half //= 2
+    return sums[0]
 
 
 @njit(types.void(_F2, _F2, _I1, _I1, types.float32[::1]), nogil=True, cache=True)
@@ -54,26 +59,34 @@ def dot_pairs(left, right, rows, columns, out):
         out[at] = np.float32(dot(left[rows[at]], right[columns[at]], sums))
 
 
-@njit(types.float32(_F1, types.int64, types.float32[::1]), nogil=True, cache=True)
-def _least_of_best(scores, depth, heap):
-    """The ``depth``-th best score; ``heap`` is room for as many."""
-    heap[:] = -_NEVER
-    for place in range(len(scores)):
-        score = scores[place]
-        if score > heap[0]:
-            at = 0
-            while True:
-                child = 2 * at + 1
-                if child >= depth:
-                    break
-                if child + 1 < depth and heap[child + 1] < heap[child]:
-                    child += 1
-                if heap[child] >= score:
-                    break
-                heap[at] = heap[child]
-                at = child
-            heap[at] = score
-    return heap[0]
+@njit(types.int64(_F1, types.int64, types.int64, types.int32[::1]), nogil=True, cache=True)
+def _reached(scores, depth, guess, box):
+    """The place of a score that at least ``depth`` scores reach, and few more where they differ.
+
+    Found by counting, from a ``guess`` on: float32 values have places in their order, that of 0 is 0, that of a
+    negative value the negative one. ``box`` is room for one.
+    """
+    value = box.view(np.float32)
+    low, high, step = -_INFINITE, _INFINITE, np.int64(1 << 18)
+    place = guess
+    while high - low > 1:
+        box[0] = np.int32(abs(place))
+        cut = value[0] if place >= 0 else -value[0]
+        count = np.int32(0)
+        for at in range(len(scores)):
+            count = np.int32(count + np.int32(scores[at] >= cut))
+        if count >= depth:
+            low = place
+            if count <= depth + depth // 4 + 1:
+                break
+        else:
+            high = place
+        if high == _INFINITE or low == -_INFINITE:
+            place += step if count >= depth else -step
+            step *= 2
+        if not low < place < high:
+            place = (low + high) // 2
+    return low
 
 
 @njit(types.boolean(types.float32, types.int64, types.float32, types.int64), nogil=True, cache=True)
@@ -122,13 +135,15 @@ def keep_all(scores, places, other_scores, other_places):
     cache=True,
 )  # fmt: skip
 def sift(tile, bounds, begin, pair_row, least, most, state, best, above, cuts, rows, columns):
-    """Go through rows from ``begin`` on: count what is surely above each judged pair, and find what is left open.
+    """Go through rows from ``begin`` on: find what is left open, and count what is surely above each judged pair.
+
+    A score that is no number is always open.
 
     Args:
         bounds: see `ScoreTile`.
         pair_row, least, most: row of each judged pair, ascending; scores from ``least`` to ``most`` may be its equal.
         state: of each row, where its best passages stand in ``best``; -1: none are kept.
-        above: for each pair the scores above it, -1 where some are open.
+        above: for each pair the scores above it that are not open.
         cuts: for each row a score that its best passages reach.
         rows, columns: room for the scores whose exact value matters, at least a row of the tile.
 
@@ -137,7 +152,8 @@ def sift(tile, bounds, begin, pair_row, least, most, state, best, above, cuts, r
     """
     n, width = tile.shape
     depth = best.shape[1]
-    heap = np.empty(depth, np.float32)
+    box, place = np.empty(1, np.int32), np.int64(0)
+    value = box.view(np.float32)
     open_ = np.zeros(-(-width // _WORD) * _WORD, np.uint8)
     words = open_.view(np.uint64)
     found = 0
@@ -147,18 +163,18 @@ def sift(tile, bounds, begin, pair_row, least, most, state, best, above, cuts, r
             return row, found
         scores = tile[row]
         anything = False
+        first_pair, first_found = pair, found
         while pair < len(pair_row) and pair_row[pair] == row:
             low, high = least[pair], most[pair]
-            over = reach = 0
-            for at in range(width):
-                over += scores[at] > high
-                reach += scores[at] >= low
+            over = below = np.int32(0)
+            for at in range(width):  # in 32 bits, as wide as a score: twice as many at once as in 64
+                over = np.int32(over + np.int32(scores[at] > high))
+                below = np.int32(below + np.int32(scores[at] < low))
             above[pair] = over
-            if reach > over:
-                above[pair] = -1
+            if over + below < width:
                 anything = True
                 for at in range(width):
-                    open_[at] |= (scores[at] >= low) & (scores[at] <= high)
+                    open_[at] |= ~((scores[at] < low) | (scores[at] > high))
             pair += 1
         cut = _NEVER
         if depth and state[row] >= 0:
@@ -167,12 +183,14 @@ def sift(tile, bounds, begin, pair_row, least, most, state, best, above, cuts, r
             if worst > -_NEVER:
                 cut = np.float32(worst - bounds[row])
             elif depth < width:
-                # none of the tile's own best is lost if its depth-th and all within two errors of it stay
-                cut = np.float32(_least_of_best(scores, depth, heap) - 2 * bounds[row])
+                # none of the tile's own best is lost if all within two errors of its depth-th, or below, stay
+                place = _reached(scores, depth, place, box)  # rows are alike: from where the last one's was
+                box[0] = np.int32(abs(place))
+                cut = np.float32((value[0] if place >= 0 else -value[0]) - 2 * bounds[row])
             cut = np.float32(cut - abs(cut) * np.float32(2.0**-22))  # rounded down
             anything = True
             for at in range(width):
-                open_[at] |= scores[at] >= cut
+                open_[at] |= ~(scores[at] < cut)
         cuts[row] = cut
         if anything:
             for word in range(len(words)):
@@ -183,6 +201,9 @@ def sift(tile, bounds, begin, pair_row, least, most, state, best, above, cuts, r
                             columns[found] = at
                             found += 1
                     words[word] = 0
+        for each in range(first_pair, pair):
+            for at in range(first_found, found):
+                above[each] -= scores[columns[at]] > most[each]
     return n, found
 
 
@@ -197,40 +218,36 @@ def sift(tile, bounds, begin, pair_row, least, most, state, best, above, cuts, r
 def settle(
     tile, begin, end, start, pair_row, pair_score, pair_place, state, above, cuts, rows, columns, counts, best, places
 ):
-    """Count the scores of rows [begin, end), exact wherever that matters, and take the best among ``best``.
+    """Count the open scores of rows [begin, end), exact now, beside those surely above; take the best among ``best``.
 
     Args:
         start: the place of the tile's first passage.
-        rows, columns: of the scores that were open; they are exact now.
+        rows, columns: of the scores that were open.
         pair_score, pair_place: of the judged pairs, exact.
         counts: of each pair, passages that score higher; that score the same and have a greater place; a smaller one.
 
     Others: see `sift`.
     """
-    width = tile.shape[1]
-    for pair in range(np.searchsorted(pair_row, begin), np.searchsorted(pair_row, end)):
-        if above[pair] >= 0:
+    pair, first = np.searchsorted(pair_row, begin), 0
+    for row in range(begin, end):
+        last = first
+        while last < len(rows) and rows[last] == row:
+            last += 1
+        while pair < len(pair_row) and pair_row[pair] == row:
+            score, own = pair_score[pair], pair_place[pair] - start
             counts[0, pair] += above[pair]
-            continue
-        score, own = pair_score[pair], pair_place[pair] - start
-        scores = tile[pair_row[pair]]
-        higher = after = before = 0
-        split = min(max(own, 0), width)
-        for at in range(width):
-            higher += scores[at] > score
-        for at in range(split):
-            before += scores[at] == score
-        for at in range(split, width):
-            after += scores[at] == score
-        if 0 <= own < width:
-            after -= 1  # itself
-        counts[0, pair] += higher
-        counts[1, pair] += after
-        counts[2, pair] += before
-    for at in range(len(rows)):
-        row, column = rows[at], columns[at]
-        if tile[row, column] >= cuts[row]:
-            _keep(best[state[row]], places[state[row]], tile[row, column], column + start)
+            for at in range(first, last):
+                column = columns[at]
+                counts[0, pair] += tile[row, column] > score
+                if tile[row, column] == score:
+                    counts[1, pair] += column > own
+                    counts[2, pair] += column < own
+            pair += 1
+        for at in range(first, last if state[row] >= 0 else first):
+            column = columns[at]
+            if not tile[row, column] < cuts[row]:
+                _keep(best[state[row]], places[state[row]], tile[row, column], column + start)
+        first = last
 
 
 config.DISABLE_JIT = _elsewhere

@@ -9,8 +9,8 @@ from beir_hybrid.retrieval.search.counter import OPEN
 from beir_hybrid.retrieval.search.request import SearchRequest
 from beir_hybrid.retrieval.search.scores import PairScores
 
-QUERIES = 512
-"""Queries in a tile at most."""
+QUERIES = 1024
+"""Queries in a tile at most: a product of few rows is slow."""
 PASSAGES = 8192
 """Passages that are read at a time at most."""
 TILE = 4096
@@ -24,7 +24,7 @@ class SearchPlan:
 
     Args:
         requests, scores, memory: see `search`.
-        workers: how many threads score at a time, each its own queries.
+        workers: how many threads score at a time, each a tile.
 
     Raises:
         RetrieverError: ``memory`` is too little; no passage needs to have been encoded to know that.
@@ -34,11 +34,12 @@ class SearchPlan:
     """
 
     def __init__(self, requests: Sequence[SearchRequest], scores: PairScores, memory: int, workers: int) -> None:
-        rows = max((scores.n_queries[each.queries] for each in requests), default=1)
-        turns = -(-rows // (QUERIES * workers))  # every thread has the same number of tiles
-        self.queries = max(1, -(-rows // (turns * workers)))
+        rows = max(1, max((scores.n_queries[each.queries] for each in requests), default=1))
+        tall = -(-rows // QUERIES)
+        self.queries = -(-rows // tall)
+        side = -(-workers // tall)  # tiles beside each other, where there are more threads than tiles above each other
         longest = max((scores.sizes[name] for each in requests for name in each.starts), default=1)
-        a_column = workers * self.queries * 6
+        a_column = min(workers, tall) * self.queries * 6
         fixed = scores.held + workers * OPEN * 24
         states = [len(each.rows) * each.depth * 8 + len(each.judged_row) * 28 for each in requests]
         fewest = min(FEWEST, longest)
@@ -59,8 +60,9 @@ class SearchPlan:
             self.batches[-1].append(number)
             filled += 2 * state
         free -= max((2 * sum(states[number] for number in batch) for batch in self.batches), default=0)
-        self.tile = int(max(fewest, min(TILE, free // (scores.a_passage + a_column))))
-        self.passages = int(min(PASSAGES, max(self.tile, (free - self.tile * a_column) // max(1, scores.a_passage))))
+        width = int(max(fewest, min(PASSAGES, side * TILE, free // (scores.a_passage + a_column))))
+        self.tile = -(-width // side)
+        self.passages = int(min(PASSAGES, max(width, (free - width * a_column) // max(1, scores.a_passage))))
         self._starts = [each.starts for each in requests]
         self.work = sum(scores.sizes[name] for batch in self.batches for name in self.searched(batch))
 

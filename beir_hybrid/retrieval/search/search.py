@@ -75,24 +75,20 @@ def count_span(
         if name in counter.request.starts:
             by_queries.setdefault(counter.request.queries, []).append(counter)
 
-    def count(key: str, row: int, begin: int, n: int, passages: object) -> None:
-        for at in range(0, n, plan.tile):
-            columns = slice(at, min(at + plan.tile, n))
-            rows = slice(row, min(row + plan.queries, scores.n_queries[key]))
-            for number, counter in enumerate(by_queries[key]):
-                if number == 0:
-                    tile = scores.tile(key, rows, passages, columns)
-                counter.add(tile, row, counter.request.starts[name] + begin + at)
+    def count(key: str, row: int, begin: int, passages: object, columns: slice) -> None:
+        tile = scores.tile(key, slice(row, min(row + plan.queries, scores.n_queries[key])), passages, columns)
+        for counter in by_queries[key]:
+            counter.add(tile, row, counter.request.starts[name] + begin + columns.start)
 
     with threadpool_limits(limits=1, user_api="blas"), ThreadPoolExecutor(workers) as executor:
         ahead = executor.submit(scores.read, name, first, min(first + plan.passages, last))
         for begin in range(first, last, plan.passages):
             passages, end = ahead.result(), min(begin + plan.passages, last)
-            # a thread has queries of its own, so that no two change the state of one
             jobs = [
-                executor.submit(count, key, row, begin, end - begin, passages)
+                executor.submit(count, key, row, begin, passages, slice(at, min(at + plan.tile, end - begin)))
                 for key in by_queries
                 for row in range(0, scores.n_queries[key], plan.queries)
+                for at in range(0, end - begin, plan.tile)
             ]
             if end < last:
                 ahead = executor.submit(scores.read, name, end, min(end + plan.passages, last))

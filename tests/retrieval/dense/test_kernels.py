@@ -13,7 +13,7 @@ import pytest
 from beir_hybrid import Dataset, Passages, Queries
 from beir_hybrid.records import FloatArray
 from beir_hybrid.retrieval.dense.retriever import DenseRetriever
-from beir_hybrid.retrieval.dense.vector_scores import HeldVectors, VectorScores, error_bounds, longest_of
+from beir_hybrid.retrieval.dense.vector_scores import HeldVectors, VectorScores, error_bounds, lengths_of, longest_of
 from beir_hybrid.retrieval.search.search import rankings
 
 pytestmark = pytest.mark.kernels
@@ -124,5 +124,7 @@ def test_what_torch_rounds_is_within_its_bound() -> None:
     for each in (queries["de"], values):
         each[:] = torch.from_numpy(each).bfloat16().float().numpy()
     off = np.abs(queries["de"].astype(float) @ values.T.astype(float) - exact)
-    bounds = [error_bounds(queries["de"], longest_of(values), rounded)[:, None] for rounded in (0.0, 2.0**-8)]
+    bounds = [
+        error_bounds(lengths_of(queries["de"]), longest_of(values), 384, rounded)[:, None] for rounded in (0.0, 2.0**-8)
+    ]
     assert (off > bounds[0]).any() and (off <= bounds[1]).all()

@@ -21,6 +21,7 @@ from beir_hybrid.retrieval.dense.vector_scores import (
     VectorScores,
     error_bounds,
     exact_scores,
+    lengths_of,
     longest_of,
 )
 from beir_hybrid.retrieval.search import counter, plan
@@ -68,7 +69,8 @@ def full_sort(queries: FloatArray, passages: FloatArray, ascending: bool = False
     """Positions by exact score descending, then position descending (or ascending); scores pair by pair."""
     rows = []
     for query in queries:
-        scores = [np.float32(math.fsum((query.astype(float) * p.astype(float)).tolist())) for p in passages]
+        with np.errstate(over="ignore"):
+            scores = [np.float32(math.fsum((query.astype(float) * p.astype(float)).tolist())) for p in passages]
         sign = -1 if ascending else 1
         rows.append(sorted(range(len(passages)), key=lambda at: (scores[at], sign * at), reverse=True))
     return rows
@@ -177,8 +179,39 @@ def test_no_product_is_further_off_than_its_bound() -> None:
     for dimension, scale in ((3, 1.0), (384, 1e-3), (1024, 1e4)):
         a, b = (rng.normal(size=(40, dimension)).astype(np.float32) * np.float32(scale) for _ in range(2))
         off = np.abs((a @ b.T).astype(float) - a.astype(float) @ b.astype(float).T)
-        assert (off <= error_bounds(a, longest_of(b))[:, None]).all()
+        assert (off <= error_bounds(lengths_of(a), longest_of(b), dimension)[:, None]).all()
         assert np.linalg.norm(b.astype(float), axis=1).max() <= longest_of(b)
+
+
+@pytest.mark.parametrize("size", [1e19, 3e19])
+def test_scores_beyond_float32_are_told_apart_by_the_exact_ones(size: float) -> None:
+    """A product that overflows on its way (infinite, or no number) decides nothing: sums that cancel are finite."""
+    rng = np.random.default_rng(5)
+    queries = np.full((2, 32), size, dtype=np.float32)
+    passages = rng.permuted(np.tile(np.repeat([size, -size], 16), (40, 1)), axis=1).astype(np.float32)
+    passages[:, 0] += np.float32(size) * rng.integers(-3, 4, 40).astype(np.float32)
+    order = full_sort(queries, passages)
+    asked = SearchRequest("q", np.arange(2), {"p": 0}, np.repeat([0, 1], 40), np.tile(np.arange(40), 2), 5)
+    ((_, answer),) = search([asked], VectorScores({"q": queries}, {"p": InMemory(passages)}), MEMORY, 1)
+    assert answer.ranks.tolist() == [row.index(at) + 1 for row in order for at in range(40)]
+    assert answer.hits.passages.reshape(2, 5).tolist() == [row[:5] for row in order]
+
+
+def test_threads_that_share_a_ranking_lose_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Few queries, many threads: tiles beside each other count into one ranking at once."""
+    small_blocks(monkeypatch, 4096, 64)
+    monkeypatch.setattr(plan, "TILE", 64)
+    rng = np.random.default_rng(6)
+    queries, passages = rng.normal(size=(20, 8)).astype(np.float32), rng.normal(size=(20_000, 8)).astype(np.float32)
+    passages[10_000:] = passages[:10_000]  # ties
+    rows, places = np.repeat(np.arange(20), 5), np.sort(rng.integers(0, 20_000, (20, 5))).ravel()
+    asked = SearchRequest("q", np.arange(20), {"p": 0}, rows, places, 30)
+    found = []
+    for threads in (1, 8):
+        scores = VectorScores({"q": queries}, {"p": InMemory(passages)})
+        ((_, answer),) = search([asked], scores, MEMORY, threads)
+        found.append((answer.ranks.tolist(), answer.reversed_ranks.tolist(), answer.hits.passages.tolist()))
+    assert found[0] == found[1]
 
 
 def test_everything_ties(monkeypatch: pytest.MonkeyPatch) -> None:
