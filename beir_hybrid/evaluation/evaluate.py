@@ -26,7 +26,7 @@ from beir_hybrid.evaluation.scoring import (
 )
 from beir_hybrid.metrics.bias import SHARE_CUTOFF
 from beir_hybrid.metrics.registered import asked_metrics
-from beir_hybrid.retrieval.contract import combined
+from beir_hybrid.retrieval.contract import combined, rankings_only
 from beir_hybrid.retrieval.recognise import as_retriever
 from beir_hybrid.settings import Task
 
@@ -117,7 +117,7 @@ def evaluate(
                 folder.write_trec_files(tasks)
             return folder.results()
         wanted = [task for task in tasks if not folder.has(task)]
-        for ranking in bound.retrieve(wanted, depth + spare) if wanted else ():
+        for ranking in rankings_only(bound.retrieve(wanted, depth + spare) if wanted else (), found.name):
             measured = ranking.without_own()
             scores = score_task(measured, chosen)
             now = time.perf_counter()

@@ -11,7 +11,7 @@ from beir.retrieval.search import BaseSearch
 from beir_hybrid.datasets.dataset import Dataset
 from beir_hybrid.errors import RetrieverError
 from beir_hybrid.records import BeirQueries, BeirResults, Corpus, Hits, passage_text
-from beir_hybrid.retrieval.contract import DEFAULT_DEPTH, Bound, Ranking, unidentified
+from beir_hybrid.retrieval.contract import DEFAULT_DEPTH, Bound, Ranking, others_code, unidentified
 from beir_hybrid.settings import Task
 
 
@@ -82,6 +82,8 @@ def hits_of_results(task: Task, results: Mapping[str, Mapping[str, float]], sour
         row = row_of.get(query)
         if row is None:
             raise RetrieverError(f"{source} returned query {query!r}, which is not asked in {task.name}")
+        if not isinstance(ranked, Mapping):
+            raise RetrieverError(f"{source} returned a {type(ranked).__name__} for query {query!r}; expected a mapping")
         for passage, score in ranked.items():
             if passage not in column_of:
                 column_of[passage] = task.position(passage)
@@ -90,9 +92,14 @@ def hits_of_results(task: Task, results: Mapping[str, Mapping[str, float]], sour
                 raise RetrieverError(
                     f"{source} returned passage {passage!r} for query {query!r}; it is not in the corpus of {task.name}"
                 )
-            value = float(score)
+            try:
+                value = float(score.detach() if hasattr(score, "detach") else score)
+            except (TypeError, ValueError):
+                value = math.nan
             if math.isnan(value):
-                raise RetrieverError(f"{source} scored passage {passage!r} NaN for query {query!r} in {task.name}")
+                raise RetrieverError(
+                    f"{source} scored passage {passage!r} {score!r} for query {query!r} in {task.name}"
+                )
             rows.append(row)
             columns.append(column)
             scores.append(value)
@@ -147,7 +154,13 @@ class BeirSearchRetriever:
             alone = next(iter(queries)) if len(queries) == 1 else None
             if alone is not None:
                 queries[f"{alone}-again"] = queries[alone]
-            results = dict(self._search.search(corpus, queries, depth, self._score_function))
+            with others_code(f"{self.name}: search()"):
+                results = self._search.search(corpus, queries, depth, self._score_function)
+            if not isinstance(results, Mapping):
+                raise RetrieverError(
+                    f"{self.name}: search() returned a {type(results).__name__}; expected "
+                    f"{{query: {{passage: score}}}}, as BEIR's searches give"
+                )
             if alone is not None:
-                results.pop(f"{alone}-again", None)
+                results = {query: ranked for query, ranked in results.items() if query != f"{alone}-again"}
             yield Ranking.of_hits(task, hits_of_results(task, results, self.name).cut(depth), depth)

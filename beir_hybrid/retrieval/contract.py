@@ -6,6 +6,7 @@ For those who write a retriever or a measure of rankings. A `Retriever` says wha
 
 from __future__ import annotations
 
+import contextlib
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -15,6 +16,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from beir_hybrid.datasets.dataset import Dataset
+from beir_hybrid.errors import BeirHybridError, RetrieverError, first_line
 from beir_hybrid.records import Hits, IntArray
 from beir_hybrid.settings import Task
 
@@ -88,6 +90,26 @@ class Ranking:
         whole = bool(np.all(hits.counts == n))
         return cls(task, hits, of_judged(hits.rank), whole, sought, of_judged(hits.reversed_rank))
 
+    @property
+    def problem(self) -> str | None:
+        """Why it cannot be the ranking of its task, if it cannot; what other packages make is asked that."""
+        hits, task = self.hits, self.task
+        if len(hits) != len(task.rows) or self.ranks.shape != (len(task.judged.passage),):
+            return (
+                f"has {len(hits)} queries and {self.ranks.size} judged pairs; the task has {len(task.rows)} and "
+                f"{len(task.judged.passage)}"
+            )
+        outside = hits.passages[(hits.passages < 0) | (hits.passages >= task.n_passages)]
+        if len(outside):
+            return f"has a passage {outside[0]}; there are {task.n_passages} passages, counted from 0"
+        if not np.isfinite(hits.scores).all():
+            return f"has a score {hits.scores[~np.isfinite(hits.scores)][0]}; expected finite numbers"
+        pairs = np.sort(hits.query * task.n_passages + hits.passages)
+        if len(twice := pairs[1:][pairs[1:] == pairs[:-1]]):
+            query, passage = divmod(int(twice[0]), task.n_passages)
+            return f"has passage {passage} twice for query {query}"
+        return None
+
     def without_own(self) -> Ranking:
         """The ranking as if no query's own passage had been in the corpus (`Task.own`).
 
@@ -122,6 +144,32 @@ class Ranking:
         judged = silent[self.task.judged.query]
         opposite = None if self.reversed_ranks is None else np.where(judged, 0, self.reversed_ranks)
         return replace(self, hits=hits, ranks=np.where(judged, 0, self.ranks), reversed_ranks=opposite)
+
+
+@contextlib.contextmanager
+def others_code(what: str) -> Iterator[None]:
+    """What fails within, in other people's code, is one line that says what failed."""
+    try:
+        yield
+    except BeirHybridError:
+        raise
+    except Exception as error:  # it may fail in any way
+        raise RetrieverError(f"{what} failed: {type(error).__name__}: {first_line(error, 'no message')}") from error
+
+
+def rankings_only(given: Iterable[Any], name: str) -> Iterator[Ranking]:
+    """What a retriever yields.
+
+    Raises:
+        RetrieverError: it is no ranking.
+    """
+    for ranking in given:
+        if not isinstance(ranking, Ranking):
+            raise RetrieverError(
+                f"{name}: retrieve() yielded a {type(ranking).__name__}; expected a Ranking for each task, as "
+                f"Ranking.of_hits(task, hits) makes it"
+            )
+        yield ranking
 
 
 class BoundRetriever(Protocol):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 from beir_hybrid.datasets.dataset import Dataset
 from beir_hybrid.errors import RetrieverError
 from beir_hybrid.registry import RETRIEVERS, registered, resolve
-from beir_hybrid.retrieval.contract import DEFAULT_DEPTH, Bound, Ranking, Retriever
+from beir_hybrid.retrieval.contract import DEFAULT_DEPTH, Bound, Ranking, Retriever, others_code, rankings_only
 from beir_hybrid.retrieval.kinds import Kind, kind_of_model
 from beir_hybrid.settings import Task
 
@@ -140,9 +141,14 @@ class SimpleRetriever:
         return str(self.given.name)
 
     def describe(self) -> dict[str, Any]:
-        found = self.given.describe()
+        with others_code(f"{self.name}: describe()"):
+            found = self.given.describe()
         if not isinstance(found, Mapping):
             raise RetrieverError(f"{self.name}: describe() returned a {type(found).__name__}; expected a dict")
+        try:
+            json.dumps(dict(found))
+        except (TypeError, ValueError) as error:
+            raise RetrieverError(f"{self.name}: describe() returned what JSON cannot hold: {error}") from error
         return dict(found)
 
     def bind(self, dataset: Dataset) -> Bound:
@@ -150,13 +156,18 @@ class SimpleRetriever:
 
     def _rank(self, tasks: Sequence[Task], top_k: int | None) -> Iterator[Ranking]:
         top_k = top_k or DEFAULT_DEPTH
-        rankings = self.given.retrieve(tasks, top_k)
-        if not isinstance(rankings, Iterable):
-            raise RetrieverError(f"{self.name}: retrieve() returned a {type(rankings).__name__}; expected Rankings")
-        for ranking in rankings:
-            if not isinstance(ranking, Ranking):
-                raise RetrieverError(
-                    f"{self.name}: retrieve() yielded a {type(ranking).__name__}; expected a Ranking for each task, as "
-                    f"Ranking.of_hits(task, hits) makes it"
-                )
-            yield ranking if ranking.sought is not None else replace(ranking, sought=top_k)
+        wanted = list(tasks)
+        with others_code(f"{self.name}: retrieve()"):
+            rankings = self.given.retrieve(tasks, top_k)
+            if not isinstance(rankings, Iterable):
+                raise RetrieverError(f"{self.name}: retrieve() returned a {type(rankings).__name__}; expected Rankings")
+            for ranking in rankings_only(rankings, self.name):
+                if not any(ranking.task is task for task in wanted):
+                    raise RetrieverError(
+                        f"{self.name}: retrieve() yielded a ranking of {ranking.task.name} that was not asked for, or "
+                        f"was given before"
+                    )
+                wanted = [task for task in wanted if task is not ranking.task]
+                if wrong := ranking.problem:
+                    raise RetrieverError(f"{self.name}: the ranking of {ranking.task.name} {wrong}")
+                yield ranking if ranking.sought is not None else replace(ranking, sought=top_k)

@@ -176,9 +176,12 @@ def check_vectors(vectors: npt.ArrayLike, texts: Sequence[str], what: str) -> Fl
         RetrieverError: another shape, or a value that is not finite, naming the text it belongs to.
     """
     try:
+        given = np.asarray(vectors)
+        if np.iscomplexobj(given):
+            raise TypeError("complex numbers")
         with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite, and is refused below
-            found = np.asarray(vectors, dtype=np.float32)
-    except (TypeError, ValueError) as error:  # rows of different lengths, or no numbers
+            found = given.astype(np.float32, copy=False)
+    except (TypeError, ValueError, RuntimeError) as error:  # rows of different lengths, or no numbers
         raise RetrieverError(
             f"the encoder returned a {type(vectors).__name__} for {len(texts)} {what} texts that is no matrix "
             f"of numbers ({error}); expected float32 ({len(texts)}, dimension)"

@@ -6,7 +6,7 @@ For `DenseRetriever` and its engines.
 from __future__ import annotations
 
 import pickle
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -231,12 +231,15 @@ class Encoder:
 
 
 def _on_cpu(encoded: Any) -> npt.ArrayLike:
-    """Tensors with gradients, on a GPU or of a type that numpy lacks as float32 here; the rest as it is."""
-    if isinstance(encoded, list | tuple) and encoded and hasattr(encoded[0], "detach"):
-        return [row.detach().float().cpu().numpy() for row in encoded]
+    """What encoders give as what numpy takes: rows that come one by one, tensors with gradients, on a GPU, sparse or of
+    a type that numpy lacks; the rest as it is."""
+    if isinstance(encoded, Iterator):
+        encoded = list(encoded)
+    if isinstance(encoded, list | tuple):
+        return [_on_cpu(row) for row in encoded] if encoded and not isinstance(encoded[0], float | int) else encoded
     if hasattr(encoded, "detach"):
-        encoded = encoded.detach().float().cpu().numpy()
-    vectors: npt.ArrayLike = encoded
+        return encoded.detach().to_dense().float().cpu().numpy()  # type: ignore[no-any-return]
+    vectors: npt.ArrayLike = encoded.toarray() if hasattr(encoded, "toarray") else encoded
     return vectors
 
 
