@@ -235,11 +235,13 @@ def _on_cpu(encoded: Any) -> npt.ArrayLike:
     a type that numpy lacks; the rest as it is."""
     if isinstance(encoded, Iterator):
         encoded = list(encoded)
-    if isinstance(encoded, list | tuple):
-        return [_on_cpu(row) for row in encoded] if encoded and not isinstance(encoded[0], float | int) else encoded
-    if hasattr(encoded, "detach"):
-        return encoded.detach().to_dense().float().cpu().numpy()  # type: ignore[no-any-return]
-    vectors: npt.ArrayLike = encoded.toarray() if hasattr(encoded, "toarray") else encoded
+    if isinstance(encoded, list | tuple) and encoded and not isinstance(encoded[0], float | int):
+        encoded = [_on_cpu(row) for row in encoded]
+    elif hasattr(encoded, "detach"):
+        encoded = encoded.detach().to_dense().float().cpu().numpy()
+    elif hasattr(encoded, "toarray"):
+        encoded = encoded.toarray()
+    vectors: npt.ArrayLike = encoded
     return vectors
 
 
