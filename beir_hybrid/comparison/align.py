@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +21,8 @@ class AlignedTask:
     Attributes:
         values: ``{metric: float64 [systems, queries]}``, NaN where not defined; metrics that all systems have.
         overall: ``{metric: one value a system}`` of the metrics measured over all queries at once.
-        bounds: metrics whose cutoff is deeper than the rankings: their values are lower bounds.
+        bounds: ``{metric: depth of each system's rankings}`` where the cutoff is deeper and values are lower bounds;
+            None for a system whose value is none.
     """
 
     key: TaskKey
@@ -29,7 +30,7 @@ class AlignedTask:
     groups: tuple[str, ...]
     values: Mapping[str, ScoreArray]
     overall: Mapping[str, tuple[float | None, ...]]
-    bounds: frozenset[str] = frozenset()
+    bounds: Mapping[str, tuple[int | None, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
@@ -193,7 +194,11 @@ def _align_task(scores: Sequence[Scores], key: TaskKey, intersect: bool) -> Alig
         for name in measured[0]
         if not rows and name not in values and all(name in own for own in measured)
     }
-    bounds = frozenset(name for own in measured for name, score in own.items() if score.is_bound)
+    bounds = {
+        name: tuple(own[name].depth if own[name].is_bound else None for own in measured)
+        for name in (*values, *overall)
+        if any(own[name].is_bound for own in measured)
+    }
     return AlignedTask(key, ids, groups, values, overall, bounds)
 
 

@@ -11,8 +11,8 @@ from beir_hybrid.comparison.paired import Asked, paired_rows
 from beir_hybrid.comparison.rows import Comparison
 from beir_hybrid.comparison.scores import Scores, load_per_query
 from beir_hybrid.comparison.significance import TESTS
-from beir_hybrid.errors import ComparisonError, MetricError, did_you_mean
-from beir_hybrid.metrics.measures import cutoff_of, parse_metric
+from beir_hybrid.errors import ComparisonError, did_you_mean
+from beir_hybrid.metrics.measures import cutoff_of, metrics_among
 from beir_hybrid.settings import parse_settings
 
 
@@ -65,8 +65,10 @@ def compare(
     scores = [each if isinstance(each, Scores) else load_per_query(each) for each in folders]
     chosen = None if settings is None else parse_settings(settings)
     aligned = _by_dataset(scores, chosen, intersect=intersect)
-    names = _chosen_metrics(aligned, metrics)
-    _refuse_other_depths(scores, names, aligned[0].settings)
+    names = tuple(dict.fromkeys(metric for each in aligned for metric in each.metrics))
+    if metrics is not None:
+        names = metrics_among(metrics, names, "the folders do not all have the metric")
+    _refuse_other_depths(aligned, names)
     base = _find_baseline(aligned, baseline)
     return Comparison(
         baseline=aligned[0].names[base],
@@ -119,48 +121,21 @@ def _by_dataset(scores: Sequence[Scores], settings: Sequence[str] | None, *, int
     return tuple(align(own, settings, intersect=intersect) for own in parts.values() or [[]])
 
 
-def _chosen_metrics(aligned: Sequence[Aligned], metrics: str | Iterable[str] | None) -> tuple[str, ...]:
-    known = tuple(dict.fromkeys(metric for each in aligned for metric in each.metrics))
-    if metrics is None:
-        return known
-    given = [name.strip() for name in (metrics.split(",") if isinstance(metrics, str) else metrics)]
-    found = []
-    for name in given:
-        ours = name
-        if name not in known:
-            try:
-                ours = str(parse_metric(name))
-            except MetricError:
-                ours = ""
-        if ours not in known:
-            raise MetricError(f"the folders do not all have the metric {name!r}; {did_you_mean(name, known)}")
-        found.append(ours)
-    if not found:
-        raise MetricError(f"no metric was given; the folders have {', '.join(known)}")
-    return tuple(dict.fromkeys(found))
-
-
-def _refuse_other_depths(scores: Sequence[Scores], metrics: Sequence[str], settings: Sequence[str]) -> None:
+def _refuse_other_depths(aligned: Sequence[Aligned], metrics: Sequence[str]) -> None:
     """A cutoff deeper than a ranking leaves a lower bound: no value to test against one of a deeper ranking."""
-    deepest = [
-        {
-            (score.metric, *key): score.depth if score.is_bound else None
-            for score in each.results.scores
-            if score.metric in metrics and score.setting in settings
-            for key in [(each.results.dataset, score.setting, score.query_language, score.corpus_language)]
-        }
-        for each in scores
-    ]
-    for one, found in zip(scores, deepest, strict=True):
-        for other, theirs in zip(scores, deepest, strict=True):
-            for key, depth in found.items():
-                if depth is not None and theirs.get(key, depth) != depth:
-                    sound = [name for name in metrics if all(d[k] is None for d in deepest for k in d if k[0] == name)]
-                    raise ComparisonError(
-                        f"{key[0]} of {':'.join(key[2:])} is a lower bound in {one.folder}, whose rankings are {depth} "
-                        f"passages deep, and none of that depth in {other.folder}; evaluate again with --top-k "
-                        f"{cutoff_of(key[0])} (a run file: write it as deep), or compare --metrics {','.join(sound)}"
-                    )
+    tasks = [(each, task) for each in aligned for task in each.tasks]
+    for each, task in tasks:
+        for metric, depths in task.bounds.items():
+            if metric not in metrics or len(set(depths)) == 1:
+                continue
+            one = next(place for place, depth in enumerate(depths) if depth is not None)
+            other = next(place for place, depth in enumerate(depths) if depth != depths[one])
+            sound = [name for name in metrics if not any(name in task.bounds for _, task in tasks)]
+            raise ComparisonError(
+                f"{metric} of {':'.join(task.key)} is a lower bound in {each.folders[one]}, whose rankings are "
+                f"{depths[one]} passages deep, and none of that depth in {each.folders[other]}; evaluate again with "
+                f"--top-k {cutoff_of(metric)} (a run file: write it as deep), or compare --metrics {','.join(sound)}"
+            )
 
 
 def _find_baseline(aligned: Sequence[Aligned], baseline: str | None) -> int:

@@ -68,9 +68,6 @@ def load_per_query(folder: Path | str) -> Scores:
     path = Path(folder) / PER_QUERY_FILE
     table = _read(path)
     columns = {name: _column(table, name, path) for name in table.column_names}
-    missing = [name for name in _FIXED if name not in columns]
-    if missing:
-        raise ResultsError(f"{path}: no column {', '.join(map(repr, missing))}; evaluate again")
     measured = _measured(results)
     rows = _rows_by_task(columns)
     absent = [":".join(key) for key in measured if key not in rows]
@@ -80,17 +77,15 @@ def load_per_query(folder: Path | str) -> Scores:
         )
     tasks = {}
     for key in sorted(measured, key=lambda key: (SETTINGS.index(key[0]), *key[1:])):
-        ids = columns["query_id"][rows[key]]
-        order = rows[key][np.argsort(ids, kind="stable")]
-        ids = columns["query_id"][order].tolist()
+        own = {name: column[rows[key]] for name, column in columns.items()}
+        ids = own["query_id"].tolist()
         twice = next((one for one, other in itertools.pairwise(ids) if one == other), None)
         if twice is not None:
             raise ResultsError(f"{path}: query {twice!r} stands twice in {':'.join(key)}; evaluate again")
-        metrics = {name: columns[name][order] for name in measured[key] if name in columns}
+        metrics = {name: own[name] for name in measured[key] if name in own}
         for name, values in metrics.items():
             _refuse_gaps(path, key, name, ids, values)
-        groups = tuple(columns["group"][order].tolist())
-        tasks[key] = TaskScoresTable(tuple(ids), groups, columns["retrieved"][order], metrics)
+        tasks[key] = TaskScoresTable(tuple(ids), tuple(own["group"].tolist()), own["retrieved"], metrics)
     return Scores(results, tasks)
 
 
@@ -102,17 +97,25 @@ def _measured(results: Results) -> dict[TaskKey, dict[str, Score]]:
 
 
 def _read(path: Path) -> Any:
+    """The table, sorted by task and query."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
-        return pq.read_table(path)
+        table = pq.read_table(path)
     except FileNotFoundError as error:
         raise ResultsError(
             f"{path} does not exist, and without scores by query nothing can be compared; evaluate again"
         ) from error
     except (pa.ArrowException, OSError) as error:
         raise ResultsError(f"{path}: not a parquet file ({error}); evaluate again") from error
+    missing = [name for name in _FIXED if name not in table.column_names]
+    if missing:
+        raise ResultsError(f"{path}: no column {', '.join(map(repr, missing))}; evaluate again")
+    for name in (*_KEYS, "query_id"):
+        at = table.column_names.index(name)
+        table = table.set_column(at, name, table.column(name).cast(pa.string()))
+    return table.sort_by([(name, "ascending") for name in (*_KEYS, "query_id")])
 
 
 def _column(table: Any, name: str, path: Path) -> Any:
@@ -137,24 +140,14 @@ def _column(table: Any, name: str, path: Path) -> Any:
     return words[np.concatenate([chunk.indices.to_numpy() for chunk in encoded.chunks])]
 
 
-def _rows_by_task(columns: Mapping[str, Any]) -> dict[TaskKey, IntArray]:
-    codes = np.zeros(len(columns["query_id"]), dtype=np.int64)
-    names = []
-    for name in _KEYS:
-        known, place = np.unique(columns[name], return_inverse=True)
-        names.append(known)
-        codes = codes * len(known) + place
-    found = {}
-    order = np.argsort(codes, kind="stable")
-    kinds, starts = np.unique(codes[order], return_index=True)
-    for kind, rows in zip(kinds.tolist(), np.split(order, starts[1:]), strict=True):
-        parts = []
-        for known in reversed(names):
-            kind, place = divmod(kind, len(known))
-            parts.append(str(known[place]))
-        setting, query, corpus = reversed(parts)
-        found[setting, query, corpus] = rows
-    return found
+def _rows_by_task(columns: Mapping[str, Any]) -> dict[TaskKey, slice]:
+    setting, query, corpus = (columns[name] for name in _KEYS)
+    other = [column[1:] != column[:-1] for column in (setting, query, corpus)]
+    begins = [0, *(1 + np.flatnonzero(np.any(other, axis=0))).tolist()] if len(setting) else []
+    return {
+        (setting[begin], query[begin], corpus[begin]): slice(begin, end)
+        for begin, end in zip(begins, [*begins[1:], len(setting)], strict=False)
+    }
 
 
 def _refuse_gaps(path: Path, key: TaskKey, name: str, ids: list[str], values: ScoreArray) -> None:

@@ -6,8 +6,9 @@ score 0 and count.
 
 from __future__ import annotations
 
+import contextlib
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -87,6 +88,24 @@ def metric_names(names: str | Iterable[str] | None) -> list[str]:
 def parse_metrics(names: str | Iterable[str] | None) -> tuple[Metric, ...]:
     """`parse_metric` for each of `metric_names`, each metric once."""
     return tuple(dict.fromkeys(parse_metric(name) for name in metric_names(names)))
+
+
+def metrics_among(names: str | Iterable[str], known: Collection[str], refusal: str) -> tuple[str, ...]:
+    """Those of ``known`` that names mean, ours or ir_measures', each once.
+
+    Raises:
+        MetricError: one means none of them: ``refusal``, the name and the nearest.
+    """
+    found = []
+    for name in metric_names(names):
+        ours = name
+        if name not in known:
+            with contextlib.suppress(MetricError):
+                ours = str(parse_metric(name))
+        if ours not in known:
+            raise MetricError(f"{refusal} {name!r}; {did_you_mean(name, known)}")
+        found.append(ours)
+    return tuple(dict.fromkeys(found))
 
 
 def measure(metric: Metric, judged: Judged, ranks: IntArray, n_queries: int) -> ScoreArray:

@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Literal
 
 from beir_hybrid.datasets import get_source, is_registered, list_datasets
-from beir_hybrid.errors import DatasetError, MetricError, ResultsError, did_you_mean
+from beir_hybrid.errors import DatasetError, ResultsError, did_you_mean
 from beir_hybrid.evaluation.results import Results
 from beir_hybrid.evaluation.scores import mean_or_none
 from beir_hybrid.languages import check_language
-from beir_hybrid.metrics.measures import parse_metric
+from beir_hybrid.metrics.measures import metrics_among
 from beir_hybrid.published.scores import MEAN, PublishedScore, published_datasets, published_scores, sources
 from beir_hybrid.records import SETTINGS, Setting
 from beir_hybrid.settings import parse_settings
@@ -155,7 +155,8 @@ def build_leaderboard(
         chosen_settings = parse_settings(settings)
         entries = [entry for entry in entries if entry.setting in chosen_settings]
     if metrics is not None:
-        entries = _of_metrics(entries, metrics)
+        chosen_metrics = metrics_among(metrics, {entry.metric for entry in entries}, "nothing is known of metric")
+        entries = [entry for entry in entries if entry.metric in chosen_metrics]
     if languages is not None:
         known = sorted({entry.query_language for entry in entries} - {MEAN})
         given = languages.split(",") if isinstance(languages, str) else languages
@@ -173,19 +174,6 @@ def build_leaderboard(
         span = f"{sizes[0]:,}" if len(sizes) == 1 else f"{sizes[0]:,} to {sizes[-1]:,}" if sizes else "no"
         notes.insert(0, f"Our means are over {span} queries of each language.")
     return Leaderboard(dataset, split, systems, entries, notes)
-
-
-def _of_metrics(entries: Sequence[Entry], metrics: str | Iterable[str]) -> list[Entry]:
-    known = {entry.metric for entry in entries}
-    names = []
-    for name in metrics.split(",") if isinstance(metrics, str) else metrics:
-        try:
-            names.append(name if name in known else str(parse_metric(name.strip())))
-        except MetricError:
-            names.append(name)
-        if names[-1] not in known:
-            raise MetricError(f"nothing is known of metric {name!r} here; {did_you_mean(name, known)}")
-    return [entry for entry in entries if entry.metric in names]
 
 
 def _check_dataset(dataset: str) -> None:

@@ -387,7 +387,7 @@ def test_a_leaderboard_of_some_settings_and_metrics(folders: list[Path], command
     assert list(tables_of_text(done.out)) == ["toy (test), multi: means"]
     assert tables_of_text(done.out)["toy (test), multi: means"][0] == ["system", "source", "langs", "map", "rank dist"]
     done = command("leaderboard", "toy", *folders, "--metrics", "rank_distanc")
-    assert "nothing is known of metric 'rank_distanc' here; did you mean 'rank_distance'?" in done.err
+    assert "nothing is known of metric 'rank_distanc'; did you mean 'rank_distance'?" in done.err
 
 
 def test_means_over_other_numbers_of_languages_say_so(folders: list[Path], make_folder: Any) -> None:
