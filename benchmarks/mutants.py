@@ -32,8 +32,11 @@ ROOMS = {
     "studies/analysis": ["tests/studies/analysis"],
     "metrics": ["tests/metrics", "tests/evaluation"],
 }
-# how work is cut into blocks, and how a figure is laid out: a fault there changes no number
-EQUIVALENT = ("_BLOCK", "_COLUMNS", "_BATCH", "_LARGEST", "_SETTINGS", "_SLICE", "COUNT", "figure.", "axes.", "size=")
+# how work is cut into blocks, and how a figure or JSON is laid out: a fault there changes no number
+EQUIVALENT = (
+    "_BLOCK", "_COLUMNS", "_BATCH", "_LARGEST", "_SETTINGS", "_SLICE", "COUNT", "figure.", "axes.", "size=",
+    "ensure_ascii=", "reshape(n, systems, -1)",
+)  # fmt: skip
 PATIENCE = 120
 """Processor seconds: a fault whose tests take longer runs in circles, and is noticed."""
 _OPERATORS: dict[type[ast.AST], type[ast.AST]] = {

@@ -230,10 +230,9 @@ def _names(scores: Sequence[Scores]) -> list[str]:
 
 def _distinct_end(folder: Path, rivals: Sequence[Path]) -> str:
     parts = folder.resolve().parts
-    for length in range(1, len(parts) + 1):
-        if all(rival.resolve().parts[-length:] != parts[-length:] for rival in rivals):
-            return "/".join(parts[-length:])
-    return str(folder)
+    ends = (parts[-length:] for length in range(1, len(parts)))
+    apart = (end for end in ends if all(rival.resolve().parts[-len(end) :] != end for rival in rivals))
+    return "/".join(next(apart, [str(folder)]))
 
 
 def _list(names: Sequence[str]) -> str:

@@ -28,12 +28,10 @@ class Square:
     """One square of a page; only languages that have a number have a row, or a column.
 
     Attributes:
-        key: the choices that show it.
         name: of the system, or of the difference.
         rows: (query language, cells), None where nothing was measured.
     """
 
-    key: str
     measure: str
     name: str
     columns: tuple[str, ...]
@@ -112,20 +110,17 @@ def squares(contents: Contents) -> list[Square]:
     """Every measure of every system, and of every system minus the baseline."""
     found = []
     base = contents.comparison.baseline
-    for place, measure in enumerate(measures(contents)):
+    for measure in measures(contents):
         shown = [(name, measure.matrices[name], False) for name in contents.names]
         shown += [
             (f"{name} minus {base}", difference(measure.matrices[name], measure.matrices[base]), True)
             for name in contents.others
         ]
-        several = len(measures(contents)) > 1
-        for at, (name, matrix, signed) in enumerate(shown):
-            key = " ".join([*([f"{place}"] if several else []), *([f"{at}"] if len(shown) > 1 else [])])
-            found.append(_square(key, measure, name, matrix, signed=signed))
+        found += [_square(measure, name, matrix, signed=signed) for name, matrix, signed in shown]
     return found
 
 
-def _square(key: str, measure: Measure, name: str, matrix: Matrix, *, signed: bool) -> Square:
+def _square(measure: Measure, name: str, matrix: Matrix, *, signed: bool) -> Square:
     largest = max((abs(v) for row in matrix for v in row if v is not None), default=0.0) or 1.0 if signed else 1.0
     there = [at for at in range(len(measure.languages)) if any(row[at] is not None for row in matrix)]
     rows = tuple(
@@ -133,7 +128,7 @@ def _square(key: str, measure: Measure, name: str, matrix: Matrix, *, signed: bo
         for language, row in zip(measure.languages, matrix, strict=True)
         if any(value is not None for value in row)
     )
-    return Square(key, measure.title, name, tuple(measure.languages[at] for at in there), rows)
+    return Square(measure.title, name, tuple(measure.languages[at] for at in there), rows)
 
 
 def _cell(value: float | None, largest: float, *, signed: bool) -> Cell | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from itertools import groupby
 from pathlib import Path
 
@@ -63,8 +63,8 @@ def render_page(folders: Sequence[Path | str], comparison: Comparison, *, data_d
         "heat": heat, "preference": shares, "distance": distances, "bars": bars,
         "hardest": hardest and hardest.queries,
     }  # fmt: skip
-    kinds = _numbered(f"{each.setting}: {each.metric}" for each in bars)
-    systems = _numbered(each.name for each in bars)
+    heat_choices, heat_keys = _choices([(each.measure, each.name) for each in heat])
+    bar_choices, bar_keys = _choices([(each.name, f"{each.setting}: {each.metric}") for each in bars])
     return render_document(
         "beir_hybrid.report:comparison.html",
         title=contents.title,
@@ -78,20 +78,16 @@ def render_page(folders: Sequence[Path | str], comparison: Comparison, *, data_d
         heads=HEADS,
         notes=board.notes,
         sources=sources(),
-        squares=heat,
-        measure_names=_pairs(_numbered(each.measure for each in heat)),
-        square_names=_pairs(_numbered(each.name for each in heat)),
+        heat=list(zip(heat_keys, heat, strict=True)),
+        heat_choices=list(zip(["Measure", "System"], heat_choices, strict=False)),
         shares=shares,
         pool=pool_shares(shares),
         shared_languages=[language for language in contents.languages if any(key[1] == language for key in shares)],
         cutoff=SHARE_CUTOFF,
         distances=distances,
         largest_share=max((each.largest for each in distances.values()), default=1.0) or 1.0,
-        bars=[
-            (_key((systems, each.name), (kinds, f"{each.setting}: {each.metric}")), each) for each in bars
-        ],
-        bar_names=_pairs(systems),
-        bar_kinds=_pairs(kinds),
+        bars=list(zip(bar_keys, bars, strict=True)),
+        bar_choices=list(zip(["System", "Metric"], bar_choices, strict=False)),
         hardest=hardest,
         parallel=hardest is not None and any(len(query.languages) > 1 for query in hardest.queries),
         commands=[*(line for each in contents.results for line in made_by(each)),
@@ -101,18 +97,14 @@ def render_page(folders: Sequence[Path | str], comparison: Comparison, *, data_d
     )  # fmt: skip
 
 
-def _numbered(names: Iterable[str]) -> dict[str, str]:
-    return {name: f"{place}" for place, name in enumerate(dict.fromkeys(names))}
+def _choices(panels: Sequence[tuple[str, ...]]) -> tuple[list[list[tuple[str, str]]], list[str]]:
+    """What can be chosen of each part of the panels' names, as (value, text), and the values that show each panel.
 
-
-def _pairs(numbered: dict[str, str]) -> list[tuple[str, str]]:
-    """(value, text) of a choice."""
-    return [(value, name) for name, value in numbered.items()]
-
-
-def _key(*chosen: tuple[dict[str, str], str]) -> str:
-    """What the choices of a group must be for a panel to show; there is no choice where there is one value."""
-    return " ".join(numbered[name] for numbered, name in chosen if len(numbered) > 1)
+    There is no choice where a part has one value.
+    """
+    parts = [{name: f"{at}" for at, name in enumerate(dict.fromkeys(part))} for part in zip(*panels, strict=True)]
+    keys = [" ".join(part[name] for part, name in zip(parts, panel, strict=True) if len(part) > 1) for panel in panels]
+    return [[(value, name) for name, value in part.items()] for part in parts], keys
 
 
 def _best(contents: Contents) -> list[Row]:
