@@ -35,7 +35,7 @@ ROOMS = {
 # how work is cut into blocks, and how a figure or JSON is laid out: a fault there changes no number
 EQUIVALENT = (
     "_BLOCK", "_COLUMNS", "_BATCH", "_LARGEST", "_SETTINGS", "_SLICE", "COUNT", "figure.", "axes.", "size=",
-    "ensure_ascii=", "reshape(n, systems, -1)",
+    "ensure_ascii=", "trim_blocks=", "reshape(n, systems, -1)",
 )  # fmt: skip
 PATIENCE = 120
 """Processor seconds: a fault whose tests take longer runs in circles, and is noticed."""

@@ -27,7 +27,8 @@ def render_document(template: str, **values: Any) -> str:
     package, _, name = template.partition(":")
     environment = Environment(
         loader=ChoiceLoader([PackageLoader(package), PackageLoader("beir_hybrid.report")]),
-        autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined,
+        autoescape=True, undefined=StrictUndefined,
+        trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
     environment.filters |= {
         "number": number, "signed": signed, "p": p_value, "visible": visible, "language": language_name,

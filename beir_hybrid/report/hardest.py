@@ -109,25 +109,25 @@ def _hard_query(
         for passage, grade in dataset.qrels[query].items():
             if grade <= 0:
                 continue
-            home = _language_of(dataset, passage)
-            if home is None or (setting == "mono" and home != language):
+            found = _place_of(dataset, passage)
+            if found is None or (setting == "mono" and found[0] != language):
                 continue  # of no corpus, or not asked for here
+            home, place = found
             corpus = dataset.passages[home]
-            place = corpus.position(passage) or 0
             title = corpus.title(place)
             answers.setdefault(home, f"{title}: {corpus.texts[place]}" if title else corpus.texts[place])
             best = ranks.setdefault(language, {}).setdefault(home, [None] * len(runs))
-            for system, (found, _) in enumerate(runs):
-                rank, before = found.get((query, passage)), best[system]
+            for system, (rank_of, _) in enumerate(runs):
+                rank, before = rank_of.get((query, passage)), best[system]
                 best[system] = rank if before is None else before if rank is None else min(rank, before)
     kept = {language: [depth.get(query, 0) for _, depth in runs] for language, query in ids.items()}
     return HardQuery(group, score, tuple(sorted({*queries, *answers})), queries, answers, ranks, kept)
 
 
-def _language_of(dataset: Dataset, passage: str) -> str | None:
-    """The language of a passage's corpus; None where a judgment names one that is in no corpus."""
-    corpora = dataset.passages.items()
-    return next((language for language, block in corpora if block.position(passage) is not None), None)
+def _place_of(dataset: Dataset, passage: str) -> tuple[str, int] | None:
+    """The language of a passage's corpus and its place there; None where a judgment names one that is in none."""
+    places = ((language, block.position(passage)) for language, block in dataset.passages.items())
+    return next(((language, place) for language, place in places if place is not None), None)
 
 
 def _texts(contents: Contents) -> tuple[Dataset | None, str]:

@@ -334,3 +334,19 @@ def test_a_cutoff_deeper_than_the_rankings_is_a_lower_bound(make_folder: Any) ->
     deep = compare([make_folder(name, values, depth=20) for name in "cd"])
     assert not any(found.at_least for found in deep.rows)
     assert ">=" not in str(deep)
+
+
+@pytest.mark.parametrize("order", ["ab", "ba"])
+def test_a_bound_is_not_compared_with_a_value(make_folder: Any, order: str) -> None:
+    """Whichever comes first, the shallow folder is named, what would mend it, and what can be compared."""
+    values = {"mono:de": {"map": [0.5] * 3, "recall@5": [0.5] * 3, "recall@20": [0.5, 1.0, 0.0]}}
+    made = {name: make_folder(name, values, depth=depth) for name, depth in (("a", 10), ("b", 20))}
+    folders = [made[name] for name in order]
+    with pytest.raises(ComparisonError) as refusal:
+        compare(folders)
+    assert str(refusal.value) == (
+        f"recall@20 of mono:de:de is a lower bound in {made['a']}, whose rankings are 10 passages deep, and none of "
+        f"that depth in {made['b']}; evaluate again with --top-k 20 (a run file: write it as deep), or compare "
+        "--metrics map,recall@5"
+    )
+    assert compare(folders, metrics="map,recall@5").metrics == ("map", "recall@5")

@@ -5,8 +5,11 @@ from __future__ import annotations
 import re
 import xml.etree.ElementTree as ElementTree
 
+import pytest
+from matplotlib.figure import Figure
+
 from beir_hybrid.report.charts import Chart, Line, Point
-from beir_hybrid.report.figures import charts_svg
+from beir_hybrid.report.figures import _lines, charts_svg
 
 CHART = Chart(
     "<mono>", "alpha", "map",
@@ -43,3 +46,22 @@ def test_one_value_has_a_chart_too() -> None:
     """No division by a range of nothing."""
     svg = charts_svg([Chart("t", "x", "y", (Line("a", (Point(3, 0.5),)),), ((3, "3"),), connected=False)], "x")
     assert "nan" not in svg
+
+
+def test_lines_and_their_intervals_are_where_their_numbers_are() -> None:
+    """A point without an interval has none drawn."""
+    figure = Figure()
+    _lines([CHART])(figure)
+    (axes,) = figure.axes
+    assert [line.get_xydata().tolist() for line in axes.lines[::3]] == [[[0.0, 0.2], [1.0, 0.4]], [[0.0, 0.3]]]
+    ends = [segment[:, 1].tolist() for bars in axes.collections for segment in bars.get_segments()]
+    assert ends == [pytest.approx([0.1, 0.3]), [0.4, 0.4], [0.3, 0.3]]
+    assert [label.get_text() for label in axes.get_xticklabels()] == ["0", "1"]
+
+
+def test_charts_stand_four_in_a_row() -> None:
+    """Five take two rows, with no frame where there is none."""
+    figure = Figure()
+    _lines([CHART] * 5)(figure)
+    assert [axes.get_visible() for axes in figure.axes] == [True] * 5 + [False] * 3
+    assert {axes.get_gridspec().get_geometry() for axes in figure.axes} == {(2, 4)}

@@ -93,6 +93,23 @@ def test_everything_is_measured_again_of_which_a_page_shows_some(made: Made) -> 
     assert "--settings" not in str(evaluate_command(shown))
 
 
+@pytest.mark.parametrize("changed", [{"inputs": [{"name": "a"}, {"folder": "b"}]}, {"tuned_on": {"dataset": "other"}}])
+def test_a_fusion_of_what_is_not_known_has_no_command(changed: Any) -> None:
+    """Of parts without a folder, or tuned on what an earlier version did not record: said, with no half command."""
+    retriever = {"type": "fusion", "method": "rrf", "inputs": [{"folder": "a"}, {"folder": "b"}], **changed}
+    results = made_results("x", {"de": 0.5}, retriever=retriever)
+    assert fuse_command(results) is None
+    assert made_by(results) == ["# x: no command makes it, see its retriever below"]
+
+
+def test_the_test_and_its_correction_are_in_the_command(made: Made) -> None:
+    """Tukey's needs no correction, and takes none."""
+    for test, part in (("tukey", "--test tukey --alpha"), ("student", "--test student --correction holm --alpha")):
+        comparison = compare(made.folders, test=test, draws=50, settings="mono", metrics="map")
+        assert part in compare_command(made.folders, comparison)
+    assert "--metrics" not in compare_command(made.folders, made.comparison)
+
+
 def test_numbers_are_printed_whole() -> None:
     """A weight or a level is not rounded to the six digits of a short print."""
     retriever = {

@@ -28,6 +28,7 @@ from beir_hybrid.evaluation.results import read_results
 from beir_hybrid.published.leaderboard import build_leaderboard
 from beir_hybrid.report import figures, matrices
 from beir_hybrid.report.contents import read_contents
+from beir_hybrid.report.differences import all_bars
 from beir_hybrid.report.distances import rank_distances
 from beir_hybrid.report.leaderboard_tables import panel
 from beir_hybrid.report.page import render_page
@@ -366,6 +367,41 @@ def test_every_number_and_rank_of_the_leaderboard(folders: list[Path], command: 
     assert ">=: a lower bound; some relevant passages were not retrieved and have no rank." in done.out
 
 
+def test_what_the_page_is_called(folders: list[Path]) -> None:
+    """One system by its name, several by their number."""
+    titles = [read_contents(folders[:n], compare(folders[:n], draws=50)).title for n in (1, 2, 3)]
+    assert titles == ["toy (test): a", "toy (test): 2 systems", "toy (test): 3 systems"]
+
+
+def test_bars_are_as_long_as_their_numbers(folders: list[Path], comparison: Comparison) -> None:
+    """In percent of a track whose middle is 0; the largest number, or end of an interval, fills its half."""
+    bars = {(each.name, each.setting, each.metric): each.bars for each in all_bars(read_contents(folders, comparison))}
+    german, english, mean = bars["b", "mono", "map"]
+    assert [(bar.begin, bar.width, bar.whisker) for bar in (german, english, mean)] == [
+        (50.0, 50.0, (100.0, 0.0)), (50.0, 0.0, (50.0, 0.0)), (50.0, 25.0, (75.0, 0.0)),
+    ]  # fmt: skip
+    german, english, mean = bars["c", "mono", "map"]
+    largest = -german.row.ci_low  # type: ignore[operator]
+    assert (mean.begin, mean.width) == pytest.approx((50 - 50 * 0.1 / largest, 50 * 0.1 / largest))
+    assert german.whisker == pytest.approx((0.0, 50 + 50 * german.row.ci_high / largest))  # type: ignore[operator]
+    assert [(bar.kind, bar.verdict) for bar in (german, english)] == [("worse", "worse"), ("differs", None)]
+
+
+def test_colours_are_as_strong_as_their_numbers(folders: list[Path], comparison: Comparison) -> None:
+    """Of one system from 0 to 1, of a difference up to the largest there is."""
+    found = {each.title: each for each in matrices.squares(read_contents(folders, comparison))}
+    cells = [
+        [(cell.kind, cell.strength) for cell in row if cell is not None]
+        for title in ("b, multi: reciprocal rank of the answer in the pool",
+                      "b minus a, multi: reciprocal rank of the answer in the pool")
+        for _, row in found[title].rows
+    ]  # fmt: skip
+    assert cells == [
+        [("more", 0.5), ("more", 0.5)], [("more", 0.125), ("more middle", 0.75)],
+        [("less strong", 1.0), ("more", 0.5)], [("less", 0.25), ("less", 0.5)],
+    ]  # fmt: skip
+
+
 def test_every_number_of_the_leaderboard_as_csv_and_json(folders: list[Path], command: Any) -> None:
     """Unrounded, with what is a bound; the two hold the same rows."""
     rows = list(csv.DictReader(io.StringIO(command("leaderboard", "toy", *folders, "--format", "csv").out)))
@@ -421,6 +457,14 @@ def test_figures_draw_the_known_numbers(folders: list[Path], comparison: Compari
     assert figure.axes[0].images[0].get_array().tolist() == [[0.5, 0.5], [0.125, 0.75]]
     assert [text.get_text() for text in figure.axes[0].texts] == [".50", ".50", ".12", ".75"]
     assert [text.get_color() for text in figure.axes[0].texts] == ["black", "black", "black", "white"]
+    assert figure.axes[0].images[0].get_clim() == (0, 1)
+    figure = Figure()
+    change = matrices.difference(measure.matrices["b"], measure.matrices["a"])
+    figures._heat(measure, change, "b minus a", signed=True)(figure)
+    assert figure.axes[0].images[0].get_clim() == (-0.5, 0.5)
+    assert [(text.get_text(), text.get_color()) for text in figure.axes[0].texts] == [
+        ("−.50", "white"), ("+.25", "black"), ("−.12", "black"), ("−.25", "black"),
+    ]  # fmt: skip
     figure = Figure()
     figures._shares(figure, contents)
     assert [bar.get_height() for bar in figure.axes[0].patches] == [0.5, 0.5, 0.9, 0.9, 0.5, 0.5]

@@ -5,10 +5,13 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
 from beir_hybrid.datasets import load_dataset
+from beir_hybrid.report import page
 from beir_hybrid.report.hardest import Hardest, hardest_queries
+from beir_hybrid.report.page import render_page
 from tests.systems_made import Made
 
 
@@ -41,6 +44,30 @@ def test_texts_and_ranks_of_every_language(made: Made) -> None:
     everything = [r for each in hardest.queries for row in each.ranks.values() for ranks in row.values() for r in ranks]
     assert None in everything
     assert all(rank is None or 1 <= rank <= 100 for rank in everything)
+
+
+def test_every_rank_is_that_of_its_system(made: Made) -> None:
+    """As ``runs.parquet`` of each folder holds it, for every question and answer."""
+    hardest = hardest_queries(made.contents)
+    assert hardest is not None
+    dataset = load_dataset("sample", languages="ar,de,en,zh")
+    runs = []
+    for folder in made.folders:
+        rows = pq.read_table(folder / "runs.parquet").to_pylist()
+        runs.append({(r["query_id"], r["passage_id"]): r["rank"] for r in rows if r["setting"] == "multi"})
+    for each in hardest.queries:
+        for language, query in dataset.groups[each.group].items():
+            wanted = {p.partition("-")[0]: [run.get((query, p)) for run in runs] for p in dataset.qrels[query]}
+            assert each.ranks[language] == wanted
+
+
+def test_a_page_that_would_be_too_long_shows_fewer(made: Made, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As many as have so many ranks to show, four languages squared for each of three systems; three at the least."""
+    shown = {}
+    for ranks in (0, 5 * 16 * 3, 10**6):
+        monkeypatch.setattr(page, "_RANKS", ranks)
+        shown[ranks] = render_page(made.folders, made.comparison).count('<details class="card"')
+    assert list(shown.values()) == [3, 5, 15]
 
 
 def test_without_the_texts_it_says_so(made: Made, monkeypatch: pytest.MonkeyPatch) -> None:
