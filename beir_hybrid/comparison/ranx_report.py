@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from beir_hybrid.comparison.align import AlignedTask
 from beir_hybrid.comparison.paired import Asked, paired_rows
 from beir_hybrid.comparison.rows import MEAN
-from beir_hybrid.comparison.sample import DIGITS
 from beir_hybrid.errors import ComparisonError
 from beir_hybrid.metrics.bias import direction
 from beir_hybrid.metrics.ranx_backend import build_report
@@ -34,7 +31,7 @@ def to_ranx_report(
     own baseline where it is one of them): the same tests and the same families. Means are macro means, wins are
     counted by query, and marks of lower-is-better metrics point the right way. Metrics that are not defined for every
     query of every system, have no value by query (PEER) or are mere bounds are left out; those without better and
-    worse (the same-language share) have no marks.
+    worse (the same-language share) have no marks and no counts.
 
     Args:
         setting: default: the first one.
@@ -71,35 +68,25 @@ def to_ranx_report(
     base = names.index(comparison.baseline)
     order = [base, *(system for system in range(len(names)) if system != base)]
     means: dict[str, dict[str, float]] = {name: {} for name in names}
-    tested: dict[tuple[int, int], dict[str, tuple[float | None, bool]]] = {}
+    tested: dict[tuple[str, str], dict[str, tuple[float | None, bool]]] = {}
+    counts: dict[tuple[str, str], dict[str, tuple[int, int, int]]] = {}
     for place, system in enumerate(order[:-1] or order):
         for row in paired_rows([aligned], system, metrics, asked):
             if (row.query_language, row.corpus_language) != languages:
                 continue
-            other = names.index(row.name)
             means[row.name][row.metric] = row.value or 0.0
-            if other in order[place + 1 :]:
+            if names.index(row.name) in order[place + 1 :]:
+                pair = names[system], row.name
                 beyond = comparison.verdict(row) in ("better", "worse")
-                tested.setdefault((min(system, other), max(system, other)), {})[row.metric] = (row.p, beyond)
-    pairs = sorted(tested)
-    counts = {
-        (names[one], names[two]): {metric: _counts(tasks, metric, one, two) for metric in metrics}
-        for pair in pairs
-        for one, two in (pair, pair[::-1])
-    }
+                tested.setdefault(pair, {})[row.metric] = row.p, beyond
+                won, tied, lost = row.wins or 0, row.ties or 0, row.losses or 0
+                counts.setdefault(pair[::-1], {})[row.metric] = won, tied, lost
+                counts.setdefault(pair, {})[row.metric] = lost, tied, won
     return build_report(
         {name: {metric: own[metric] for metric in metrics} for name, own in means.items()},
-        {(names[one], names[two]): tested[one, two] for one, two in pairs},
+        tested,
         counts,
         lower_is_better=[metric for metric in metrics if direction(metric) < 0],
         alpha=comparison.alpha,
         test=comparison.test,
     )
-
-
-def _counts(tasks: Sequence[AlignedTask], metric: str, one: int, two: int) -> tuple[int, int, int]:
-    """Queries on which one system is better than another, as good, and worse."""
-    values = [task.values[metric] for task in tasks]
-    difference = np.round(np.concatenate([value[one] - value[two] for value in values]), DIGITS)
-    difference *= direction(metric) or 1
-    return int((difference > 0).sum()), int((difference == 0).sum()), int((difference < 0).sum())

@@ -39,32 +39,21 @@ class Bars:
     bars: tuple[Bar, ...]
 
 
-def settings_and_metrics(contents: Contents) -> list[tuple[str, str]]:
-    """What there are differences of by query language, in the comparison's order."""
-    found = dict.fromkeys(
+def all_bars(contents: Contents) -> list[Bars]:
+    """Every system and metric that some system has a difference in; no bars where this one has none.
+
+    By query language, of cross the mean alone; only what was measured.
+    """
+    kinds = dict.fromkeys(
         (row.setting, row.metric)
         for row in contents.comparison.rows
         if row.delta is not None and shown(row.metric) and not row.metric.startswith(_UNSHOWN)
     )
-    return list(found)
-
-
-def against_baseline(contents: Contents, name: str, setting: str, metric: str) -> dict[str, Row]:
-    """``{query language: row}``, the mean last; only what was measured. Of cross the mean alone."""
-    found = {}
-    for language in (*contents.languages, MEAN):
-        row = contents.by_language.get((name, setting, metric, language))
-        if row is not None and row.delta is not None:
-            found[language] = row
-    return found
-
-
-def all_bars(contents: Contents) -> list[Bars]:
-    """Every system and metric that some system has a difference in; no bars where this one has none."""
     found = []
     for name in contents.others:
-        for setting, metric in settings_and_metrics(contents):
-            rows = list(against_baseline(contents, name, setting, metric).values())
+        for setting, metric in kinds:
+            given = [contents.by_language.get((name, setting, metric, x)) for x in (*contents.languages, MEAN)]
+            rows = [row for row in given if row is not None and row.delta is not None]
             ends = [abs(v) for row in rows for v in (row.delta, row.ci_low, row.ci_high) if v is not None]
             largest = max(ends, default=0.0) or 1.0
             found.append(Bars(name, setting, metric, tuple(_bar(contents, row, largest) for row in rows)))

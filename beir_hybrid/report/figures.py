@@ -24,7 +24,7 @@ from beir_hybrid.metrics.bias import SHARE_CUTOFF
 from beir_hybrid.published.scores import MEAN
 from beir_hybrid.report.charts import Chart
 from beir_hybrid.report.contents import Contents, read_contents
-from beir_hybrid.report.differences import against_baseline, settings_and_metrics
+from beir_hybrid.report.differences import Bars, all_bars
 from beir_hybrid.report.distances import Distances, labels, rank_distances
 from beir_hybrid.report.matrices import Matrix, Measure, difference, measures
 from beir_hybrid.report.preference import own_language, pool_shares
@@ -141,9 +141,12 @@ def _figures(contents: Contents) -> Iterator[tuple[str, Callable[[Any], None]]]:
     distances = rank_distances(contents)
     if distances:
         yield "rank-distance", lambda figure: _distances(figure, distances)
-    for setting, metric in settings_and_metrics(contents):
+    bars: dict[tuple[str, str], list[Bars]] = {}
+    for each in all_bars(contents):
+        bars.setdefault((each.setting, each.metric), []).append(each)
+    for (setting, metric), own in bars.items():
         if metric in _BARS:
-            yield f"baseline-{setting}-{re.sub('[@_]', '-', metric)}", _differences(contents, setting, metric)
+            yield f"baseline-{setting}-{re.sub('[@_]', '-', metric)}", _differences(contents, own)
 
 
 def _plain(names: Iterable[str]) -> dict[str, str]:
@@ -241,36 +244,34 @@ def _distances(figure: Any, distances: dict[str, Distances]) -> None:
     figure.legend(list(legend.values()), list(legend), loc="outside lower right", ncols=2, frameon=False, fontsize=7)
 
 
-def _differences(contents: Contents, setting: str, metric: str) -> Callable[[Any], None]:
+def _differences(contents: Contents, bars: Sequence[Bars]) -> Callable[[Any], None]:
+    """A setting and metric of every system, side by side."""
+
     def draw(figure: Any) -> None:
         from matplotlib.ticker import MaxNLocator
 
-        names = contents.others
         languages = [*contents.languages, MEAN]
-        figure.set_size_inches(1.7 * len(names) + 0.8, 0.2 * len(languages) + 1.0)
-        grid = figure.subplots(1, len(names), squeeze=False, sharey=True)[0]
-        for axes, name in zip(grid, names, strict=True):
-            rows = against_baseline(contents, name, setting, metric)
-            for place, language in enumerate(languages):
-                row = rows.get(language)
-                if row is None or row.delta is None:
-                    continue
-                verdict = contents.comparison.verdict(row)
-                colour = {"better": _GREEN, "worse": _RED}.get(verdict or "", _GREY)
+        figure.set_size_inches(1.7 * len(bars) + 0.8, 0.2 * len(languages) + 1.0)
+        grid = figure.subplots(1, len(bars), squeeze=False, sharey=True)[0]
+        for axes, each in zip(grid, bars, strict=True):
+            for bar in each.bars:
+                row, place = bar.row, languages.index(bar.row.query_language)
+                colour = {"better": _GREEN, "worse": _RED}.get(bar.verdict or "", _GREY)
                 axes.barh(place, row.delta, color=colour)
-                if row.ci_low is not None and row.ci_high is not None:
+                if bar.whisker:
                     axes.plot([row.ci_low, row.ci_high], [place, place], color="black", linewidth=0.8)
-                if verdict:
+                if bar.verdict:
                     axes.annotate(
-                        MARKS[verdict], (1, place), xycoords=("axes fraction", "data"), va="center", ha="left"
+                        MARKS[bar.verdict], (1, place), xycoords=("axes fraction", "data"), va="center", ha="left"
                     )
             axes.axvline(0, color="black", linewidth=0.6)
-            axes.set_title(name, fontsize=7)
+            axes.set_title(each.name, fontsize=7)
             axes.tick_params(labelsize=6)
             axes.xaxis.set_major_locator(MaxNLocator(3))
         grid[0].set_yticks(range(len(languages)), languages)
         grid[0].invert_yaxis()
-        figure.suptitle(f"{setting} {metric}: difference to {contents.comparison.baseline}", fontsize=8)
+        title = f"{bars[0].setting} {bars[0].metric}: difference to {contents.comparison.baseline}"
+        figure.suptitle(title, fontsize=8)
 
     return draw
 

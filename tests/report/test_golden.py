@@ -441,7 +441,8 @@ def test_figures_draw_the_known_numbers(folders: list[Path], comparison: Compari
     """Bars in the colour of what can be said, whiskers where there is an interval, squares with their numbers."""
     contents = read_contents(folders, comparison)
     figure = Figure()
-    figures._differences(contents, "mono", "map")(figure)
+    bars = [each for each in all_bars(contents) if (each.setting, each.metric) == ("mono", "map")]
+    figures._differences(contents, bars)(figure)
     one, two = figure.axes
     assert [bar.get_width() for bar in one.patches] == pytest.approx([0.25, 0.0, 0.125])
     assert [bar.get_width() for bar in two.patches] == pytest.approx([-0.2, 0.0, -0.1])
