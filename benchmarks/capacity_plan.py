@@ -15,7 +15,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from readme_tables import RESULTS, filled, markdown
+from readme_tables import filled
+from table_parts import RESULTS, markdown
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "capacity.md"

@@ -1,13 +1,18 @@
-"""The picture of the page on neutralizing, from ``results/neutralize.DATASET.json``: docs/assets/neutralize.svg."""
+"""The picture of the first page, from ``results/neutralize.xquad-r.json``: docs/assets/neutralize.svg.
+
+The language matrix (mean reciprocal rank, in the pool, of the answer in each language) of a real encoder as it is and
+neutralized, and the rank distance of each query language.
+"""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).parents[1]
-DATASETS = {"xquad-r": "XQuAD-R", "mlqa-r": "MLQA-R"}
-BEFORE, AFTER = "as it is", "project, 200"
+SHOWN = {"as it is": "as it is", "project, 200": "neutralized"}
+COLOURS = ("#b5500c", "#14508c")
 
 
 def main() -> None:
@@ -18,30 +23,40 @@ def main() -> None:
                                 "axes.spines.top": False, "axes.spines.right": False})  # fmt: skip
     from matplotlib import pyplot
 
-    figure, axes = pyplot.subplots(2, len(DATASETS), figsize=(9, 5), width_ratios=(11, 7), squeeze=False)
-    for column, (dataset, name) in enumerate(DATASETS.items()):
-        kept = json.loads((ROOT / "benchmarks" / "results" / f"neutralize.{dataset}.json").read_text(encoding="utf-8"))
-        before, after = (kept["pool_by_language"][which] for which in (BEFORE, AFTER))
-        languages = list(before)
-        for row, (metric, label) in enumerate(
-            (("same_language_share@10", "own language among\nthe first 10"), ("rank_distance", "rank distance"))
-        ):
-            axis = axes[row][column]
-            for offset, (which, colour, said) in enumerate(
-                ((before, "#b5500c", "as it is"), (after, "#14508c", "neutralized"))
-            ):
-                places = [at + 0.4 * offset for at in range(len(languages))]
-                axis.bar(places, [which[language][metric] for language in languages], 0.38, color=colour, label=said)
-            if metric == "same_language_share@10":
-                axis.axhline(1 / len(languages), color="grey", linestyle=":", linewidth=1, label="an equal share")
-                axis.set_ylim(0, 1)
-                axis.set_title(name)
-            axis.set_xticks([at + 0.2 for at in range(len(languages))], languages)
-            if column == 0:
-                axis.set_ylabel(label)
-    axes[0][0].legend(loc="upper left", ncols=3, fontsize=8, frameon=False)
-    figure.tight_layout()
+    kept = json.loads((ROOT / "benchmarks" / "results" / "neutralize.xquad-r.json").read_text(encoding="utf-8"))
+    languages = list(kept["pool_by_language"]["as it is"])
+    figure, axes = pyplot.subplots(1, 3, figsize=(11, 3.9), width_ratios=(1, 1, 1.15), layout="constrained")
+    for axis, (name, title) in zip(axes, SHOWN.items(), strict=False):
+        shown = square(axis, kept["matrix"][name], languages, title)
+    axes[0].set_ylabel("language of the query")
+    figure.colorbar(shown, ax=axes[:2], location="bottom", shrink=0.5, aspect=40,
+                    label="reciprocal rank, in the pool of all languages, of the answer in each language")  # fmt: skip
+    distances = axes[2]
+    for offset, (name, title), colour in zip((0.2, -0.2), SHOWN.items(), COLOURS, strict=True):
+        own = [kept["pool_by_language"][name][each]["rank_distance"] for each in languages]
+        distances.barh([at - offset for at in range(len(languages))], own, 0.38, color=colour, label=title)
+    distances.set_yticks(range(len(languages)), languages)
+    distances.invert_yaxis()
+    distances.set_xlabel("ranks")
+    distances.set_title("rank distance: worst minus best rank\nof the parallel answers", fontsize=9)
+    distances.legend(loc="upper right", fontsize=8, frameon=False)
     figure.savefig(ROOT / "docs" / "assets" / "neutralize.svg", metadata={"Date": None})
+
+
+def square(axis: Any, matrix: dict[str, dict[str, float]], languages: list[str], title: str) -> Any:
+    """A heat map of a language matrix, its values in the cells in hundredths."""
+    values = [[matrix[query][passage] for passage in languages] for query in languages]
+    shown = axis.imshow(values, vmin=0, vmax=1, cmap="viridis")
+    for row, line in enumerate(values):
+        for column, value in enumerate(line):
+            axis.text(column, row, f"{100 * value:.0f}", ha="center", va="center", fontsize=6.5,
+                      color="white" if value < 0.6 else "black")  # fmt: skip
+    axis.set_xticks(range(len(languages)), languages)
+    axis.set_yticks(range(len(languages)), languages)
+    axis.tick_params(length=0)
+    axis.set_xlabel("language of the passage")
+    axis.set_title(title)
+    return shown
 
 
 if __name__ == "__main__":

@@ -30,6 +30,7 @@ METRICS = "map,recall@1,recall@10"
 SHOWN = ("map", "rank_distance", "same_language_share@10")
 DRAWS = 2_000
 AS_IS = "as it is"
+PICTURED = (AS_IS, "project, 200")
 # name, method, directions, texts a language, shrunk; texts of GROUPS
 ELSEWHERE = (
     ("project, 1000", "project", None, 1000, False),
@@ -121,7 +122,8 @@ def main(work: Path, groups: Path, datasets: list[str]) -> None:
         machine.keep(
             f"neutralize.{name}",
             {**comparison, "retrievers": {results.name: dict(results.retriever) for results in done},
-             "pool_by_language": languages, "left_out": without},
+             "pool_by_language": languages, "left_out": without,
+             "matrix": {results.name: results.matrix for results in done if results.name in PICTURED}},
         )  # fmt: skip
 
 
