@@ -57,7 +57,9 @@ def add_command(commands: Any) -> None:
         "--batch-size", type=positive, metavar="N", help="texts encoded at a time (default 32, on a GPU 256)"
     )
     parser.add_argument(
-        "--device", metavar="D", help="where the model runs, such as cpu or cuda (default: the best there is)"
+        "--device",
+        metavar="D",
+        help="where the model runs, such as cpu or cuda; any but dense ones also cuda:0,cuda:1 (default: the best)",
     )
     parser.add_argument(
         "--memory", type=positive, metavar="MB",
@@ -119,7 +121,8 @@ def add_command(commands: Any) -> None:
     )  # fmt: skip
     parser.add_argument(
         "--rerank", metavar="NAME_OR_PATH",
-        help="a cross-encoder that scores the best passages of the retriever again; those below stay as they are",
+        help="a cross-encoder that scores the best passages of the retriever again, those below stay as they are; or a "
+        "late interaction model that scores them alone",
     )  # fmt: skip
     parser.add_argument(
         "--rerank-depth", metavar="N", type=positive, default=100, help="how many of each query (default 100)"
@@ -149,7 +152,8 @@ def run(args: argparse.Namespace) -> int:
 
     for retriever, options in _OPTIONS.items():
         for option in options:
-            if getattr(args, option) is not None and getattr(args, retriever) is None:
+            reranked = args.rerank is not None and option in _OF_RERANKER
+            if getattr(args, option) is not None and getattr(args, retriever) is None and not reranked:
                 args.parser.error(f"--{option.replace('_', '-')} needs --{retriever}")
     if args.address is not None and args.engine != "ray":
         args.parser.error("--address needs --engine ray")
@@ -184,6 +188,12 @@ _OPTIONS = {
     "bm25": ("k1", "b", "bm25_index", "threads", "java_memory"),
     "retriever": ("retriever_option",),
 }  # fmt: skip
+_OF_RERANKER = ("batch_size", "device", "dtype")
+# what models take that give a text no one vector
+_OF_FAMILY = {
+    "sparse": ("query_prompt", "passage_prompt", *_OF_RERANKER),
+    "late-interaction": ("query_prompt", "passage_prompt", *_OF_RERANKER, "memory"),
+}
 
 
 def _retriever(args: argparse.Namespace) -> Any:
@@ -191,10 +201,15 @@ def _retriever(args: argparse.Namespace) -> Any:
     first = _first_stage(args)
     if args.rerank is None:
         return first
+    from beir_hybrid.retrieval.kinds import kind_of_model
     from beir_hybrid.retrieval.recognise import build_retriever
 
     tell(f"loading {args.rerank}")
-    options = {name: value for name in ("device", "batch_size") if (value := getattr(args, name)) is not None}
+    options = {name: value for name in _OF_RERANKER if (value := getattr(args, name)) is not None}
+    if kind_of_model(args.rerank) == "multi-vector":
+        return build_retriever(
+            "late-interaction", args.rerank, first=first, candidates=args.rerank_depth, **options
+        )  # fmt: skip
     return build_retriever("rerank", args.rerank, first, args.rerank_depth, **options)
 
 
@@ -208,6 +223,10 @@ def _first_stage(args: argparse.Namespace) -> Any:
     if args.model is not None:
         tell(f"loading {args.model}")
         kind = retriever_of_model(args.model)
+        for name in given("model"):
+            if name not in _OF_FAMILY.get(kind, (name,)):
+                option = f"--{name.replace('_', '-')}"
+                args.parser.error(f"{args.model} is a {kind} model, and {option} is for dense ones")
         retriever = build_retriever(kind, args.model, **given("model"))
         used = retriever.describe()
         prompts = {role: str(used.get(f"{role}_prompt") or "") for role in ("query", "passage")}

@@ -35,7 +35,8 @@ def build_retriever(kind: str, *args: Any, **options: Any) -> Retriever:
     try:
         made = make(*args, **options)
     except TypeError as error:
-        raise RetrieverError(f"retriever {kind!r} does not take these options: {error}") from error
+        what = str(error).partition("() ")[2] or error  # without the name of our function
+        raise RetrieverError(f"retriever {kind!r} does not take these options: {what}") from error
     return _retriever_itself(made, f"the retriever {kind!r}")
 
 

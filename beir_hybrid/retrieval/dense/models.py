@@ -42,6 +42,8 @@ def load_model(
 
     logging.disable_progress_bar()  # of loading and saving: ours says what takes long
     refuse_unless_dense(found.location, source, error_type)
+    if device is not None:
+        check_device(device, error_type)
     local = not Path(found.location).exists() and not hub_answers()
     try:
         return SentenceTransformer(found.location, device=device, local_files_only=local)
@@ -50,6 +52,23 @@ def load_model(
             f"could not load the model {source!r}: {first_line(error)}; give a folder that holds a saved model, "
             f"a name on the Hugging Face hub when online, or a registered encoder "
             f"({did_you_mean(source, list_encoders())})"
+        ) from error
+
+
+def check_device(device: str, error_type: type[BeirHybridError] = RetrieverError) -> None:
+    """A device that PyTorch does not have here is refused before anything is loaded onto it.
+
+    Raises:
+        error_type: saying which there are.
+    """
+    import torch
+
+    try:
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        there = ["cpu", *(f"cuda:{number}" for number in range(torch.cuda.device_count()))]
+        raise error_type(
+            f"the device {device!r} cannot be used: {first_line(error)}; this machine has {', '.join(there)}"
         ) from error
 
 

@@ -17,7 +17,7 @@ from beir_hybrid.disk.files import fingerprint
 from beir_hybrid.errors import RetrieverError
 
 Arrays: TypeAlias = Mapping[str, npt.NDArray[Any]]
-CHUNK = 1024
+CHUNK = 256
 """Texts computed between two writes."""
 
 

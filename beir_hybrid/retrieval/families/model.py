@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,9 @@ from beir_hybrid.disk.locations import cache_dir
 from beir_hybrid.errors import RetrieverError, first_line
 from beir_hybrid.progress import progress
 from beir_hybrid.retrieval.contract import unidentified
-from beir_hybrid.retrieval.dense.models import model_fingerprint, name_of
+from beir_hybrid.retrieval.dense.models import check_device, model_fingerprint, name_of
 from beir_hybrid.retrieval.families.array_cache import ArrayCache, Arrays
+from beir_hybrid.retrieval.kinds import hub_answers
 
 ROLES = ("query", "passage")
 
@@ -56,6 +58,7 @@ class FamilyModel:
         self._dtype = dtype
         self._fingerprint = model_fingerprint(self.model)
         self._cache = cache
+        self._pool: Any = None
 
     def record(self, kind: str) -> dict[str, Any]:
         """What `Retriever.describe` says of it."""
@@ -101,30 +104,44 @@ class FamilyModel:
             for name, texts in lists.items():
                 yield name, list(ArrayCache(self.folder(role)).chunks(texts, compute, shown.advance))
 
+    @property
+    def spread(self) -> dict[str, Any]:
+        """The option by which sentence-transformers spreads work over several devices: a process of its own for each.
+
+        They are started once, at the first work there is, and end with this object.
+        """
+        if len(self._devices) < 2:
+            return {}
+        if self._pool is None:
+            self._pool = self.model.start_multi_process_pool(self._devices)
+            weakref.finalize(self, self.model.stop_multi_process_pool, self._pool)
+        return {"pool": self._pool}
+
     def encode(self, role: str, texts: Sequence[str], **options: Any) -> Any:
         """What the model's ``encode_query`` or ``encode_document`` gives."""
         encode = self.model.encode_query if role == "query" else self.model.encode_document
         if self.prompt(role):
             options["prompt"] = self.prompt(role)
-        if len(self._devices) > 1:
-            options["device"] = self._devices
         try:
-            return encode(list(texts), batch_size=self.batch_size, show_progress_bar=False, **options)
+            return encode(list(texts), batch_size=self.batch_size, show_progress_bar=False, **self.spread, **options)
         except (RuntimeError, ValueError, TypeError, IndexError) as error:
             raise RetrieverError(
                 f"{self.name} could not encode {len(texts)} texts as {role}: {first_line(error)}"
             ) from error
 
 
-def _loaded(source: str | None, class_name: str, devices: Sequence[str], dtype: str | None) -> Any:
+def _loaded(source: str, class_name: str, devices: Sequence[str], dtype: str | None) -> Any:
     import sentence_transformers
     from transformers.utils import logging
 
     logging.disable_progress_bar()
+    for device in devices:
+        check_device(device)
     options: dict[str, Any] = {"model_kwargs": {"torch_dtype": dtype}} if dtype else {}
+    local = not Path(source).exists() and not hub_answers()
     try:
         made = getattr(sentence_transformers, class_name)
-        return made(source, device=devices[0] if devices else None, **options)
+        return made(source, device=devices[0] if devices else None, local_files_only=local, **options)
     except (OSError, ValueError, ImportError, KeyError, RuntimeError, AttributeError) as error:
         raise RetrieverError(
             f"could not load the {class_name} {source!r}: {first_line(error)}; give a folder that holds a saved model, "

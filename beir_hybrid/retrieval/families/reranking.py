@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,11 +20,12 @@ from beir_hybrid.retrieval.beir import BeirSearchable, corpus_texts
 from beir_hybrid.retrieval.contract import Bound, Ranking, Retriever
 from beir_hybrid.retrieval.dense.embeddings import EmbeddingStore
 from beir_hybrid.retrieval.families.model import FamilyModel
+from beir_hybrid.retrieval.kinds import kind_of_model
 from beir_hybrid.settings import Task
 
 DEFAULT_DEPTH = 100
-_BETWEEN = "\x1f"
-"""Joins the texts of a pair in the store of scores; a control character that texts do not hold."""
+_AT_ONCE = 256
+"""Pairs that are given to a model at a time, and counted then."""
 
 ScorePairs = Callable[[Sequence[str], Sequence[str]], FloatArray]
 """Texts of queries and of passages, side by side, to scores float32 [pairs]."""
@@ -108,6 +110,12 @@ class RerankingRetriever(BeirSearchable):
     """
 
     def __init__(self, model: Any, first: Retriever, depth: int = DEFAULT_DEPTH, **options: Any) -> None:
+        if (kind := kind_of_model(model)) not in (None, "cross-encoder"):
+            named = model if isinstance(model, str | Path) else type(model).__name__
+            raise RetrieverError(
+                f"{named} is a {kind} model: it makes vectors and scores no pairs, so it cannot rerank; measure it "
+                "with --model"
+            )
         self._model = FamilyModel(model, "CrossEncoder", **options)
         if not any(callable(getattr(self._model.model, method, None)) for method in ("predict", "rank")):
             raise RetrieverError(f"{self._model.name} is no reranker: expected an object with predict or rank")
@@ -148,20 +156,24 @@ class RerankingRetriever(BeirSearchable):
         return results
 
     def _scored(self, queries: Sequence[str], passages: Sequence[str]) -> FloatArray:
-        pairs = [f"{query}{_BETWEEN}{passage}" for query, passage in zip(queries, passages, strict=True)]
+        pairs = [_joined(query, passage) for query, passage in zip(queries, passages, strict=True)]
         with progress("reranking", len(pairs), "pair") as shown:
 
             def compute(block: Sequence[str]) -> FloatArray:
-                found = self._predicted([tuple(pair.split(_BETWEEN, 1)) for pair in block])
-                shown.advance(len(block))
-                return found[:, None]
+                found = []
+                for begin in range(0, len(block), _AT_ONCE):
+                    some = [_parted(pair) for pair in block[begin : begin + _AT_ONCE]]
+                    found.append(self._predicted(some))
+                    shown.advance(len(some))
+                return np.concatenate(found)[:, None]
 
             return self._store.embed(pairs, compute, progress=shown.advance, what="pair")[:, 0]
 
     def _predicted(self, pairs: Sequence[tuple[str, ...]]) -> FloatArray:
         model = self._model.model
         if callable(getattr(model, "predict", None)):
-            options = {"batch_size": self._model.batch_size, "show_progress_bar": False} if self._model.ours else {}
+            given = {"batch_size": self._model.batch_size, "show_progress_bar": False}
+            options = {**given, **self._model.spread} if self._model.ours else {}
             found = np.asarray(model.predict([list(pair) for pair in pairs], **options), dtype=np.float32)
         else:
             found = np.empty(len(pairs), dtype=np.float32)
@@ -174,3 +186,13 @@ class RerankingRetriever(BeirSearchable):
                 f"{self._model.name} gave scores of shape {found.shape} for {len(pairs)} pairs; expected one of each"
             )
         return found
+
+
+def _joined(query: str, passage: str) -> str:
+    """A pair as one text, the key of its score."""
+    return f"{len(query)} {query}{passage}"
+
+
+def _parted(pair: str) -> tuple[str, str]:
+    length, _, texts = pair.partition(" ")
+    return texts[: int(length)], texts[int(length) :]

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 import pytest
 from beir.retrieval.evaluation import EvaluateRetrieval
 
 from beir_hybrid import Dataset, evaluate, load_dataset
 from beir_hybrid.errors import RetrieverError
+from beir_hybrid.evaluation.results import read_results
 from beir_hybrid.records import FloatArray, passage_text
 from beir_hybrid.retrieval.families.late_interaction import LateInteractionRetriever, MaxSimScores, TokenVectors
 from beir_hybrid.retrieval.families.model import FamilyModel
@@ -125,6 +128,71 @@ def test_sentence_transformers_measures_the_same(sample: Dataset, tiny: Any) -> 
         ours = evaluate(sample, retriever(tiny(kind), cache=False), settings="multi", metrics=["ndcg@10"])
         (their,) = {round(value, 5) for name, value in theirs.items() if name.endswith("ndcg@10")}
         assert round(ours.value("multi", "ndcg@10", "de") or 0.0, 5) == their
+
+
+class Mixed:
+    """A reranker whose scores say nothing and never tie."""
+
+    def predict(self, pairs: Sequence[Sequence[str]], **_: Any) -> FloatArray:
+        return np.array([zlib.crc32("|".join(pair).encode()) / 2**32 for pair in pairs], np.float32)
+
+
+def test_sentence_transformers_reranks_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    """nDCG@10 of its evaluator of cross-encoders, to five digits, where every passage is scored again."""
+    from sentence_transformers.cross_encoder.evaluation import CrossEncoderRerankingEvaluator
+
+    german = load_dataset("sample", languages=["de"])
+    corpus, queries, qrels = german.task("mono:de").load()
+    texts = {name: passage_text(**record) for name, record in corpus.items()}
+    asked = [
+        {"query": query, "positive": [texts[name] for name in qrels[key]], "documents": list(texts.values())}
+        for key, query in queries.items()
+    ]
+    monkeypatch.setattr(CrossEncoderRerankingEvaluator, "store_metrics_in_model_card_data", lambda *_: None)
+    theirs = CrossEncoderRerankingEvaluator(asked, at_k=10, show_progress_bar=False)(Mixed())
+    run = {key: {name: float(-at) for at, name in enumerate(texts)} for key in queries}
+    retriever = RerankingRetriever(Mixed(), as_retriever(run), depth=len(texts))
+    ours = evaluate(german, retriever, settings="mono", metrics=["ndcg@10", "mrr@10"])
+    assert ours.value("mono", "ndcg@10", "de") == pytest.approx(theirs["ndcg@10"], abs=5e-6)
+    assert ours.value("mono", "mrr@10", "de") == pytest.approx(theirs["mrr@10"], abs=5e-6)
+
+
+@pytest.mark.slow
+@pytest.mark.train
+def test_several_devices_share_one_pool(tiny: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Processes are started once, whatever is computed, and give what one device gives; every family asks them."""
+    from sentence_transformers import CrossEncoder, SparseEncoder
+
+    model = FamilyModel(tiny("multi-vector"), "MultiVectorEncoder", device="cpu,cpu", cache=False)
+    starts: list[Any] = []
+    kind = type(model.model)
+    start = kind.start_multi_process_pool
+    monkeypatch.setattr(
+        kind, "start_multi_process_pool", lambda self, devices: starts.append(devices) or start(self, devices)
+    )
+    alone = FamilyModel(tiny("multi-vector"), "MultiVectorEncoder", device="cpu", cache=False)
+    texts = ["Wo ist es?", "Der Fluss ist lang und breit.", "Ja."]
+    for role in ("query", "passage"):
+        for some, one in zip(model.encode(role, texts), alone.encode(role, texts), strict=True):
+            assert np.allclose(np.asarray(some), np.asarray(one), atol=1e-5)
+    assert starts == [["cpu", "cpu"]]
+    processes = [each.pid for each in model._pool["processes"]]
+    assert len(processes) == 2 and all(psutil.pid_exists(each) for each in processes)
+    del model
+    assert not any(psutil.pid_exists(each) for each in processes)
+
+    pools: list[Any] = []
+    for kind in (SparseEncoder, CrossEncoder):
+        monkeypatch.setattr(kind, "start_multi_process_pool", lambda self, devices: "pool")
+        monkeypatch.setattr(kind, "stop_multi_process_pool", lambda pool: None)
+    monkeypatch.setattr(
+        CrossEncoder, "predict", lambda self, pairs, pool, **_: pools.append(pool) or [0.0] * len(pairs)
+    )
+    reranker = RerankingRetriever(tiny("cross-encoder"), as_retriever({"q": {"p": 1.0}}), device="cpu,cpu", cache=False)
+    reranker._predicted([("a", "b")])
+    assert pools == ["pool"] and FamilyModel(tiny("sparse"), "SparseEncoder", device="cpu,cpu").spread == {
+        "pool": "pool"
+    }
 
 
 class Lengths:
@@ -300,6 +368,13 @@ def test_another_prompt_of_the_model_is_another_cache(tiny: Any, tmp_path: Path)
     assert own.folder("pair") == bare.folder("pair")
 
 
+def test_texts_of_a_pair_may_hold_anything(sample: Dataset) -> None:
+    """Whatever characters stand in them, a reranker is asked the texts as they are."""
+    reranker = RerankingRetriever(Lengths(), as_retriever({"q": {"p": 1.0}}), depth=1)
+    reranker._scored(["1 a\x1fb", ""], ["2 c", "\x1f d"])
+    assert reranker._model.model.pairs == [["1 a\x1fb", "2 c"], ["", "\x1f d"]]
+
+
 def test_what_is_no_reranker(sample: Dataset) -> None:
     """One line each."""
     with pytest.raises(RetrieverError, match="no reranker: expected an object with predict or rank"):
@@ -322,6 +397,27 @@ def test_on_the_command_line(tiny: Any, tmp_path: Path, capsys: pytest.CaptureFi
     again = ["--rerank", str(tiny("cross-encoder")), "--rerank-depth", "3"]
     assert main(["evaluate", "sample", "--run", str(run), *again, *options, "--out", str(tmp_path / "again")]) == 0
     assert "cross-encoder on " in capsys.readouterr().out
+    again[1] = str(tiny("multi-vector"))
+    assert main(["evaluate", "sample", "--run", str(run), *again, *options, "--out", str(tmp_path / "late")]) == 0
+    assert read_results(tmp_path / "late").retriever["candidates"]["depth"] == 3
+    assert "multi-vector on " in capsys.readouterr().out
+    again[1] = str(tiny("sparse"))
+    assert main(["evaluate", "sample", "--run", str(run), *again, *options, "--out", str(tmp_path / "no")]) == 1
+    assert "is a sparse model: it makes vectors and scores no pairs" in capsys.readouterr().err
+    for option, said in (
+        (["--precision", "int8"], "is a sparse model, and --precision is for dense ones"),
+        (["--memory", "9"], "is a sparse model, and --memory is for dense ones"),
+    ):
+        with pytest.raises(SystemExit, match="2"):
+            main(
+                ["evaluate", "sample", "--model", str(tiny("sparse")), *option, *options, "--out", str(tmp_path / "no")]
+            )
+        assert said in capsys.readouterr().err
+    for model in ("sparse", "cross-encoder"):
+        first = ["--run", str(run), "--rerank"] if model == "cross-encoder" else ["--model"]
+        where = ["--device", "nowhere", "--out", str(tmp_path / "no")]
+        assert main(["evaluate", "sample", *first, str(tiny(model)), *options, *where]) == 1
+        assert "the device 'nowhere' cannot be used" in capsys.readouterr().err
     alone = ["evaluate", "sample", "--model", str(tiny("cross-encoder")), *options, "--out", str(tmp_path / "no")]
     assert main(alone) == 1
     assert "it scores pairs and finds nothing by itself; give a first stage" in capsys.readouterr().err
