@@ -18,6 +18,26 @@ from beir_hybrid.disk.locations import CACHE_VARIABLE, DATA_VARIABLE
 os.environ.setdefault("NUMBA_DISABLE_JIT", "1")
 
 
+# folders whose tests share what takes long to make: models, results, a Java machine, a browser
+SHARING = {"bm25", "datasets", "encoders", "report", "st_hybrid_batch", "training"}
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Where several processes share the tests, those of a file or of a sharing folder stay in one, so that what they
+    share is made once; what takes long comes first, so that no process is left working alone."""
+    long: set[str] = set()
+    for item in items:
+        folder = item.path.parent
+        own = item.get_closest_marker("xdist_group")
+        group = own.args[0] if own else folder.name if folder.name in SHARING else f"{folder.name}-{item.path.stem}"
+        if own is None:
+            item.add_marker(pytest.mark.xdist_group(group))
+        if any(item.get_closest_marker(name) for name in ("slow", "java", "train", "data")):
+            long.add(group)
+    items.sort(key=lambda item: item.get_closest_marker("xdist_group").args[0] not in long)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A cache folder for this test run, so that no test reads or fills the user's."""

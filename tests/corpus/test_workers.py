@@ -145,7 +145,7 @@ def test_a_conversion_that_is_killed_ends_its_processes_and_can_be_repeated(tmp_
     folder.mkdir()
     sources = []
     for shard in range(4):
-        lines = (json.dumps({"docid": f"{shard}#{n}", "title": "", "text": "word " * 40}) for n in range(30_000))
+        lines = (json.dumps({"docid": f"{shard}#{n}", "title": "", "text": "word " * 40}) for n in range(12_000))
         sources.append(folder / f"docs-{shard}.jsonl.gz")
         sources[-1].write_bytes(gzip.compress("\n".join(lines).encode(), 1))
     code = (

@@ -184,7 +184,7 @@ def test_several_devices_share_one_pool(tiny: Any, monkeypatch: pytest.MonkeyPat
     pools: list[Any] = []
     for kind in (SparseEncoder, CrossEncoder):
         monkeypatch.setattr(kind, "start_multi_process_pool", lambda self, devices: "pool")
-        monkeypatch.setattr(kind, "stop_multi_process_pool", lambda pool: None)
+        monkeypatch.setattr(kind, "stop_multi_process_pool", staticmethod(lambda pool: None))
     monkeypatch.setattr(
         CrossEncoder, "predict", lambda self, pairs, pool, **_: pools.append(pool) or [0.0] * len(pairs)
     )
