@@ -212,6 +212,8 @@ def test_a_provider_that_cannot_be_imported_is_named(install: Install, code: str
             "failed to load: TypeError: load gave None; expected a beir_hybrid.Dataset",
         ),
         ("languages = (", "languages = property(lambda self: 1 // 0); _ = (", "failed to load: ZeroDivisionError: "),
+        ('splits = ("test",)', "splits = ()", "has no split; expected an object as"),
+        ("licence = Licence(", "licence = str(", "has no Licence; expected an object as"),
         ("splits =", "_splits =", r"has no splits; expected an object as .*Source describes it"),
         (
             "source = Source()",

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from beir_hybrid.errors import BeirHybridError, DatasetError, did_you_mean, first_line
+from beir_hybrid.records import Licence
 from beir_hybrid.registry import DATASETS, provider, registered, resolve
 
 if TYPE_CHECKING:
@@ -57,9 +58,15 @@ _PARTS = ("name", "summary", "languages", "splits", "licence", "load")
 
 def _registered_source(name: str) -> Source:
     """What is registered under a name, seen to be a source."""
+    from beir_hybrid.datasets.family import Family
+
     source: Source = resolve(DATASETS, name, DatasetError)
     with _blaming(name, source):
         lacking = [part for part in _PARTS if not hasattr(source, part)]
+        if not lacking and not isinstance(source.licence, Licence):
+            lacking = ["Licence"]
+        if not lacking and not isinstance(source, Family) and not len(source.splits):
+            lacking = ["split"]
     if lacking:
         raise DatasetError(
             f"{name!r} of {provider(registered(DATASETS)[name])} has no {', '.join(lacking)}; expected an object as "

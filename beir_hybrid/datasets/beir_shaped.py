@@ -43,10 +43,13 @@ def read_part(folder: Path, parts: Parts, language: str, own_passages: bool | No
     """One language: its corpus, converted into the cache folder at the first call, its queries and judgments.
 
     Raises:
-        DatasetError: as `join`, or a file is damaged or malformed (``path:line``).
+        DatasetError: as `join`, a file is damaged or malformed (``path:line``), or there are no passages.
     """
+    passages = corpus_of(folder, parts, language).passages(language)
+    if not len(passages):
+        raise DatasetError(f"{', '.join(str(folder / path) for path in parts.corpus)}: holds no passage")
     return join(
-        {language: corpus_of(folder, parts, language).passages(language)},
+        {language: passages},
         read_questions([folder / path for path in parts.queries], lambda record, place: language),
         judgments_of(folder, parts),
         place=folder / parts.judgments[0],
@@ -55,17 +58,10 @@ def read_part(folder: Path, parts: Parts, language: str, own_passages: bool | No
 
 
 def corpus_of(folder: Path, parts: Parts, language: str, workers: int | None = None) -> ArrowCorpus:
-    """The passages of one language; see `ArrowCorpus.build`.
-
-    Raises:
-        DatasetError: there are none in the files.
-    """
+    """The passages of one language; see `ArrowCorpus.build`."""
     sources = [folder / path for path in parts.corpus]
     target = corpus_folder("beir", language, sources)
-    found = ArrowCorpus.build(sources, target, id_prefix=f"{language}-p-", workers=workers)
-    if not len(found):
-        raise DatasetError(f"{', '.join(map(str, sources))}: holds no passage")
-    return found
+    return ArrowCorpus.build(sources, target, id_prefix=f"{language}-p-", workers=workers)
 
 
 def read_questions(paths: Iterable[Path], language_of: Callable[[Record, str], str]) -> dict[str, Question]:
