@@ -60,7 +60,7 @@ def _registered_source(name: str) -> Source:
     """What is registered under a name, seen to be a source."""
     from beir_hybrid.datasets.family import Family
 
-    source: Source = resolve(DATASETS, name, DatasetError)
+    source: Any = resolve(DATASETS, name, DatasetError)
     with _blaming(name, source):
         lacking = [part for part in _PARTS if not hasattr(source, part)]
         if not lacking and not isinstance(source.licence, Licence):
@@ -72,7 +72,8 @@ def _registered_source(name: str) -> Source:
             f"{name!r} of {provider(registered(DATASETS)[name])} has no {', '.join(lacking)}; expected an object as "
             f"beir_hybrid.datasets.source.Source describes it"
         )
-    return source
+    found: Source = source
+    return found
 
 
 @contextlib.contextmanager
