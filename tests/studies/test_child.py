@@ -50,7 +50,7 @@ def test_cells_side_by_side(small: Any, tmp_path: Path) -> None:
     assert [cell.status for cell in outcome.cells] == ["done", "failed"]
     assert "128" in outcome.cells[1].message and "see" not in outcome.cells[1].message
     assert len(list((tmp_path / "out" / "shared" / "tokenizers").glob("*.json"))) == 1
-    assert len(said) == 7
+    assert len([line for line in said if "begins, " in line or line.startswith("[")]) == 4
 
 
 @pytest.mark.parametrize(

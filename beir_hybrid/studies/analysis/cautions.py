@@ -36,7 +36,7 @@ def cautions(measured: Measured, means: pd.DataFrame, groups: pd.DataFrame, fits
     found.append(_sizes(measured))
     found += _languages(measured, groups)
     if means.at_least.any():
-        found.append("Rank distances with ≥ are lower bounds: some passages were not retrieved, so they have no rank.")
+        found.append("Values with ≥ are lower bounds: passages that were not retrieved have no rank.")
     done = sum(fit.fitted for fit in fits)
     if done > 1:
         found.append(

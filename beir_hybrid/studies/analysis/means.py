@@ -46,7 +46,8 @@ def over_seeds(values: pd.Series) -> pd.DataFrame:
 def means(measured: Measured) -> pd.DataFrame:
     """Every metric that was measured in every setting, by `MEAN`.
 
-    ``tasks``: how many; ``at_least``: it is a lower bound, a rank distance some of whose passages have no rank.
+    ``tasks``: how many; ``at_least``: it is a lower bound, a rank distance some of whose passages have no rank, or a
+    metric whose cutoff is deeper than the ranking.
     """
     rows = measured.compared
     found = over_seeds(over_tasks(rows, MEAN))
@@ -60,7 +61,7 @@ def means(measured: Measured) -> pd.DataFrame:
     else:
         bounds = found.iloc[:0]
     unknown = found.index[found.value.isna()].intersection(bounds.index)
-    found["at_least"] = found.index.isin(unknown)
+    found["at_least"] = found.index.isin(unknown) | rows.groupby(MEAN, observed=True).bound.any()
     found.loc[unknown, SPREAD] = bounds.loc[unknown, SPREAD]
     return found
 
@@ -106,6 +107,7 @@ def group_means(measured: Measured, options: AnalysisOptions, bases: Mapping[Com
     means = over_seeds(by_seed := over_tasks(found, GROUP))
     members = found.groupby(GROUP, observed=True).member.agg(lambda own: " ".join(sorted(set(own))))
     means.insert(0, "languages", members)
+    means["at_least"] = found.groupby(GROUP, observed=True).bound.any()
     flat = by_seed.reset_index(name="value").merge(members.reset_index(name="languages"), on=GROUP)
     flat["base"] = pd.Series([bases.get(each, -1) for each in flat.combination], dtype="int64")
     same = [*GROUP[:-1], "languages", "seed"]

@@ -75,8 +75,9 @@ class Measured:
     Attributes:
         combinations: those of the grid, finished or not, in the order of the factors' values.
         scores: a row a score: ``run`` (its place in ``runs``), ``combination``, ``seed``, ``dataset``, ``setting``,
-            ``query_language``, ``corpus_language``, ``metric``, ``value`` (NaN where it is not defined), ``queries``;
-            ``common``: every model measured in the setting has the task, for means over others could not be compared;
+            ``query_language``, ``corpus_language``, ``metric``, ``value`` (NaN where it is not defined), ``queries``,
+            ``bound``: the value is a lower bound;
+            ``common``: every model measured in the setting has the task (means over others could not be compared);
             ``shared``: and every one has the metric.
         problems: a line for each cell or result that is missing, failed or cannot be read.
     """
@@ -176,15 +177,15 @@ def _scores(runs: Sequence[Run]) -> pd.DataFrame:
     found = pd.DataFrame(
         [
             (at, run.combination, run.cell.seed, dataset, score.setting, score.query_language, score.corpus_language,
-             score.metric, score.value, score.queries)
+             score.metric, score.value, score.queries, score.is_bound)
             for at, run in enumerate(runs)
             for dataset, results in run.results.items()
             for score in results.scores
         ],
-        columns=["run", "combination", "seed", "dataset", "setting", *TASK, "metric", "value", "queries"],
+        columns=["run", "combination", "seed", "dataset", "setting", *TASK, "metric", "value", "queries", "bound"],
     )  # fmt: skip
     numbers = dict.fromkeys(("run", "combination", "seed", "queries"), "int64")
-    found = found.astype({**numbers, "value": float})
+    found = found.astype({**numbers, "value": float, "bound": bool})
     for name in ("dataset", "metric"):  # kept in the order of the results
         found[name] = pd.Categorical(found[name], list(found[name].unique()))
     found["setting"] = pd.Categorical(found.setting, list(SETTINGS))

@@ -142,8 +142,9 @@ def mean_scores(folders: Sequence[Path], name: str, metrics: Collection[str]) ->
             key: replace(table, metrics={m: values for m, values in table.metrics.items() if m in metrics})
             for key, table in scores.tasks.items()
         }
+        own = [score for score in scores.results.scores if score.metric in metrics]
         # two cells may have been measured once: their folders are told apart all the same
-        loaded.append(Scores(replace(scores.results, folder=folder / f"seed {seed}", scores=[]), tasks))
+        loaded.append(Scores(replace(scores.results, folder=folder / f"seed {seed}", scores=own), tasks))
     aligned = align(loaded)
     tables = {
         task.key: TaskScoresTable(
@@ -154,7 +155,8 @@ def mean_scores(folders: Sequence[Path], name: str, metrics: Collection[str]) ->
         )
         for task in aligned.tasks
     }
-    return Scores(replace(loaded[0].results, name=name, folder=folders[0] / fingerprint(name), scores=[]), tables)
+    # what is said of the task, not the values: how deep was looked is the same for all seeds
+    return Scores(replace(loaded[0].results, name=name, folder=folders[0] / fingerprint(name)), tables)
 
 
 def _by_seed(measured: Measured, tests: pd.DataFrame) -> pd.Series:

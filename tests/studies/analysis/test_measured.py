@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from beir_hybrid.studies.analysis import write_report
 from beir_hybrid.studies.analysis.means import means, over_seeds
 from beir_hybrid.studies.analysis.measured import Measured, read_measured
 from beir_hybrid.studies.outcome import StudyOutcome
@@ -100,3 +102,15 @@ def test_results_damaged_in_any_way_are_a_problem(tmp_path: Path, content: str) 
     assert len(measured.problems) == 1
     assert measured.problems[0].startswith("alpha=0, seed 1: toy left out (")
     assert set(found) == {("mono", "map", "alpha=1")}
+
+
+def test_a_cutoff_deeper_than_the_ranking_is_a_lower_bound(tmp_path: Path) -> None:
+    """What stood below ten passages could only have made the mean over a hundred larger."""
+    outcome = make_study(tmp_path, flat, seeds=(1,), factors={"alpha": (0, 1)}, languages=("de",), questions=2)
+    for cell in outcome.cells:
+        path = cell.results["toy"] / "results.json"
+        record = json.loads(path.read_text(encoding="utf-8"))
+        record["scores"] = [{**score, "metric": "map@100", "depth": 10} for score in record["scores"]]
+        path.write_text(json.dumps(record), encoding="utf-8")
+    assert means_of(outcome)[1]["mono", "map@100", "alpha=0"].at_least
+    assert "≥ 0." in write_report(outcome, tmp_path / "report").text
