@@ -289,6 +289,8 @@ def test_leaks_are_refused_or_dropped(configure: Configure, groups_file: Path, t
     assert train(configure(tmp_path / "p", **options, languages=("de", "en"))).dropped_groups == 0
     with pytest.raises(BeirHybridError, match="did you mean 'sample'"):
         train(configure(tmp_path / "q", **{**options, "leak_check": ("sampel",)}))
+    with pytest.raises(BeirHybridError, match=f"{tmp_path}/none"):
+        train(configure(tmp_path / "q", **{**options, "leak_check": ("xquad-r",), "data_dir": str(tmp_path / "none")}))
     assert not (tmp_path / "q").exists()
 
 
