@@ -172,10 +172,10 @@ class ParallelDataset(datasets.Dataset):  # type: ignore[misc]
         return cls.from_groups(groups_of_rows(rows, group, language, query, passage, negatives, passage_group))
 
     def for_validation(self) -> ParallelDataset:
-        """The same rows for ``eval_dataset=``: their batches are the same at every evaluation and under every alpha.
+        """The same rows to validate on, as a trainer's ``eval_dataset`` always is: the same batches every time.
 
-        Every group comes up in a monolingual batch, then every group in a cross-lingual one, as far as the batch size
-        allows (see `validation_batches`). ``eval_loss`` is the mean over these batches, on any number of processes.
+        Every group comes up in a monolingual batch and in a cross-lingual one, as far as it has languages for them (see
+        `validation_batches`). ``eval_loss`` is the mean over these batches, on any number of processes.
         """
         same = ParallelDataset(self)
         same.validation = True

@@ -125,7 +125,8 @@ class HybridBatchSampler(DefaultBatchSampler):  # type: ignore[misc]
        run was interrupted.
 
     The exact distribution is in `BatchDrawer`, the definition in section 2.2 of Elmahdy et al. 2024
-    (https://arxiv.org/abs/2408.10536). A data set `for_validation` gets `validation_batches` instead.
+    (https://arxiv.org/abs/2408.10536). What a trainer evaluates, and a data set `for_validation`, gets
+    `validation_batches` instead.
 
     Batches are yielded rank by rank: batch ``step * world_size + rank``, as accelerate hands them out. All have exactly
     ``batch_size`` pairs ``(query row, passage row)``; groups that do not fill a global batch wait for another epoch.
@@ -158,7 +159,7 @@ class HybridBatchSampler(DefaultBatchSampler):  # type: ignore[misc]
                 f"expected a ParallelDataset, got a {type(dataset).__name__}; select, shuffle, filter and map return "
                 "an ordinary Dataset: make it one again with ParallelDataset(dataset)"
             )
-        _check_trainer()
+        validation = dataset.validation | _asked_for_validation()
         self.settings = settings or HybridBatches()
         if generator is not None:  # sentence-transformers 6.0 seeds the generator and forgets to hand on the seed
             seed = generator.initial_seed()
@@ -180,7 +181,7 @@ class HybridBatchSampler(DefaultBatchSampler):  # type: ignore[misc]
                 "per_device_train_batch_size (or per_device_eval_batch_size)"
             )
         self._drawer: BatchDrawer | None = None
-        if dataset.validation:
+        if validation:
             self._queries, self._passages, self._mono = validation_batches(index, global_batch)
             self.steps = len(self._queries)
             return
@@ -238,21 +239,23 @@ class HybridBatchSampler(DefaultBatchSampler):  # type: ignore[misc]
         }
 
 
-def _check_trainer() -> None:
-    """Refuse what a trainer would do to pairs and ids without a word.
+def _asked_for_validation() -> bool:
+    """Whether a trainer asks for batches to evaluate; one that would misread pairs and ids without a word is refused.
 
-    A trainer tells its samplers neither its loss nor what its data set is part of, so it is looked for among
-    the callers.
+    A trainer tells its samplers neither what for, nor its loss, nor what its data set is part of, so it is looked for
+    among the callers.
     """
     from datasets import DatasetDict
     from sentence_transformers.base.trainer import BaseTrainer
 
-    frame = inspect.currentframe()
-    while frame is not None and not isinstance(frame.f_locals.get("self"), BaseTrainer):
+    frame, trainer, evaluating = inspect.currentframe(), None, False
+    while frame is not None:
+        if isinstance(frame.f_locals.get("self"), BaseTrainer):
+            trainer = trainer or frame.f_locals["self"]
+            evaluating |= frame.f_code.co_name in ("get_eval_dataloader", "get_test_dataloader")
         frame = frame.f_back
-    if frame is None:
-        return
-    trainer = frame.f_locals["self"]
+    if trainer is None:
+        return False
     if isinstance(trainer.train_dataset, DatasetDict):
         raise ValueError("hybrid batches need one ParallelDataset, not a DatasetDict: put all groups into one data set")
     losses = trainer.loss.modules() if not isinstance(trainer.loss, dict) else []
@@ -265,6 +268,7 @@ def _check_trainer() -> None:
                 "ids of passages. Give the trainer a loss, e.g. loss=MaskedMultipleNegativesRankingLoss(model) (the "
                 "trainers' defaults read scores)"
             )
+    return evaluating
 
 
 def _world_size() -> int:

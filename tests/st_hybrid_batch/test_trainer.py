@@ -127,7 +127,8 @@ def test_resume_with_other_settings_is_refused(static_model, parallel, tmp_path)
 
 @pytest.mark.parametrize("workers", [0, 1])
 def test_validation_is_a_mean_and_the_same_every_time(static_model, parallel, tmp_path, monkeypatch, workers):
-    """eval_loss is the mean over the batches, at every evaluation, under a moving alpha and persistent workers.
+    """eval_loss is the mean over the batches, at every evaluation, under a moving alpha and persistent workers, also
+    of a data set that nobody said is for validation.
 
     The evaluator's metric picks the best checkpoint and stops.
     """
@@ -149,7 +150,7 @@ def test_validation_is_a_mean_and_the_same_every_time(static_model, parallel, tm
         HybridBatches(alpha=Linear(1.0, 0.0, 10)),
         callbacks=[EarlyStoppingCallback(1)],
         evaluator=ParallelEvaluator(dev, name="dev"),
-        eval_dataset=ParallelDataset.from_groups(dev).for_validation(),
+        eval_dataset=ParallelDataset.from_groups(dev),
         eval_strategy="steps",
         eval_steps=5,
         learning_rate=0.0,
