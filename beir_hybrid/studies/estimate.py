@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from beir_hybrid.errors import StudyError
 from beir_hybrid.studies.cells import Cell
@@ -23,33 +22,36 @@ _RESULTS_BYTES = 3_000_000
 _RUNS_BYTES = 11_000_000
 
 
-@dataclass(frozen=True)
-class Estimate:
-    """Seconds of one cell, bytes it leaves, and whether both are measured on cells like it."""
-
-    seconds: float
-    size: float
-    measured: bool
-
-
 def cost_words(cells: Sequence[Cell], store: Store, at_once: int, keep_models: bool, keep_runs: bool) -> list[str]:
-    """What some cells will take, in a line on time and one on disk; nothing for none."""
+    """What some cells will take, by what finished ones of their kind took: a line on time and one on disk."""
     if not cells:
         return []
-    estimates = estimate_cells(cells, store, keep_models, keep_runs)
-    rough = sum(not each.measured for each in estimates)
+    pairs, datasets, sizes = _measured(store)
+    size = statistics.median(sizes) if sizes else _RESULTS_BYTES + keep_runs * _RUNS_BYTES
+    seconds = disk = 0.0
+    rough = 0
+    for cell in cells:
+        trained = cell.training.pairs if cell.training else 0
+        known = [pairs.get(cell.kind)] if trained else []
+        known += [datasets.get((cell.kind, each.evaluation.dataset)) for each in cell.evaluations]
+        guesses = [_rough(_PAIR_SECONDS, cell.kind)] if trained else []
+        guesses += [_rough(_EVALUATION_SECONDS, cell.kind) for _ in cell.evaluations]
+        each = [statistics.median(own) if own else guess for own, guess in zip(known, guesses, strict=True)]
+        seconds += _START + sum(each) + (each[0] * (trained - 1) if trained else 0.0)
+        rough += not all(known)
+        models = len(cell.training.trainings) if keep_models and cell.training else 0
+        disk += size * len(cell.evaluations) + models * _weights_bytes(cell)
     basis = "measured on cells like them" if not rough else f"rough for {rough} of them: none like them is done yet"
-    total, size = sum(each.seconds for each in estimates), sum(each.size for each in estimates)
     # trainings under way need the model, and two checkpoints with the state of the optimizer
     meanwhile = at_once * 8 * max(map(_weights_bytes, cells))
     return [
-        f"time: about {duration(total / at_once)} with {at_once} at a time ({basis})",
-        f"disk: about {size / 1e6:,.0f} MB more, and {meanwhile / 1e6:,.0f} MB meanwhile",
+        f"time: about {duration(seconds / at_once)} with {at_once} at a time ({basis})",
+        f"disk: about {disk / 1e6:,.0f} MB more, and {meanwhile / 1e6:,.0f} MB meanwhile",
     ]
 
 
-def estimate_cells(cells: Sequence[Cell], store: Store, keep_models: bool, keep_runs: bool) -> list[Estimate]:
-    """What each of some cells will take, by what finished cells of the same kind of encoder took."""
+def _measured(store: Store) -> tuple[dict[str, list[float]], dict[tuple[str, str], list[float]], list[int]]:
+    """Of the finished cells: seconds a pair by kind of encoder, seconds by kind and data set, bytes of results."""
     pairs: dict[str, list[float]] = {}
     datasets: dict[tuple[str, str], list[float]] = {}
     sizes: list[int] = []
@@ -66,19 +68,7 @@ def estimate_cells(cells: Sequence[Cell], store: Store, keep_models: bool, keep_
                 datasets.setdefault((kind, dataset), []).append(folder.evaluation_seconds(name))
                 files = (path for path in folder.results(name).rglob("*") if path.is_file())
                 sizes.append(sum(path.stat().st_size for path in files))
-    size = statistics.median(sizes) if sizes else _RESULTS_BYTES + keep_runs * _RUNS_BYTES
-    found = []
-    for cell in cells:
-        trained = cell.training.pairs if cell.training else 0
-        known = [pairs.get(cell.kind)] if trained else []
-        known += [datasets.get((cell.kind, each.evaluation.dataset)) for each in cell.evaluations]
-        rough = [_rough(_PAIR_SECONDS, cell.kind)] if trained else []
-        rough += [_rough(_EVALUATION_SECONDS, cell.kind) for _ in cell.evaluations]
-        each = [statistics.median(own) if own else guess for own, guess in zip(known, rough, strict=True)]
-        seconds = _START + sum(each) + (each[0] * (trained - 1) if trained else 0.0)
-        models = len(cell.training.trainings) if keep_models and cell.training else 0
-        found.append(Estimate(seconds, size * len(cell.evaluations) + models * _weights_bytes(cell), all(known)))
-    return found
+    return pairs, datasets, sizes
 
 
 def _rough(table: Mapping[str, float], kind: str) -> float:

@@ -9,6 +9,7 @@ from beir_hybrid.published.languages import languages as language_facts
 from beir_hybrid.records import POOL
 from beir_hybrid.studies.analysis.findings import Findings
 from beir_hybrid.studies.analysis.language_groups import group_of, pair_group
+from beir_hybrid.studies.analysis.means import GROUP, MEAN, SPREAD
 from beir_hybrid.studies.analysis.paired import COLUMNS
 from beir_hybrid.tables import as_csv
 
@@ -20,11 +21,9 @@ _SCORES = (
     "seed", "dataset", "setting", "query_language", "corpus_language", "metric", "value", "queries", "seen", *_FACTS,
     "corpus_seen", *(f"corpus_{name}" for name in _FACTS),
 )  # fmt: skip
-_MEANS = ("dataset", "setting", "metric", "value", "deviation", "ci_low", "ci_high", "seeds", "tasks", "at_least")
-_GROUPS = (
-    "dataset", "setting", "metric", "kind", "role", "group", "languages", "value", "deviation", "ci_low", "ci_high",
-    "seeds", "change", "change_deviation", "change_low", "change_high",
-)  # fmt: skip
+_CHANGE = ("change", "change_deviation", "change_low", "change_high")
+_MEANS = (*MEAN[:-1], *SPREAD, "tasks", "at_least")
+_GROUPS = (*GROUP[:-1], "languages", *SPREAD, *_CHANGE)
 _FITS = (
     "formula", "dataset", "setting", "metric", "term", "held_apart", "estimate", "ci_low", "ci_high", "p",
     "df", "values", "models", "languages", "notes",
