@@ -56,16 +56,6 @@ def write_figures(folders: Sequence[Path | str], comparison: Comparison, out: Pa
     return _write(_figures(read_contents(folders, comparison)), Path(out))
 
 
-def write_charts(charts: Mapping[str, Sequence[Chart]], out: Path | str) -> list[Path]:
-    """Write figures of charts side by side into a folder, by file name, once for each of `FORMATS`.
-
-    Raises:
-        MissingExtraError: matplotlib is not installed.
-    """
-    names = _plain(charts)
-    return _write(((names[name], _lines(own)) for name, own in charts.items()), Path(out))
-
-
 def charts_svg(charts: Sequence[Chart], words: str) -> str:
     """Charts side by side as one SVG element for a page; text stays text, and the same input gives the same bytes.
 
