@@ -29,6 +29,7 @@ from beir_hybrid.records import (
     Qrels,
     Queries,
     Setting,
+    passage_text,
 )
 
 TaskKey = tuple[Setting, str, str]
@@ -143,6 +144,14 @@ class Task:
         ends = np.cumsum([len(block) for block in self.blocks])
         place: IntArray = np.searchsorted(ends, passages, side="right")
         return place
+
+    def passage_at(self, position: int) -> tuple[str, str]:
+        """The language of a passage of the corpus, and its title and text as one string."""
+        for block in self.blocks:
+            if position < len(block):
+                return block.language, passage_text(block.title(position), block.texts[position])
+            position -= len(block)
+        raise IndexError(position)
 
     @cached_property
     def query_ids(self) -> list[str]:

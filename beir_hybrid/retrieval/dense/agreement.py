@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from beir_hybrid.records import FloatArray, IntArray, ScoreArray, passage_text
+from beir_hybrid.records import FloatArray, IntArray, ScoreArray
 from beir_hybrid.retrieval.contract import Observation, Ranking
 from beir_hybrid.retrieval.dense.vector_scores import exact_scores
 from beir_hybrid.settings import Task
@@ -104,7 +104,7 @@ class PrecisionLoss:
         if not len(hits.passages):
             return None
         places, back = np.unique(hits.passages, return_inverse=True)
-        vectors = embed([_text_at(task, int(place)) for place in places])
+        vectors = embed([task.passage_at(int(place)) for place in places])
         scores = exact_scores(queries, vectors, task.rows[rows][hits.query], back)
         overlaps, correlations = np.zeros(len(rows)), np.zeros(len(rows))
         for row in range(len(rows)):
@@ -118,11 +118,3 @@ class PrecisionLoss:
             f"top_{CUTOFF}_overlap": _mean(overlaps),
             f"first_{CANDIDATES}_rank_correlation": _mean(correlations),
         }
-
-
-def _text_at(task: Task, position: int) -> tuple[str, str]:
-    for block in task.blocks:
-        if position < len(block):
-            return block.language, passage_text(block.title(position), block.texts[position])
-        position -= len(block)
-    raise IndexError(position)

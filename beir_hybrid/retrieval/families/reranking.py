@@ -16,7 +16,7 @@ from beir_hybrid.datasets.dataset import Dataset
 from beir_hybrid.errors import RetrieverError
 from beir_hybrid.progress import progress
 from beir_hybrid.records import BeirQueries, BeirResults, Corpus, FloatArray, Hits
-from beir_hybrid.retrieval.beir import BeirSearchable, corpus_texts
+from beir_hybrid.retrieval.beir import BeirSearchable, CorpusTexts, hits_to_results
 from beir_hybrid.retrieval.contract import Bound, Ranking, Retriever
 from beir_hybrid.retrieval.dense.embeddings import EmbeddingStore
 from beir_hybrid.retrieval.families.model import FamilyModel
@@ -65,23 +65,34 @@ class Candidates:
         return Bound(dataset, rank, before.depth or self.depth, before.observed)
 
     def _again(self, ranking: Ranking, score: ScorePairs) -> Ranking:
-        task, hits = ranking.task, ranking.hits
+        task = ranking.task
+        new = self.scored_again(ranking.hits, task.query_texts, lambda place: task.passage_at(place)[1], score)
+        return _with_ranks(ranking, new, self.depth)
+
+    def scored_again(
+        self, hits: Hits, queries: Sequence[str], passage: Callable[[int], str], score: ScorePairs
+    ) -> Hits:
+        """Hits with the first of every query in the order of new scores.
+
+        What was not scored again stays below, in its order and as far apart.
+
+        Args:
+            queries: the text of each query.
+            passage: positions to texts; asked once of each passage that is scored.
+        """
         again = hits.rank <= self.depth
-        texts = [text for block in task.blocks for text in block.full_texts()]
-        asked = [task.queries.texts[row] for row in task.rows]
-        query, passages = hits.query, hits.passages
-        values = hits.scores.astype(np.float64)
+        query, values = hits.query, hits.scores.astype(np.float64)
         if again.any():
-            scores = score([asked[q] for q in query[again]], [texts[p] for p in passages[again]])
-            values[again] = scores
-            # what was not scored again stays below, in its order and as far apart
+            places, back = np.unique(hits.passages[again], return_inverse=True)
+            texts = [passage(place) for place in places.tolist()]
+            scores = score([queries[row] for row in query[again]], [texts[at] for at in back])
             first, last = np.full(len(hits), np.inf), np.full(len(hits), np.inf)
             np.minimum.at(first, query[again], scores)
             np.minimum.at(last, query[again], hits.scores[again])
             below = query[~again]
             values[~again] = first[below] - 1 - (last[below] - hits.scores[~again])
-        new = Hits.sorted(len(hits), query, passages, values)
-        return _with_ranks(ranking, new, self.depth)
+            values[again] = scores
+        return Hits.sorted(len(hits), query, hits.passages, values)
 
 
 def _with_ranks(ranking: Ranking, hits: Hits, depth: int) -> Ranking:
@@ -141,19 +152,13 @@ class RerankingRetriever(BeirSearchable):
         if not callable(search := getattr(first, "search", None)):
             raise RetrieverError(f"{first.name} has no search of BEIR's, so nothing finds what {self.name} reranks")
         found = search(corpus, queries, max(top_k, depth), score_function)
-        ordered = {name: sorted(own, key=lambda key: (own[key], key), reverse=True) for name, own in found.items()}
-        pairs = [(name, key) for name, keys in ordered.items() for key in keys[:depth]]
-        texts = corpus_texts(corpus, [key for _, key in pairs])
-        scored = dict(zip(pairs, self._scored([queries[name] for name, _ in pairs], texts).tolist(), strict=True))
-        results: BeirResults = {}
-        for name, keys in ordered.items():
-            again = {key: scored[name, key] for key in keys[:depth]}
-            # what was not scored again stays below, in its order and as far apart
-            gap = min(again.values(), default=0.0) - 1 - min((found[name][key] for key in again), default=0.0)
-            whole = again | {key: found[name][key] + gap for key in keys[depth:]}
-            best = sorted(whole, key=lambda key: (whole[key], key), reverse=True)[:top_k]
-            results[name] = {key: whole[key] for key in best}
-        return results
+        ids = sorted({key for own in found.values() for key in own})
+        place = {key: at for at, key in enumerate(ids)}
+        columns = [(row, place[key], score) for row, own in enumerate(found.values()) for key, score in own.items()]
+        hits = Hits.sorted(len(found), *np.array(columns, dtype=np.float64).reshape(-1, 3).T)
+        asked, texts = [queries[name] for name in found], CorpusTexts(corpus, ids)
+        again = self._candidates.scored_again(hits, asked, texts.__getitem__, self._scored)
+        return hits_to_results(again.cut(top_k), list(found), ids)
 
     def _scored(self, queries: Sequence[str], passages: Sequence[str]) -> FloatArray:
         pairs = [_joined(query, passage) for query, passage in zip(queries, passages, strict=True)]
