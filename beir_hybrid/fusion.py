@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -375,6 +376,12 @@ def _checked(
         if key not in known:
             raise ComparisonError(f"method {method!r} has no parameter {key!r}; {did_you_mean(key, known)}")
         known[key] = value
+    for key, value in known.items():
+        numbers = value if isinstance(value, list | tuple) else [value]
+        least = -math.inf if key == "weights" else 0
+        if not all(isinstance(each, int | float) and math.isfinite(each) and each >= least for each in numbers):
+            wanted = "finite numbers" if key == "weights" else "a finite number from 0"
+            raise ComparisonError(f"{key} of method {method!r} is {value!r}; expected {wanted}")
     weights = known.get("weights", [0.0] * n)
     if len(weights) != n:
         raise ComparisonError(f"{len(weights)} weights for {n} systems; give one for each folder, in their order")

@@ -194,6 +194,8 @@ def test_tuning_on_what_is_reported_is_impossible(sample: Dataset, inputs: list[
         ({"method": "bayesfuse"}, "'bayesfuse' learns probabilities"),
         ({"norm": "minmax"}, "unknown normalisation 'minmax'; did you mean 'min-max'"),
         ({"params": {"q": 3}}, "method 'rrf' has no parameter 'q'.*known: k"),
+        ({"params": {"k": -1}}, "k of method 'rrf' is -1; expected a finite number from 0"),
+        ({"method": "wsum", "params": {"weights": [1.0, float("nan")]}}, "weights of method 'wsum' is .1.0, nan."),
         ({"method": "wsum", "params": {"weights": [1.0]}}, "1 weights for 2 systems"),
         ({"method": "sum", "tune_on": "folds:2"}, "method 'sum' has nothing to tune"),
         ({"method": "wsum", "tune_on": "folds:1"}, "expected folds:N with N from 2"),

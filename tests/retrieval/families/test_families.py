@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -229,6 +230,32 @@ def test_reranking_changes_the_best_passages_only(sample: Dataset) -> None:
     results = evaluate(sample, RerankingRetriever(Lengths(), as_retriever(run), depth=3), settings="multi")
     assert results.summary["multi"]["rank_distance"] is None
     assert results.retriever["depth"] == 3 and results.retriever["first_stage"]["name"]
+
+
+class Counted(list[str]):
+    """Texts that know which of them were read."""
+
+    def __init__(self, texts: list[str]) -> None:
+        super().__init__(texts)
+        self.read: list[Any] = []
+
+    def __getitem__(self, at: Any) -> Any:
+        self.read.append(at)
+        return super().__getitem__(at)
+
+    def __iter__(self) -> Any:
+        raise AssertionError("all texts are read")
+
+
+def test_reranking_reads_the_texts_of_candidates_only(sample: Dataset) -> None:
+    """A corpus on disk may be larger than memory."""
+    task = sample.task("mono:de")
+    texts = Counted(list(task.blocks[0].texts))
+    block = replace(task.blocks[0], texts=texts, content="as on disk")
+    run = {query: {name: float(at) for at, name in enumerate(block.ids)} for query in task.query_ids}
+    bound = RerankingRetriever(Lengths(), as_retriever(run), depth=2).bind(sample)
+    list(bound.retrieve([replace(task, blocks=(block,))], 10))
+    assert sorted(texts.read) == [len(block) - 2, len(block) - 1]
 
 
 @pytest.mark.train
