@@ -11,6 +11,7 @@ from beir_hybrid.disk.files import fingerprint_of
 from beir_hybrid.errors import BeirHybridError, TrainingError, at
 from beir_hybrid.progress import tell
 from beir_hybrid.readers.json_lines import read_json_lines
+from beir_hybrid.readers.lines import read_lines
 from beir_hybrid.training.config import TrainConfig, config_from
 from beir_hybrid.training.folder import digest_of
 
@@ -247,8 +248,8 @@ def _mmarco(folder: Path, config: TrainConfig) -> GroupSource:
     pairs = Path(config.pairs)
     if not pairs.is_file():
         raise TrainingError(f"{pairs} does not exist; expected triples (qid, positive, negative) or qrels of mMARCO")
-    with pairs.open(encoding="utf-8") as lines:
-        triples = len(next(lines, "").split()) == 3
+    _, first = next(read_lines(pairs, TrainingError), (0, ""))
+    triples = len(first.split()) == 3
     files = [form.format(language=name) for name in names for form in (COLLECTION, QUERIES)]
 
     def read() -> Iterator[Group]:

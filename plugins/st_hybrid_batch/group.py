@@ -78,6 +78,10 @@ def check_text(text: Any, where: str) -> None:
     """Refuse what is not a text or has nothing in it: it would be trained on all the same."""
     if not isinstance(text, str):
         raise ValueError(f"{where} must be a text, got {_shown(text)}")
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise ValueError(f"{where} holds half of a surrogate pair (an escape \\ud...), which is no text") from error
     if not text.strip():
         raise ValueError(f"{where} is empty; leave the language out of the group, or the group out of the data")
 

@@ -114,6 +114,34 @@ def test_mmarco_qrels(mmarco):
     assert [group.id for group in read_mmarco(mmarco, ["en"], qrels=mmarco / "qrels.tsv")] == ["10-2"]
 
 
+def test_however_a_file_was_saved(mmarco):
+    """A byte order mark, Windows line ends, blank lines and gzip are no part of the first id, in any reader."""
+    mark = "\ufeff"
+    for name in ("collections/english_collection.tsv", "queries/train/english_queries.train.tsv"):
+        (mmarco / name).write_text((mark + (mmarco / name).read_text()).replace("\n", "\r\n"), newline="")
+    triples = (mark + (mmarco / "triples.tsv").read_text() + "\n").replace("\n", "\r\n")
+    (mmarco / "triples.tsv.gz").write_bytes(gzip.compress(triples.encode()))
+    groups = list(read_mmarco(mmarco, ["en"], triples=mmarco / "triples.tsv.gz", negatives=1))
+    assert [(group.id, group.query["en"], group.passage["en"]) for group in groups] == [
+        ("12-1", "query 12 english", "passage 1 english"), ("10-1", "query 10 english", "passage 1 english"),
+    ]  # fmt: skip
+    assert groups[1].negatives["en"] == ["passage 0 english"]
+    (mmarco / "qrels.tsv").write_text(f"{mark}10 0 2 1.0\r\n12 0 3 +0\r\n", newline="")
+    assert [group.id for group in read_mmarco(mmarco, ["en"], qrels=mmarco / "qrels.tsv")] == ["10-2"]
+    (mmarco / "groups.jsonl").write_text(f"{mark}{LINE}\r\n", newline="")
+    assert len(list(read_jsonl(mmarco / "groups.jsonl"))) == 1
+    for content, told in (
+        (LINE.encode() + b"\n\xff", ":2: not UTF-8"),
+        (LINE.replace("Frage", "\\ud800").encode(), ":1: .*holds half of a surrogate pair"),
+    ):
+        (mmarco / "groups.jsonl").write_bytes(content)
+        with pytest.raises(ValueError, match=rf"groups\.jsonl{told}"):
+            list(read_jsonl(mmarco / "groups.jsonl"))
+    (mmarco / "cut.tsv.gz").write_bytes(gzip.compress(b"12\t1\t3\n")[:-6])
+    with pytest.raises(ValueError, match=r"cut\.tsv\.gz:1: the file is truncated or damaged"):
+        list(read_mmarco(mmarco, ["en"], triples=mmarco / "cut.tsv.gz"))
+
+
 def test_bad_mmarco(mmarco):
     """Malformed lines, unknown ids and missing files are named."""
     (mmarco / "bad.tsv").write_text("12\t1\t3\n12 1 3\n", encoding="utf-8")

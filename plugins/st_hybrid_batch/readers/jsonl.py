@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import gzip
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from st_hybrid_batch.group import Group, group_from_record
+from st_hybrid_batch.readers.lines import read_lines
 
 
 def read_jsonl(path: str | Path, *, split: str | None = None) -> Iterator[Group]:
@@ -25,18 +24,14 @@ def read_jsonl(path: str | Path, *, split: str | None = None) -> Iterator[Group]
         ValueError: naming ``path:line``, for a line that is not JSON or not a group.
     """
     path = Path(path)
-    opener: Any = gzip.open if path.suffix == ".gz" else open
-    with opener(path, "rt", encoding="utf-8") as lines:
-        for number, line in enumerate(lines, start=1):
-            if not line.strip():
-                continue
-            where = f"{path}:{number}"
-            try:
-                record = json.loads(line)
-            except json.JSONDecodeError as error:
-                raise ValueError(
-                    f"{where}: not a JSON object ({error}); expected one group a line, "
-                    '{"id": ..., "query": {"de": ...}, "passage": {"de": ...}}'
-                ) from error
-            if split is None or (isinstance(record, dict) and record.get("split") == split):
-                yield group_from_record(record, where)
+    for number, line in read_lines(path):
+        where = f"{path}:{number}"
+        try:
+            record = json.loads(line)
+        except json.JSONDecodeError as error:
+            raise ValueError(
+                f"{where}: not a JSON object ({error}); expected one group a line, "
+                '{"id": ..., "query": {"de": ...}, "passage": {"de": ...}}'
+            ) from error
+        if split is None or (isinstance(record, dict) and record.get("split") == split):
+            yield group_from_record(record, where)

@@ -8,6 +8,7 @@ from mmap import ACCESS_READ, mmap
 from pathlib import Path
 
 from st_hybrid_batch.group import Group, check_text
+from st_hybrid_batch.readers.lines import BOM, read_lines
 
 COLLECTION = "collections/{language}_collection.tsv"
 QUERIES = "queries/train/{language}_queries.train.tsv"
@@ -48,8 +49,8 @@ def read_mmarco(
     Args:
         folder: the folder with ``collections/`` and ``queries/``.
         languages: ISO 639-1 codes (or names as in the file names).
-        triples: file of ``qid<TAB>positive<TAB>negative`` lines. Lines with the same question and positive
-            are one group; the first ``negatives`` of their negatives are its hard negatives, and a pair that
+        triples: file of ``qid<TAB>positive<TAB>negative`` lines, plain or gzipped. Lines with the same question and
+            positive are one group; the first ``negatives`` of their negatives are its hard negatives, and a pair that
             has fewer is left out.
         qrels: file of ``qid 0 pid relevance`` lines, in place of ``triples``; relevance 0 is passed over.
         negatives: hard negatives of each group (``triples`` only).
@@ -83,30 +84,30 @@ def read_mmarco(
 
 def _read_triples(path: Path, negatives: int) -> Mapping[tuple[int, int], list[int]]:
     pairs: dict[tuple[int, int], list[int]] = {}
-    with path.open(encoding="utf-8") as lines:
-        for number, line in enumerate(lines, start=1):
-            try:
-                question, positive, negative = map(int, line.split("\t"))
-            except ValueError as error:
-                raise ValueError(
-                    f"{path}:{number}: expected three ids with tabs between them, got {line[:80]!r}"
-                ) from error
-            hard = pairs.setdefault((question, positive), [])
-            if len(hard) < negatives and negative not in hard:
-                hard.append(negative)
+    for number, line in read_lines(path):
+        try:
+            question, positive, negative = map(int, line.split("\t"))
+        except ValueError as error:
+            raise ValueError(
+                f"{path}:{number}: expected three ids with tabs between them, got {line[:80]!r}"
+            ) from error
+        hard = pairs.setdefault((question, positive), [])
+        if len(hard) < negatives and negative not in hard:
+            hard.append(negative)
     return pairs
 
 
 def _read_qrels(path: Path) -> Mapping[tuple[int, int], list[int]]:
     pairs: dict[tuple[int, int], list[int]] = {}
-    with path.open(encoding="utf-8") as lines:
-        for number, line in enumerate(lines, start=1):
-            try:
-                question, _, passage, relevance = line.split()
-                if int(relevance) > 0:
-                    pairs[int(question), int(passage)] = []
-            except ValueError as error:
-                raise ValueError(f"{path}:{number}: expected 'qid 0 pid relevance', got {line[:80]!r}") from error
+    for number, line in read_lines(path):
+        try:
+            question, _, passage, relevance = line.split()
+            if not float(relevance).is_integer():
+                raise ValueError(relevance)
+            if float(relevance) > 0:
+                pairs[int(question), int(passage)] = []
+        except ValueError as error:
+            raise ValueError(f"{path}:{number}: expected 'qid 0 pid relevance', got {line[:80]!r}") from error
     return pairs
 
 
@@ -122,7 +123,8 @@ class _Lines:
         with path.open("rb") as file:
             self._bytes = mmap(file.fileno(), 0, access=ACCESS_READ)
         identifiers = array("q")
-        begin = 0
+        begin = len(BOM) if self._bytes[: len(BOM)] == BOM else 0
+        self._bytes.seek(begin)
         for number, line in enumerate(iter(self._bytes.readline, b""), start=1):
             identifier, tab, _ = line.partition(b"\t")
             if not tab or not identifier.isdigit():
