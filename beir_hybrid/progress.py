@@ -31,12 +31,13 @@ class Progress:
 
     Args:
         doing: what is done, e.g. ``encoding``.
-        total: how many units there are.
+        total: how many units there are; None: nobody knows.
         unit: what is counted, singular; the rate is given in it.
         done: how many were done before, by an earlier run.
+        quiet: what is most often done in no time begins without a line.
     """
 
-    def __init__(self, doing: str, total: int, unit: str, done: int = 0) -> None:
+    def __init__(self, doing: str, total: int | None, unit: str, done: int = 0, *, quiet: bool = False) -> None:
         self._doing, self._total, self._unit = doing, total, unit
         self._began_with = self._done = done
         self._start = self._said = time.monotonic()
@@ -46,9 +47,10 @@ class Progress:
         if sys.stderr.isatty():
             from tqdm import tqdm
 
-            self.bar = tqdm(total=total, initial=done, desc=doing, unit=unit, file=sys.stderr, leave=False)
-        else:
-            tell(f"{doing}: {total:,} {unit}s" + (f", {done:,} of them done before" if done else ""))
+            self.bar = tqdm(total=total, initial=done, desc=doing, unit=unit, file=sys.stderr, leave=False,
+                            unit_scale=unit == "byte")  # fmt: skip
+        elif not quiet:
+            tell(f"{doing}: {self._of(total)}" + (f", {done:,} of them done before" if done else ""))
 
     def advance(self, count: int = 1, note: str | None = None) -> None:
         """So many units more are done.
@@ -66,11 +68,18 @@ class Progress:
         else:
             self.remind()
 
-    def remind(self) -> None:
-        """The line of now, if the last one is half a minute old and there is no bar."""
-        if self.bar is None and time.monotonic() - self._said >= EVERY:
+    def remind(self, after: float | None = None) -> bool:
+        """The line of now, if the last one is so many seconds old (default: half a minute) and there is no bar.
+
+        Returns:
+            Whether there is a bar, or the line was written.
+        """
+        if self.bar is None:
+            if time.monotonic() - self._said < (EVERY if after is None else after):
+                return False
             self._said = time.monotonic()
             tell(self._line())
+        return True
 
     def close(self) -> None:
         """Take the bar away; lines stay."""
@@ -78,11 +87,18 @@ class Progress:
         if self.bar is not None:
             self.bar.close()
 
+    def _of(self, count: int | None) -> str:
+        return f"{self._unit}s" if count is None else f"{count:,} {self._unit}s"
+
     def _line(self) -> str:
         rate = (self._done - self._began_with) / max(time.monotonic() - self._start, 1e-9)
         shown = f"{rate:,.0f} {self._unit}s/s" if rate >= 10 else f"{rate * 60:,.0f} {self._unit}s/min"
-        left = timedelta(seconds=round((self._total - self._done) / rate)) if rate > 0 else "unknown"
-        parts = [f"{self._doing}: {self._done:,} of {self._total:,} {self._unit}s", shown, f"{left} left", self._note]
+        if self._total is None:
+            parts = [f"{self._doing}: {self._of(self._done)}", shown, self._note]
+        else:
+            left = timedelta(seconds=round((self._total - self._done) / rate)) if rate > 0 else "unknown"
+            counts = f"{self._done:,} of {self._of(self._total)}"
+            parts = [f"{self._doing}: {counts}", shown, f"{left} left", self._note]
         return ", ".join(part for part in parts if part)
 
 
@@ -91,9 +107,11 @@ _told = 0.0  # when the last line was written
 
 
 @contextlib.contextmanager
-def progress(doing: str, total: int, unit: str, done: int = 0) -> Iterator[Progress]:
+def progress(
+    doing: str, total: int | None, unit: str, done: int = 0, *, quiet: bool = False
+) -> Iterator[Progress]:  # fmt: skip
     """A `Progress` that is closed at the end, also of a failure."""
-    shown = Progress(doing, total, unit, done)
+    shown = Progress(doing, total, unit, done, quiet=quiet)
     try:
         yield shown
     finally:
@@ -115,9 +133,9 @@ def at_work(command: str) -> Iterator[None]:
             if _told > begun and silent < EVERY:
                 wait = EVERY - silent
                 continue
-            if own := [each for each in _open if each not in before]:
-                own[-1].remind()
-            else:
+            own = [each for each in reversed(_open) if each not in before]
+            # of many short counts one after the other none has a line to say
+            if not any(each.remind(wait) for each in own):
                 tell(f"{command}: at work, {timedelta(seconds=round(time.monotonic() - begun))} so far")
             wait = EVERY
 

@@ -84,6 +84,21 @@ def test_no_silence_while_a_command_is_at_work(
     assert capsys.readouterr().err == ""
 
 
+def test_what_is_counted_without_an_end(
+    clock: list[float], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """How much there is to convert or to fetch may be unknown; what is done at once says nothing."""
+    with progress("converting", None, "passage", quiet=True) as shown:
+        shown.advance(5)
+        assert capsys.readouterr().err == ""
+        clock[0] += 3
+        shown.advance(85)
+        shown.remind(3)
+        assert capsys.readouterr().err == "converting: 90 passages, 30 passages/s\n"
+    with progress("converting", None, "passage"):
+        assert capsys.readouterr().err == "converting: passages\n"
+
+
 def test_a_command_that_spoke_is_not_at_work_as_well(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -100,6 +115,19 @@ def test_a_command_that_spoke_is_not_at_work_as_well(
             time.sleep(0.005)
             written += capsys.readouterr().err
     assert "evaluate: at work" in written
+
+
+def test_many_short_counts_are_no_silence(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """Two hundred files that are fetched in two seconds each say now and then that the command is at work."""
+    monkeypatch.setattr(module, "FIRST", 0.05)
+    monkeypatch.setattr(module, "EVERY", 0.1)
+    written, until = "", time.monotonic() + 60
+    with at_work("fetch"):
+        while "fetch: at work" not in written and time.monotonic() < until:
+            with progress("fetching a", 9, "byte", quiet=True):
+                time.sleep(0.002)
+            written += capsys.readouterr().err
+    assert "fetch: at work" in written
 
 
 def test_a_count_that_was_left_open_does_not_silence_the_next_command(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import sys
 from collections.abc import Callable, Generator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -18,6 +17,7 @@ from beir_hybrid.disk.files import fingerprint, write_json
 from beir_hybrid.disk.locations import cache_dir
 from beir_hybrid.errors import DatasetError, at
 from beir_hybrid.processors import processors
+from beir_hybrid.progress import progress
 from beir_hybrid.readers.passages import read_records
 
 MANIFEST = "manifest.json"
@@ -146,15 +146,13 @@ def _convert(
     settings: Mapping[str, Any],
     workers: int | None,
 ) -> None:
-    from tqdm import tqdm
-
     arrows = [folder / f"{source['name']}-{source['sha256'][:8]}.arrow" for source in described]
     records = [_finished(arrow, source) for arrow, source in zip(arrows, described, strict=True)]
     lacking = [at for at, record in enumerate(records) if record is None]
     jobs = [Job(sources[at], arrows[at], settings["id_field"], settings["by_language"]) for at in lacking]
     with (
-        tqdm(desc="converting", unit="passage", file=sys.stderr, disable=None, leave=False) as bar,
-        contextlib.closing(_written(jobs, workers, bar.update)) as finished,
+        progress("converting", None, "passage", quiet=True) as shown,
+        contextlib.closing(_written(jobs, workers, shown.advance)) as finished,
     ):
         for number, written in finished:
             at = lacking[number]
@@ -165,17 +163,17 @@ def _convert(
 
 
 def _written(
-    jobs: Sequence[Job], workers: int | None, progress: Callable[[int], object]
+    jobs: Sequence[Job], workers: int | None, count: Callable[[int], object]
 ) -> Generator[tuple[int, Written]]:
     """Each job's number and what was written, in this process or in several."""
     if workers is None:
         size = sum(job.source.stat().st_size for job in jobs)
         workers = processors() if size >= _WORTH_PROCESSES else 1
     if workers > 1 and len(jobs) > 1:
-        yield from write_shards(jobs, workers, progress)
+        yield from write_shards(jobs, workers, count)
     else:
         for number, job in enumerate(jobs):
-            yield number, job.write(progress)
+            yield number, job.write(count)
 
 
 def _done(source: Mapping[str, Any], arrow: Path, written: Written) -> dict[str, Any]:

@@ -10,13 +10,13 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from beir_hybrid.disk.files import sha256_of, writing, written_whole
 from beir_hybrid.errors import DownloadError
+from beir_hybrid.progress import progress
 
 _HUB = "https://huggingface.co"
 _ON_HUB = re.compile(rf"{_HUB}/datasets/(?P<repo>[^/]+/[^/]+)/resolve/(?P<revision>[^/]+)/(?P<path>.+)")
@@ -209,7 +209,6 @@ def _fetch(url: str, part: Path) -> None:
         requests.RequestException: it cannot be had, or not the whole of it.
     """
     import requests
-    from tqdm import tqdm
 
     kept = _tag_of(part)
     before = kept.read_text() if part.exists() and kept.exists() else ""
@@ -228,11 +227,10 @@ def _fetch(url: str, part: Path) -> None:
         try:
             with (
                 part.open("ab" if goes_on else "wb") as out,
-                tqdm(desc=part.name[1:-5], total=size or None, initial=begin * goes_on, unit="B", unit_scale=True,
-                     file=sys.stderr, disable=None, leave=False) as bar,
-            ):  # fmt: skip
+                progress(f"fetching {part.name[1:-5]}", size or None, "byte", begin * goes_on, quiet=True) as shown,
+            ):
                 for block in answer.iter_content(1 << 18):
-                    bar.update(out.write(block))
+                    shown.advance(out.write(block))
         except BaseException:
             if not lasting:
                 part.unlink()
