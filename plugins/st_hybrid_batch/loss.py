@@ -198,6 +198,8 @@ class _Drawn(_Cited):
         else:
             spared = no_negatives(ids.cpu(), 0, rows)  # (rows, rows, columns)
         self._spared = spared
+        # an evaluation draws the same ones every time, and leaves the training's chances alone
+        self._chance = None if torch.is_grad_enabled() else torch.Generator().manual_seed(0)
         self._left_out = [torch.zeros(rows, dtype=torch.bool)]  # per column of scores: the positive never is
         return super().forward(inputs, labels, prompt=prompt, task=task)  # type: ignore[misc, no-any-return]
 
@@ -206,7 +208,9 @@ class _Drawn(_Cited):
         allowed = (~self._spared & ~own).transpose(1, 2).flatten(1)  # (rows, columns * rows)
         most = int(allowed.sum(dim=1).max())
         wanted = most if self.num_negatives is None else min(self.num_negatives, most)  # type: ignore[attr-defined]
-        chance, chosen = torch.rand(allowed.shape).masked_fill(~allowed, -1.0).topk(wanted, dim=1)  # (rows, wanted)
+        chance, chosen = (
+            torch.rand(allowed.shape, generator=self._chance).masked_fill(~allowed, -1.0).topk(wanted, dim=1)
+        )  # (rows, wanted)
         texts = [text for column in candidates for text in column]
         for number in range(wanted):
             self._left_out.append(chance[:, number] < 0)
