@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
 
+import numpy as np
+
 from st_hybrid_batch.group import Group, check_text
 from st_hybrid_batch.readers.lines import BOM, read_lines
 
@@ -44,7 +46,7 @@ def read_mmarco(
     """Read question-passage pairs of mMARCO in several languages.
 
     Each pair is one group; pairs with the same passage are one passage group. Texts are looked up in
-    memory-mapped files: only 8 bytes a line (and the pairs) are held.
+    memory-mapped files: only 24 bytes a line at most (and the pairs) are held.
 
     Args:
         folder: the folder with ``collections/`` and ``queries/``.
@@ -118,7 +120,6 @@ class _Lines:
         if not path.is_file():
             raise FileNotFoundError(f"{path} is missing; expected mMARCO's layout ({COLLECTION}, {QUERIES})")
         self._path = path
-        self._numbers: dict[int, int] | None = None
         self._starts = array("q")
         with path.open("rb") as file:
             self._bytes = mmap(file.fileno(), 0, access=ACCESS_READ)
@@ -133,13 +134,15 @@ class _Lines:
             self._starts.append(begin)
             begin += len(line)
         # the collections are numbered from 0 without a gap; the queries are not
-        if any(number != identifier for number, identifier in enumerate(identifiers)):
-            self._numbers = {identifier: number for number, identifier in enumerate(identifiers)}
+        ids = np.array(identifiers)
+        self._order = np.argsort(ids, kind="stable") if (ids != np.arange(len(ids))).any() else None
+        self._ids = ids if self._order is None else ids[self._order]
 
     def __getitem__(self, identifier: int) -> str:
-        number = identifier if self._numbers is None else self._numbers.get(identifier, -1)
-        if not 0 <= number < len(self._starts):
+        number = int(np.searchsorted(self._ids, identifier))
+        if number == len(self._ids) or self._ids[number] != identifier:
             raise ValueError(f"{self._path} has no line with id {identifier}")
+        number = number if self._order is None else int(self._order[number])
         begin = self._starts[number]
         end = self._bytes.find(b"\n", begin)
         line = self._bytes[begin : end if end >= 0 else len(self._bytes)]
