@@ -27,8 +27,8 @@ class Child:
         self.gpu = gpu
         try:
             job.folder.path.mkdir(parents=True, exist_ok=True)
-            job.folder.forget()
-            with job.folder.log.open("wb") as log:
+            job.folder.forget_failure()
+            with job.folder.log.open("ab") as log:  # another study may be writing to it, working on the same cell
                 self._process = subprocess.Popen(
                     [sys.executable, "-m", "beir_hybrid.studies.cell_process"],
                     stdin=subprocess.PIPE,
@@ -43,6 +43,7 @@ class Child:
                 f"could not start a cell in {job.folder.path}: {error.strerror or error}; free space or memory, then "
                 "run the study again"
             ) from error
+        job.folder.pause(self.pid)  # whoever had this number before
         if self._process.stdin is not None:
             with contextlib.suppress(BrokenPipeError):
                 pickle.dump(job, self._process.stdin)
@@ -87,6 +88,7 @@ class Child:
         self._close()
 
     def _close(self) -> None:
+        self.job.folder.pause(self.pid)
         if self._process.stdin is not None:
             with contextlib.suppress(OSError):
                 self._process.stdin.close()
@@ -95,7 +97,8 @@ class Child:
         """What it takes too much of; empty where nothing."""
         limits = self.job.limits
         # waiting for another process that has the same cell is no work of this one
-        if limits.minutes_per_cell is not None and self.job.folder.seconds_of_work() > 60 * limits.minutes_per_cell:
+        worked = self.job.folder.seconds_of_work(self.pid)
+        if limits.minutes_per_cell is not None and worked > 60 * limits.minutes_per_cell:
             return f"took longer than {limits.minutes_per_cell:g} minutes ([limits] minutes_per_cell)"
         if limits.memory_gb is not None:
             used = resident_bytes(self._process.pid) / 1e9

@@ -44,10 +44,11 @@ def perform(job: Job) -> None:
             _train(job, job.cell.training)
         for each in missing:
             _measure(job, each)
-        job.folder.forget()
+        job.folder.forget_failure()
         if not job.keep_models:
             shutil.rmtree(job.folder.models, ignore_errors=True)
     finally:
+        job.folder.pause()
         lock.release()
 
 

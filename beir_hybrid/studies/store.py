@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import platform
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,7 +18,6 @@ from beir_hybrid.studies.cells import Cell
 from beir_hybrid.studies.outcome import CellOutcome
 
 Record = Literal["cell", "training", "failure"]
-_BEGUN = ".begun"
 _KINDS: dict[str, Any] = {
     "seconds": int | float, "pairs": int, "steps": int, "languages": list, "begun_with": dict, "datasets": dict,
     "message": str,
@@ -77,24 +78,26 @@ class CellFolder:
         self.write("failure", {"message": " ".join(message.split())})
 
     def begin(self) -> None:
-        """From now on it is worked on: its limits of time count from here."""
-        (self.path / _BEGUN).touch()
+        """From now on this process works on it: its limits of time count from here."""
+        self._begun(os.getpid()).touch()
 
-    def pause(self) -> None:
-        """It is not worked on any more."""
-        (self.path / _BEGUN).unlink(missing_ok=True)
+    def pause(self, pid: int | None = None) -> None:
+        """This process (or that one) does not work on it any more."""
+        self._begun(pid or os.getpid()).unlink(missing_ok=True)
 
-    def seconds_of_work(self) -> float:
-        """Since `begin`; 0 while it waits for another process that has the same cell."""
+    def seconds_of_work(self, pid: int) -> float:
+        """Since a process of this machine began; 0 while it waits for another one that has the same cell."""
         try:
-            return max(0.0, time.time() - (self.path / _BEGUN).stat().st_mtime)
+            return max(0.0, time.time() - self._begun(pid).stat().st_mtime)
         except FileNotFoundError:
             return 0.0
 
-    def forget(self) -> None:
-        """It is tried again: neither failed nor begun."""
+    def _begun(self, pid: int) -> Path:
+        return self.path / f".begun.{platform.node()}.{pid}"
+
+    def forget_failure(self) -> None:
+        """It is tried again."""
         (self.path / "failure.json").unlink(missing_ok=True)
-        self.pause()
 
     def evaluation_seconds(self, name: str) -> float:
         """What one evaluation took."""

@@ -321,15 +321,19 @@ def test_a_missing_library_is_told_before_training(
     assert in_process == []
 
 
-def test_waiting_is_no_part_of_the_time(small: Any, tmp_path: Path) -> None:
-    """While another process has the cell, no time of work goes by; the wait is said in the log."""
+def test_waiting_is_no_part_of_the_time(tmp_path: Path) -> None:
+    """A process that waits for another one on the same cell has worked for no time, and does not end the other's."""
     folder = CellFolder(tmp_path)
-    assert folder.seconds_of_work() == 0.0
+    assert folder.seconds_of_work(os.getpid()) == 0.0
     folder.begin()
-    os.utime(tmp_path / ".begun", (time.time() - 50, time.time() - 50))
-    assert 50 <= folder.seconds_of_work() < 60
+    (begun,) = tmp_path.iterdir()
+    os.utime(begun, (time.time() - 50, time.time() - 50))
+    assert 50 <= folder.seconds_of_work(os.getpid()) < 60
+    assert folder.seconds_of_work(os.getpid() + 1) == 0.0
+    folder.pause(os.getpid() + 1)
+    assert 50 <= folder.seconds_of_work(os.getpid()) < 60
     folder.pause()
-    assert folder.seconds_of_work() == 0.0
+    assert folder.seconds_of_work(os.getpid()) == 0.0
 
 
 def test_shipped_studies_are_sound() -> None:
