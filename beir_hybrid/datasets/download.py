@@ -231,6 +231,9 @@ def _fetch(url: str, part: Path) -> None:
             ):
                 for block in answer.iter_content(1 << 18):
                     shown.advance(out.write(block))
+            # urllib3 2 sees this itself, 1 does not
+            if size and "Content-Encoding" not in answer.headers and part.stat().st_size != size:
+                raise requests.ConnectionError(f"{part.stat().st_size:,} of {size:,} bytes came")
         except BaseException:
             if not lasting:
                 part.unlink()
