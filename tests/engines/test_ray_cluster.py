@@ -41,7 +41,7 @@ def test_an_address_where_nobody_listens_is_said_at_once(address: str, message: 
         pass
     assert message in str(error.value)
     assert "\n" not in str(error.value)
-    assert time.perf_counter() - started < 20
+    assert time.perf_counter() - started < 50
     assert not ray.is_initialized()
 
 

@@ -505,4 +505,4 @@ class TestSentenceTransformers:
         with pytest.raises(RetrieverError, match=r"could not load .* 'no/such-model'.*give a folder") as error:
             DenseRetriever("no/such-model")
         assert "\n" not in str(error.value)
-        assert time.perf_counter() - started < 15
+        assert time.perf_counter() - started < 45
