@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -30,7 +30,7 @@ class AlignedTask:
     groups: tuple[str, ...]
     values: Mapping[str, ScoreArray]
     overall: Mapping[str, tuple[float | None, ...]]
-    bounds: Mapping[str, tuple[int | None, ...]] = field(default_factory=dict)
+    bounds: Mapping[str, tuple[int | None, ...]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,7 +46,7 @@ class Aligned:
     dataset: str
     split: str
     tasks: tuple[AlignedTask, ...]
-    whole: bool = True
+    whole: bool
 
     @property
     def settings(self) -> tuple[str, ...]:

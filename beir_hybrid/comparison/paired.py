@@ -181,7 +181,7 @@ class _Rows:
                 known = ~np.isnan(p)
                 corrected = np.full(len(p), np.nan)
                 corrected[known] = correct(p[known], self.asked.correction)
-                for target, own in zip(targets, corrected.reshape(len(targets), -1), strict=True):
+                for target, own in zip(targets, np.split(corrected, len(targets)), strict=True):
                     self._keep(target, self.records[target]["p"][self.others], own)
 
     def _permute(self, families: Sequence[Sequence[Target]]) -> None:

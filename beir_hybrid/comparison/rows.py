@@ -47,17 +47,17 @@ class Row:
     corpus_language: str
     metric: str
     value: float | None
-    delta: float | None = None
-    ci_low: float | None = None
-    ci_high: float | None = None
-    p: float | None = None
-    p_corrected: float | None = None
-    wins: int | None = None
-    ties: int | None = None
-    losses: int | None = None
-    queries: int = 0
-    effect: float | None = None
-    at_least: bool = False
+    delta: float | None
+    ci_low: float | None
+    ci_high: float | None
+    p: float | None
+    p_corrected: float | None
+    wins: int | None
+    ties: int | None
+    losses: int | None
+    queries: int
+    effect: float | None
+    at_least: bool
 
     @property
     def is_mean(self) -> bool:
@@ -89,15 +89,15 @@ class Comparison:
     correction: str
     alpha: float
     rows: tuple[Row, ...]
-    dataset: str = ""
-    split: str = ""
-    names: tuple[str, ...] = ()
-    metrics: tuple[str, ...] = ()
-    settings: tuple[str, ...] = ()
-    seed: int = 0
-    draws: int = 0
-    intersect: bool = False
-    scores: tuple[Aligned, ...] = field(default=(), repr=False)
+    dataset: str
+    split: str
+    names: tuple[str, ...]
+    metrics: tuple[str, ...]
+    settings: tuple[str, ...]
+    seed: int
+    draws: int
+    intersect: bool
+    scores: tuple[Aligned, ...] = field(repr=False)
 
     @property
     def datasets(self) -> tuple[str, ...]:
