@@ -162,30 +162,16 @@ def _absent(source: FileSource, results: Results, data_dir: Path | str | None) -
 
 def _kept_ranks(folder: Path, setting: str, queries: set[str]) -> tuple[dict[tuple[str, str], int], dict[str, int]]:
     """The ranks that ``runs.parquet`` holds of some queries, and how many passages of each were kept."""
-    import pyarrow as pa
     import pyarrow.parquet as pq
 
     path = folder / RUNS_FILE
     if not path.is_file():
         return {}, {}
-    file = pq.ParquetFile(path, read_dictionary=["setting", "query_id", "passage_id"])
+    wanted = [("setting", "=", setting), ("query_id", "in", queries)]
+    found = pq.read_table(path, columns=["query_id", "passage_id", "rank"], filters=wanted)
     ranks: dict[tuple[str, str], int] = {}
     depth: dict[str, int] = {}
-    columns = ["setting", "query_id", "passage_id", "rank"]
-    for group in range(file.metadata.num_row_groups):
-        statistics = file.metadata.row_group(group).column(0).statistics
-        if statistics is not None and statistics.has_min_max and not statistics.min <= setting <= statistics.max:
-            continue
-        for batch in file.read_row_group(group, columns=columns).to_batches():
-            keep = pa.array(_one_of(batch["setting"], {setting}) & _one_of(batch["query_id"], queries))
-            found = batch.filter(keep)
-            names = [found[name].cast(pa.string()).to_pylist() for name in ("query_id", "passage_id")]
-            for query, passage, rank in zip(*names, found["rank"].to_pylist(), strict=True):
-                ranks[query, passage] = rank
-                depth[query] = max(rank, depth.get(query, 0))
+    for query, passage, rank in zip(*(column.to_pylist() for column in found.columns), strict=True):
+        ranks[query, passage] = rank
+        depth[query] = max(rank, depth.get(query, 0))
     return ranks, depth
-
-
-def _one_of(column: Any, values: set[str]) -> Any:
-    """Which rows of a dictionary column hold one of the values: each word is looked at once, not each row."""
-    return np.array([word in values for word in column.dictionary.to_pylist()])[column.indices.to_numpy()]
