@@ -194,11 +194,9 @@ def _align_task(scores: Sequence[Scores], key: TaskKey, intersect: bool) -> Alig
         for name in measured[0]
         if not rows and name not in values and all(name in own for own in measured)
     }
-    bounds = {
-        name: tuple(own[name].depth if own[name].is_bound else None for own in measured)
-        for name in (*values, *overall)
-        if any(own[name].is_bound for own in measured)
-    }
+    found = {name: [own.get(name) for own in measured] for name in (*values, *overall)}
+    depths = {name: tuple(s.depth if s and s.is_bound else None for s in own) for name, own in found.items()}
+    bounds = {name: own for name, own in depths.items() if any(own)}
     return AlignedTask(key, ids, groups, values, overall, bounds)
 
 

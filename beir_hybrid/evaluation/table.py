@@ -15,14 +15,14 @@ from beir_hybrid.tables import Table, number, render, visible
 if TYPE_CHECKING:
     from beir_hybrid.evaluation.results import Results
 
-# what is worth a column, in this order, where it was measured
-_COLUMNS = {
-    "mono": ("map", "ndcg@10", "recall@1", "recall@100"),
+COLUMNS = {
+    "mono": ("map", "ndcg@10", "recall@1", "recall@100", "mrr@100"),
     "cross": ("map", "recall@1"),
     "multi": ("map", "recall@10", "rank_distance", "same_language_share@10", "consistency_overlap@10"),
 }
+"""What is worth a column, in this order, where it was measured; others are in csv and json."""
 TIES_SAID = 0.01
-_HEADS = {"rank_distance": "rank dist", "rank_distance_bound": "rank dist", "same_language_share@10": "same@10",
+HEADS = {"rank_distance": "rank dist", "rank_distance_bound": "rank dist", "same_language_share@10": "same@10",
           "consistency_overlap@10": "overlap@10"}  # fmt: skip
 
 
@@ -56,7 +56,7 @@ def render_table(results: Results) -> str:
     if len(languages) > 1:
         body.append(["mean", *(cell(s, m, languages) for s, m in columns)])
     groups = [(setting, sum(s == setting for s, _ in columns)) for setting in settings]
-    table = Table("", ["", *(_HEADS.get(metric, metric) for _, metric in columns)], body, groups=groups)
+    table = Table("", ["", *(HEADS.get(metric, metric) for _, metric in columns)], body, groups=groups)
     tables = [table, *_shares(results)]
     return "\n\n".join([visible(_title(results)), render(tables, "table", _notes(results)).rstrip("\n")])
 
@@ -89,7 +89,7 @@ def _percent(share: float | None) -> str:
 
 def _shown(results: Results, setting: str) -> list[str]:
     measured = results.summary[setting]
-    fixed = [metric for metric in _COLUMNS[setting] if metric in measured]
+    fixed = [metric for metric in COLUMNS[setting] if metric in measured]
     ranking = [metric for metric in measured if metric in results.inputs.get("metrics", DEFAULT_METRICS)]
     asked_for = [metric for metric in ranking if metric not in fixed]
     # what was asked for must not be hidden; the metrics measured by default do not fill the screen

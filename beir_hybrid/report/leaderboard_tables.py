@@ -6,18 +6,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from beir_hybrid.evaluation.table import COLUMNS, HEADS
 from beir_hybrid.metrics.bias import direction
 from beir_hybrid.published.leaderboard import Entry, Leaderboard, System
 from beir_hybrid.published.scores import MEAN
 from beir_hybrid.tables import Table, number
-
-# what is worth a column where there are all; others are in csv and json
-COLUMNS = {
-    "mono": ("map", "ndcg@10", "recall@1", "recall@100", "mrr@100"),
-    "cross": ("map", "recall@1"),
-    "multi": ("map", "recall@10", "rank_distance", "same_language_share@10", "consistency_overlap@10"),
-}
-HEADS = {"rank_distance": "rank dist", "same_language_share@10": "same@10", "consistency_overlap@10": "overlap@10"}
 
 
 def shown_metrics(board: Leaderboard, setting: str) -> tuple[str, ...]:

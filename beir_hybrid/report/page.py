@@ -9,6 +9,7 @@ from pathlib import Path
 
 from beir_hybrid.comparison import Comparison, Row
 from beir_hybrid.evaluation.results import Results
+from beir_hybrid.evaluation.table import HEADS
 from beir_hybrid.metrics.bias import SHARE_CUTOFF, direction
 from beir_hybrid.published.scores import MEAN, sources
 from beir_hybrid.report.commands import compare_command, made_by
@@ -17,7 +18,7 @@ from beir_hybrid.report.differences import all_bars
 from beir_hybrid.report.distances import rank_distances
 from beir_hybrid.report.document import render_document
 from beir_hybrid.report.hardest import COUNT, hardest_queries
-from beir_hybrid.report.leaderboard_tables import HEADS, panel, shown_metrics
+from beir_hybrid.report.leaderboard_tables import panel, shown_metrics
 from beir_hybrid.report.matrices import squares
 from beir_hybrid.report.preference import own_language, pool_shares
 from beir_hybrid.tables import Table

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -131,3 +132,11 @@ def test_whether_something_was_left_out(make_folder: Any) -> None:
     assert align([one]).whole
     assert not align([one, two], intersect=True).whole
     assert not align([one, three], intersect=True).whole
+
+
+def test_scores_that_results_do_not_tell_of_are_aligned_too(make_folder: Any) -> None:
+    """Scores made of several folders may hold more than the record of one: what is said of nothing is no bound."""
+    scores = [load_per_query(make_folder(name, MONO)) for name in "ab"]
+    bare = [dataclasses.replace(each, results=dataclasses.replace(each.results, scores=[])) for each in scores]
+    (task,) = align(bare).tasks
+    assert (list(task.values), task.bounds) == (["map"], {})

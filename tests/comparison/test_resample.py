@@ -202,3 +202,11 @@ def test_permutation_is_that_of_scipy() -> None:
         (one, two), lambda a, b: np.mean(a - b), permutation_type="samples", n_resamples=20_000, rng=1
     ).pvalue
     assert sign_flip_p((one - two)[:, None] / 30, 5000, 0)[0] == pytest.approx(expected, abs=0.02)
+
+
+def test_tukey_of_several_metrics_is_that_of_each() -> None:
+    """A column's p values are its own, in the order the columns came."""
+    parts = np.random.default_rng(5).random((8, 3, 3)) * np.array([0.1, 1.0, 3.0])
+    together = range_p(parts, 300, 0)
+    assert [range_p(parts[:, :, [at]], 300, 0)[0].tolist() for at in range(3)] == together.tolist()
+    assert len({tuple(column.ravel()) for column in together}) == 3

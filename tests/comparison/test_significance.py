@@ -47,3 +47,8 @@ def test_groups_without_a_value_do_not_count() -> None:
 def test_student_of_a_constant_difference() -> None:
     """Up to rounding: no spread, and no warning of lost precision."""
     assert p_of(np.array([[0.1], [0.3 - 0.2], [0.1]]), "student") == [0.0]
+
+
+def test_student_of_two_groups() -> None:
+    """The fewest that say anything."""
+    assert p_of(np.array([[0.1], [0.15]]), "student") == pytest.approx([stats.ttest_1samp([0.1, 0.15], 0).pvalue])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from beir_hybrid.report.leaderboard_tables import HEADS
+from beir_hybrid.evaluation.table import HEADS
 from beir_hybrid.studies.analysis.findings import Findings
 from beir_hybrid.studies.analysis.fits import Fit
 from beir_hybrid.studies.analysis.language_groups import KINDS
