@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, overload
 
 from beir.retrieval.search import BaseSearch
@@ -65,6 +65,20 @@ def hits_to_results(hits: Hits, query_ids: Sequence[str], passage_ids: Sequence[
         pairs = zip(hits.passages[span].tolist(), hits.scores[span].tolist(), strict=True)
         results[query] = {passage_ids[p]: score for p, score in pairs if passage_ids[p] != query}
     return results
+
+
+def beir_results(queries: BeirQueries, ids: Sequence[str], top_k: int, best: Callable[[int], Hits]) -> BeirResults:
+    """The best passages of every query, as BEIR gives them; none that has the query's own id.
+
+    Args:
+        ids: of the passages, in their order.
+        best: the best passages of each query, as many as asked for.
+    """
+    if not ids or not queries:
+        return {query: {} for query in queries}
+    # one more than asked for, in case a passage has the query's own id and is dropped
+    found = hits_to_results(best(min(top_k + 1, len(ids))), list(queries), ids)
+    return {query: dict(list(ranked.items())[:top_k]) for query, ranked in found.items()}
 
 
 def hits_of_results(task: Task, results: Mapping[str, Mapping[str, float]], source: str) -> Hits:

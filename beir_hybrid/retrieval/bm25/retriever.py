@@ -13,7 +13,7 @@ from beir_hybrid.disk.locations import cache_dir
 from beir_hybrid.errors import RetrieverError, did_you_mean
 from beir_hybrid.processors import processors
 from beir_hybrid.records import POOL, BeirQueries, BeirResults, Corpus, Hits
-from beir_hybrid.retrieval.beir import BeirSearchable, corpus_texts, hits_to_results
+from beir_hybrid.retrieval.beir import BeirSearchable, beir_results, corpus_texts
 from beir_hybrid.retrieval.bm25.analyzers import (
     AnalyzerSpec,
     anserini_analyzer,
@@ -144,13 +144,15 @@ class BM25Retriever(BeirSearchable):
         here.
         """
         passage_ids = sorted(corpus)
-        index = self._index_of(corpus, passage_ids)
-        try:
-            hits = self.ask(index, list(queries.values()), top_k + 1)
-        finally:
-            index.close()
-        found = hits_to_results(hits, list(queries), passage_ids)
-        return {query: dict(list(ranked.items())[:top_k]) for query, ranked in found.items()}
+
+        def best(depth: int) -> Hits:
+            index = self._index_of(corpus, passage_ids)
+            try:
+                return self.ask(index, list(queries.values()), depth)
+            finally:
+                index.close()
+
+        return beir_results(queries, passage_ids, top_k, best)
 
     def _index_of(self, corpus: Corpus, passage_ids: Sequence[str]) -> Index:
         language = self._language or _language_of(passage_ids)

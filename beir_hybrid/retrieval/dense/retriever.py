@@ -22,8 +22,8 @@ from beir_hybrid.engines.build import build_engine
 from beir_hybrid.errors import RetrieverError
 from beir_hybrid.neutralize.transform import Transform, read_transform
 from beir_hybrid.progress import progress, tell
-from beir_hybrid.records import BeirQueries, BeirResults, Corpus, FloatArray, IntArray
-from beir_hybrid.retrieval.beir import BeirSearchable, CorpusTexts
+from beir_hybrid.records import BeirQueries, BeirResults, Corpus, FloatArray, Hits, IntArray
+from beir_hybrid.retrieval.beir import BeirSearchable, CorpusTexts, beir_results
 from beir_hybrid.retrieval.contract import Bound, Ranking, unidentified
 from beir_hybrid.retrieval.dense.agreement import CANDIDATES, PrecisionLoss, agreement
 from beir_hybrid.retrieval.dense.corpora import Corpora, CorpusContent, vectors_folder
@@ -38,7 +38,7 @@ from beir_hybrid.retrieval.dense.vector_scores import HeldVectors, VectorScores
 from beir_hybrid.retrieval.engine import EngineName, FilesToFill, RunningEngine
 from beir_hybrid.retrieval.search.plan import SearchPlan
 from beir_hybrid.retrieval.search.request import SearchAnswer, SearchRequest
-from beir_hybrid.retrieval.search.search import beir_results, rankings_of
+from beir_hybrid.retrieval.search.search import rankings_of
 from beir_hybrid.settings import Task
 
 Similarity = Literal["cosine", "dot"]
@@ -352,7 +352,8 @@ class DenseRetriever(BeirSearchable):
         """BEIR's search; ``score_function`` is this retriever's own similarity whatever is passed."""
         passage_ids = sorted(corpus)
 
-        def answer(request: SearchRequest) -> SearchAnswer:
+        def best(depth: int) -> Hits:
+            request = SearchRequest.of_all(len(queries), depth)
             vectors = {"": self.embed("query", list(queries.values()))}
             texts = CorpusTexts(corpus, passage_ids)
             contents = {"": CorpusContent(texts, isinstance(corpus, ArrowCorpus))}
@@ -360,9 +361,9 @@ class DenseRetriever(BeirSearchable):
                 engine = stack.enter_context(self._engine.running(self._encoder))
                 with progress("encoding", len(texts), "text") as bar:
                     corpora = stack.enter_context(self._vectors_of(contents, vectors, [request], engine, bar.advance))
-                return next(self._answers([request], vectors, corpora, engine))[1]
+                return next(self._answers([request], vectors, corpora, engine))[1].hits
 
-        return beir_results(queries, passage_ids, top_k, answer)
+        return beir_results(queries, passage_ids, top_k, best)
 
 
 def _no_progress(n: int) -> None:

@@ -14,8 +14,8 @@ import numpy as np
 
 from beir_hybrid.processors import processors
 from beir_hybrid.progress import progress
-from beir_hybrid.records import BeirQueries, BeirResults, Corpus, FloatArray
-from beir_hybrid.retrieval.beir import corpus_texts, hits_to_results
+from beir_hybrid.records import BeirQueries, BeirResults, Corpus, FloatArray, Hits
+from beir_hybrid.retrieval.beir import beir_results, corpus_texts
 from beir_hybrid.retrieval.contract import Ranking
 from beir_hybrid.retrieval.search.counter import RankCounter
 from beir_hybrid.retrieval.search.plan import SearchPlan
@@ -120,23 +120,6 @@ def rankings_of(tasks: Sequence[Task], answers: Iterable[tuple[int, SearchAnswer
         yield Ranking(tasks[number], answer.hits, answer.ranks, complete=True, reversed_ranks=answer.reversed_ranks)
 
 
-def beir_results(
-    queries: BeirQueries, ids: Sequence[str], top_k: int, answer: Callable[[SearchRequest], SearchAnswer]
-) -> BeirResults:
-    """The best passages of every query, as BEIR gives them; none that has the query's own id.
-
-    Args:
-        ids: of the passages, in their order.
-        answer: answers a request whose queries and corpus are named "".
-    """
-    if not ids or not queries:
-        return {query: {} for query in queries}
-    # one more than asked for, in case a passage has the query's own id and is dropped
-    hits = answer(SearchRequest.of_all(len(queries), min(top_k + 1, len(ids)))).hits
-    found = hits_to_results(hits, list(queries), ids)
-    return {query: dict(list(ranked.items())[:top_k]) for query, ranked in found.items()}
-
-
 def beir_search(
     corpus: Corpus, queries: BeirQueries, top_k: int, scores_of: Callable[[Sequence[str], Sequence[str]], PairScores],
     memory: int, threads: int | None = None,
@@ -150,8 +133,8 @@ def beir_search(
     """
     ids = sorted(corpus)
 
-    def answer(request: SearchRequest) -> SearchAnswer:
+    def best(depth: int) -> Hits:
         scores = scores_of(list(queries.values()), corpus_texts(corpus, ids))
-        return next(search([request], scores, memory, threads))[1]
+        return next(search([SearchRequest.of_all(len(queries), depth)], scores, memory, threads))[1].hits
 
-    return beir_results(queries, ids, top_k, answer)
+    return beir_results(queries, ids, top_k, best)
