@@ -308,17 +308,29 @@ def test_progress_is_told(small: Any, tmp_path: Path, in_process: list[Any]) -> 
     assert re.fullmatch(r"\[1/2\] alpha=0.0 seed=1: done in \d+ s; about \d+ s left", said[4])
 
 
-def test_a_missing_library_is_told_before_training(
-    small: Any, tmp_path: Path, in_process: list[Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Without statsmodels a study with fits trains nothing."""
+@pytest.mark.parametrize(
+    ("library", "extra", "factors", "train"),
+    [
+        ("statsmodels", "study", '[factors]\nalpha = [0.0, 1.0]\n[analysis]\nfit = "map ~ alpha"', TRAIN),
+        ("pandas", "report", "[factors]\nalpha = [0.5]", TRAIN),
+        ("accelerate", "train", "[factors]\nalpha = [0.5]", TRAIN),
+        ("peft", "lora", "[factors]\nlora = [4]", TRAIN),
+        ("pyserini", "bm25", '[factors]\nmodel = ["bm25"]', ""),
+    ],
+)
+def test_a_missing_library_is_told_before_anything_runs(
+    write_study: Any, tmp_path: Path, in_process: list[Any], monkeypatch: pytest.MonkeyPatch, library: str, extra: str,
+    factors: str, train: str,
+) -> None:  # fmt: skip
+    """What cells, fits or the report need is looked for first, with the command that installs it."""
     import importlib.util
 
+    study = load_study(write_study(factors, top='name = "small"', train=train))
     whole = importlib.util.find_spec
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "statsmodels" else whole(name))
-    with pytest.raises(MissingExtraError, match="statsmodels"):
-        run_study(small('[factors]\nalpha = [0.0, 1.0]\n[analysis]\nfit = "map ~ alpha"'), tmp_path / "out")
-    assert in_process == []
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == library else whole(name))
+    with pytest.raises(MissingExtraError, match=rf"'{library}'.*pip install \"beir-hybrid\[{extra}\]\""):
+        run_study(study, tmp_path / "out")
+    assert in_process == [] and not (tmp_path / "out").exists()
 
 
 def test_waiting_is_no_part_of_the_time(tmp_path: Path) -> None:
