@@ -12,7 +12,7 @@ from typing import Any
 
 MARKS = {"better": "▲", "worse": "▼", "differs": "◆"}
 """One set of signs for what can be said beyond chance, in every output."""
-ASCII = {"▲": "+", "▼": "-", "◆": "!", "≥": ">=", "–": "-", "−": "-", "×": "x", "…": "..."}
+ASCII = {"▲": "+", "▼": "-", "◆": "!", "≥": ">=", "–": "-", "−": "-", "×": "x", "…": "...", "±": "+/-"}
 """What stands for them where a stream has no room for more than ASCII."""
 # metrics that are ranks are printed whole, all others with the three decimals papers publish
 _RANKS = ("rank_distance", "worst_rank")
