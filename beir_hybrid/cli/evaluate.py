@@ -124,9 +124,7 @@ def add_command(commands: Any) -> None:
         help="a cross-encoder that scores the best passages of the retriever again, those below stay as they are; or a "
         "late interaction model that scores them alone",
     )  # fmt: skip
-    parser.add_argument(
-        "--rerank-depth", metavar="N", type=positive, default=100, help="how many of each query (default 100)"
-    )
+    parser.add_argument("--rerank-depth", metavar="N", type=positive, help="how many of each query (default 100)")
     parser.add_argument("--name", metavar="NAME", help="what the results call the retriever")
     parser.add_argument("--trec", action="store_true", help="also write the runs as TREC files")
     parser.add_argument(
@@ -157,6 +155,8 @@ def run(args: argparse.Namespace) -> int:
                 args.parser.error(f"--{option.replace('_', '-')} needs --{retriever}")
     if args.address is not None and args.engine != "ray":
         args.parser.error("--address needs --engine ray")
+    if args.rerank_depth is not None and args.rerank is None:
+        args.parser.error("--rerank-depth needs --rerank")
     # what is quickly found wrong is said before anything is loaded
     asked_metrics(args.metrics)
     parse_settings(args.settings)
@@ -206,11 +206,10 @@ def _retriever(args: argparse.Namespace) -> Any:
 
     tell(f"loading {args.rerank}")
     options = {name: value for name in _OF_RERANKER if (value := getattr(args, name)) is not None}
+    depth = args.rerank_depth or 100
     if kind_of_model(args.rerank) == "multi-vector":
-        return build_retriever(
-            "late-interaction", args.rerank, first=first, candidates=args.rerank_depth, **options
-        )  # fmt: skip
-    return build_retriever("rerank", args.rerank, first, args.rerank_depth, **options)
+        return build_retriever("late-interaction", args.rerank, first=first, candidates=depth, **options)
+    return build_retriever("rerank", args.rerank, first, depth, **options)
 
 
 def _first_stage(args: argparse.Namespace) -> Any:

@@ -254,6 +254,7 @@ def test_a_malformed_run_is_named_by_line(command: Any, run_file: Path, tmp_path
         (["sample", "--bm25", "--engine", "ray", "--out", "o"], "--engine needs --model"),
         (["sample", "--model", "m", "--engine", "rai", "--out", "o"], "unknown choice 'rai'"),
         (["sample", "--model", "m", "--address", "h:1", "--out", "o"], "--address needs --engine ray"),
+        (["sample", "--bm25", "--rerank-depth", "9", "--out", "o"], "--rerank-depth needs --rerank"),
         (["sample", "--model", "m", "--precision", "int4", "--out", "o"], "unknown choice 'int4'"),
         (["sample", "--model", "m", "--memory", "0", "--out", "o"], "'0' is not a whole number of at least 1"),
     ],

@@ -8,6 +8,7 @@ from __future__ import annotations
 import pickle
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from numbers import Real
 from pathlib import Path
 from typing import Any
 
@@ -235,7 +236,7 @@ def _on_cpu(encoded: Any) -> npt.ArrayLike:
     a type that numpy lacks; the rest as it is."""
     if isinstance(encoded, Iterator):
         encoded = list(encoded)
-    if isinstance(encoded, list | tuple) and encoded and not isinstance(encoded[0], float | int):
+    if isinstance(encoded, list | tuple) and encoded and not isinstance(encoded[0], Real):
         encoded = [_on_cpu(row) for row in encoded]
     elif hasattr(encoded, "detach"):
         encoded = encoded.detach().to_dense().float().cpu().numpy()
