@@ -17,6 +17,7 @@ from beir_hybrid.training.config import config_from, read_toml
 from beir_hybrid.training.folder import TrainFolder
 from beir_hybrid.training.train import train
 from tests.training.conftest import Configure, same_weights, weights, write_groups
+from tests.training.helpers import run
 
 pytestmark = [pytest.mark.train, pytest.mark.slow]
 
@@ -378,6 +379,18 @@ def test_validation_in_some_of_the_languages(configure: Configure, groups_file: 
         summary = train(configure(out, groups=str(file), dev_limit=1, languages=languages, best="mono_map"))
         assert summary.validation["dev_mono_map"] > 0
         assert "vi" in summary.languages and "th" in summary.languages
+
+
+def test_what_is_prepared_is_said_before_the_libraries_are_loaded(tmp_path: Path) -> None:
+    """They take seconds, on a busy machine half a minute; the first line does not wait for them."""
+    code = (
+        "import sys; sys.modules['accelerate'] = None; from beir_hybrid.cli import main; "
+        "sys.exit(main(['train', '--groups', 'sample', '--from-scratch', 'static', '--out', sys.argv[1]]))"
+    )
+    done = run("-c", code, tmp_path / "o")
+    first, *_, last = done.stderr.splitlines()
+    assert first == f"preparing {tmp_path / 'o'}: reading sample"
+    assert done.returncode == 1 and "accelerate" in last
 
 
 def test_a_full_disk(configure: Configure, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
