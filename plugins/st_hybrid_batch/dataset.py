@@ -206,6 +206,10 @@ class ParallelDataset(datasets.Dataset):  # type: ignore[misc]
         """Choose the epoch whose batches are drawn; validation has but one."""
         self.epoch = 0 if self.validation else epoch
 
+    def to_iterable_dataset(self, *_: Any, **__: Any) -> Any:
+        """Refused: the trainers ignore a batch sampler for streams, and would train on rows in order."""
+        raise TypeError("a stream has no hybrid batches: pairs are drawn by row number; train on the data set itself")
+
     def digest(self) -> str:
         """A digest of texts, ids, languages and groups: the same data have the same wherever they lie."""
         digest = hashlib.blake2b(digest_size=16)

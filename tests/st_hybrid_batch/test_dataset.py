@@ -225,6 +225,8 @@ def test_other_kinds_of_data_sets():
     """Streams and dictionaries have no rows to draw by number; a data set of other columns is none of ours."""
     with pytest.raises(TypeError, match="from_generator"):
         ParallelDataset.from_dataset(long_form().to_iterable_dataset())
+    with pytest.raises(TypeError, match="a stream has no hybrid batches"):
+        ParallelDataset.from_dataset(long_form()).to_iterable_dataset()
     with pytest.raises(TypeError, match="DatasetDict"):
         ParallelDataset(datasets.DatasetDict(train=long_form()))
     with pytest.raises(ValueError, match="no column 'label'"):
