@@ -202,6 +202,7 @@ def test_importing_the_package_loads_nothing_heavy() -> None:
     assert not loaded_by("import beir_hybrid") & {*HEAVY, "numpy", "beir", "tqdm"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "arguments", [["--help"], ["evaluate", "--help"], ["datasets"], ["leaderboard", "miracl"], ["study", "--list"]]
 )

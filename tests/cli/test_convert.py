@@ -28,6 +28,7 @@ def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return root.parent
 
 
+@pytest.mark.slow
 def test_each_language_is_a_line(command: Command, data: Path, tmp_path: Path) -> None:
     """Code, passages and folder, tab-separated; the second time nothing is converted."""
     done = command("convert", "miracl", "--languages", "sw", "--data-dir", data, "--workers", 2)

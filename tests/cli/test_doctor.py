@@ -95,6 +95,7 @@ def test_doctor_says_what_the_machine_computes_with(command: Any) -> None:
     assert re.search(r"^ +disk: [\d.,]+ of [\d.,]+ GiB free at /", out, re.MULTILINE)
 
 
+@pytest.mark.slow
 def test_doctor_measures_the_sample(command: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Known answers are reached; one that is not is exit 1, and a part that cannot be tested says why."""
     monkeypatch.setattr(BM25Retriever, "__init__", no_java)

@@ -35,6 +35,7 @@ def folders(command: Any, tmp_path: Path) -> list[Path]:
     return made
 
 
+@pytest.mark.slow
 def test_a_fusion_is_measured_and_kept(command: Any, folders: list[Path], tmp_path: Path) -> None:
     """The table on stdout, the folder as named, its record complete; with all weight on the first it is the first."""
     done = command(

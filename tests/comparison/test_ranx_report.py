@@ -27,6 +27,7 @@ def comparison(make_folder: Any) -> Any:
     return compare(folders, draws=500)
 
 
+@pytest.mark.slow
 def test_bias_metrics_are_first_class(comparison: Any) -> None:
     """Beside map stands the rank distance, and the lower one has the mark; a share has none."""
     report = comparison.to_ranx_report()
@@ -75,6 +76,7 @@ def test_names_keep_their_case_and_same_names_their_rows(make_folder: Any) -> No
     assert compare(folders, draws=100).to_ranx_report().model_names == ["BM25 (x/out)", "BM25 (y/out)"]
 
 
+@pytest.mark.slow
 def test_more_than_26_systems(make_folder: Any) -> None:
     """ranx has 26 letters: the next ones have a digit."""
     rng = np.random.default_rng(0)

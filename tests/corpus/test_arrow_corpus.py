@@ -44,6 +44,7 @@ def test_it_is_beirs_mapping(corpus: ArrowCorpus, records: list[dict[str, str]])
             corpus[absent]  # type: ignore[index]
 
 
+@pytest.mark.slow
 def test_beirs_own_search_reads_it(corpus: ArrowCorpus) -> None:
     """BEIR's exact search takes the mapping for a dict: it sorts, slices and looks up."""
     import numpy as np

@@ -85,6 +85,7 @@ def test_a_corpus_on_disk_is_known_by_its_content(tmp_path: Path) -> None:
     assert other.fingerprint != first
 
 
+@pytest.mark.slow
 def test_evaluating_on_disk_is_evaluating_in_memory(tmp_path: Path) -> None:
     """Scores and kept runs are the same, and a TREC file can be written afterwards from the kept run."""
     import pyarrow.parquet as pq

@@ -33,6 +33,7 @@ def sources(write_shards: Any, numbered: Any) -> list[Path]:
     return found
 
 
+@pytest.mark.slow
 def test_processes_change_nothing(sources: list[Path], tmp_path: Path) -> None:
     """Three processes over five shards write byte for byte what one does, digests and manifest included."""
     one = ArrowCorpus.build(sources, tmp_path / "one", workers=1)
@@ -40,6 +41,7 @@ def test_processes_change_nothing(sources: list[Path], tmp_path: Path) -> None:
     assert content_of(three.folder) == content_of(one.folder)
 
 
+@pytest.mark.slow
 def test_a_faulty_shard_is_named_and_others_are_kept(sources: list[Path], tmp_path: Path) -> None:
     """An error in a process is the one line it is in this one; what was finished is not converted again."""
     sources[3].write_bytes(sources[3].read_bytes()[:-9])
@@ -49,6 +51,7 @@ def test_a_faulty_shard_is_named_and_others_are_kept(sources: list[Path], tmp_pa
     assert not list((tmp_path / "corpus").glob(".*.part"))
 
 
+@pytest.mark.slow
 def test_a_kept_shard_is_not_read_again(sources: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A rerun converts only what is not finished."""
     whole = {path: path.read_bytes() for path in sources[3:]}
@@ -74,6 +77,7 @@ class Ending(workers.Job):
         return super().write(progress)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("number", "message"),
     [
@@ -95,6 +99,7 @@ def test_an_ended_process_is_one_line(
     assert content_of(again.folder) == content_of(ArrowCorpus.build(sources, tmp_path / "clean", workers=1).folder)
 
 
+@pytest.mark.slow
 def test_a_disk_that_fails_in_a_process_is_one_line(sources: list[Path], tmp_path: Path) -> None:
     """Files cannot grow beyond a kilobyte, as on a full disk: what could not be written is named."""
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
@@ -107,6 +112,7 @@ def test_a_disk_that_fails_in_a_process_is_one_line(sources: list[Path], tmp_pat
     assert len(ArrowCorpus.build(sources, tmp_path / "corpus", workers=2)) == 150
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "call"), [("write_json", 1), ("write_order", 1)])
 def test_ctrl_c_ends_the_processes_and_a_rerun_equals_a_clean_run(
     sources: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, call: int

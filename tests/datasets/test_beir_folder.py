@@ -224,6 +224,7 @@ def test_queries_that_stand_in_the_corpus(tmp_path: Path) -> None:
     assert load_dataset(str(tmp_path / "a"), languages="en", own_passages=False).own_passages == {}
 
 
+@pytest.mark.slow
 def test_results_of_a_folder_are_used_from_anywhere(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -37,6 +37,7 @@ def family(name: str) -> Family:
     return source
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "language", "lacking"),
     [("beir", "en", set()), ("beir-nl", "nl", set()), ("beir-pl", "pl", {"climate-fever", "fever"})],

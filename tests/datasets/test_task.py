@@ -144,6 +144,7 @@ class LetterModel:
         return self.encode_queries([f"{one['title']} {one['text']}".strip() for one in corpus], batch_size)
 
 
+@pytest.mark.slow
 def test_beir_evaluates_a_task_unchanged() -> None:
     """EvaluateRetrieval over DenseRetrievalExactSearch runs on load(), and drops no pair because of equal ids."""
     from beir.retrieval.evaluation import EvaluateRetrieval

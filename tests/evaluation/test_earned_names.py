@@ -36,6 +36,7 @@ def test_a_cutoff_deeper_than_top_k_makes_the_search_deeper() -> None:
     assert not any(score.is_bound for score in kept.scores if score.metric.startswith("recall"))
 
 
+@pytest.mark.slow
 def test_a_bound_is_not_tested_against_a_value(tmp_path: Path) -> None:
     """The same ranking cut at 5 is no worse at 100: the comparison is refused, and says what to do instead."""
     sample = load_dataset("sample", languages="de")
@@ -186,6 +187,7 @@ def test_ids_with_spaces_come_back_from_trec_files(tmp_path: Path) -> None:
     assert judgment[2:] == ("en-q 1", "en-a b", 1)
 
 
+@pytest.mark.slow
 def test_results_go_to_other_libraries_from_the_object(tmp_path: Path) -> None:
     """`print(results)` is the command's table; the runs come as ranx's and as TREC's, the scores as pandas'."""
     from beir_hybrid.evaluation.table import render_table

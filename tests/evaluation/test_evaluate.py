@@ -56,6 +56,7 @@ def dense() -> DenseRetriever:
     return DenseRetriever(encode, identity="letter pairs", name="letters")
 
 
+@pytest.mark.slow
 def test_one_call_measures_every_setting(sample: Dataset, tmp_path: Path) -> None:
     """11 + 110 + 11 tasks, whose macro means are those of the per-query file, worked out again."""
     results = evaluate("sample", dense(), out=tmp_path / "out")
@@ -202,6 +203,7 @@ def scores_of(results: Results, metric: str) -> dict[tuple[str, str, str], float
     return {(s.setting, s.query_language, s.corpus_language): s.value for s in results.scores if s.metric == metric}
 
 
+@pytest.mark.slow
 def test_runs_that_were_written_evaluate_to_the_same_numbers(sample: Dataset, tmp_path: Path) -> None:
     """runs.parquet and the TREC files hold the ranking: read again, every metric within their depth is the same."""
     metrics = "ndcg@10,recall@10,mrr@10,map@10"

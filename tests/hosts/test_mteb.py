@@ -150,6 +150,7 @@ def test_ids_that_mean_several_texts_keep_their_subset(known: dict[str, Any]) ->
         load_dataset("mteb/Made", parallel=True)
 
 
+@pytest.mark.slow
 def test_what_mteb_cannot_give_is_one_line(known: dict[str, Any], tmp_path: Path) -> None:
     known["Made"] = task_of({"all": ["deu-Latn", "eng-Latn", "zho-Hans"]}, {})
     known["Gone"] = task_of({"de": ["deu-Latn"]}, {}, "Gone")

@@ -38,7 +38,7 @@ def rbo_by_the_book(one: list[int], other: list[int], p: float) -> float:
 lists = st.lists(st.integers(0, 14), unique=True, max_size=12)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=75, deadline=None)
 @given(st.lists(st.tuples(lists, lists), min_size=1, max_size=4), st.sampled_from([0.5, 0.9, 0.98]))
 def test_rbo_is_the_paper_s_equation(pairs: list[tuple[list[int], list[int]]], p: float) -> None:
     """For lists of any lengths; and it is symmetric and between 0 and 1."""

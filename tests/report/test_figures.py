@@ -15,6 +15,7 @@ from beir_hybrid.report.figures import _figures, _plain, write_figures
 from tests.systems_made import Made
 
 
+@pytest.mark.slow
 def test_every_figure_in_both_formats(made: Made, tmp_path: Path) -> None:
     """What was measured is drawn, without a warning of a missing glyph; odd names give plain file names."""
     with warnings.catch_warnings():

@@ -437,6 +437,7 @@ def test_means_over_other_numbers_of_languages_say_so(folders: list[Path], make_
     assert panel(board, "mean", [("mono", "recall@1")]) is None, "a column without a value is left out"
 
 
+@pytest.mark.slow
 def test_figures_draw_the_known_numbers(folders: list[Path], comparison: Comparison) -> None:
     """Bars in the colour of what can be said, whiskers where there is an interval, squares with their numbers."""
     contents = read_contents(folders, comparison)

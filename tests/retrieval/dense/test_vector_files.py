@@ -106,6 +106,7 @@ def test_a_pickle_is_the_path(tmp_path: Path, encode: Encode) -> None:
     assert np.array_equal(pickle.loads(pickled).read(0, 70), whole)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("precision", ["float16", "int8"])
 def test_the_loss_of_precision_is_reported(partly_parallel: Dataset, encode: Encode, precision: Any) -> None:
     """Fewer bits always work from disk; the record says how far the order agrees with float32."""

@@ -123,7 +123,7 @@ def test_every_setting_is_as_in_memory(
 NEAR = st.sampled_from([0.0, 1.0, -1.0, 1 / 3, 1 / 3 + 2**-25, 2**-12, 1e-3, 1e-3 + 1e-10])
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(data=st.data())
 def test_near_ties_are_those_of_a_full_sort_of_the_exact_scores(data: st.DataObject) -> None:
     """Scores closer than a product's rounding error are told apart by the exact score, whatever block they are in."""

@@ -210,6 +210,7 @@ def test_many_pairs_are_averaged_first(tmp_path: Path, monkeypatch: pytest.Monke
     assert within(estimate(fit, "alpha"), -0.05)
 
 
+@pytest.mark.slow
 def test_a_main_effect_is_as_sure_as_languages_agree(tmp_path: Path) -> None:
     """Slopes that differ between languages by chance are no effect of the factor: few false positives."""
     rng = np.random.default_rng(11)

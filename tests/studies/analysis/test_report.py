@@ -179,6 +179,7 @@ def test_an_unknown_term_is_one_line(outcome: StudyOutcome, tmp_path: Path) -> N
     assert not (tmp_path / "report").exists()
 
 
+@pytest.mark.slow
 def test_real_evaluations(tmp_path: Path) -> None:
     """Results that `evaluate` has written, on the sample: a study of the number of dimensions."""
     dataset = load_dataset("sample", languages="ar,de,en,zh")
