@@ -43,3 +43,11 @@ def test_effect_is_the_mean_in_standard_deviations() -> None:
     """Values 1, 2, 3: mean 2, standard deviation 1; no spread, no effect size."""
     assert task_sample(np.array([[1.0, 2, 3]]), np.arange(3)).effect.tolist() == pytest.approx([2.0])
     assert np.isnan(task_sample(np.array([[1.0, 1, 1]]), np.arange(3)).effect).all()
+
+
+def test_a_difference_above_the_threshold_is_kept_in_a_mean() -> None:
+    """Of 4e-12 in each of four queries every group contributes a quarter, which is a difference all the same."""
+    one = task_sample(np.array([[0.0] * 4, [4e-12] * 4]), np.arange(4))
+    assert mean_sample([one, one]).parts[:, 1].tolist() == pytest.approx([1e-12] * 4)
+    nothing = task_sample(np.array([[0.0] * 4, [4e-13] * 4]), np.arange(4))
+    assert not mean_sample([nothing, nothing]).parts.any()
