@@ -68,7 +68,7 @@ def run(args: argparse.Namespace) -> int:
         sys.stdout.write(render_plan(study, out, args.cells, args.workers) + "\n")
         return 0
     if args.report_only:
-        outcome = read_outcome(study, out, cells=args.cells)
+        outcome = read_outcome(study, out, cells=args.cells, remember=True)
     else:
         outcome = run_study(
             study, out, cells=args.cells, engine=args.engine, address=args.address, workers=args.workers, say=_say

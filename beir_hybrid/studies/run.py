@@ -69,14 +69,22 @@ def run_study(
     return outcome_of(study, grid, folder.store)
 
 
-def read_outcome(study: Study, out: Path | str, *, cells: Path | str | None = None) -> StudyOutcome:
+def read_outcome(
+    study: Study, out: Path | str, *, cells: Path | str | None = None, remember: bool = False
+) -> StudyOutcome:
     """What is known of a study's cells; nothing is run. ``out`` and ``cells`` are those of `run_study`.
+
+    Args:
+        remember: write down in ``out``, where something is known, whose folder it is and where its cells are.
 
     Raises:
         StudyError: as `run_study`.
     """
     folder = StudyFolder(Path(out), study, None if cells is None else Path(cells))
-    return outcome_of(study, plan_cells(study).cells, folder.store)
+    outcome = outcome_of(study, plan_cells(study).cells, folder.store)
+    if remember and any(cell.results for cell in outcome.cells):
+        folder.remember(study)
+    return outcome
 
 
 def render_plan(study: Study, out: Path, cells: Path | None, workers: int | None) -> str:

@@ -81,6 +81,12 @@ def test_studies_share_cells(small: Any, tmp_path: Path, in_process: list[Any]) 
     run_study(study, tmp_path / "two", cells=cells)
     assert [job.cell.factors for job in in_process] == [{"regime": "mono"}, {"alpha": 0.5}]
     assert statuses(read_outcome(study, tmp_path / "two")) == {1.0: "done", 0.5: "done"}
+    # a report of what others have run is of this study, and finds it again
+    later = tmp_path / "later"
+    assert statuses(read_outcome(study, later, cells=cells)) == {1.0: "done", 0.5: "done"} and not later.exists()
+    read_outcome(study, later, cells=cells, remember=True)
+    assert statuses(read_outcome(study, later)) == {1.0: "done", 0.5: "done"}
+    assert (later / "study.toml").read_text(encoding="utf-8") == study.content
 
 
 def test_equal_cells_of_one_grid_are_run_once(small: Any, tmp_path: Path, in_process: list[Any]) -> None:
