@@ -24,6 +24,7 @@ _KIND_OF_CLASS: dict[str, Kind] = {
 }
 _LIBRARIES = ("sentence_transformers", "pylate")
 _CONFIG = "config_sentence_transformers.json"
+_PATHS = ("/", "./", "../", "~")
 _HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
 
 
@@ -31,9 +32,17 @@ def kind_of_model(given: Any) -> Kind | None:
     """The kind of a sentence-transformers model, or of a folder or a name on the hub that holds one; else None.
 
     A folder of bare transformers weights is dense, as for sentence-transformers, unless it is a classifier.
+
+    Raises:
+        RetrieverError: a path, and no name on the hub, where there is nothing: said before anything heavy is imported.
     """
     if isinstance(given, str | Path):
         folder = Path(given)
+        if str(given).startswith(_PATHS) and not folder.exists():
+            raise RetrieverError(
+                f"could not load the model {str(given)!r}: there is no such folder; give one that holds a saved model, "
+                "a name on the Hugging Face hub when online, or a registered encoder"
+            )
         if folder.is_dir():
             return _kind_of_files(lambda name: folder / name)
         return _kind_of_files(_on_hub(given)) if isinstance(given, str) and _HUB_NAME.fullmatch(given) else None
@@ -47,9 +56,12 @@ def refuse_unless_dense(given: Any, name: str, error_type: type[BeirHybridError]
     """A model of another kind has no one vector a text; averaged into one it is another, bad model.
 
     Raises:
-        error_type: naming the kind.
+        error_type: naming the kind, or the path where nothing is.
     """
-    kind = kind_of_model(given)
+    try:
+        kind = kind_of_model(given)
+    except RetrieverError as error:
+        raise error_type(str(error)) from error
     if kind not in (None, "dense"):
         raise error_type(f"{name} is a {kind} model; expected a dense one, which gives each text one vector")
 

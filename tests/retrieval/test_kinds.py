@@ -61,6 +61,13 @@ def test_a_sparse_model_of_the_hub_is_never_a_dense_one(cached: Any) -> None:
         retriever_of_model("some/judge")
 
 
+@pytest.mark.parametrize("path", ["/nowhere/model", "./model", "../nowhere/model"])
+def test_a_path_where_nothing_is(path: str) -> None:
+    """Nobody waits for the libraries, or the hub, to be told that a folder is not there."""
+    with pytest.raises(RetrieverError, match=r"could not load the model '.*': there is no such folder"):
+        kind_of_model(path)
+
+
 def test_offline_nobody_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     """With HF_HUB_OFFLINE no packet leaves the machine."""
 
