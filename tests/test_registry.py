@@ -16,7 +16,7 @@ from beir_hybrid.datasets import get_source
 from beir_hybrid.encoders import list_encoders
 from beir_hybrid.errors import BeirHybridError, DatasetError, RetrieverError
 from beir_hybrid.registry import DATASETS, ENCODERS, RETRIEVERS, registered, resolve
-from beir_hybrid.retrieval.recognise import build_retriever, list_retrievers
+from beir_hybrid.retrieval.recognise import build_retriever
 
 Install = Callable[..., None]
 
@@ -102,7 +102,7 @@ def test_built_ins_are_registered() -> None:
         "afriqa", "beir", "beir-nl", "beir-pl", "belebele", "ciral", "ir", "miracl", "miracl-hard-negatives",
         "miracl-vision", "mkqa", "mlqa-r", "mr-tydi", "mteb", "sample", "xm3600", "xquad-r",
     ]  # fmt: skip
-    assert list_retrievers() == ["bm25", "dense", "late-interaction", "rerank", "run", "sparse"]
+    assert list(registered(RETRIEVERS)) == ["bm25", "dense", "late-interaction", "rerank", "run", "sparse"]
     for name in list_datasets():
         assert get_source(name).name == name
 
@@ -140,7 +140,7 @@ def test_a_third_party_retriever(install: Install) -> None:
     """Another package's retriever is built by name and evaluated; refused options name it."""
     install("colour-data", DATASETS, "colours = colour_data:source", DATASET_CODE)
     install("first-retriever", RETRIEVERS, "first = first_retriever:First", RETRIEVER_CODE)
-    assert "first" in list_retrievers()
+    assert "first" in registered(RETRIEVERS)
     for reverse, expected in ((False, 1.0), (True, 0.5)):
         results = beir_hybrid.evaluate("colours", build_retriever("first", reverse=reverse), metrics="mrr")
         assert results.value("multi", "mrr") == 1.0

@@ -24,7 +24,6 @@ import numpy as np
 from beir_hybrid.errors import MissingExtraError, RunError
 from beir_hybrid.metrics.measures import Metric
 from beir_hybrid.records import BeirResults, Hits, IntArray, Judged, ScoreArray
-from beir_hybrid.settings import Task
 
 _LOCK = threading.RLock()
 _ID_WIDTH = 12
@@ -65,13 +64,6 @@ def ranx_library(module: str = "ranx") -> Iterator[Any]:
                 yield library
         finally:
             numba.set_num_threads(threads)
-
-
-def to_qrels(task: Task) -> Any:
-    """The judgments of a task as ``ranx.Qrels``."""
-    _, _, qrels = task.load()
-    with ranx_library() as ranx:
-        return ranx.Qrels(qrels)
 
 
 def from_run(run: Any) -> BeirResults:

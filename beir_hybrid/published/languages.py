@@ -30,10 +30,6 @@ class Language:
     joshi_class: int
     cc100_gib: float
 
-    @property
-    def right_to_left(self) -> bool:
-        return self.script in ("Arab", "Hebr")
-
 
 @cache
 def languages() -> dict[str, Language]:

@@ -10,7 +10,7 @@ from typing import Any
 
 from beir_hybrid.datasets.dataset import Dataset
 from beir_hybrid.errors import RetrieverError
-from beir_hybrid.registry import RETRIEVERS, registered, resolve
+from beir_hybrid.registry import RETRIEVERS, resolve
 from beir_hybrid.retrieval.contract import DEFAULT_DEPTH, Bound, Ranking, Retriever, others_code, rankings_only
 from beir_hybrid.retrieval.kinds import Kind, kind_of_model
 from beir_hybrid.settings import Task
@@ -18,11 +18,6 @@ from beir_hybrid.settings import Task
 _RUN_ENDINGS = (".trec", ".run", ".txt", ".tsv", ".json", ".parquet")
 RETRIEVER_OF_KIND: dict[Kind, str] = {"dense": "dense", "sparse": "sparse", "multi-vector": "late-interaction"}
 """The registered retriever of each kind of model."""
-
-
-def list_retrievers() -> list[str]:
-    """Names of every registered retriever."""
-    return list(registered(RETRIEVERS))
 
 
 def build_retriever(kind: str, *args: Any, **options: Any) -> Retriever:

@@ -22,7 +22,6 @@ from beir_hybrid.metrics.ranx_backend import (
     from_run,
     fuse_hits,
     ranx_library,
-    to_qrels,
     tune_fusion,
 )
 from beir_hybrid.records import Hits, Judged
@@ -57,11 +56,12 @@ def test_ranx_scores_what_was_kept_as_we_do(tmp_path: Path) -> None:
         for found in [hits.take(np.array([row]))]
     }
     results = evaluate(dataset, given, settings="multi", metrics=METRICS, out=tmp_path)
-    run, qrels = results.to_ranx("multi:de"), to_qrels(task)
+    run = results.to_ranx("multi:de")
     back = from_run(run)
     first = hits.passages[: hits.counts[0]].tolist()
     assert list(back[task.query_ids[0]]) == [ids[at] for at in first]
     with ranx_library() as ranx:
+        qrels = ranx.Qrels(task.load()[2])
         for turned in (run, ranx.Run(dict(reversed(back.items())))):
             for metric in METRICS.split(","):
                 found = ranx.evaluate(qrels, turned, metric)
