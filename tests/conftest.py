@@ -6,6 +6,7 @@ import functools
 import http.server
 import os
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -25,8 +26,8 @@ SHARING = {"bm25", "datasets", "encoders", "report", "st_hybrid_batch", "trainin
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Where several processes share the tests, those of a file or of a sharing folder stay in one, so that what they
-    share is made once; what takes long comes first, so that no process is left working alone."""
-    long: set[str] = set()
+    share is made once; groups of many long ones come first, so that no process is left working alone."""
+    long: Counter[str] = Counter()
     for item in items:
         folder = item.path.parent
         own = item.get_closest_marker("xdist_group")
@@ -34,8 +35,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if own is None:
             item.add_marker(pytest.mark.xdist_group(group))
         if any(item.get_closest_marker(name) for name in ("slow", "java", "train", "data")):
-            long.add(group)
-    items.sort(key=lambda item: item.get_closest_marker("xdist_group").args[0] not in long)
+            long[group] += 1
+    items.sort(key=lambda item: -long[item.get_closest_marker("xdist_group").args[0]])
 
 
 @pytest.fixture(scope="session", autouse=True)
