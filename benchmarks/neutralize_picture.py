@@ -29,8 +29,8 @@ def main() -> None:
     for axis, (name, title) in zip(axes, SHOWN.items(), strict=False):
         shown = square(axis, kept["matrix"][name], languages, title)
     axes[0].set_ylabel("language of the query")
-    figure.colorbar(shown, ax=axes[:2], location="bottom", shrink=0.5, aspect=40,
-                    label="reciprocal rank, in the pool of all languages, of the answer in each language")  # fmt: skip
+    label = "reciprocal rank of the answer in each language, in the pool of all (in the cells times 100)"
+    figure.colorbar(shown, ax=axes[:2], location="bottom", shrink=0.5, aspect=40, label=label)
     distances = axes[2]
     for offset, (name, title), colour in zip((0.2, -0.2), SHOWN.items(), COLOURS, strict=True):
         own = [kept["pool_by_language"][name][each]["rank_distance"] for each in languages]

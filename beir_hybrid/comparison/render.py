@@ -144,7 +144,7 @@ def _differences(comparison: Comparison, rows: Sequence[Row], title: str, *, lan
 
 
 def _per_language(comparison: Comparison, rows: Sequence[Row], what: str, metrics: Sequence[str]) -> list[Table]:
-    """Every language or pair of every metric; of one system alone its values and their intervals."""
+    """Every language or pair of every metric; of one system alone its values."""
     if len(comparison.names) > 1:
         return [
             _differences(
