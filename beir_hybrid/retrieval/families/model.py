@@ -100,7 +100,8 @@ class FamilyModel:
 
         How far it is, is said.
         """
-        with progress(f"encoding {role}s", sum(map(len, lists.values())), "text") as shown:
+        what = "queries" if role == "query" else f"{role}s"
+        with progress(f"encoding {what}", sum(map(len, lists.values())), "text") as shown:
             for name, texts in lists.items():
                 yield name, list(ArrayCache(self.folder(role)).chunks(texts, compute, shown.advance))
 

@@ -418,7 +418,10 @@ def test_on_the_command_line(tiny: Any, tmp_path: Path, capsys: pytest.CaptureFi
     options = ["--languages", "de,en", "--settings", "mono", "--metrics", "map"]
     for kind in ("sparse", "multi-vector"):
         assert main(["evaluate", "sample", "--model", str(tiny(kind)), *options, "--out", str(tmp_path / kind)]) == 0
-        assert capsys.readouterr().out.startswith(f"{kind} on sample")
+        said = capsys.readouterr()
+        assert said.out.startswith(f"{kind} on sample")
+        assert "encoding queries: " in said.err
+        assert "encoding passages: " in said.err
     run = tmp_path / "run.trec"
     run.write_text("".join(f"de-q-0000 Q0 de-p-{i:04} {i + 1} {9 - i} x\n" for i in range(5)))
     again = ["--rerank", str(tiny("cross-encoder")), "--rerank-depth", "3"]
