@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from encoder_tables import e5_recipes, e5_regimes, e5_trainings, first, neutralized, neutralized_languages
-from speed_tables import corpus, dense_growth, dense_scale, sampler, speed
+from speed_tables import corpus, dense_growth, dense_scale, encoder_step, sampler, speed
 from table_parts import COLUMNS, RESULTS, load, markdown, mean_cell, value_cell
 
 _ROOT = Path(__file__).parents[1]
@@ -125,6 +125,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "speed": speed,
     "alpha-xquad-r": lambda: study("alpha", "xquad-r"),
     "sampler": sampler,
+    "encoder-step": encoder_step,
     "corpus": corpus,
     "dense-scale": dense_scale,
     "dense-growth": dense_growth,

@@ -43,6 +43,22 @@ def speed() -> str:
     return markdown(["what", "here", "beside it"], rows) + "\n\n" + note
 
 
+def encoder_step() -> str:
+    """What a step of fine-tuning a real encoder takes, by what is trained of it."""
+    found = load("encoder_step")["recipes"]
+    rows = [
+        [
+            name,
+            str(row["batch_size"]),
+            f"{row['seconds_a_step']:.1f}",
+            f"{row['steps_an_hour']:,}",
+            f"{row['peak_gb']:.1f}",
+        ]
+        for name, row in found.items()
+    ]
+    return markdown(["recipe", "pairs a step", "seconds a step", "steps an hour", "GB"], rows)
+
+
 def sampler() -> str:
     found = load("sampler")
     rows = [
