@@ -230,7 +230,7 @@ def _first_stage(args: argparse.Namespace) -> Any:
         used = retriever.describe()
         prompts = {role: str(used.get(f"{role}_prompt") or "") for role in ("query", "passage")}
         if kind == "dense" and (hint := unused_prompts(args.model, prompts)):
-            tell(f"{hint}")
+            tell(hint)
         return retriever
     if args.run_file is not None:
         return build_retriever("run", args.run_file)

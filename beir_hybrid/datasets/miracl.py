@@ -60,15 +60,12 @@ class MiraclSource(TopicSource):
     def corpus(self, root: Path, language: str, workers: int | None = None) -> ArrowCorpus:
         """See `TopicSource.corpus`; a shard of another revision than the first one is refused."""
         shards = self.corpus_files(root, language)
-        for shard in shards:
-            path = self.local(root, shard)
-            # those of a corpus of one's own have no checksum
-            got = digests_of(path).get(shard.algorithm) if shard.expected else ""
-            if got != shard.expected:
+        for shard in shards:  # those of a corpus of one's own have no checksum
+            if (got := self._other_digest(root, shard)) is not None:
                 raise DatasetError(
-                    f"{path} is damaged or of another revision than {Path(shards[0].path).name}: its {shard.algorithm} "
-                    f"is {got}, expected {shard.expected}; delete it and run: beir-hybrid fetch miracl --languages "
-                    f"{language}"
+                    f"{self.local(root, shard)} is damaged or of another revision than {Path(shards[0].path).name}: "
+                    f"its {shard.algorithm} is {got}, expected {shard.expected}; delete it and run: beir-hybrid fetch "
+                    f"miracl --languages {language}"
                 )
         return super().corpus(root, language, workers)
 

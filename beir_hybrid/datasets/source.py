@@ -161,12 +161,15 @@ class FileSource(abc.ABC):
         for file in self.remote_files(root, languages, split):
             self._refuse_other(root, file)
 
+    def _other_digest(self, root: Path, file: RemoteFile) -> str | None:
+        """The digest of a local file that is not the published one; None where it is, or nobody knows."""
+        got = digests_of(self.local(root, file)).get(file.algorithm) if file.expected else ""
+        return None if got == file.expected else got
+
     def _refuse_other(self, root: Path, file: RemoteFile) -> None:
-        local = self.local(root, file)
-        got = digests_of(local).get(file.algorithm) if file.expected else ""
-        if got != file.expected:
+        if (got := self._other_digest(root, file)) is not None:
             raise DatasetError(
-                f"{local} is damaged: its {file.algorithm} is {got}, expected {file.expected}; "
+                f"{self.local(root, file)} is damaged: its {file.algorithm} is {got}, expected {file.expected}; "
                 f"delete it and run: beir-hybrid fetch {self.name}"
             )
 

@@ -242,7 +242,7 @@ def _dense(model: Any, options: Mapping[str, Any]) -> DenseRetriever:
     refuse_not_dense(model)
     encoder = DenseRetriever(model, **options)
     refuse_not_dense(encoder.model)
-    tell(f"{encoder.summary}")
+    tell(encoder.summary)
     return encoder
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from collections.abc import Sequence
 from importlib.resources import files
 from typing import Any
 
@@ -41,6 +42,16 @@ def render_document(template: str, **values: Any) -> str:
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     made: str = environment.get_template(name).render(script=script, digest=digest, **values)
     return made
+
+
+def panel_choices(panels: Sequence[tuple[str, ...]]) -> tuple[list[list[tuple[str, str]]], list[str]]:
+    """What can be chosen of each part of the panels' names, as (value, text), and the values that show each panel.
+
+    There is no choice where a part has one value.
+    """
+    parts = [{name: f"{at}" for at, name in enumerate(dict.fromkeys(part))} for part in zip(*panels, strict=True)]
+    keys = [" ".join(part[name] for part, name in zip(parts, panel, strict=True) if len(part) > 1) for panel in panels]
+    return [[(value, name) for name, value in part.items()] for part in parts], keys
 
 
 def language_name(code: str) -> str:

@@ -16,7 +16,7 @@ from beir_hybrid.report.commands import compare_command, made_by
 from beir_hybrid.report.contents import Contents, read_contents
 from beir_hybrid.report.differences import all_bars
 from beir_hybrid.report.distances import rank_distances
-from beir_hybrid.report.document import render_document
+from beir_hybrid.report.document import panel_choices, render_document
 from beir_hybrid.report.hardest import COUNT, hardest_queries
 from beir_hybrid.report.leaderboard_tables import panel, shown_metrics
 from beir_hybrid.report.matrices import squares
@@ -64,8 +64,8 @@ def render_page(folders: Sequence[Path | str], comparison: Comparison, *, data_d
         "heat": heat, "preference": shares, "distance": distances, "bars": bars,
         "hardest": hardest and hardest.queries,
     }  # fmt: skip
-    heat_choices, heat_keys = _choices([(each.measure, each.name) for each in heat])
-    bar_choices, bar_keys = _choices([(each.name, f"{each.setting}: {each.metric}") for each in bars])
+    heat_choices, heat_keys = panel_choices([(each.measure, each.name) for each in heat])
+    bar_choices, bar_keys = panel_choices([(each.name, f"{each.setting}: {each.metric}") for each in bars])
     return render_document(
         "beir_hybrid.report:comparison.html",
         title=contents.title,
@@ -96,16 +96,6 @@ def render_page(folders: Sequence[Path | str], comparison: Comparison, *, data_d
         versions=_versions(contents),
         records=[(each.name, _record(each)) for each in contents.results],
     )  # fmt: skip
-
-
-def _choices(panels: Sequence[tuple[str, ...]]) -> tuple[list[list[tuple[str, str]]], list[str]]:
-    """What can be chosen of each part of the panels' names, as (value, text), and the values that show each panel.
-
-    There is no choice where a part has one value.
-    """
-    parts = [{name: f"{at}" for at, name in enumerate(dict.fromkeys(part))} for part in zip(*panels, strict=True)]
-    keys = [" ".join(part[name] for part, name in zip(parts, panel, strict=True) if len(part) > 1) for panel in panels]
-    return [[(value, name) for name, value in part.items()] for part in parts], keys
 
 
 def _best(contents: Contents) -> list[Row]:

@@ -102,4 +102,4 @@ class _Once(logging.Handler):
         message = record.getMessage()
         if message not in self._said:
             self._said.add(message)
-            tell(f"{message}")
+            tell(message)

@@ -140,6 +140,9 @@ def test_however_a_file_was_saved(mmarco):
     (mmarco / "cut.tsv.gz").write_bytes(gzip.compress(b"12\t1\t3\n")[:-6])
     with pytest.raises(ValueError, match=r"cut\.tsv\.gz:1: the file is truncated or damaged"):
         list(read_mmarco(mmarco, ["en"], triples=mmarco / "cut.tsv.gz"))
+    (mmarco / "none.jsonl.gz").write_bytes(b"")
+    with pytest.raises(ValueError, match=r"none\.jsonl\.gz:0: the file is truncated or damaged \(it is empty\)"):
+        list(read_jsonl(mmarco / "none.jsonl.gz"))
 
 
 def test_bad_mmarco(mmarco):

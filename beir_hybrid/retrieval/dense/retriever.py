@@ -283,7 +283,7 @@ class DenseRetriever(BeirSearchable):
         A query whose vector is all zeros (no token of it is known, say) has no ranking.
         """
         if not self._encoder.plain:
-            tell(f"{self.summary}")
+            tell(self.summary)
         with self._engine.running(self._encoder) as engine:
             if self._truncate_dim is None:
                 yield from self._rankings(tasks, top_k, engine)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Mapping
 from typing import Any
 
 from beir_hybrid.errors import MissingExtraError
-from beir_hybrid.report.document import render_document
+from beir_hybrid.report.document import panel_choices, render_document
 from beir_hybrid.report.figures import charts_svg
 from beir_hybrid.studies.analysis.curves import Panel
 from beir_hybrid.studies.analysis.findings import Findings
@@ -78,21 +79,14 @@ def _chosen(label: str, shown: Mapping[tuple[str, str], Mapping[str, Any]]) -> d
     """What is shown for each data set and name, and the two choices that lead there; a choice of one is none."""
     if not shown:
         return {}
-    datasets, names = (list(dict.fromkeys(each)) for each in zip(*shown, strict=True))
+    every = list(itertools.product(*(dict.fromkeys(part) for part in zip(*shown, strict=True))))
+    choices, keys = panel_choices(every)
+    nothing: dict[str, Any] = {"tables": [], "svg": "", "points": []}
     panels = [
-        {
-            "key": " ".join([f"{at}"] * (len(datasets) > 1) + [f"{place}"] * (len(names) > 1)),
-            "title": f"{dataset}: {name}",
-            **{"tables": [], "svg": "", "points": [], **shown.get((dataset, name), {})},
-        }
-        for at, dataset in enumerate(datasets)
-        for place, name in enumerate(names)
+        {"key": key, "title": f"{dataset}: {name}", **nothing, **shown.get((dataset, name), {})}
+        for key, (dataset, name) in zip(keys, every, strict=True)
     ]
-    choices = [
-        [what, [(str(at), name) for at, name in enumerate(own)]]
-        for what, own in (("Data set", datasets), (label, names))
-    ]
-    return {"choices": choices, "panels": panels}
+    return {"choices": list(zip(["Data set", label], choices, strict=True)), "panels": panels}
 
 
 def _drawn(panel: Panel) -> dict[str, Any]:

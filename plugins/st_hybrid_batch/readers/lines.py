@@ -21,6 +21,8 @@ def read_lines(path: Path) -> Iterator[tuple[int, str]]:
     """
     number = 0
     try:
+        if path.suffix == ".gz" and path.stat().st_size == 0:
+            raise EOFError("it is empty")  # gzip takes no bytes at all for a file of no lines
         with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
             for number, raw in enumerate(file, start=1):
                 line = (raw.removeprefix(BOM) if number == 1 else raw).decode("utf-8").rstrip("\r\n")
