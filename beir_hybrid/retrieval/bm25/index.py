@@ -1,8 +1,7 @@
-"""A Lucene index of passages, kept on disk by its content, and bag-of-words BM25 search in it.
+"""A Lucene index of passages, kept on disk by its content.
 
-Passages are indexed in descending order of their ids and Lucene breaks ties by its own document number, so
-its order *is* trec_eval's (score descending, then id descending) and a cut at ``top_k`` keeps the right
-ones of equal passages, without fetching more than asked for and without comparing ids.
+Passages are indexed from the last id to the first and Lucene breaks ties by its own document number, so its order *is*
+trec_eval's (score descending, then id descending): a cut at ``top_k`` keeps the right ones of equal passages.
 """
 
 from __future__ import annotations
@@ -13,42 +12,33 @@ import json
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from beir_hybrid.disk.files import fingerprint_of
+from beir_hybrid.disk.files import fingerprint_of, write_json, writing
 from beir_hybrid.errors import RetrieverError
-from beir_hybrid.retrieval.bm25 import cache
 from beir_hybrid.retrieval.bm25.analyzers import AnalyzerSpec
 from beir_hybrid.retrieval.bm25.bridge import java_errors
 from beir_hybrid.retrieval.bm25.java import start_jvm, versions
 from beir_hybrid.retrieval.bm25.searcher import Ask, Found, Index
 from beir_hybrid.retrieval.bm25.writer import open_pieces, write_index
 
-FORMAT = 3  # raise it when what is on disk changes
-_ORDER = "order.npy"
-_PIECES = "lucene"
+FORMAT = 4  # raise it when what is on disk changes
 
 
 class LuceneIndex(Index):
-    """An index made by ``open_or_build``."""
+    """An index made by `open_or_build`; see there."""
 
-    def __init__(self, folder: Path, analyzer: AnalyzerSpec) -> None:
+    def __init__(self, folder: Path, analyzer: AnalyzerSpec, size: int) -> None:
         start_jvm()
-        self.folder = folder
-        self.meta: dict[str, Any] = cache.read_meta(folder)
-        self._size = int(self.meta["passages"])
-        self._order = _read_order(folder, self._size)  # Lucene's number -> position
+        self.folder, self._size = folder, size
         with java_errors(f"Lucene cannot read the index in {folder}; delete that folder to build it anew"):
-            reader = open_pieces(folder / _PIECES, self._size)
-            found = reader.numDocs()
-            super().__init__(reader, analyzer)
-        if found != self._size:
+            super().__init__(open_pieces(folder, size), analyzer)
+            found = self._reader.numDocs()
+        if found != size:
             raise RetrieverError(
-                f"the index in {folder} holds {found:,} passages, expected {self._size:,}; "
-                f"delete that folder to build it anew"
+                f"the index in {folder} holds {found:,} passages, expected {size:,}; delete that folder to build it "
+                "anew"
             )
 
     @classmethod
@@ -61,25 +51,28 @@ class LuceneIndex(Index):
         cache_dir: Path,
         content: str = "",
         threads: int = 1,
-        progress: Callable[[int], None] | None = None,
+        progress: Callable[[int], object] = lambda indexed: None,
     ) -> LuceneIndex:
         """The index of these passages, from ``cache_dir`` or built into it.
 
-        The folder's name is the digest of ids, texts, analyzer and the versions of Lucene and Java. An
-        empty text is kept and never found. ``ids`` and ``texts`` are only read by position, so they may live on
-        disk; what an interrupted call finished of the index is kept and not written again.
+        The folder's name is the digest of ids, texts, analyzer and the versions of Lucene and Java, and it is there
+        when it is whole. An empty text is kept and never found. ``ids`` and ``texts`` are only read by position, so
+        they may live on disk. What an interrupted call finished is kept and not written again; of processes that
+        build the same index the others wait for the first.
 
         Args:
-            ids: distinct passage ids.
+            ids: passage ids in ascending order.
             texts: one a passage.
             content: a digest of ids and texts where one is known; else all of them are read for it.
             threads: indexing threads; they change the time and nothing else.
-            progress: told how many more passages are indexed (as ``tqdm.update`` is), perhaps from another
-                thread; never when the index is there already.
+            progress: told how many more passages are indexed, perhaps from another thread; never when the index is
+                there already.
 
         Raises:
-            RetrieverError: duplicate ids, ids and texts of different length, or Lucene could not write.
+            RetrieverError: ids that are not in order, ids and texts of different length, or the disk or Lucene fails.
         """
+        from filelock import FileLock
+
         if len(ids) != len(texts):
             raise RetrieverError(f"{len(ids)} passage ids for {len(texts)} texts; expected one text an id")
         # Java's version counts too: its Unicode tables and its Thai dictionary decide what a word is.
@@ -88,65 +81,34 @@ class LuceneIndex(Index):
         key = fingerprint_of(itertools.chain([json.dumps(settings, sort_keys=True), str(len(ids))], passages))
         language = re.sub(r"[^a-z]", "_", analyzer.language) or "any"
         folder = cache_dir / f"bm25-{language}-{key[:24]}"
-
-        def build(temporary: Path) -> dict[str, Any]:
-            order = _descending(ids)
-            if not isinstance(order, range):
-                np.save(temporary / _ORDER, order)
-            try:
-                write_index(temporary / _PIECES, texts, order, analyzer, threads=threads, progress=progress)
-            except BaseException:
-                _keep_finished(temporary)
-                raise
-            return {**settings, "passages": len(ids), "fingerprint": key}
-
-        cache.open_or_build(folder, build)
-        return cls(folder, analyzer)
+        if not folder.exists():
+            _refuse_disorder(ids)
+            part = folder.with_name(f".{folder.name}.part")
+            with writing(folder, RetrieverError):
+                cache_dir.mkdir(parents=True, exist_ok=True)
+                with FileLock(folder.with_name(f".{folder.name}.lock")):
+                    if not folder.exists():
+                        part.mkdir(exist_ok=True)
+                        try:
+                            write_index(part, texts, analyzer, threads=threads, progress=progress)
+                            write_json(part / "meta.json", {**settings, "passages": len(ids), "fingerprint": key})
+                            part.rename(folder)
+                        finally:
+                            with contextlib.suppress(OSError):  # not empty: the next call goes on from what is finished
+                                part.rmdir()
+        return cls(folder, analyzer, len(ids))
 
     def __len__(self) -> int:
         return self._size
 
     def _rank(self, ask: Ask, top_k: int) -> Found:
         top = ask(min(top_k, max(self._size, 1)))
-        if isinstance(self._order, range):
-            return (self._size - 1 - top.numbers).astype(np.int32), top.scores
-        return self._order[top.numbers], top.scores
+        return (self._size - 1 - top.numbers).astype(np.int32), top.scores
 
 
-def _descending(ids: Sequence[str]) -> range | NDArray[np.int32]:
-    """Positions in descending order of their ids (by code point, which is trec_eval's byte order)."""
-    if _ascending(ids):
-        return range(len(ids) - 1, -1, -1)
-    order = sorted(range(len(ids)), key=ids.__getitem__, reverse=True)
-    for first, second in itertools.pairwise(order):
-        if ids[first] == ids[second]:
-            raise RetrieverError(f"passage id {ids[first]!r} occurs twice; expected distinct ids")
-    return np.asarray(order, dtype=np.int32)
-
-
-def _ascending(ids: Sequence[str]) -> bool:
-    """Whether ids stand in order, which a column on disk knows of itself."""
-    if getattr(ids, "distinct_ascending", False):
-        return True
-    return all(before < after for before, after in itertools.pairwise(ids))
-
-
-def _read_order(folder: Path, size: int) -> range | NDArray[np.int32]:
-    path = folder / _ORDER
-    if not path.exists():
-        return range(size - 1, -1, -1)
-    try:
-        order: NDArray[np.int32] = np.load(path)
-    except (OSError, ValueError, EOFError) as error:
-        raise RetrieverError(f"{path} cannot be read ({error}); delete that folder to build it anew") from error
-    if order.shape != (size,):
-        raise RetrieverError(f"{path} has shape {order.shape}, expected ({size},); delete that folder to build it anew")
-    return order
-
-
-def _keep_finished(folder: Path) -> None:
-    """After an interrupt: nothing is left where no piece is finished."""
-    if not (folder / _PIECES).is_dir() or not any((folder / _PIECES).iterdir()):
-        (folder / _ORDER).unlink(missing_ok=True)
-        with contextlib.suppress(OSError):
-            (folder / _PIECES).rmdir()
+def _refuse_disorder(ids: Sequence[str]) -> None:
+    if getattr(ids, "distinct_ascending", False):  # a column on disk knows that of itself
+        return
+    for first, second in itertools.pairwise(ids):
+        if first >= second:
+            raise RetrieverError(f"passage id {second!r} follows {first!r}; expected distinct ids in ascending order")

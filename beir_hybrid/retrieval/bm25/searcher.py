@@ -5,14 +5,13 @@ from __future__ import annotations
 import abc
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from beir_hybrid.errors import RetrieverError
-from beir_hybrid.records import FloatArray, Hits
+from beir_hybrid.records import FloatArray, Hits, IntArray
 from beir_hybrid.retrieval.bm25.analyzers import AnalyzerSpec
 from beir_hybrid.retrieval.bm25.bridge import (
     detach_thread,
@@ -28,20 +27,18 @@ K1 = 0.9
 B = 0.4
 _INT_MAX = 2**31 - 1
 
-Positions = NDArray[np.int32]
-Found = tuple[Positions, FloatArray]
+Found = tuple[NDArray[np.int32], FloatArray]
 """One query's passages (positions in the corpus) and scores, in the order of the ranking."""
 NOTHING: Found = (np.empty(0, dtype=np.int32), np.empty(0, dtype=np.float32))
 
 
-@dataclass(frozen=True, eq=False)
-class Top:
+class Top(NamedTuple):
     """One query's best documents as Lucene orders them: score descending, then its own number ascending.
 
     ``names`` are the stored ids where the index stores them.
     """
 
-    numbers: NDArray[np.int64]
+    numbers: IntArray
     scores: FloatArray
     names: Sequence[str | None]
 
@@ -60,8 +57,7 @@ class Index(abc.ABC):
 
     def __init__(self, reader: Any, analyzer: AnalyzerSpec) -> None:
         self._reader = reader
-        self._analyzer = analyzer.build()
-        self._prepare = analyzer.preparer()
+        self._spec, self._analyzer = analyzer, analyzer.build()
         self._queries = java_class("io.anserini.search.query.BagOfWordsQueryGenerator")()
         self._results = java_class("io.anserini.search.ScoredDocs")
 
@@ -118,7 +114,7 @@ class Index(abc.ABC):
             return searcher
 
     def _search_one(self, searcher: Any, query: str, top_k: int) -> Found:
-        text = self._prepare(query) if self._prepare else query
+        text = self._spec.prepared(query)
         if not text.strip():
             return NOTHING
         terms = self._queries.buildQuery(FIELD, self._analyzer, java_text(text))

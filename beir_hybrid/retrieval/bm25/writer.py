@@ -1,4 +1,4 @@
-"""Writing Lucene indexes: passages in a given order, as pieces of it, by one thread or several.
+"""Writing Lucene indexes: passages from the last to the first, as pieces of that order, by one thread or several.
 
 A piece is an index of its own. Together, read one after the other, they are one index: document numbers go on from
 piece to piece, and BM25 counts terms over all of them, so that scores do not depend on how passages were divided.
@@ -14,9 +14,6 @@ from concurrent.futures import CancelledError, ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
 
 from beir_hybrid.retrieval.bm25.analyzers import AnalyzerSpec
 from beir_hybrid.retrieval.bm25.bridge import (
@@ -36,20 +33,11 @@ _BUFFER_MB = 256.0  # Anserini's 2048 does not fit the default heap of a machine
 _SMALLEST_BUFFER_MB = 16.0
 _STEP = 1000
 
-Order = range | NDArray[np.int32]
-"""Positions of texts in the order of their document numbers."""
-
 
 def write_index(
-    folder: Path,
-    texts: Sequence[str],
-    order: Order,
-    analyzer: AnalyzerSpec,
-    *,
-    threads: int = 1,
-    progress: Callable[[int], None] | None = None,
+    folder: Path, texts: Sequence[str], analyzer: AnalyzerSpec, *, threads: int, progress: Callable[[int], object]
 ) -> None:
-    """Index ``texts[order[0]], texts[order[1]], ...``: a document's number is its place in ``order``.
+    """Index texts, the last one first: document ``n`` is ``texts[-1 - n]``.
 
     Only terms and their frequencies are kept, no text; texts are read one at a time. Pieces that an earlier call
     finished are kept, so ``folder`` must hold nothing else than pieces of these very texts.
@@ -57,18 +45,17 @@ def write_index(
     Raises:
         RetrieverError: Lucene cannot write, with its reason. Finished pieces stay.
     """
-    told = progress or _silent
     stop = threading.Event()
 
     def tell(indexed: int) -> None:
         if stop.is_set():
             raise CancelledError
-        told(indexed)
+        progress(indexed)
 
-    def write(part: Path, stretch: slice) -> None:
+    def write(part: Path, stretch: range) -> None:
         try:
             if not stop.is_set():
-                _write_piece(part, texts, order[stretch], analyzer, buffer, tell)
+                _write_piece(part, texts, stretch, analyzer, buffer, tell)
         except BaseException as error:
             stop.set()  # the others need not finish
             shutil.rmtree(part, ignore_errors=True)
@@ -79,7 +66,7 @@ def write_index(
                 detach_thread()
 
     with java_errors(f"Lucene could not write the index in {folder}"):
-        waiting = [each for each in pieces(folder, len(order)) if not _finished(*each, told)]
+        waiting = [each for each in pieces(folder, len(texts)) if not _finished(*each, progress)]
         used = max(1, min(threads, len(waiting)))
         buffer = _buffer_mb(used)
         if used == 1:
@@ -94,12 +81,13 @@ def write_index(
                 stop.set()  # after Ctrl-C too
 
 
-def pieces(folder: Path, passages: int) -> list[tuple[Path, slice]]:
+def pieces(folder: Path, passages: int) -> list[tuple[Path, range]]:
     """The pieces of an index: where each stands, and which document numbers are in it."""
     size = min(max(-(-passages // PIECES), SMALLEST), LARGEST)
-    starts = range(0, max(passages, 1), size)
+    numbers = range(passages)
     return [
-        (folder / f"{number:06d}", slice(start, min(start + size, passages))) for number, start in enumerate(starts)
+        (folder / f"{piece:06d}", numbers[start : start + size])
+        for piece, start in enumerate(range(0, max(passages, 1), size))
     ]
 
 
@@ -111,15 +99,11 @@ def open_pieces(folder: Path, passages: int) -> Any:
     return java_class("org.apache.lucene.index.MultiReader")(readers, True)
 
 
-def _silent(_: int) -> None:
-    return
-
-
 def _open(part: Path) -> Any:
     return java_class("org.apache.lucene.index.DirectoryReader").open(lucene_directory(part))
 
 
-def _finished(part: Path, stretch: slice, told: Callable[[int], None]) -> bool:
+def _finished(part: Path, stretch: range, told: Callable[[int], object]) -> bool:
     """Whether a piece was written to its end; what is there of another is removed."""
     from jnius import JavaException
 
@@ -131,7 +115,7 @@ def _finished(part: Path, stretch: slice, told: Callable[[int], None]) -> bool:
         reader.close()
     except JavaException:  # no commit: it was interrupted
         found = -1
-    if found != stretch.stop - stretch.start:
+    if found != len(stretch):
         shutil.rmtree(part)
         return False
     told(found)
@@ -139,21 +123,15 @@ def _finished(part: Path, stretch: slice, told: Callable[[int], None]) -> bool:
 
 
 def _write_piece(
-    folder: Path,
-    texts: Sequence[str],
-    order: Order,
-    analyzer: AnalyzerSpec,
-    buffer_mb: float,
-    told: Callable[[int], None],
-) -> None:
-    prepare = analyzer.preparer()
+    folder: Path, texts: Sequence[str], numbers: range, analyzer: AnalyzerSpec, buffer_mb: float,
+    told: Callable[[int], object],
+) -> None:  # fmt: skip
     with _writing(folder, analyzer, buffer_mb) as writer:
         document, field = _document()
-        for start in range(0, len(order), _STEP):
-            step = order[start : start + _STEP]
-            for position in step if isinstance(step, range) else step.tolist():
-                text = texts[position]
-                field.setStringValue(java_text(prepare(text) if prepare else text))
+        for start in range(0, len(numbers), _STEP):
+            step = numbers[start : start + _STEP]
+            for number in step:
+                field.setStringValue(java_text(analyzer.prepared(texts[len(texts) - 1 - number])))
                 writer.addDocument(document)
             told(len(step))
 

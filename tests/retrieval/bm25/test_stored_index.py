@@ -153,7 +153,7 @@ def test_an_index_that_anserini_has_not_made_is_refused(jvm: Jvm, tmp_path: Path
     """Ours store no ids, and are found by their content instead."""
     ours = LuceneIndex.open_or_build(["a"], ["maji"], standard_analyzer(), cache_dir=tmp_path)
     with pytest.raises(RetrieverError, match="stores no ids; expected one that Anserini has made"):
-        opened(ours.folder / "lucene" / "000000", "sw", jvm).search(["maji"], 3)
+        opened(ours.folder / "000000", "sw", jvm).search(["maji"], 3)
 
 
 def test_a_damaged_index_is_one_line(jvm: Jvm, tmp_path: Path) -> None:
