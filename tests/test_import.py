@@ -48,6 +48,7 @@ EXTENDED = {
     "retrieval.families.maxsim": {"numba"},
     "retrieval.search.kernels": {"numba"},
     "training.distill": {"torch", "transformers"},
+    "training.vocabulary": {"torch"},
     "training.progress": {"transformers"},
     "training.code_switch": {"datasets"},
 }

@@ -90,7 +90,7 @@ class TrainConfig:
     max_seq_length: int | None = _option(None, "tokens read of a text (default: the model's; from scratch 128)", low=4)
     freeze_embeddings: bool = _option(False, "leave the word embeddings as they are")
     cut_vocabulary: bool = _option(
-        False, "train without the tokens that no training text uses; the saved model has all of them again"
+        False, "train the word embeddings of the tokens that the training text uses, and hold moments of no other"
     )
     keep_layers: int | None = _option(
         None, "start with the first so many layers of --model; the others are dropped", low=1
@@ -163,9 +163,8 @@ class TrainConfig:
             repeated = [value for value, count in Counter(getattr(self, name) or ()).items() if count > 1]
             if repeated:
                 raise TrainingError(f"{_flag(name)} names {repeated[0]!r} twice")
-        if self.cut_vocabulary and (self.from_scratch is not None or self.code_switch > 0):
-            other = "--from-scratch" if self.from_scratch is not None else "--code-switch"
-            raise TrainingError(f"--cut-vocabulary does not go with {other}")
+        if self.cut_vocabulary and self.from_scratch is not None:
+            raise TrainingError("--cut-vocabulary does not go with --from-scratch")
         if self.distill_to is not None and not self.distill:
             raise TrainingError("--distill-to needs --distill, the weight of its term")
         if self.distill > 0 and self.from_scratch is not None:

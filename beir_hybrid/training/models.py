@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from beir_hybrid.encoders import find_encoder
-from beir_hybrid.errors import MissingExtraError, TrainingError, first_line
+from beir_hybrid.errors import MissingExtraError, TrainingError
 from beir_hybrid.retrieval.dense.models import Role, load_model, own_prompts
 from beir_hybrid.training.config import TrainConfig, refuse_for_static
 from beir_hybrid.training.hosts import DENSE, host_of, load_host
@@ -81,25 +80,6 @@ def _was_saved_whole(source: str) -> bool:
 
     location = find_encoder(source, TrainingError).location
     return location is None or bool(is_sentence_transformer_model(location))
-
-
-def model_folder(source: str) -> Path:
-    """The folder of a model: the one that is named, or a copy of the one on the hub.
-
-    Raises:
-        TrainingError: there is neither.
-    """
-    location = find_encoder(source, TrainingError).location
-    if location is None:
-        raise TrainingError(f"the encoder {source!r} has no folder, whose vocabulary could be cut")
-    if Path(location).is_dir():
-        return Path(location)
-    from huggingface_hub import snapshot_download
-
-    try:
-        return Path(snapshot_download(location))
-    except (OSError, ValueError) as error:
-        raise TrainingError(f"{source} is no folder and could not be fetched: {first_line(error)}") from error
 
 
 def transformers_in(model: Any) -> list[Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -24,9 +23,7 @@ from beir_hybrid.training.data import (
 from beir_hybrid.training.folder import LEAK_FILE, TrainFolder, digest_of
 from beir_hybrid.training.hosts import host_of, refuse_for_host
 from beir_hybrid.training.leak import Leak, LeakDetector, TrainingText, find_leaks, leak_report, texts_of_groups
-from beir_hybrid.training.models import PAPER_PROMPTS, model_folder
 from beir_hybrid.training.pretrain import read_pretraining_text
-from beir_hybrid.training.vocabulary import cut_vocabulary
 
 PRETRAINING_TEXT = "pretraining_text.json"
 SCRATCH_LENGTH = 128
@@ -107,7 +104,8 @@ def prepare(config: TrainConfig, folder: TrainFolder, processes: int) -> None:
         from beir_hybrid.training.code_switch import read_lexicon
 
         _check_lexicon(config, set(read_lexicon(Path(config.lexicon)).entries), data.languages)
-    _make_base(config, left_out, lines, folder.work / "base")
+    if config.from_scratch is not None:
+        _new_model(config, left_out["train"], folder.work / "base")
     folder.keep_facts(facts)
 
 
@@ -172,22 +170,6 @@ def _refusal(leak: Leak, counts: str, out: Path) -> str:
         f"training text overlaps an evaluation set ({counts}), first at {leak.where} ({named}, {leak.kind}, "
         f"{leak.evaluation_id}); {out / LEAK_FILE} lists all; drop them with --on-leak drop"
     )
-
-
-def _make_base(config: TrainConfig, left_out: dict[str, list[str]], lines: list[TrainingText], base: Path) -> None:
-    """What the training begins with, if it is not the model itself: a new one, or one with a cut vocabulary."""
-    if config.from_scratch is not None:
-        _new_model(config, left_out["train"], base)
-    elif config.cut_vocabulary:
-        parts = (
-            texts_of_groups(training_groups(config, part, left_out[part]), part, config.languages)
-            for part in ("train", "dev")
-        )
-        texts = (one.text for one in itertools.chain(*parts, lines))
-        prompts = [prompt for prompt in (config.query_prompt, config.passage_prompt, *PAPER_PROMPTS.values()) if prompt]
-        tell("cutting the vocabulary to the tokens in use")
-        kept = cut_vocabulary(model_folder(str(config.model)), texts, base, prompts)
-        tell(f"vocabulary: {kept:,} tokens are in use")
 
 
 def _new_model(config: TrainConfig, left_out: list[str], base: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,6 @@ from beir_hybrid.errors import TrainingError, at, first_line
 from beir_hybrid.readers.lines import read_lines
 from beir_hybrid.training.checkpoints import newest_checkpoint, train_from
 from beir_hybrid.training.leak import TrainingText
-from beir_hybrid.training.vocabulary import transformer_folder
 
 MASKED = 0.15
 """Share of the tokens that are to be predicted, as in BERT."""
@@ -122,7 +122,9 @@ def _masked_model(source: str, seed: int) -> tuple[Any, Any]:
     from transformers import AutoModelForMaskedLM, AutoTokenizer, set_seed
 
     set_seed(seed)  # before the model: a head that is not in the folder is drawn
-    source = str(transformer_folder(Path(source))) if Path(source).is_dir() else source
+    modules = Path(source) / "modules.json"
+    if modules.exists():  # of sentence-transformers, whose transformer may lie in a folder below
+        source = str(Path(source) / json.loads(modules.read_text(encoding="utf-8"))[0]["path"])
     try:
         tokenizer = AutoTokenizer.from_pretrained(source)
         masked_model = AutoModelForMaskedLM.from_pretrained(source)

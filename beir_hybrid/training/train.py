@@ -22,10 +22,9 @@ from beir_hybrid.training.checkpoints import train_from
 from beir_hybrid.training.config import TrainConfig
 from beir_hybrid.training.folder import LOG_FILE, SUMMARY_FILE, TrainFolder
 from beir_hybrid.training.hosts import prompts_of
-from beir_hybrid.training.models import average, merge_adapters, model_folder, on_cpu
+from beir_hybrid.training.models import average, merge_adapters, on_cpu
 from beir_hybrid.training.prepare import inputs_of, prepare
 from beir_hybrid.training.trainer import Built, build_trainer
-from beir_hybrid.training.vocabulary import restore_vocabulary
 
 _PATIENCE = timedelta(hours=4)
 """How long processes wait for the first one: a large data set takes a while to prepare."""
@@ -247,11 +246,6 @@ def _save(config: TrainConfig, trainer: Any, folder: TrainFolder, facts: dict[st
     ready = folder.work / "model"
     shutil.rmtree(ready, ignore_errors=True)
     trainer.model.save(str(ready))
-    if config.cut_vocabulary:
-        trained = folder.work / "cut-model"
-        shutil.rmtree(trained, ignore_errors=True)
-        ready.rename(trained)
-        restore_vocabulary(trained, model_folder(str(config.model)), ready)
     if (folder.checkpoints / "hybrid_batches.json").exists():
         shutil.copyfile(folder.checkpoints / "hybrid_batches.json", ready / "hybrid_batches.json")
     section = card_section(

@@ -9,12 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from beir_hybrid.disk.arrays import opened_arrays, write_arrays
 from beir_hybrid.errors import TrainingError, first_line
 from beir_hybrid.progress import tell
 from beir_hybrid.training.config import TrainConfig
 from beir_hybrid.training.data import batches_of, data_set, training_groups
 from beir_hybrid.training.folder import TrainFolder
 from beir_hybrid.training.hosts import loss_of, prompts_of, routes
+from beir_hybrid.training.leak import texts_of_groups
 from beir_hybrid.training.prepare import PRETRAINING_TEXT, SCRATCH_LENGTH
 
 _DEFAULT_STEPS = {"static": 3000, "transformer": 10_000, None: 10_000}
@@ -51,6 +53,8 @@ def build_trainer(config: TrainConfig, folder: TrainFolder, facts: dict[str, Any
     static = is_static(model)
     if config.pretrain_text:
         _pretrain(config, source, model, work, state)
+    if config.cut_vocabulary:
+        _cut_vocabulary(config, facts, model, work / "vocabulary.npz", state)
     start = weights_of(model) if config.wise_ft is not None else None
     held = copy.deepcopy(model) if config.distill > 0 else None
     if config.lora is not None:
@@ -101,6 +105,25 @@ def build_trainer(config: TrainConfig, folder: TrainFolder, facts: dict[str, Any
     only_ours(trainer)
     trainer._load_best_model = lambda: _load_best(trainer)
     return Built(trainer, start)
+
+
+def _cut_vocabulary(config: TrainConfig, facts: dict[str, Any], model: Any, kept: Path, state: Any) -> None:
+    """Train the tokens alone that the training and validation texts use; the first process looks for them."""
+    from beir_hybrid.training.vocabulary import tokens_in_use, train_tokens_in_use
+
+    with state.main_process_first():
+        if not kept.exists():
+            tell("looking for the tokens in use")
+            texts = (
+                one.text
+                for part, left_out in facts["left_out"].items()
+                for one in texts_of_groups(training_groups(config, part, left_out), part, config.languages)
+            )
+            found = tokens_in_use(model, texts, list(prompts_of(model).values()))
+            tell(f"vocabulary: {sum(map(len, found)):,} tokens are in use")
+            write_arrays(kept, {str(number): ids for number, ids in enumerate(found)})
+    with opened_arrays(kept) as arrays:
+        train_tokens_in_use(model, [arrays[str(number)] for number in range(len(arrays))])
 
 
 def _load_best(trainer: Any) -> None:

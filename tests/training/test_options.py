@@ -137,29 +137,6 @@ def test_the_first_layers_can_be_kept_alone(configure: Configure, tmp_path: Path
         train(configure(tmp_path / "x", "transformer", **{**options, "keep_layers": 3}))
 
 
-def test_a_cut_vocabulary_is_the_same_training(
-    configure: Configure, trained: Callable[[str], Path], tmp_path: Path
-) -> None:
-    """--cut-vocabulary trains the tokens in use as they would have been trained, and gives all of them back.
-    How much the model reads of a text is what it was trained with."""
-    import torch
-    from sentence_transformers import SentenceTransformer
-
-    base = trained("transformer")
-    options: dict[str, Any] = {"model": str(base), "weight_decay": 0.0, "languages": ("de", "en")}
-    train(configure(tmp_path / "whole", "transformer", **options))
-    train(configure(tmp_path / "cut", "transformer", **options, cut_vocabulary=True))
-    whole, cut = weights(tmp_path / "whole"), weights(tmp_path / "cut")
-    assert all(torch.allclose(whole[name], cut[name], atol=1e-6) for name in whole)
-    assert (tmp_path / "cut" / "tokenizer.json").read_bytes() == (base / "tokenizer.json").read_bytes()
-    short = {**options, "max_seq_length": 8, "steps": 1}
-    train(configure(tmp_path / "short", "transformer", **short, cut_vocabulary=True))
-    lengths = [SentenceTransformer(str(tmp_path / name), device="cpu").max_seq_length for name in ("cut", "short")]
-    assert lengths == [16, 8]
-    still = (cut[EMBEDDINGS] == weights(base)[EMBEDDINGS]).all(dim=1)
-    assert 10 < int((~still).sum()) < 100
-
-
 def test_adapters_are_merged(configure: Configure, trained: Callable[[str], Path], tmp_path: Path) -> None:
     """--lora changes the linear layers by matrices of its rank, nothing else, and leaves an ordinary model."""
     import torch
