@@ -35,6 +35,7 @@ quick: $(VENV)/.installed-dev
 # the documentation, from docs/ into site/index.html; nothing is fetched
 docs: $(VENV)/.installed-dev
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+	@echo "site/index.html; to search in it, serve it: $(BIN)/python -m http.server -d site"
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
