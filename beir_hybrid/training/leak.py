@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import unicodedata
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
@@ -22,6 +23,8 @@ _UNSPACED = {
     40: ((0x0E00, 0x0EFF), (0x1000, 0x109F), (0x1780, 0x17FF)),
 }
 """Scripts without spaces: kana and Han (about 2 characters a word); Thai, Lao, Burmese, Khmer (about 5, with marks)."""
+_AT_ONCE = 500
+"""Texts that are looked up together."""
 _FACTOR = np.uint64(0x9E3779B97F4A7C15)
 
 
@@ -104,7 +107,7 @@ class LeakDetector:
         """Lengths of the questions that are shorter than an n-gram, by the length of the n-gram."""
         ids, texts, questions = self._read(dataset)
         self._lengths = np.array([0, *map(_length, self._codes)])
-        found = [self._ngrams(words) for words in texts]
+        found = [self._numbers(words) for words in texts]
         short = [self._short_question(words) for words in questions]
         self._ids = [
             *ids,
@@ -142,32 +145,39 @@ class LeakDetector:
 
     def look_up(self, text: str) -> tuple[str, str] | None:
         """(``exact``, ``ngram`` or ``question``; id of the evaluation text) of the first overlap, or None."""
-        words = normalised(text)
-        if len(words) < 2:
-            return None
-        same = self._exact.get(tuple(words))
-        if same is not None:
-            return "exact", same
+        return self.look_up_all([text])[0]
+
+    def look_up_all(self, texts: Sequence[str]) -> list[tuple[str, str] | None]:
+        """What `look_up` says of each text; many together take a third of the time."""
+        words = [normalised(text) for text in texts]
+        found: list[tuple[str, str] | None] = [
+            ("exact", same) if len(one) > 1 and (same := self._exact.get(tuple(one))) is not None else None
+            for one in words
+        ]
         if not len(self._grams):
-            return None
-        grams = self._ngrams(words, short=True)
-        found = np.searchsorted(self._grams, grams)
-        found[found == len(self._grams)] = 0
-        hits = np.flatnonzero(self._grams[found] == grams)
-        if not len(hits):
-            return None
-        owner = int(self._owners[found[hits[0]]])
-        return "ngram" if owner < self._n_texts else "question", self._ids[owner]
+            return found
+        # one row of words, a word that nobody knows after each text: no n-gram goes from one text into the next
+        owners = np.repeat(np.arange(len(words)), [len(one) + 1 for one in words])
+        for starts, grams in self._ngrams([word for one in words for word in (*one, "")], short=True):
+            places = np.searchsorted(self._grams, grams)
+            places[places == len(self._grams)] = 0
+            for hit in np.flatnonzero(self._grams[places] == grams):
+                text = owners[starts[hit]]
+                if found[text] is None and len(words[text]) > 1:
+                    owner = int(self._owners[places[hit]])
+                    found[text] = ("ngram" if owner < self._n_texts else "question", self._ids[owner])
+        return found
 
-    def _ngrams(self, words: list[str], short: bool = False) -> npt.NDArray[np.uint64]:
-        """A number for every n-gram of words that the evaluation set knows, whatever stands around it.
+    def _ngrams(
+        self, words: list[str], short: bool = False
+    ) -> Iterator[tuple[npt.NDArray[np.int64], npt.NDArray[np.uint64]]]:
+        """Where they begin, and a number for every n-gram of words that the evaluation set knows.
 
-        An n-gram has the length of the kind of word that makes up most of it. With ``short`` those that are as long as
-        a short question come along.
+        The number is the same whatever stands around the n-gram. An n-gram has the length of the kind of word that
+        makes up most of it. With ``short`` those that are as long as a short question come along.
         """
         codes = np.array([self._codes.get(word, 0) for word in words], dtype=np.uint64)
         lengths = self._lengths[codes]
-        found = [np.empty(0, dtype=np.uint64)]
         for n in (NGRAM, *_UNSPACED):
             wanted = sorted({n, *(self._short[n] if short else ())})
             if len(codes) < wanted[0] or not (lengths == n).any():
@@ -185,8 +195,11 @@ class LeakDetector:
                     own = _windowed(lengths == n, length)[starts]
                     # of a tie the words decide: 4 words and 4 Han characters are 8 words
                     most = (2 * own >= length) if n == NGRAM else (2 * own > length)
-                    found.append(mixed[known & most])
-        return np.concatenate(found)
+                    yield starts[known & most], mixed[known & most]
+
+    def _numbers(self, words: list[str], short: bool = False) -> npt.NDArray[np.uint64]:
+        """The numbers of `_ngrams` in one array."""
+        return np.concatenate([np.empty(0, np.uint64), *(grams for _, grams in self._ngrams(words, short))])
 
     def _short_question(self, words: list[str]) -> npt.NDArray[np.uint64]:
         """The number of a whole question, if it is shorter than an n-gram and long enough to be told."""
@@ -195,7 +208,7 @@ class LeakDetector:
         if not n <= 2 * len(words) < 2 * n:
             return np.empty(0, dtype=np.uint64)
         self._short[n].add(len(words))
-        return self._ngrams(words, short=True)[-1:]
+        return self._numbers(words, short=True)[-1:]
 
 
 def _windowed(flags: npt.NDArray[np.bool_], n: int) -> npt.NDArray[np.int64]:
@@ -226,11 +239,12 @@ def texts_of_groups(
 
 def find_leaks(texts: Iterable[TrainingText], detector: LeakDetector) -> list[Leak]:
     """Every text that overlaps the evaluation set."""
-    return [
-        Leak(one.part, one.group, one.language, one.side, *found, one.where)
-        for one in texts
-        if (found := detector.look_up(one.text)) is not None
-    ]
+    rest, leaks = iter(texts), []
+    while some := list(itertools.islice(rest, _AT_ONCE)):
+        for one, found in zip(some, detector.look_up_all([one.text for one in some]), strict=True):
+            if found is not None:
+                leaks.append(Leak(one.part, one.group, one.language, one.side, *found, one.where))
+    return leaks
 
 
 def leak_report(leaks: Mapping[str, list[Leak]], texts: Mapping[str, int]) -> dict[str, Any]:
