@@ -22,7 +22,7 @@ import pytest
 import beir_hybrid
 import st_hybrid_batch
 from beir_hybrid.cli import build_parser
-from beir_hybrid.datasets import is_registered
+from beir_hybrid.datasets import get_source, is_registered
 from beir_hybrid.disk.locations import DATA_VARIABLE
 from tests.docs.blocks import Block, commands_of, read_blocks
 from tests.docs.outputs import differences
@@ -251,7 +251,7 @@ def test_the_capacity_plan_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
     plan = _benchmark("capacity_plan", monkeypatch)
     assert plan.passages() == 106_332_152
     assert sum(queries for _, queries in plan.MIRACL.values()) == 13_495
-    assert set(plan.MIRACL) == set(importlib.import_module("beir_hybrid.datasets.miracl").source.languages)
+    assert set(plan.MIRACL) == set(get_source("miracl").languages)
     assert sum(plan.shard_bytes().values()) == pytest.approx(16.17e9, rel=0.01)
     # 106.3e6 passages x 128 tokens x 2 x 86e6 operations / (312e12 x 0.3) / 3600
     assert plan.gpu_hours("XLM-R base (768)", "A100") == pytest.approx(6.95, abs=0.01)

@@ -110,14 +110,10 @@ def _described(sources: Sequence[Path], threads: int) -> list[dict[str, Any]]:
         ]
 
 
-def source_key(sources: Sequence[Path]) -> str:
-    """A digest of the content of source files, to name a folder with."""
-    return fingerprint(*(f"{path.name} {digests_of(path).sha256}" for path in sources))
-
-
-def corpus_folder(name: str, part: str, sources: Sequence[Path]) -> Path:
-    """Where the corpus of a data set's part (a language) is kept in the cache folder: of these very files."""
-    return cache_dir() / "corpora" / name / f"{part}-{source_key(sources)[:24]}-{FORMAT}"
+def corpus_folder(part: str, sources: Sequence[Path], id_width: int) -> Path:
+    """Where the corpus of these very files is kept in the cache folder; ``part``: their language."""
+    key = fingerprint(str(id_width), *(f"{path.name} {digests_of(path).sha256}" for path in sources))
+    return cache_dir() / "corpora" / "files" / f"{part}-{key[:24]}-{FORMAT}"
 
 
 def _refuse_other_sources(folder: Path, described: list[dict[str, Any]], settings: Mapping[str, Any]) -> None:

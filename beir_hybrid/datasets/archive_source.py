@@ -6,24 +6,24 @@ import shutil
 import zipfile
 import zlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from beir_hybrid.datasets.download import RemoteFile
+from beir_hybrid.datasets.hub_source import BeirShapedSource
 from beir_hybrid.datasets.parts import find_parts, splits_of
-from beir_hybrid.datasets.parts_source import PartsSource
 from beir_hybrid.disk.files import written_whole
 from beir_hybrid.errors import DatasetError
 
 
-@dataclass(frozen=True)
-class ArchiveSource(PartsSource):
+@dataclass(frozen=True, kw_only=True)
+class ArchiveSource(BeirShapedSource):
     """A set whose archive holds one folder of its name: corpus, queries and the judgments of every split.
 
     It is fetched, checked, unpacked, and removed.
     """
 
-    archive: RemoteFile = field(kw_only=True)
+    archive: RemoteFile
 
     @property
     def origin(self) -> str:

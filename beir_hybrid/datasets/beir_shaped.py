@@ -11,7 +11,6 @@ from typing import Any
 
 from beir_hybrid.corpus.arrow_corpus import ArrowCorpus
 from beir_hybrid.corpus.convert import corpus_folder
-from beir_hybrid.datasets.parts import Parts
 from beir_hybrid.errors import DatasetError, at
 from beir_hybrid.readers.judgments import Judgment, read_judgments
 from beir_hybrid.readers.passages import Record, read_records
@@ -39,29 +38,55 @@ class JudgedPart:
     """Queries that were left out, by language."""
 
 
-def read_part(folder: Path, parts: Parts, language: str, own_passages: bool | None) -> JudgedPart:
-    """One language: its corpus, converted into the cache folder at the first call, its queries and judgments.
+def read_part(
+    passages: Passages,
+    queries: Iterable[Path],
+    judgments: Sequence[Path],
+    *,
+    asked: str = "",
+    query_width: int = 0,
+    own_passages: bool | None,
+) -> JudgedPart:
+    """The files of one language of passages.
+
+    Args:
+        asked: the language of the queries, if it is another. Their ids are those of this language of passages alone.
+        query_width, own_passages: see `join`.
 
     Raises:
-        DatasetError: as `join`, a file is damaged or malformed (``path:line``), or there are no passages.
+        DatasetError: as `join`, or a file is damaged or malformed (``path:line``).
     """
-    passages = corpus_of(folder, parts, language).passages(language)
-    if not len(passages):
-        raise DatasetError(f"{', '.join(str(folder / path) for path in parts.corpus)}: holds no passage")
+    own = f"{passages.language}." if asked else ""
+    questions = read_questions(queries, lambda record, place: asked or passages.language)
+    pairs = (pair._replace(query=own + pair.query) for pair in read_all_judgments(judgments))
     return join(
-        {language: passages},
-        read_questions([folder / path for path in parts.queries], lambda record, place: language),
-        judgments_of(folder, parts),
-        place=folder / parts.judgments[0],
+        {passages.language: passages},
+        {own + key: question for key, question in questions.items()},
+        pairs,
+        place=judgments[0],
         own_passages=own_passages,
+        query_width=query_width,
     )
 
 
-def corpus_of(folder: Path, parts: Parts, language: str, workers: int | None = None) -> ArrowCorpus:
-    """The passages of one language; see `ArrowCorpus.build`."""
-    sources = [folder / path for path in parts.corpus]
-    target = corpus_folder("beir", language, sources)
-    return ArrowCorpus.build(sources, target, id_prefix=f"{language}-p-", workers=workers)
+def corpus_of(
+    sources: Sequence[Path], language: str = "", *, id_width: int = 0, workers: int | None = None
+) -> ArrowCorpus:
+    """The passages of files, converted into the cache folder at the first call; see `ArrowCorpus.build`.
+
+    Args:
+        language: of all of them; empty: each record says its own.
+    """
+    return ArrowCorpus.build(
+        sources, corpus_folder(language or "all", sources, id_width), id_prefix=f"{language}-p-" if language else "",
+        id_width=id_width, by_language=not language, workers=workers,
+    )  # fmt: skip
+
+
+def refuse_empty(passages: Iterable[Passages], sources: Iterable[Path]) -> None:
+    """Corpora, of these files, that hold nothing."""
+    if not any(map(len, passages)):
+        raise DatasetError(f"{', '.join(map(str, sources))}: holds no passage")
 
 
 def read_questions(paths: Iterable[Path], language_of: Callable[[Record, str], str]) -> dict[str, Question]:
@@ -83,9 +108,9 @@ def read_questions(paths: Iterable[Path], language_of: Callable[[Record, str], s
     return found
 
 
-def judgments_of(folder: Path, parts: Parts) -> Iterator[Judgment]:
-    """The judgments of all files of a part."""
-    return chain.from_iterable(read_judgments(folder / path) for path in parts.judgments)
+def read_all_judgments(paths: Iterable[Path]) -> Iterator[Judgment]:
+    """The judgments of all files, one after the other."""
+    return chain.from_iterable(map(read_judgments, paths))
 
 
 def join(

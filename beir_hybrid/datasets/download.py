@@ -46,9 +46,9 @@ class RemoteFile:
         return self.checksum.partition(":")[2]
 
 
-def hub_url(repository: str, path: str, revision: str = "main") -> str:
-    """A file of a data set repository on the hub; a mirror named in ``HF_ENDPOINT`` is asked in its place."""
-    return f"{_HUB}/datasets/{repository}/resolve/{revision}/{path}"
+def hub_url(repository: str, revision: str = "main") -> str:
+    """Where the files of a data set repository on the hub are; a mirror in ``HF_ENDPOINT`` is asked in its place."""
+    return f"{_HUB}/datasets/{repository}/resolve/{revision}"
 
 
 def _mirror() -> str | None:
@@ -72,7 +72,7 @@ def hub_files(repository: str, revision: str, folder: Path) -> list[RemoteFile]:
         listed = api.list_repo_tree(repository, repo_type="dataset", revision=revision, recursive=True)
         return [
             RemoteFile(
-                entry.path, hub_url(repository, entry.path, revision),
+                entry.path, f"{hub_url(repository, revision)}/{entry.path}",
                 f"sha256:{entry.lfs.sha256}" if entry.lfs else "", entry.size,
             )
             for entry in listed if isinstance(entry, RepoFile)

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from beir_hybrid.corpus.arrow_corpus import ArrowCorpus
-from beir_hybrid.corpus.convert import corpus_folder
 from beir_hybrid.corpus.digests import digests_of
 from beir_hybrid.datasets.beir_shaped import (
     JudgedPart,
     Question,
     corpus_of,
     join,
-    judgments_of,
-    read_part,
+    read_all_judgments,
     read_questions,
+    refuse_empty,
+    together,
 )
 from beir_hybrid.datasets.dataset import Dataset
 from beir_hybrid.datasets.parts import Parts, local_parts, local_paths, splits_of
@@ -79,12 +78,19 @@ class FolderSource:
             found[language] = name
         return dict(sorted(found.items()))
 
+    def _parts(self, split: str) -> dict[str, Parts]:
+        """The files by language; under no name where there are no folders of languages."""
+        of_folders = {language: local_parts(self.path, split, name) for language, name in self._folders.items()}
+        return of_folders or {"": local_parts(self.path, split)}
+
+    def _paths(self, names: Iterable[str]) -> list[Path]:
+        return [self.path / name for name in names]
+
     @cached_property
     def _by_records(self) -> bool:
         """Whether the records say their language."""
-        parts = local_parts(self.path, self.splits[0])
-        there = [path for path in (*parts.queries, *parts.corpus) if (self.path / path).exists()]
-        firsts = (next(read_records(self.path / path), None) for path in there)
+        whole = self._parts(self.splits[0]).get("", Parts())
+        firsts = (next(read_records(path), None) for path in self._paths(whole.queries + whole.corpus) if path.exists())
         return any(record is not None and record.language for record in firsts)
 
     @property
@@ -96,20 +102,19 @@ class FolderSource:
     @cached_property
     def passage_languages(self) -> tuple[str, ...]:
         """Languages that have passages; none where the folder does not say."""
-        if self._folders:
-            return tuple(lang for lang, name in self._folders.items() if local_parts(self.path, "test", name).corpus)
-        return self._corpus(local_parts(self.path, self.splits[0])).languages if self._by_records else ()
+        parts = self._parts(self.splits[0])
+        if self._by_records:
+            return corpus_of(self._paths(parts[""].corpus)).languages
+        return tuple(language for language, found in parts.items() if language and found.corpus)
 
     @cached_property
     def query_languages(self) -> tuple[str, ...]:
         """Languages that have queries; none where the folder does not say."""
-        if self._folders:
-            return tuple(lang for lang, name in self._folders.items() if local_parts(self.path, "test", name).queries)
-        if not self._by_records:
-            return ()
-        parts = local_parts(self.path, self.splits[0])
-        questions = read_questions([self.path / path for path in parts.queries], _said)
-        return tuple(sorted({question.language for question in questions.values()}))
+        parts = self._parts(self.splits[0])
+        if self._by_records:
+            questions = read_questions(self._paths(parts[""].queries), _said)
+            return tuple(sorted({question.language for question in questions.values()}))
+        return tuple(language for language, found in parts.items() if language and found.queries)
 
     def load(
         self,
@@ -128,90 +133,62 @@ class FolderSource:
         """
         if data_dir is not None:
             raise DatasetError(f"{self.path} is a folder already; leave the data folder {data_dir} out")
-        if self._folders:
-            part, read = self._of_folders(languages, split, own_passages)
-        elif self._by_records:
-            part, read = self._of_records(languages, split, own_passages)
-        else:
+        parts = self._parts(split)
+        if not self._folders and not self._by_records:
             if len(languages) != 1:
                 got = f"got {', '.join(languages)}" if languages else "a folder does not say it"
                 raise DatasetError(
                     f"name the one language of the texts in {self.path}, as --language de: {got}; for texts in "
                     f"several give each record a field language"
                 )
-            parts = self._complete(local_parts(self.path, split), split)
-            part = read_part(self.path, parts, languages[0], own_passages)
-            read = list(parts.all)
-        return Dataset(
-            self.name,
-            split,
-            part.passages,
-            part.queries,
-            part.qrels,
-            files=[LoadedFile(path, digests_of(self.path / path).sha256) for path in read],
-            options={} if own_passages is None else {"own_passages": own_passages},
-            own_passages=part.own_passages,
-            folder=str(self.path.resolve()),
-            unjudged=sum(part.unjudged.values()),
-        )
-
-    def _corpus(self, parts: Parts) -> ArrowCorpus:
-        sources = [self.path / path for path in parts.corpus]
-        return ArrowCorpus.build(sources, corpus_folder("beir", "all", sources), by_language=True)
-
-    def _of_records(
-        self, languages: Sequence[str], split: str, own_passages: bool | None
-    ) -> tuple[JudgedPart, list[str]]:
-        parts = self._complete(local_parts(self.path, split), split)
-        corpus = self._corpus(parts)
-        passages = {language: corpus.passages(language) for language in corpus.languages}
-        questions = read_questions([self.path / path for path in parts.queries], _said)
-        place = self.path / parts.judgments[0]
-        part = join(passages, questions, judgments_of(self.path, parts), place=place, own_passages=own_passages)
-        return _only(part, languages), list(parts.all)
-
-    def _of_folders(
-        self, languages: Sequence[str], split: str, own_passages: bool | None
-    ) -> tuple[JudgedPart, list[str]]:
+            parts = {languages[0]: parts[""]}
+        shared = local_parts(self.path, split).judgments if self._folders else ()
+        judged = [*shared, *(name for found in parts.values() for name in found.judgments)]
+        texts = [name for found in parts.values() for name in found.queries + found.corpus]
+        self._refuse_incomplete(parts, judged, [*texts, *judged], split)
         passages: dict[str, Passages] = {}
         questions: dict[str, Question] = {}
-        whole = local_parts(self.path, split)
-        judged = list(whole.judgments)
-        asked: list[str] = []
-        for language, name in self._folders.items():
-            own = local_parts(self.path, split, name)
-            judged += own.judgments
-            asked += own.queries
-            if own.corpus:
-                asked += own.corpus
-                passages[language] = corpus_of(self.path, own, language).passages(language)
-            found = read_questions([self.path / path for path in own.queries], _always(language))
-            for key in found.keys() & questions.keys():
+        for language, found in parts.items():
+            if found.corpus:
+                corpus = corpus_of(self._paths(found.corpus), language)
+                passages |= {each: corpus.passages(each) for each in ((language,) if language else corpus.languages)}
+            asked = read_questions(self._paths(found.queries), _always(language) if language else _said)
+            for key in asked.keys() & questions.keys():
                 raise DatasetError(
                     f"{self.path}: query id {key!r} stands in {questions[key].language} and {language}; query ids must "
                     f"differ between the languages of a folder (a field group says which are the same question)"
                 )
-            questions |= found
-        self._complete(replace(whole, corpus=("",), queries=("",), judgments=tuple(judged)), split, check=False)
-        judgments = judgments_of(self.path, Parts(judgments=tuple(judged)))
+            questions |= asked
+        refuse_empty(passages.values(), self._paths(name for found in parts.values() for name in found.corpus))
+        judgments = read_all_judgments(self._paths(judged))
         part = join(passages, questions, judgments, place=self.path / judged[0], own_passages=own_passages)
-        return _only(part, languages), [*asked, *judged]
+        return Dataset(
+            name=self.name,
+            split=split,
+            **together([_only(part, languages)]),
+            files=[LoadedFile(name, digests_of(self.path / name).sha256) for name in [*texts, *judged]],
+            options={} if own_passages is None else {"own_passages": own_passages},
+            folder=str(self.path.resolve()),
+        )
 
-    def _complete(self, parts: Parts, split: str, *, check: bool = True) -> Parts:
-        """The parts themselves, if all are there."""
-        for name, found in (("corpus", parts.corpus), ("queries", parts.queries)):
-            if not found:
+    def _refuse_incomplete(
+        self, parts: Mapping[str, Parts], judged: Sequence[str], names: Iterable[str], split: str
+    ) -> None:
+        for name, there in (
+            ("corpus", any(found.corpus for found in parts.values())),
+            ("queries", any(found.queries for found in parts.values())),
+        ):
+            if not there:
                 endings = (".jsonl", ".jsonl.gz", ".parquet")
                 raise DatasetError(f"{self.path} holds no {' or '.join(name + ending for ending in endings)}")
-        if not parts.judgments:
+        if not judged:
             others = ""
             if split not in self.splits:
                 others = f"; it has no split {split!r}; {did_you_mean(split, self.splits)}"
             raise DatasetError(f"{self.path / 'qrels' / split}.tsv is missing: judgments of the queries{others}")
-        for path in parts.all if check else ():
-            if not (self.path / path).exists():
-                raise DatasetError(f"{self.path / path} is missing; it is one of several numbered files")
-        return parts
+        for path in self._paths(names):
+            if not path.exists():
+                raise DatasetError(f"{path} is missing; it is one of several numbered files")
 
 
 def _always(language: str) -> Callable[[Record, str], str]:
@@ -283,6 +260,3 @@ def load_beir_folder(
     chosen, _ = check_selection(source, languages, None)
     dataset = source.load(None, chosen, split or source.splits[0], own_passages=own_passages)
     return dataset if name is None else replace(dataset, name=name)
-
-
-__all__ = ["FolderSource", "folder_source", "load_beir_folder"]

@@ -1,57 +1,84 @@
-"""Parallel data sets: every passage of a query's group is relevant, in whatever language it is."""
+"""Parallel data sets: every passage of what a query is about is relevant, in whatever language it is."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, NamedTuple, TypeVar
 
 from beir_hybrid.records import Passages, Queries
 
+Item = TypeVar("Item")
+
+
+class Answer(NamedTuple):
+    """A passage; ``about`` is what it answers, ``source`` its id in the published files, if it has one."""
+
+    text: str
+    about: Iterable[str]
+    title: str = ""
+    source: str = ""
+
+
+class Question(NamedTuple):
+    """A query; the same one has the same ``group`` in every language. ``about``: if not the group itself."""
+
+    text: str
+    group: str
+    about: str = ""
+
 
 class GroupQrels(Mapping[str, Mapping[str, int]]):
-    """``{query id: {passage id: 1}}`` made from groups when it is asked for.
-
-    With 122 languages there are 13 million judgments, of which only the groups are kept.
+    """``{query id: {passage id: 1}}`` made when it is asked for: in 122 languages there are 13 million judgments.
 
     Args:
-        queries: those of every language.
-        answers: ``{group: ids of its passages}`` over all languages; queries of other groups have no judgment.
+        about: what each query is about.
+        answers: ids of the passages about it, over all languages; queries without any have no judgment.
     """
 
-    def __init__(self, queries: Iterable[Queries], answers: Mapping[str, Iterable[str]]) -> None:
-        self._answers = {group: tuple(passages) for group, passages in answers.items()}
-        self._group = {
-            query: group
-            for block in queries
-            for query, group in zip(block.ids, block.groups, strict=True)
-            if self._answers.get(group)
-        }
+    def __init__(self, about: Mapping[str, str], answers: Mapping[str, list[str]]) -> None:
+        self._about = {query: each for query, each in about.items() if each in answers}
+        self._answers = answers
 
     def __getitem__(self, query: str) -> dict[str, int]:
-        return dict.fromkeys(self._answers[self._group[query]], 1)
+        return dict.fromkeys(self._answers[self._about[query]], 1)
 
     def __contains__(self, query: object) -> bool:
-        return query in self._group
+        return query in self._about
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._group)
+        return iter(self._about)
 
     def __len__(self) -> int:
-        return len(self._group)
+        return len(self._about)
 
 
-def numbered_passages(
-    language: str, groups_of: Mapping[tuple[str, str], Iterable[str]], answers: dict[str, list[str]]
-) -> Passages:
-    """The different texts of a language, in their order and numbered: ``de-p-00042``.
+def parallel(
+    passages: Mapping[str, Mapping[str, Answer]], queries: Mapping[str, Mapping[str, Question]]
+) -> dict[str, Any]:
+    """Texts by language, and by what their ids end with, as passages, queries and qrels of a `Dataset`."""
+    answers: dict[str, list[str]] = {}
+    corpora = {}
+    for language, texts in passages.items():
+        named = dict(sorted((f"{language}-p-{key}", answer) for key, answer in texts.items()))
+        for passage, answer in named.items():
+            for each in answer.about:
+                answers.setdefault(each, []).append(passage)
+        found = list(named.values())
+        titles, sources = [answer.title for answer in found], [answer.source for answer in found]
+        corpora[language] = Passages(
+            language, list(named), [answer.text for answer in found], titles if any(titles) else (),
+            sources if any(sources) else (),
+        )  # fmt: skip
+    asked, about = {}, {}
+    for language, questions in queries.items():
+        sorted_questions = dict(sorted((f"{language}-q-{key}", question) for key, question in questions.items()))
+        about.update({query: question.about or question.group for query, question in sorted_questions.items()})
+        groups = [question.group for question in sorted_questions.values()]
+        texts_of = [question.text for question in sorted_questions.values()]
+        asked[language] = Queries(language, list(sorted_questions), texts_of, groups, groups)
+    return {"passages": corpora, "queries": asked, "qrels": GroupQrels(about, answers)}
 
-    Args:
-        groups_of: the groups that each (title, text) answers.
-        answers: the passage is added to those of its groups, as `GroupQrels` takes them.
-    """
-    order = sorted(groups_of)
-    ids = [f"{language}-p-{number:05d}" for number in range(len(order))]
-    for passage, name in zip(order, ids, strict=True):
-        for group in groups_of[passage]:
-            answers.setdefault(group, []).append(name)
-    titles = [title for title, _ in order]
-    return Passages(language, ids, [text for _, text in order], titles if any(titles) else ())
+
+def numbered(items: Iterable[Item], width: int) -> dict[str, Item]:
+    """Items by their number, filled with zeros."""
+    return {f"{number:0{width}d}": item for number, item in enumerate(items)}

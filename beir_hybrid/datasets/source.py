@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import abc
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -137,15 +138,18 @@ class FileSource(abc.ABC):
         self._refuse_unpublished(root.path, missing)
         if missing:
             folder = data_dir if root.kind == "data-dir" else root.path.parent
-            which = "" if set(languages) == set(self.languages) else f" --languages {','.join(languages)}"
-            which += "" if split == self.splits[0] else f" --split {split}"
+            which = "" if split == self.splits[0] else f" --split {split}"
             raise DatasetError(
-                f"{root.path / missing[0].path} is missing; run: beir-hybrid fetch {self.name}{which} --data-dir "
+                f"{root.path / missing[0].path} is missing; run: {self._command(languages)}{which} --data-dir "
                 f"{folder}, or choose other languages"
             )
         if root.kind == "cache":  # a user's own file may differ, and is recorded so
-            self._refuse_damaged(root.path, languages, split)
+            self.refuse_damaged(root.path, self.pinned_files(root.path, languages, split), languages)
         return root
+
+    def _command(self, languages: Sequence[str]) -> str:
+        which = "" if set(languages) == set(self.languages) else f" --languages {','.join(languages)}"
+        return f"beir-hybrid fetch {self.name}{which}"
 
     def _refuse_unpublished(self, root: Path, missing: Sequence[RemoteFile]) -> None:
         for file in missing:
@@ -156,27 +160,67 @@ class FileSource(abc.ABC):
                     f"fetched; add it, or remove {local.parent} and run: beir-hybrid fetch {self.name}"
                 )
 
-    def _refuse_damaged(self, root: Path, languages: Sequence[str], split: str) -> None:
-        """A file in our own cache must be the published one."""
-        for file in self.remote_files(root, languages, split):
-            self._refuse_other(root, file)
+    def pinned_files(self, root: Path, languages: Sequence[str], split: str) -> list[RemoteFile]:
+        """Those that must be the published ones in our own cache."""
+        return self.remote_files(root, languages, split)
 
-    def _other_digest(self, root: Path, file: RemoteFile) -> str | None:
-        """The digest of a local file that is not the published one; None where it is, or nobody knows."""
-        got = digests_of(self.local(root, file)).get(file.algorithm) if file.expected else ""
-        return None if got == file.expected else got
-
-    def _refuse_other(self, root: Path, file: RemoteFile) -> None:
-        if (got := self._other_digest(root, file)) is not None:
-            raise DatasetError(
-                f"{self.local(root, file)} is damaged: its {file.algorithm} is {got}, expected {file.expected}; "
-                f"delete it and run: beir-hybrid fetch {self.name}"
-            )
+    def refuse_damaged(
+        self, root: Path, files: Sequence[RemoteFile], languages: Sequence[str], what: str = "damaged"
+    ) -> None:
+        """Files that are not the published ones, where it is known what those are."""
+        for file in files:
+            local = self.local(root, file)
+            got = digests_of(local).get(file.algorithm) if file.expected else ""
+            if got != file.expected:
+                raise DatasetError(
+                    f"{local} is {what}: its {file.algorithm} is {got}, expected {file.expected}; "
+                    f"delete it and run: {self._command(languages)}"
+                )
 
     def _loaded(self, root: Path, file: RemoteFile) -> LoadedFile:
         """What was read, with its checksum, and whether it is the published file."""
         got = digests_of(self.local(root, file))
         return LoadedFile(file.path, got.sha256, got.get(file.algorithm) == file.expected if file.expected else None)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TableSource(FileSource):
+    """A data set of this package, as ``catalogue.toml`` describes it: a file for each language, if no more is said.
+
+    Args:
+        called: what files call each language.
+        base: the address that paths are below.
+        path: of a language's file, with ``{language}``, ``{name}`` (what it is called) and ``{split}``.
+        checksums: of paths that are pinned, as `RemoteFile` has them.
+        sizes: of paths, in bytes.
+    """
+
+    name: str
+    summary: str
+    splits: tuple[str, ...]
+    licence: Licence
+    called: Mapping[str, str]
+    base: str = ""
+    path: str = ""
+    checksums: Mapping[str, str] = field(default_factory=dict)
+    sizes: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def languages(self) -> tuple[str, ...]:  # type: ignore[override]  # a field elsewhere, derived here
+        return tuple(sorted(self.called))
+
+    def remote_files(self, root: Path, languages: Sequence[str], split: str) -> list[RemoteFile]:
+        asked = [language for language in languages if language in self.called]
+        return list(dict.fromkeys(self.file_of(language, split) for language in asked))
+
+    def file_of(self, language: str, split: str) -> RemoteFile:
+        """The one file of a language."""
+        return self.published(self.path, language, split, self.base)
+
+    def published(self, pattern: str, language: str, split: str, base: str) -> RemoteFile:
+        """A file with what is known of it."""
+        path = pattern.format(language=language, name=self.called[language], split=split)
+        return RemoteFile(path, f"{base}/{path}", self.checksums.get(path, ""), self.sizes.get(path, 0))
 
 
 def check_selection(source: Source, languages: Iterable[str] | str | None, split: str | None) -> tuple[list[str], str]:

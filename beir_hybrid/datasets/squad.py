@@ -10,26 +10,15 @@ from __future__ import annotations
 import json
 import re
 from bisect import bisect_right
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
+from beir_hybrid.datasets.parallel import Answer, Question, numbered
 from beir_hybrid.errors import DatasetError, at
 from beir_hybrid.readers.json_lines import is_text
-from beir_hybrid.records import Passages, Queries
 
 _HALF = re.compile(rb"\\u[dD][89abAB]..(?!\\u[dD][c-fC-F])|(?<!\\u[dD][89abAB]..)\\u[dD][c-fC-F]")
 """An escape of half a surrogate pair, or what looks like one."""
-
-
-@dataclass
-class SquadLanguage:
-    """One language of a data set: its passages, its queries, and the passage that answers each query."""
-
-    passages: Passages
-    queries: Queries
-    answers: dict[str, str] = field(default_factory=dict)
-    """``{group: passage id}``; the group is the question's upstream id, equal in all languages."""
 
 
 Level: TypeAlias = Literal["sentences", "paragraphs"]
@@ -37,12 +26,12 @@ Level: TypeAlias = Literal["sentences", "paragraphs"]
 
 
 def read_squad(
-    path: Path, language: str, *, question_id_width: int, with_paragraph: bool = False, passages: Level = "sentences"
-) -> SquadLanguage:
-    """One file as passages, queries and answers.
+    path: Path, *, question_id_width: int, with_paragraph: bool = False, passages: Level = "sentences"
+) -> tuple[dict[str, Answer], dict[str, Question]]:
+    """One file as passages and queries, by what their ids end with.
 
-    Ids carry the language and the position in the file (texts repeat, also inside a language): passages are
-    ``de-p-0000042``, queries ``de-q-`` plus the upstream id, padded to ``question_id_width``.
+    Of a passage that is its position in the file (texts repeat, also inside a language), of a query the upstream id,
+    padded to ``question_id_width``; that is its group too, for it is equal in all languages.
 
     Args:
         with_paragraph: passages are the sentence followed by its whole paragraph, as LAReQA's encoders read
@@ -90,22 +79,13 @@ def read_squad(
             texts += [f"{sentence} {context}" if with_paragraph else sentence for sentence in sentences]
     if not questions:
         raise DatasetError(f"{path}: holds no question; delete it and fetch it again")
-    ids = [f"{language}-p-{position:07d}" for position in range(len(texts))]
-    by_id = sorted((_query_id(language, key, question_id_width), key) for key in questions)
-    return SquadLanguage(
-        passages=Passages(language, ids, texts),
-        queries=Queries(
-            language,
-            [query for query, _ in by_id],
-            [questions[key][0] for _, key in by_id],
-            [key for _, key in by_id],
-        ),
-        answers={key: ids[position] for key, (_, position) in questions.items()},
+    about: dict[int, list[str]] = {}
+    for key, (_, position) in questions.items():
+        about.setdefault(position, []).append(key)
+    return (
+        numbered((Answer(text, about.get(position, ())) for position, text in enumerate(texts)), 7),
+        {key.rjust(question_id_width, "0"): Question(text, key) for key, (text, _) in questions.items()},
     )
-
-
-def _query_id(language: str, key: str, width: int) -> str:
-    return f"{language}-q-{key.rjust(width, '0')}"
 
 
 def _parse(path: Path) -> Any:

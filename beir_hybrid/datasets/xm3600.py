@@ -23,76 +23,48 @@ from typing import Any
 from beir_hybrid.datasets.archive_source import extract
 from beir_hybrid.datasets.dataset import Dataset
 from beir_hybrid.datasets.download import RemoteFile
-from beir_hybrid.datasets.parallel import GroupQrels
-from beir_hybrid.datasets.source import FileSource
+from beir_hybrid.datasets.parallel import Answer, Question, parallel
+from beir_hybrid.datasets.source import TableSource
 from beir_hybrid.errors import DatasetError, at
 from beir_hybrid.readers.json_lines import read_json_lines
 from beir_hybrid.readers.parquet import read_parquet, required
-from beir_hybrid.records import Licence, Passages, Queries
 
 _CAPTIONS = "captions.jsonl"
-_ARCHIVE = RemoteFile("captions.zip", "https://google.github.io/crossmodal-3600/web-data/captions.zip")
 
 Captions = dict[str, list[str]]
 """``{image key: its captions in one language}``."""
 
 
-class Xm3600Source(FileSource):
-    """Crossmodal-3600: captions of the same pictures (arXiv 2205.12522)."""
-
-    name = "xm3600"
-    summary = "261,375 captions of 3,600 images in 36 languages: one caption of an image asked for its others"
-    languages = (
-        "ar", "bn", "cs", "da", "de", "el", "en", "es", "fa", "fi", "fil", "fr", "he", "hi", "hr", "hu", "id", "it",
-        "ja", "ko", "mi", "nl", "no", "pl", "pt", "quz", "ro", "ru", "sv", "sw", "te", "th", "tr", "uk", "vi", "zh",
-    )  # fmt: skip
-    splits = ("test",)
-    licence = Licence("CC BY 4.0", "https://google.github.io/crossmodal-3600/", "(captions; mteb's copy: CC BY-SA 4.0)")
+class Xm3600Source(TableSource):
+    """Captions of the same pictures: from the authors' archive, or mteb's tables."""
 
     def remote_files(self, root: Path, languages: Sequence[str], split: str) -> list[RemoteFile]:
         """The archive's file; or the tables, where those of all languages are there and it is not."""
         tables = [_tables(root, language) for language in languages]
         if (root / _CAPTIONS).exists() or not all(tables):
-            return [RemoteFile(_CAPTIONS, _ARCHIVE.url)]
+            return [RemoteFile(_CAPTIONS, f"{self.base}/{self.path}")]
         return [RemoteFile(path.relative_to(root).as_posix(), "") for found in tables for path in found]
 
     def fetch(self, root: Path, languages: Sequence[str], split: str) -> list[Path]:
         if self.missing(root, languages, split):
-            self.download_all(root, [_ARCHIVE])
-            extract(root / _ARCHIVE.path, lambda members: {_CAPTIONS: root / _CAPTIONS})
-            (root / _ARCHIVE.path).unlink(missing_ok=True)
+            self.download_all(root, [self.file_of(languages[0], split)])
+            extract(root / self.path, lambda members: {_CAPTIONS: root / _CAPTIONS})
+            (root / self.path).unlink(missing_ok=True)
         return self.files(root, languages, split)
 
     def read(self, root: Path, languages: Sequence[str], split: str, **_: Any) -> Dataset:
-        found = _from_tables(root, languages)
-        if (root / _CAPTIONS).exists():
-            found = _from_lines(root / _CAPTIONS, languages)
-        passages, queries = {}, {}
-        answers: dict[str, list[str]] = {}
+        whole = (root / _CAPTIONS).exists()
+        found = _from_lines(root / _CAPTIONS, languages) if whole else _from_tables(root, languages)
+        passages: dict[str, dict[str, Answer]] = {language: {} for language in languages}
+        queries: dict[str, dict[str, Question]] = {language: {} for language in languages}
         for language, captions in found.items():
-            asked, offered = _split(captions)
-            ids = [f"{language}-p-{image}-{number:02d}" for image, number, _ in offered]
-            passages[language] = Passages(language, ids, [text for *_, text in offered])
-            for caption, key in zip(offered, ids, strict=True):
-                answers.setdefault(caption[0], []).append(key)
-            keys = [image for image, _ in asked]
-            query_ids = [f"{language}-q-{key}-00" for key in keys]
-            queries[language] = Queries(language, query_ids, [text for _, text in asked], keys, keys)
-        qrels = GroupQrels(queries.values(), answers)
-        return self.dataset(root, languages, split, passages=passages, queries=queries, qrels=qrels)
-
-
-def _split(captions: Captions) -> tuple[list[tuple[str, str]], list[tuple[str, int, str]]]:
-    """The queries (image, text) and the passages (image, number of the caption, text) of a language, in id order."""
-    asked, offered = [], []
-    for image in sorted(captions, key=lambda image: f"{image}-"):  # as the ids are sorted
-        texts = captions[image]
-        if len(texts) > 1 or _asks(image):
-            asked.append((image, texts[0]))
-        if len(texts) > 1 or not _asks(image):
-            first = 1 if len(texts) > 1 else 0
-            offered += [(image, number, text) for number, text in enumerate(texts) if number >= first]
-    return asked, offered
+            for image, texts in captions.items():
+                asks = len(texts) > 1 or _asks(image)
+                if asks:
+                    queries[language][f"{image}-00"] = Question(texts[0], image)
+                offered = enumerate(texts[1:], 1) if len(texts) > 1 else enumerate([] if asks else texts)
+                passages[language] |= {f"{image}-{number:02d}": Answer(text, [image]) for number, text in offered}
+        return self.dataset(root, languages, split, **parallel(passages, queries))
 
 
 def _asks(image: str) -> bool:
@@ -136,6 +108,3 @@ def _add(captions: Captions, image: str, texts: Any, place: str) -> None:
     kept = [text.strip() for text in texts if text.strip()]
     if kept:
         captions[image] = kept
-
-
-source = Xm3600Source()

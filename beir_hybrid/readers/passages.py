@@ -1,4 +1,4 @@
-"""Passages and queries, record by record, from the files they are published in."""
+"""Passages and queries, record by record, from the files they are published in: also TREC's topics."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from beir_hybrid.errors import DatasetError, at
 from beir_hybrid.readers.json_lines import as_id, read_json_lines
+from beir_hybrid.readers.lines import read_lines
 from beir_hybrid.readers.parquet import read_parquet
 
 _ID_COLUMNS = ("_id", "docid", "id", "corpus-id")
@@ -26,7 +27,7 @@ class Record(NamedTuple):
 
 
 def read_records(path: Path, id_field: str | None = None) -> Iterator[Record]:
-    """The records of a ``.jsonl``, ``.jsonl.gz`` or ``.parquet`` file, in its order.
+    """The records of a ``.jsonl``, ``.jsonl.gz`` or ``.parquet`` file, in its order; or of lines ``id<TAB>text``.
 
     Other fields are not read. An id may be a number: it is read as its digits. A missing or null title is empty, and
     the text beside a title may be null.
@@ -38,6 +39,9 @@ def read_records(path: Path, id_field: str | None = None) -> Iterator[Record]:
         DatasetError: a damaged file, or a record without an id or a text, at ``path:line``.
     """
     key = id_field
+    if path.name.removesuffix(".gz").endswith((".tsv", ".txt")):
+        yield from _topics(path)
+        return
     if path.suffix == ".parquet":
         records = read_parquet(path, lambda there: _columns(path, there, id_field))
     else:
@@ -58,6 +62,18 @@ def read_records(path: Path, id_field: str | None = None) -> Iterator[Record]:
             if not isinstance(value, str):
                 raise DatasetError(f"{at(path, line)}: {name!r} is {record.get(name)!r}; expected a string")
         yield Record(line, found, title, str(text), language, "" if group is None else as_id(group) or str(group))
+
+
+def _topics(path: Path) -> Iterator[Record]:
+    """Lines as MIRACL and Mr. TyDi publish their queries, which may hold further tabs."""
+    for number, line in read_lines(path):
+        before, tab, after = line.partition("\t")
+        key, text = before.strip(" "), after.strip()
+        if not tab or not key:
+            raise DatasetError(f"{at(path, number)}: expected 'query id<TAB>query', got {line[:80]!r}")
+        if not text:
+            raise DatasetError(f"{at(path, number)}: query {key!r} is empty")
+        yield Record(number, key, "", text)
 
 
 def _columns(path: Path, there: Sequence[str], id_field: str | None) -> list[str]:

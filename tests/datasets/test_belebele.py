@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from beir_hybrid import Dataset, evaluate, load_dataset
-from beir_hybrid.datasets.belebele import source
+from beir_hybrid.datasets.catalogue import belebele as source
 from beir_hybrid.errors import DatasetError, SettingError
 from beir_hybrid.languages import language_code
 from tests.datasets.hub_server import Hub

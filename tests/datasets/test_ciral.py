@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from beir_hybrid import load_dataset
-from beir_hybrid.datasets.ciral import source
+from beir_hybrid.datasets.catalogue import ciral as source
 from beir_hybrid.errors import DatasetError
 
 

@@ -90,7 +90,7 @@ def published(hub: Hub) -> Hub:
 
 
 def on_hub(checksum: str = "", revision: str = COMMIT) -> RemoteFile:
-    return RemoteFile("a/data.bin", hub_url("some/set", "a/data.bin", revision), checksum)
+    return RemoteFile("a/data.bin", f"{hub_url('some/set', revision)}/a/data.bin", checksum)
 
 
 def names(folder: Path) -> list[str]:

@@ -81,7 +81,7 @@ def test_an_interrupted_fetch_goes_on(polish: Hub, no_data: Path) -> None:
     (root / "corpus").mkdir(parents=True)
     (root / "corpus" / "test-00000-of-00002.parquet").write_bytes(whole["corpus/test-00000-of-00002.parquet"])
     missing = source.missing(root, ["pl"], "test")
-    assert [file.path for file in missing] == ["corpus/test-00001-of-00002.parquet", "queries", "qrels/test"]
+    assert [file.path for file in missing] == ["queries", "qrels/test", "corpus/test-00001-of-00002.parquet"]
     assert load_dataset("beir-pl/scifact").qrels == EXPECTED
     assert len(polish.fetched) == 3
 

@@ -13,11 +13,11 @@ from typing import Any
 import pytest
 
 from beir_hybrid import Dataset, load_dataset
-from beir_hybrid.datasets.miracl import source
+from beir_hybrid.datasets.catalogue import miracl as source
 from beir_hybrid.errors import DatasetError, SettingError
 from beir_hybrid.readers.json_lines import read_json_lines
 from beir_hybrid.readers.judgments import read_judgments
-from beir_hybrid.readers.topics import read_topics
+from beir_hybrid.readers.passages import read_records
 
 Record = Mapping[str, Any]
 
@@ -255,7 +255,7 @@ def test_the_real_topics_and_qrels_are_readable(data_dir: Path, split: str, quer
     """All queries are read, judged with grades 0 and 1, at least one passage each relevant; ids fit their width."""
     total = read = 0
     for path in sorted((data_dir / "miracl").glob(f"*/topics/*-{split}.tsv")):
-        topics = read_topics(path)
+        topics = {record.key: record.text for record in read_records(path)}
         judgments = list(read_judgments(Path(str(path).replace("topics", "qrels"))))
         assert {query for _, _, query, _, _ in judgments} == set(topics)
         assert {query for _, _, query, _, grade in judgments if grade == 1} == set(topics)

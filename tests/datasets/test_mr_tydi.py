@@ -13,7 +13,7 @@ import pytest
 
 from beir_hybrid import Dataset, load_dataset
 from beir_hybrid.cli import main
-from beir_hybrid.datasets.mr_tydi import source
+from beir_hybrid.datasets.catalogue import mr_tydi as source
 from beir_hybrid.errors import DatasetError
 from tests.datasets.hub_server import Hub
 
@@ -72,7 +72,7 @@ def test_the_raw_layout_is_read(write: Write, corpus: str) -> None:
         ({"topics": "0 Tanzania\n"}, "topics.test.txt:1: expected 'query id<TAB>query'"),
         ({"qrels": "0 Q0 1150#0 1\n0 Q0 1150\n"}, "qrels.test.txt:2: expected 'query-id Q0 passage-id grade'"),
         ({"qrels": "0 Q0 1150#9 1\n"}, "none of the 1 judged passages is in a corpus; the first is 'sw-p-1150#9'"),
-        ({"records": [{"id": "1150#0", "contents": "v1.0"}]}, "corpus.jsonl.gz:1: 'docid' is None, which is no id"),
+        ({"records": [{"id": "1150#0", "contents": "v1.0"}]}, "corpus.jsonl.gz:1: 'text' is None; expected a string"),
     ],
 )
 def test_what_is_wrong_is_named_by_line(write: Write, change: dict[str, Any], message: str) -> None:

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from beir_hybrid import load_dataset
-from beir_hybrid.datasets.squad import SquadLanguage, read_squad
+from beir_hybrid.datasets.parallel import Answer, Question
+from beir_hybrid.datasets.squad import read_squad
 from beir_hybrid.errors import DatasetError
 
 # two sentences that touch, as Chinese ones do: [0, 5) and [5, 10)
@@ -38,8 +39,8 @@ def written(path: Path, document: Any) -> Path:
     return path
 
 
-def read(path: Path, **options: Any) -> SquadLanguage:
-    return read_squad(path, "zh", question_id_width=4, **options)
+def read(path: Path, **options: Any) -> tuple[dict[str, Answer], dict[str, Question]]:
+    return read_squad(path, question_id_width=4, **options)
 
 
 def changed(place: tuple[Any, ...], value: Any) -> Any:
@@ -61,22 +62,18 @@ QUESTION = (*PARAGRAPH, "qas", 0)
 
 def test_sentences_become_passages_and_an_exclusive_end_finds_the_answer(tmp_path: Path) -> None:
     """An answer that begins where a sentence ends belongs to the next; ids stand in order and are padded."""
-    found = read(written(tmp_path / "zh.json", DOCUMENT))
-    assert found.passages.ids == ["zh-p-0000000", "zh-p-0000001"]
-    assert found.passages.texts == ["今天下雨。", "明天放晴。"]
-    assert found.queries.ids == ["zh-q-00a2", "zh-q-00b1"]
-    assert found.queries.texts == ["今天呢？", "明天呢？"]
-    assert found.queries.groups == ["a2", "b1"]
-    assert found.answers == {"b1": "zh-p-0000001", "a2": "zh-p-0000000"}
+    passages, queries = read(written(tmp_path / "zh.json", DOCUMENT))
+    assert passages == {"0000000": Answer("今天下雨。", ["a2"]), "0000001": Answer("明天放晴。", ["b1"])}
+    assert queries == {"00b1": Question("明天呢？", "b1"), "00a2": Question("今天呢？", "a2")}
 
 
 def test_with_paragraph_appends_the_context(tmp_path: Path) -> None:
     """LAReQA's encoders read sentence and paragraph: the option gives both and changes no id."""
-    plain = read(written(tmp_path / "zh.json", DOCUMENT))
-    found = read(tmp_path / "zh.json", with_paragraph=True)
-    assert found.passages.texts == ["今天下雨。 今天下雨。明天放晴。", "明天放晴。 今天下雨。明天放晴。"]
-    assert found.passages.ids == plain.passages.ids
-    assert found.answers == plain.answers
+    plain, _ = read(written(tmp_path / "zh.json", DOCUMENT))
+    found, _ = read(tmp_path / "zh.json", with_paragraph=True)
+    texts = [each.text for each in found.values()]
+    assert texts == ["今天下雨。 今天下雨。明天放晴。", "明天放晴。 今天下雨。明天放晴。"]
+    assert {key: each.about for key, each in found.items()} == {key: each.about for key, each in plain.items()}
 
 
 def test_paragraphs_can_be_the_passages(tmp_path: Path) -> None:

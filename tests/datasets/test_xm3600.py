@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 
 from beir_hybrid import Dataset, load_dataset
-from beir_hybrid.datasets import xm3600
+from beir_hybrid.datasets.catalogue import xm3600 as source
 from beir_hybrid.datasets.download import RemoteFile
+from beir_hybrid.datasets.xm3600 import Xm3600Source
 from beir_hybrid.errors import DatasetError, SettingError
 
 # keys as they are published: 16 hexadecimal digits
@@ -175,7 +176,8 @@ def test_captions_are_fetched_as_text(
     with zipfile.ZipFile(out, "w") as archive:
         archive.writestr("captions.jsonl", "".join(line(*item) for item in CAPTIONS.items()))
     (tmp_path / "captions.zip").write_bytes(out.getvalue())
-    monkeypatch.setattr(xm3600, "_ARCHIVE", RemoteFile("captions.zip", address_of(tmp_path / "captions.zip")))
+    published = RemoteFile("captions.zip", address_of(tmp_path / "captions.zip"))
+    monkeypatch.setattr(Xm3600Source, "file_of", lambda *_: published)
     assert len(load_dataset("xm3600", languages="de").queries["de"]) == 4
     assert [path.name for path in (no_data / "data" / "xm3600").glob("[!.]*")] == ["captions.jsonl"]
     assert len(load_dataset("xm3600", languages="en").queries["en"]) == 4
@@ -183,4 +185,4 @@ def test_captions_are_fetched_as_text(
 
 def test_all_languages_are_named() -> None:
     """36 languages, as many as the paper's."""
-    assert len(xm3600.source.languages) == len(set(xm3600.source.languages)) == 36
+    assert len(source.languages) == len(set(source.languages)) == 36

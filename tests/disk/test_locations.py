@@ -9,7 +9,7 @@ import pytest
 
 from beir_hybrid import load_dataset
 from beir_hybrid.datasets import source as source_module
-from beir_hybrid.datasets.xquad_r import source
+from beir_hybrid.datasets.catalogue import xquad_r as source
 from beir_hybrid.disk.locations import CACHE_VARIABLE, DATA_VARIABLE, Root, cache_dir, find_root
 from beir_hybrid.errors import DatasetError
 

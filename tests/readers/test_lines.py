@@ -7,10 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from beir_hybrid.datasets.beir_shaped import read_questions
 from beir_hybrid.errors import DatasetError, RunError
 from beir_hybrid.readers.json_lines import as_id, read_json_lines
 from beir_hybrid.readers.lines import read_lines
-from beir_hybrid.readers.topics import read_topics
+
+
+def read_topics(path: Path) -> dict[str, str]:
+    return {key: each.text for key, each in read_questions([path], lambda record, place: "de").items()}
 
 
 def test_topics(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ import pytest
 from beir_hybrid.cli import main
 from beir_hybrid.evaluation.results import read_results
 from beir_hybrid.readers.judgments import read_judgments
-from beir_hybrid.readers.topics import read_topics
+from beir_hybrid.readers.passages import read_records
 from beir_hybrid.retrieval.bm25.bridge import java_class
 
 pytestmark = [pytest.mark.java, pytest.mark.data, pytest.mark.usefixtures("jvm")]
@@ -26,7 +26,8 @@ class Small:
     def __init__(self, data: Path, root: Path, language: str) -> None:
         base = f"miracl-v1.0-{language}"
         rng = np.random.default_rng(0)
-        topics = read_topics(data / "miracl" / base / "topics" / f"topics.{base}-dev.tsv")
+        path = data / "miracl" / base / "topics" / f"topics.{base}-dev.tsv"
+        topics = {record.key: record.text for record in read_records(path)}
         self.topics = dict(list(topics.items())[:QUERIES])
         judged = read_judgments(data / "miracl" / base / "qrels" / f"qrels.{base}-dev.tsv")
         self.qrels: dict[str, dict[str, int]] = {}
