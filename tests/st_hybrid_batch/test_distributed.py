@@ -10,13 +10,14 @@ from pathlib import Path
 import pytest
 
 from tests.st_hybrid_batch.helpers import make_group
+from tests.st_hybrid_batch.two_processes import main as one_process
 
 pytestmark = [pytest.mark.train, pytest.mark.slow]
 ROOT = Path(__file__).parents[2]
 
 
-def launch(ranks: int, *arguments: str) -> None:
-    """Run two_processes.py on some ranks, with no accelerator in sight."""
+def launch(*arguments: str) -> None:
+    """Run two_processes.py on two ranks, with no accelerator in sight."""
     environment = {
         **os.environ,
         "PYTHONPATH": os.pathsep.join([str(ROOT / "plugins"), str(ROOT)]),
@@ -24,8 +25,8 @@ def launch(ranks: int, *arguments: str) -> None:
         "CUDA_VISIBLE_DEVICES": "",
         "HF_HUB_OFFLINE": "1",
     }
-    torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(ranks)] if ranks > 1 else []
-    command = [sys.executable, *torchrun, str(Path(__file__).with_name("two_processes.py")), *arguments]
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    command = [*torchrun, str(Path(__file__).with_name("two_processes.py")), *arguments]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=240)
     assert done.returncode == 0, done.stderr[-4000:]
 
@@ -39,9 +40,8 @@ def test_two_processes_equal_one_and_resume_exactly(bert_folder, tmp_path):
     path = tmp_path / "groups.jsonl"
     path.write_text("\n".join(json.dumps(dataclasses.asdict(group)) for group in groups), encoding="utf-8")
     out = tmp_path / "out"
-    launch(2, str(bert_folder), str(path), str(out), "whole")
-    launch(2, str(bert_folder), str(path), str(out), "resumed", str(out / "checkpoint-6"))
-    launch(1, str(bert_folder), str(path), str(tmp_path / "one"), "one")
+    launch(str(bert_folder), str(path), str(out), str(out / "checkpoint-6"))
+    one_process(str(bert_folder), str(path), str(tmp_path / "one"), "one")
 
     def read(name, rank, folder=out):
         record = json.loads((folder / f"{name}-{rank}.json").read_text())

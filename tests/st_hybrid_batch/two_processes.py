@@ -1,4 +1,4 @@
-"""Run by torchrun in test_distributed.py: a training whose batches every rank writes down."""
+"""For test_distributed.py: a training whose batches every rank writes down; torchrun runs it whole and resumed."""
 
 from __future__ import annotations
 
@@ -82,4 +82,6 @@ def main(bert: str, groups: str, out: str, name: str, resume: str = "") -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    bert, groups, out, interrupted = sys.argv[1:]
+    main(bert, groups, out, "whole")
+    main(bert, groups, out, "resumed", interrupted)
