@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import codecs
 import contextlib
+import importlib
 import json
 import os
 import sys
@@ -15,10 +16,10 @@ from beir_hybrid.progress import at_work
 
 
 def build_parser() -> argparse.ArgumentParser:
-    """The whole command line; commands import what they need when they run."""
+    """The whole command line; commands are imported when they run."""
     from beir_hybrid import __version__
-    from beir_hybrid.cli import compare, convert, data, doctor, evaluate, fuse, leaderboard, neutralize, study, train
-    from beir_hybrid.cli.options import Parser
+    from beir_hybrid.cli import train
+    from beir_hybrid.cli.options import Parser, add_options, command_table
 
     parser = Parser(
         prog="beir-hybrid",
@@ -32,16 +33,15 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"beir-hybrid {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    evaluate.add_command(commands)
-    compare.add_command(commands)
-    fuse.add_command(commands)
-    data.add_commands(commands)
-    convert.add_command(commands)
-    leaderboard.add_command(commands)
-    train.add_command(commands)
-    neutralize.add_command(commands)
-    study.add_command(commands)
-    doctor.add_command(commands)
+    table = command_table()
+    shared = table.pop("shared")
+    for name, about in table.items():
+        made = commands.add_parser(
+            name, help=about["help"], description=about.get("description"), examples=about["examples"]
+        )
+        add_options(made, about, shared)
+        made.set_defaults(function=about.get("run", f"{name}:run"))
+    train.add_options(commands.choices["train"])
     return parser
 
 
@@ -52,7 +52,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         # whoever calls this from Python is not told what a person at a terminal wants to know
         with at_work(args.command) if argv is None else contextlib.nullcontext():
-            status: int = args.run(args)
+            module, _, function = args.function.partition(":")
+            status: int = getattr(importlib.import_module(f"beir_hybrid.cli.{module}"), function)(args)
         sys.stdout.flush()
         return status
     except BeirHybridError as error:

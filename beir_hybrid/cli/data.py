@@ -1,4 +1,4 @@
-"""``beir-hybrid datasets``, ``fetch`` and ``export``."""
+"""``beir-hybrid datasets``, ``fetch``, ``convert`` and ``export``."""
 
 from __future__ import annotations
 
@@ -9,49 +9,10 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from beir_hybrid.cli.options import add_dataset_options, key_value
 from beir_hybrid.progress import tell
 
 if TYPE_CHECKING:
     from beir_hybrid.datasets.family import Family
-
-
-def add_commands(commands: Any) -> None:
-    """``datasets``, ``fetch`` and ``export``."""
-    listing = commands.add_parser(
-        "datasets", help="the data sets there are, and where their files are",
-        examples=["datasets", "datasets miracl --json"],
-    )  # fmt: skip
-    listing.add_argument("name", nargs="?", metavar="NAME", help="only this one; of a family, each of its sets")
-    listing.add_argument("--json", action="store_true", help="as JSON")
-    listing.add_argument("--data-dir", type=Path, metavar="DIR", help="look for files here")
-    listing.set_defaults(run=run_datasets)
-
-    fetch = commands.add_parser(
-        "fetch", help="download a data set's published files",
-        examples=["fetch xquad-r", "fetch miracl --languages sw yo"],
-    )  # fmt: skip
-    fetch.add_argument("dataset", metavar="DATASET")
-    add_dataset_options(fetch)
-    fetch.set_defaults(run=run_fetch)
-
-    export = commands.add_parser(
-        "export", help="write one setting as a plain BEIR folder",
-        description="Write one setting as a plain BEIR folder: corpus.jsonl, queries.jsonl, qrels/SPLIT.tsv.",
-        examples=["export sample exported/de-en --setting cross:de-en"],
-    )  # fmt: skip
-    export.add_argument("dataset", metavar="DATASET")
-    export.add_argument("folder", type=Path, metavar="DIR")
-    export.add_argument(
-        "--setting", required=True, metavar="S", help="mono:de, cross:de-en (query language first) or multi:de"
-    )
-    export.add_argument(
-        "--dataset-option", type=key_value, action="append", metavar="KEY=VALUE",
-        help="a loading option of the data set; may be given several times",
-    )  # fmt: skip
-    export.add_argument("--trec", action="store_true", help="also write qrels/SPLIT.trec, in TREC's format")
-    add_dataset_options(export)
-    export.set_defaults(run=run_export)
 
 
 def dataset_records(data_dir: Path | None) -> list[dict[str, Any]]:
@@ -174,6 +135,27 @@ def run_fetch(args: argparse.Namespace) -> int:
         return 0
     for path in source.fetch(source.fetch_root(args.data_dir), languages, split):
         sys.stdout.write(f"{path}\n")
+    return 0
+
+
+def run_convert(args: argparse.Namespace) -> int:
+    """Convert corpora to memory-mapped files, before anything asks for them; the exit status."""
+    from beir_hybrid.datasets import get_source
+    from beir_hybrid.datasets.folder import FolderSource
+    from beir_hybrid.datasets.source import FileSource, check_selection
+
+    source = get_source(args.dataset)
+    languages, split = check_selection(source, args.languages, None)
+    convert = getattr(source, "corpus", None)
+    if convert is None or not isinstance(source, FileSource):
+        when = "converted when it is first" if isinstance(source, FolderSource) else "read when it is"
+        tell(f"{source.name} is not converted ahead of time: its texts are {when} loaded")
+        return 0
+    for language in languages:
+        # one after the other: what is missing of the last is no reason not to convert the first
+        root = source.filled_root(args.data_dir, [language], split)
+        corpus = convert(root.path, language, workers=args.workers)
+        sys.stdout.write(f"{language}\t{len(corpus)}\t{corpus.folder}\n")
     return 0
 
 

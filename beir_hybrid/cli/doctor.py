@@ -44,22 +44,6 @@ KNOWN: dict[str, dict[tuple[str, str], float]] = {
 """Macro means of the embedded sample in German and English, by part, setting and metric."""
 
 
-def add_command(commands: Any) -> None:
-    """The options of ``doctor``."""
-    parser = commands.add_parser(
-        "doctor",
-        help="what is installed, which Java, which data, and how to fix each lack",
-        description="What is installed, what this machine computes with, which Java would be used and why, which data "
-        "are where; and the command that fixes each lack.",
-        examples=["doctor", "doctor --test      measure the embedded sample and hold it against known answers"],
-    )
-    parser.add_argument(
-        "--test", action="store_true",
-        help="measure the embedded sample against known answers, in under a minute; exit 1 if one is off",
-    )  # fmt: skip
-    parser.set_defaults(run=run)
-
-
 def run(args: argparse.Namespace) -> int:
     """Print what is here, or test it; the exit status."""
     if args.test:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import argparse
 import json
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from beir_hybrid.cli.options import add_comparison_options, add_output_options, comparison_options, write_output
+from beir_hybrid.cli.options import comparison_options, write_output
 from beir_hybrid.progress import tell
 
 if TYPE_CHECKING:
@@ -15,52 +14,11 @@ if TYPE_CHECKING:
     from beir_hybrid.published.check import Check
     from beir_hybrid.published.leaderboard import Leaderboard
 
-FORMATS = ("table", "markdown", "latex", "csv", "json", "html")
-
-
-def add_command(commands: Any) -> None:
-    """The options of ``leaderboard``."""
-    parser = commands.add_parser(
-        "leaderboard",
-        help="results beside the published numbers, and whether they reproduce",
-        description="Our results and the published numbers of a data set, in one table for each setting. Published "
-        "numbers are marked; they were not measured here and are never tested for significance.",
-        examples=[
-            "leaderboard miracl",
-            "leaderboard xquad-r results/* --per-language --settings mono",
-            "leaderboard xquad-r results/* --format html --out page.html",
-            "leaderboard xquad-r results/bm25 --check",
-        ],
-    )
-    parser.add_argument("dataset", metavar="DATASET")
-    parser.add_argument(
-        "results", nargs="*", type=Path, metavar="DIR", help="folders that evaluate has filled (or a results.json)"
-    )
-    add_comparison_options(parser)
-    output = add_output_options(parser, FORMATS)
-    output.add_argument("--languages", metavar="L,L", help="only these query languages; means are then over them")
-    output.add_argument("--per-language", action="store_true", help="also a table of each metric by query language")
-    output.add_argument("--split", metavar="NAME", help="default: that of the results, else the data set's first")
-    output.add_argument("--data-dir", type=Path, metavar="DIR", help="html: where the texts of the data set are")
-    output.add_argument("--figures", type=Path, metavar="DIR", help="also write the page's figures as PNG and SVG")
-    checks = parser.add_argument_group("checking")
-    checks.add_argument(
-        "--check", action="store_true",
-        help="compare each DIR with the scores expected of its retriever: expected, got, OK or FAIL; exit 1 on FAIL",
-    )  # fmt: skip
-    checks.add_argument(
-        "--expect", type=Path, metavar="FILE",
-        help="--check against this expectation, or the results.json of another run, instead of the registered one",
-    )  # fmt: skip
-    parser.set_defaults(run=run, parser=parser)
-
 
 def run(args: argparse.Namespace) -> int:
     """Put results beside published numbers, or check them; the exit status."""
     from beir_hybrid.evaluation.results import read_results, read_results_file
 
-    if args.expect and not args.check:
-        args.parser.error("--expect needs --check")
     if args.check and not args.results:
         args.parser.error("--check needs a results folder")
     if args.check and args.format in ("html", "latex"):

@@ -1,4 +1,4 @@
-"""The parser of every command, and the options several commands share."""
+"""The command line as `commands.toml` describes it, and what its words mean."""
 
 from __future__ import annotations
 
@@ -6,21 +6,20 @@ import argparse
 import json
 import re
 import sys
-from collections.abc import Sequence
+import tomllib
+from collections.abc import Callable, Mapping, Sequence
+from importlib.resources import files
 from pathlib import Path
 from typing import Any, NoReturn
 
 from beir_hybrid.progress import tell
 
-TESTS = ("permutation", "student", "wilcoxon", "tukey")
-CORRECTIONS = ("max-t", "holm", "bh", "none")
 # a list may be given with commas or with spaces: what may follow, so that a list swallows no other argument
 _CODES = r"[a-z]{2,3}([_-]\w+)?(,[a-z]{2,3}([_-]\w+)?)*,?"
 _LISTED = {
     "--languages": _CODES, "--language": _CODES,
     "--settings": r"(mono|cross|multi)(,(mono|cross|multi))*,?",
 }  # fmt: skip
-
 
 _FEW = 12
 
@@ -33,6 +32,9 @@ class Parser(argparse.ArgumentParser):
             options["epilog"] = "examples:\n" + "\n".join(f"  beir-hybrid {example}" for example in examples)
         options.setdefault("formatter_class", _Formatter)
         super().__init__(*args, **options)
+        self.needs: dict[str, tuple[str, Sequence[str]]] = {}
+        self.groups: dict[str, list[str]] = {}
+        self.set_defaults(parser=self)
 
     def error(self, message: str) -> NoReturn:
         """One line on stderr and exit 2."""
@@ -47,7 +49,16 @@ class Parser(argparse.ArgumentParser):
         unknown = next((each for each in extra if each.startswith("-") and each != "-"), None)
         if unknown is not None:
             self.error(f"unknown option {unknown}; {_nearest(unknown, self._option_string_actions)}")
+        for name, (option, needs) in self.needs.items():
+            if getattr(found, name) not in (None, False) and not any(self._has(found, need) for need in needs):
+                self.error(f"{option} needs {needs[0]}")
         return found, extra
+
+    def _has(self, found: Any, need: str) -> bool:
+        """Whether an option was given, such as ``--model``, or with this value, such as ``--engine ray``."""
+        flag, value = _split(need)
+        got = getattr(found, self._option_string_actions[flag].dest)
+        return got == value if value else got not in (None, False)
 
     def _plain(self, args: Sequence[str]) -> list[str]:
         """Lists joined by commas; a value that an option may go without left to it only where it is one of its own."""
@@ -96,79 +107,6 @@ def _nearest(name: str, known: Any) -> str:
     return did_you_mean(name, known, most=_FEW)  # of many, the nearest alone: the help lists them
 
 
-def add_dataset_options(parser: argparse._ActionsContainer, *, split: bool = True) -> None:
-    """Where a data set's files are and which part of it is meant."""
-    parser.add_argument(
-        "--data-dir", type=Path, metavar="DIR",
-        help="where the data set's files are (default: $BEIR_HYBRID_DATA, then the cache, which is filled when needed)",
-    )  # fmt: skip
-    parser.add_argument(
-        "--languages", "--language", metavar="L,L", help="ISO 639-1 codes; the pool then holds only these"
-    )
-    if split:
-        parser.add_argument("--split", metavar="NAME", help="default: the data set's first")
-
-
-def add_comparison_options(parser: argparse.ArgumentParser) -> None:
-    """What is compared and how it is tested: the options of `compare`, but for the folders."""
-    what = parser.add_argument_group("what is compared")
-    what.add_argument("--baseline", metavar="NAME", help="a system's name or folder (default: the first folder)")
-    what.add_argument("--settings", metavar="S,S", help="mono, cross, multi (default: all that all folders have)")
-    what.add_argument(
-        "--metrics", metavar="M,M", help="such as map,rank_distance or nDCG@10 (default: all that all folders have)"
-    )
-    what.add_argument(
-        "--intersect", action="store_true", help="compare the tasks and queries all folders have, where they differ"
-    )
-    tests = parser.add_argument_group("how it is tested")
-    tests.add_argument(
-        "--test", default="permutation", choices=TESTS, metavar="T",
-        help="permutation (default), student, wilcoxon, or tukey (randomised, over all systems; needs no correction)",
-    )  # fmt: skip
-    tests.add_argument(
-        "--correction", choices=CORRECTIONS, metavar="C",
-        help="max-t (default of the permutation test), holm (of the others), bh or none, over the tests of one metric "
-        "and setting; means and languages apart",
-    )  # fmt: skip
-    tests.add_argument("--alpha", type=float, default=0.05, metavar="X", help="significance level (default 0.05)")
-    tests.add_argument("--seed", type=int, default=0, metavar="N", help="of permutations and resamples (default 0)")
-    tests.add_argument("--draws", type=int, default=10_000, metavar="N", help="of each (default 10000)")
-
-
-def comparison_options(args: argparse.Namespace) -> dict[str, Any]:
-    """The options of `compare` that were given."""
-    names = ("baseline", "settings", "metrics", "intersect", "test", "correction", "alpha", "seed", "draws")
-    return {name: getattr(args, name) for name in names}
-
-
-def add_output_options(parser: argparse.ArgumentParser, formats: Sequence[str]) -> argparse._ArgumentGroup:
-    """In which format, and where to; the group they stand in."""
-    output = parser.add_argument_group("output")
-    output.add_argument(
-        "--format", default="table", choices=formats, metavar="F",
-        help=f"{', '.join(formats)} (default table); csv and json hold every number unrounded, html is a page",
-    )  # fmt: skip
-    output.add_argument("--out", type=Path, metavar="FILE", help="write there, whole or not at all (default: stdout)")
-    return output
-
-
-def write_output(text: str, out: Path | None, form: str) -> None:
-    """To a file, whole or not at all, or to stdout; a page is UTF-8, as it says, wherever it goes."""
-    from beir_hybrid.disk.files import written_whole
-
-    text = text.rstrip("\n") + "\n"
-    if out is None and form == "html":
-        sys.stdout.flush()
-        sys.stdout.buffer.write(text.encode("utf-8"))
-        return
-    if out is None:
-        sys.stdout.write(text)
-        return
-    with written_whole(out) as part:
-        part.write_text(text, encoding="utf-8", newline="\n")
-    tell(f"written: {out}")
-
-
 def positive(text: str) -> int:
     """A whole number of at least 1, for argparse."""
     number = int(text) if text.isascii() and text.isdigit() else 0
@@ -186,3 +124,110 @@ def key_value(text: str) -> tuple[str, Any]:
         return key.strip(), json.loads(value)
     except json.JSONDecodeError:
         return key.strip(), value
+
+
+def numbers(text: str) -> list[float]:
+    """Numbers joined by commas, for argparse."""
+    try:
+        return [float(part) for part in text.split(",")]
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is no list of numbers like 0.3,0.7") from error
+
+
+def parameter(text: str) -> tuple[str, float | int]:
+    """``name=number`` for argparse; a whole number is an int."""
+    name, _, value = text.partition("=")
+    try:
+        number = float(value)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is no parameter like k=60") from error
+    return name, int(number) if value.lstrip("-").isdigit() else number
+
+
+TYPES: Mapping[str, Callable[[str], Any]] = {
+    "N": positive, "X": float, "SEED": int, "DIR": Path, "FILE": Path, "W,W": numbers, "NAME=N": parameter,
+    "KEY=VALUE": key_value, "path": Path, "text": str,
+}  # fmt: skip
+"""What the value of an option is, by the word it has in the help, or by ``type``; others are texts."""
+_ABOUT = ("help", "description", "examples", "one_of", "run", "needs")
+
+
+def command_table() -> dict[str, Any]:
+    """`commands.toml`, as it is."""
+    return tomllib.loads((files("beir_hybrid.cli") / "commands.toml").read_text(encoding="utf-8"))
+
+
+def add_options(parser: Parser, table: Mapping[str, Any], shared: Mapping[str, Any], into: Any = None) -> None:
+    """Options and arguments of a command, or of a group of it.
+
+    Args:
+        table: those of it, see `commands.toml`.
+        shared: what ``use`` may name.
+        into: the group; None: the parser itself.
+    """
+    into = into or parser
+    one_of = table.get("one_of", ())
+    choice = into.add_mutually_exclusive_group(required=True) if one_of else into
+    for key, value in table.items():
+        if key == "use":
+            for name in value:
+                add_options(parser, shared[name], shared, into)
+        elif isinstance(value, dict) and not key.startswith("-"):
+            group = parser.add_argument_group(key)
+            add_options(parser, value, shared, group)
+            parser.groups[key] = [action.dest for action in group._group_actions]
+        elif key not in _ABOUT:
+            _add_option(parser, choice if key.split()[0] in one_of else into, key, value, table.get("needs", ()))
+
+
+def _split(key: str) -> tuple[str, str]:
+    flags, _, word = key.partition(" ")
+    return flags, word
+
+
+def _add_option(parser: Parser, into: Any, key: str, value: Any, needs: Sequence[str]) -> None:
+    flags, word = _split(key)
+    options = dict(value) if isinstance(value, dict) else {"help": value}
+    options["help"] = options["help"].replace("%", "%%")
+    needs = options.pop("needs", needs)
+    many = word[-1:] if word[-1:] in ("?", "*", "+") else ""
+    if "|" in word:
+        options["choices"] = word.split("|")
+    elif word:
+        options["type"] = TYPES.get(options.get("type", word.rstrip("?*+")), str)
+        options = {"metavar": word.rstrip("?*+"), **options, **({"nargs": many} if many else {})}
+        if "=" in word:
+            options["action"] = "append"
+    else:
+        options["action"] = "store_true"
+    action = into.add_argument(*flags.split("/"), **options)
+    if needs:
+        parser.needs[action.dest] = (flags, needs)
+
+
+def given(args: argparse.Namespace, group: str) -> dict[str, Any]:
+    """The options of a group that were given, by name."""
+    return {name: value for name in args.parser.groups[group] if (value := getattr(args, name)) is not None}
+
+
+def comparison_options(args: argparse.Namespace) -> dict[str, Any]:
+    """The options of `compare` that were given."""
+    names = ("baseline", "settings", "metrics", "intersect", "test", "correction", "alpha", "seed", "draws")
+    return {name: getattr(args, name) for name in names}
+
+
+def write_output(text: str, out: Path | None, form: str) -> None:
+    """To a file, whole or not at all, or to stdout; a page is UTF-8, as it says, wherever it goes."""
+    from beir_hybrid.disk.files import written_whole
+
+    text = text.rstrip("\n") + "\n"
+    if out is None and form == "html":
+        sys.stdout.flush()
+        sys.stdout.buffer.write(text.encode("utf-8"))
+        return
+    if out is None:
+        sys.stdout.write(text)
+        return
+    with written_whole(out) as part:
+        part.write_text(text, encoding="utf-8", newline="\n")
+    tell(f"written: {out}")

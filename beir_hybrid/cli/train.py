@@ -4,27 +4,15 @@ from __future__ import annotations
 
 import argparse
 import sys
-from pathlib import Path
 from typing import Any
 
 from beir_hybrid.progress import tell
 
 
-def add_command(commands: Any) -> None:
-    """The options of ``train``."""
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """The options that are settings of a training."""
     from beir_hybrid.training.config import option_fields
 
-    parser = commands.add_parser(
-        "train",
-        help="train a retriever with hybrid batches",
-        description="Train a retriever with hybrid batches of monolingual and cross-lingual pairs (arXiv 2408.10536). "
-        "Several processes: torchrun --nproc-per-node N -m beir_hybrid train ...",
-        examples=["train --config hybrid.toml", "train --config hybrid.toml --alpha 0.5 --seed 2"],
-    )
-    parser.add_argument(
-        "--config", type=Path, metavar="FILE.toml", help="the same options as keys; the command line wins"
-    )
-    parser.add_argument("--resume", action="store_true", help="go on from the last checkpoint in --out")
     for name, wanted, many, choices, text in option_fields():
         flag = "--" + name.replace("_", "-")
         if wanted is bool:
@@ -34,7 +22,6 @@ def add_command(commands: Any) -> None:
         else:
             metavar = f"{'A,A' if many else 'N' if wanted in (int, float) else 'X'}"
             parser.add_argument(flag, type=str if many else wanted, metavar=metavar, help=text.replace("%", "%%"))
-    parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:

@@ -63,6 +63,11 @@ def check_device(device: str, error_type: type[BeirHybridError] = RetrieverError
     """
     import torch
 
+    if "," in device:
+        raise error_type(
+            f"{device!r} names several devices, and a dense model runs on one in each process; leave --device out and "
+            "give --engine ray (engine='ray'), which has a worker on each GPU"
+        )
     try:
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError, NotImplementedError) as error:
