@@ -72,11 +72,13 @@ def _check(args: argparse.Namespace, results: list[Results]) -> int:
     from beir_hybrid.errors import ResultsError
     from beir_hybrid.published.check import STATUSES, check, find_expectation
     from beir_hybrid.published.expected import read_expectation
+    from beir_hybrid.published.leaderboard import name_in_results
 
     given = read_expectation(args.expect) if args.expect else None
+    dataset = name_in_results(args.dataset, results)
     for each in results:
-        if each.dataset != args.dataset:
-            raise ResultsError(f"{each.folder or each.name} holds results of {each.dataset}, not of {args.dataset}")
+        if each.dataset != dataset:
+            raise ResultsError(f"{each.folder or each.name} holds results of {each.dataset}, not of {dataset}")
     checks = [check(each, given or find_expectation(each)) for each in results]
     write_output(_checked(args.format, checks), args.out, args.format)
     for made in checks:

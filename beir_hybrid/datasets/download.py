@@ -13,6 +13,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from beir_hybrid.disk.files import sha256_of, writing, written_whole
 from beir_hybrid.errors import DownloadError
@@ -169,10 +170,23 @@ def _asking_hub(what: str, repository: str, advice: str, *, offline: bool = Fals
     except Exception as error:  # the client's, and those of whatever HTTP library its version stands on
         if isinstance(error, OSError) and error.errno and not isinstance(error, ConnectionError):
             raise  # the disk's
-        cause = " ".join(str(error.__cause__ or error).split())
+        where = _mirror() or _HUB
         raise DownloadError(
-            f"could not download {what}: no connection ({cause}); run again when online, or {advice}"
+            f"could not download {what}: {_unreachable(where, error)}; run again when online, or {advice}"
         ) from error
+
+
+def _unreachable(address: str, error: BaseException) -> str:
+    """The host, and the first cause: HTTP libraries put addresses and objects of theirs around it."""
+    seen: list[BaseException] = []
+    inner: object = error
+    while isinstance(inner, BaseException) and inner not in seen:
+        seen.append(inner)
+        given = [part for part in inner.args if isinstance(part, BaseException)]
+        inner = getattr(inner, "reason", None) or next(iter(given), None) or inner.__cause__ or inner.__context__
+    cause = seen[-1]
+    said = " ".join(str(getattr(cause, "strerror", None) or cause).split()) or type(cause).__name__
+    return f"no connection to {urlsplit(address).netloc or address} ({said})"
 
 
 def _from_elsewhere(file: RemoteFile, target: Path) -> None:
@@ -188,7 +202,7 @@ def _from_elsewhere(file: RemoteFile, target: Path) -> None:
             f"could not download {file.url}: the server answered {got.status_code} {got.reason}; {once_more}"
         ) from error
     except requests.RequestException as error:
-        raise DownloadError(f"could not download {file.url}: no connection ({error}); {once_more}") from error
+        raise DownloadError(f"could not download {file.url}: {_unreachable(file.url, error)}; {once_more}") from error
     try:
         _check(file, part, target)
         part.replace(target)

@@ -11,6 +11,7 @@ from typing import Any
 from beir_hybrid.errors import NeutralizeError
 from beir_hybrid.neutralize.geometry import Role
 from beir_hybrid.neutralize.transform import ARRAYS_FILE, RECORD_FILE, Transform
+from beir_hybrid.retrieval.kinds import kind_of_model
 
 TASKS: dict[Role, str] = {"query": "query", "passage": "document"}
 """What sentence-transformers calls the roles."""
@@ -25,21 +26,16 @@ def refuse_not_dense(model: Any) -> None:
     Raises:
         NeutralizeError: a cross-encoder, a sparse or multi-vector model, or no sentence-transformers model.
     """
-    if isinstance(model, str | Path):
-        config = Path(model) / "config_sentence_transformers.json"
-        try:
-            kind = json.loads(config.read_text(encoding="utf-8")).get("model_type", "SentenceTransformer")
-        except (OSError, ValueError, AttributeError):
-            return
-        if kind != "SentenceTransformer":
-            raise NeutralizeError(f"{model} is a {kind}; expected a dense model, which gives one vector a text")
-        return
-    from sentence_transformers import SentenceTransformer
-
-    if not isinstance(model, SentenceTransformer):
+    kind = kind_of_model(model)
+    name = str(model) if isinstance(model, str | Path) else type(model).__name__
+    if kind not in (None, "dense"):
         raise NeutralizeError(
-            f"{type(model).__name__} is not a dense sentence-transformers model; give the name or folder of one"
+            f"{name} is a {kind} model, and only one that gives one vector a text can be neutralized; for any other, "
+            "put the scores of its results on one scale for every passage language: beir-hybrid fuse RESULTS "
+            "--standardise --out DIR"
         )
+    if kind is None and not isinstance(model, str | Path):
+        raise NeutralizeError(f"{name} is not a dense sentence-transformers model; give the name or folder of one")
 
 
 def write_model(model: Any, transform: Transform, folder: Path) -> None:

@@ -56,6 +56,11 @@ def find_expectation(results: Results) -> Expectation:
         ResultsError: there is none.
     """
     found = [each for each in expectations() if each.is_about(results)]
+    if folder := results.inputs.get("dataset_folder"):
+        raise ResultsError(
+            f"{results.name} was measured on the folder {folder}, whatever it is called, and scores are registered of "
+            "published data sets only; give --expect FILE with scores of your own"
+        )
     if not found:
         known = sorted({f"{each.dataset} {each.match.get('variant', '')}".strip() for each in expectations()})
         raise ResultsError(

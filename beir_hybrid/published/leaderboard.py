@@ -132,9 +132,7 @@ def build_leaderboard(
         MetricError: a metric that nothing is known of.
         ResultsError: results of another data set, or of several splits; or there is nothing to show.
     """
-    folders = {str(each.inputs.get("dataset_folder") or "") for each in results}
-    if any(folders) and Path(dataset).expanduser().is_dir() and str(Path(dataset).expanduser().resolve()) in folders:
-        dataset = Path(dataset).expanduser().resolve().name  # as the results of a folder call it
+    dataset = name_in_results(dataset, results)
     # results may be of a data set whose package is not installed here
     if all(each.dataset != dataset for each in results):
         _check_dataset(dataset)
@@ -144,7 +142,8 @@ def build_leaderboard(
         for system, each in zip(_our_systems(results), results, strict=True)
         for entry in _of_results(system, each)
     ]
-    if not any(folders):  # a folder of one's own may be called like a data set, and is another
+    # a folder of one's own may be called like a data set, and is another
+    if not any(each.inputs.get("dataset_folder") for each in results):
         entries += _of_published(published_scores(dataset, split))
     if not entries:
         raise ResultsError(
@@ -174,6 +173,12 @@ def build_leaderboard(
         span = f"{sizes[0]:,}" if len(sizes) == 1 else f"{sizes[0]:,} to {sizes[-1]:,}" if sizes else "no"
         notes.insert(0, f"Our means are over {span} queries of each language.")
     return Leaderboard(dataset, split, systems, entries, notes)
+
+
+def name_in_results(dataset: str, results: Sequence[Results]) -> str:
+    """What results call a data set: a folder that they were measured on goes by its last name."""
+    path = str(Path(dataset).expanduser().resolve())
+    return Path(path).name if any(each.inputs.get("dataset_folder") == path for each in results) else dataset
 
 
 def _check_dataset(dataset: str) -> None:

@@ -53,6 +53,7 @@ def test_learn_write_and_measure(here: Path, command: Command) -> None:
         (["--groups", "groups.jsonl", "--check-leaks", "nothing"], ["unknown dataset 'nothing'"]),
         (["--groups", "groups.jsonl", "--method", "whiten"], ["unknown method 'whiten'", "project"]),
         ([], ["nothing to learn from", "--groups FILE"]),
+        (["--groups", "groups.jsonl", "--device", "cuda:0,cuda:1"], ["several devices", "evaluate --engine ray"]),
     ],
 )
 def test_bad_input_is_one_line(here: Path, command: Command, arguments: list[str], parts: list[str]) -> None:
@@ -70,5 +71,8 @@ def test_folder_without_what_was_learnt(here: Path, command: Command) -> None:
     done = command("evaluate", "sample", "--model", "model", "--neutralize", "model", "--out", "r")
     assert (done.status, done.out) == (1, "")
     assert "beir-hybrid: model holds no neutralize.json; give a folder that was written by" in done.err
+    done = command("evaluate", "sample", "--model", "model", "--device", "cuda:0,cuda:1", "--out", "r")
+    assert (done.status, done.out) == (1, "")
+    assert "'cuda:0,cuda:1' names several devices" in done.err.splitlines()[-1]
     done = command("evaluate", "sample", "--run", "r.trec", "--neutralize", "model", "--out", "r")
     refused(done, 2, "--neutralize needs --model")

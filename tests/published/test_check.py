@@ -9,6 +9,7 @@ import pytest
 from beir_hybrid.errors import ResultsError
 from beir_hybrid.published.check import check, find_expectation
 from beir_hybrid.published.expected import Expectation, ExpectedScore
+from beir_hybrid.published.leaderboard import name_in_results
 from tests.results_made import made_results, multi_scores
 
 WANTED = Expectation(
@@ -69,6 +70,16 @@ def test_the_expectation_is_found_by_what_the_retriever_says() -> None:
     ):
         with pytest.raises(ResultsError, match=r"nothing is registered for x on xquad-r \(test\).*--expect FILE"):
             find_expectation(results)
+
+
+def test_a_folder_called_like_a_published_data_set_is_said_to_be_a_folder() -> None:
+    """Nothing is registered for it, though something is for the name."""
+    results = made_results("x", {"de": 0.4}, retriever=BM25)
+    own = dataclasses.replace(results, inputs={**results.inputs, "dataset_folder": "/mine/xquad-r"})
+    with pytest.raises(ResultsError, match=r"x was measured on the folder /mine/xquad-r, .* give --expect FILE"):
+        find_expectation(own)
+    assert name_in_results("/mine/xquad-r", [own]) == "xquad-r"
+    assert name_in_results("/mine/xquad-r", [results]) == "/mine/xquad-r"
 
 
 def test_one_language_of_miracl_can_be_checked() -> None:

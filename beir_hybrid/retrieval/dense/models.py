@@ -65,8 +65,8 @@ def check_device(device: str, error_type: type[BeirHybridError] = RetrieverError
 
     if "," in device:
         raise error_type(
-            f"{device!r} names several devices, and a dense model runs on one in each process; leave --device out and "
-            "give --engine ray (engine='ray'), which has a worker on each GPU"
+            f"{device!r} names several devices, and a dense model runs on one in each process; name one, or measure it "
+            "with evaluate --engine ray (engine='ray'), which has a worker on each GPU, and without --device"
         )
     try:
         torch.empty(0, device=device)
