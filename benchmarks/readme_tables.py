@@ -5,7 +5,6 @@ A table stands between ``<!-- table NAME -->`` and ``<!-- end -->``. A test comp
 
 from __future__ import annotations
 
-import csv
 import functools
 import re
 import sys
@@ -14,7 +13,7 @@ from pathlib import Path
 
 from encoder_tables import e5_recipes, e5_regimes, e5_trainings, first, neutralized, neutralized_languages
 from speed_tables import corpus, dense_growth, dense_scale, encoder_step, sampler, speed
-from table_parts import COLUMNS, RESULTS, load, markdown, mean_cell, value_cell
+from table_parts import RESULTS, load, markdown, value_cell
 
 _ROOT = Path(__file__).parents[1]
 PAGES = [
@@ -57,21 +56,6 @@ def bm25_languages() -> str:
 
 
 _OF_MEANS = ("dataset", "setting", "metric", "value", "deviation", "ci_low", "ci_high", "seeds", "tasks", "at_least")
-
-
-def study(name: str, dataset: str) -> str:
-    """Mean and standard deviation over the seeds, on a data set, for every combination of a study's factors."""
-    with (RESULTS / "studies" / name / "means.csv").open(encoding="utf-8", newline="") as lines:
-        measured = [row for row in csv.DictReader(lines) if row["dataset"] == dataset]
-    factors = [key for key in measured[0] if key not in _OF_MEANS]
-    cells: dict[tuple[str, ...], dict[tuple[str, str], dict[str, str]]] = {}
-    for row in measured:
-        cells.setdefault(tuple(row[factor] for factor in factors), {})[row["setting"], row["metric"]] = row
-    rows = [
-        [*key, *(mean_cell(found.get(column)) for column in COLUMNS), next(iter(found.values()))["seeds"]]
-        for key, found in cells.items()
-    ]
-    return markdown([*factors, *COLUMNS.values(), "seeds"], rows, range(len(factors)))
 
 
 def report(name: str, section: str) -> str:
@@ -123,7 +107,6 @@ TABLES: dict[str, Callable[[], str]] = {
     "bm25-mlqa-r": lambda: bm25("mlqa-r"),
     "bm25-languages": bm25_languages,
     "speed": speed,
-    "alpha-xquad-r": lambda: study("alpha", "xquad-r"),
     "sampler": sampler,
     "encoder-step": encoder_step,
     "corpus": corpus,
