@@ -1,34 +1,33 @@
-"""A corpus of any size as BEIR's mapping, and as the columns of `Passages`, straight from memory-mapped files."""
+"""A corpus of any size as BEIR's mapping, and as the columns of `Passages`, straight from a file."""
 
 from __future__ import annotations
 
-from bisect import bisect_left
+import json
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any, overload
 
-from beir_hybrid.corpus.convert import convert, read_manifest
-from beir_hybrid.corpus.mapped import MappedFiles
-from beir_hybrid.corpus.order import Order
-from beir_hybrid.corpus.shards import Shards
+from beir_hybrid.corpus import shards
+from beir_hybrid.corpus.convert import FIRSTS, PASSAGES, convert, read_manifest
+from beir_hybrid.corpus.shards import COLUMNS, Naming
 from beir_hybrid.disk.files import fingerprint
 from beir_hybrid.errors import DatasetError
 from beir_hybrid.records import Passages
 
-_DOCID, _TITLE, _TEXT = range(3)
+_ID, _DOCID, _TITLE, _TEXT = range(len(COLUMNS))
 
 
 class ArrowCorpus(Mapping[str, dict[str, str]]):
     """Passages by id, in ascending order of their ids: ``corpus[id] -> {"title": ..., "text": ...}``.
 
     Opening reads a manifest; texts stay on disk until they are asked for, and then only the operating system's page
-    cache holds them: passages that are looked up are copied, and what is mapped while columns are read is given back
-    after every thousand reads. A pickle is the path: workers map the same files.
+    cache holds them, and this object some dozens. A pickle is the path: workers read the same file.
 
-    Made by `build` (from files of any kind `read_records` knows) and opened by `open`. The folder holds one Arrow file
-    for each source, ``ids.npy``, ``rows.npy`` and ``sample.npy`` (the order of the ids), and ``manifest.json``, which
-    is written last.
+    Made by `build` (from files of any kind `read_records` knows) and opened by `open`. The folder holds
+    ``passages.arrow``, ``firsts.json`` (the first id of each of its batches) and ``manifest.json``, which is written
+    last.
     """
 
     def __init__(self, folder: Path | str) -> None:
@@ -39,17 +38,15 @@ class ArrowCorpus(Mapping[str, dict[str, str]]):
         """
         self.folder = Path(folder).absolute()
         self.manifest = read_manifest(self.folder)
-        self._files = MappedFiles()
-        self._prefix: str = self.manifest["id_prefix"]
         self._size: int = sum(source["passages"] for source in self.manifest["sources"])
-        for source in self.manifest["sources"]:
-            path = self.folder / source["arrow"]
-            size = path.stat().st_size if path.exists() else None
-            if size != source["arrow_bytes"]:
-                raise DatasetError(
-                    f"{path} has {size if size is not None else 'no'} bytes, expected {source['arrow_bytes']}; "
-                    f"delete {self.folder}, it is then made again"
-                )
+        self._latest: tuple[int, Any] = (-1, None)
+        path = self.folder / PASSAGES
+        size = path.stat().st_size if path.exists() else None
+        if size != self.manifest["bytes"]:
+            raise DatasetError(
+                f"{path} has {size if size is not None else 'no'} bytes, expected {self.manifest['bytes']}; "
+                f"delete {self.folder}, it is then made again"
+            )
 
     @classmethod
     def build(
@@ -58,9 +55,9 @@ class ArrowCorpus(Mapping[str, dict[str, str]]):
     ) -> ArrowCorpus:  # fmt: skip
         """Convert files into ``folder``, or open it where they have been.
 
-        Streaming, in the memory of a few thousand passages a worker (and, at the end, of a few million ids while they
-        are sorted). A source that was converted before an interrupt is not converted again. Processes that build the
-        same folder wait for the first one. The files are the same whatever the number of workers.
+        Streaming, in the memory of a few thousand passages a worker (and, at the end, of eight bytes a passage while
+        they are sorted). A source that was converted before an interrupt is not converted again. Processes that build
+        the same folder wait for the first one. The files are the same whatever the number of workers.
 
         Args:
             sources: ``.jsonl``, ``.jsonl.gz`` or ``.parquet`` files; their names must differ.
@@ -77,20 +74,43 @@ class ArrowCorpus(Mapping[str, dict[str, str]]):
                 the folder holds the corpus of other files (or another revision of these).
             BeirHybridError: the disk fails. What was finished stays; the same call goes on from there.
         """
-        convert(
-            sources, Path(folder), id_prefix=id_prefix, id_width=id_width, id_field=id_field, by_language=by_language,
-            workers=workers,
-        )  # fmt: skip
+        convert(sources, Path(folder), Naming(id_prefix, id_width, id_field, by_language), workers)
         return cls(folder)
 
     @cached_property
-    def _order(self) -> Order:
-        return Order(self.folder, self._files)
+    def _firsts(self) -> list[str]:
+        path = self.folder / FIRSTS
+        try:
+            found: list[str] = json.loads(path.read_text(encoding="utf-8"))
+            if len(found) != -(-self._size // shards.BATCH):
+                raise ValueError(f"it is of {len(found)} items")
+        except (OSError, ValueError) as error:
+            raise DatasetError(
+                f"{path} is damaged or missing ({error}); delete {self.folder}, it is then made again"
+            ) from error
+        return found
 
     @cached_property
-    def _shards(self) -> Shards:
-        sources = self.manifest["sources"]
-        return Shards([self.folder / s["arrow"] for s in sources], [s["passages"] for s in sources], self._files)
+    def _reader(self) -> Any:
+        import pyarrow as pa
+
+        return pa.ipc.open_file(pa.OSFile(str(self.folder / PASSAGES)))
+
+    def _read(self, number: int) -> Any:
+        import pyarrow as pa
+
+        try:
+            return self._reader.get_batch(number)
+        except (pa.ArrowException, OSError) as error:
+            raise DatasetError(
+                f"{self.folder / PASSAGES} is damaged ({error}); delete {self.folder}, it is then made again"
+            ) from error
+
+    def _batch(self, number: int) -> Any:
+        latest = self._latest  # threads may each put another one here; either is whole
+        if latest[0] != number:
+            self._latest = latest = number, self._read(number)
+        return latest[1]
 
     @property
     def content(self) -> str:
@@ -98,27 +118,24 @@ class ArrowCorpus(Mapping[str, dict[str, str]]):
         found: str = self.manifest["content"]
         return found
 
-    def _find(self, key: str) -> tuple[int, int] | None:
-        """Position and row of an id; None if it is not here."""
-        return self._order.find(key[len(self._prefix) :]) if key.startswith(self._prefix) else None
-
     def position(self, key: str) -> int | None:
         """Where an id stands in ascending order; None if it is not here."""
-        found = self._find(key)
-        return None if found is None else found[0]
+        number = bisect_right(self._firsts, key) - 1
+        ids = self._batch(number).column(_ID).to_pylist() if number >= 0 else []
+        return number * shards.BATCH + ids.index(key) if key in ids else None
 
-    def source_position(self, key: str) -> int | None:
-        """The same for an id as the source files have it."""
-        found = self._order.find(key.rjust(self.manifest["id_width"], "0"))
+    def source_position(self, key: str, prefix: str | None = None) -> int | None:
+        """The same for an id as the source files have it; ``prefix``: what was put before it."""
+        prefix = self.manifest["id_prefix"] if prefix is None else prefix
+        position = self.position(prefix + key.rjust(self.manifest["id_width"], "0"))
         # a shorter id may look alike once both are filled with zeros
-        return found[0] if found is not None and self._shards.cells(found[1], _DOCID) == [key] else None
+        return position if position is not None and self.string(_DOCID, position) == key else None
 
     def __getitem__(self, key: str) -> dict[str, str]:
-        found = self._find(key) if isinstance(key, str) else None
-        if found is None:
+        position = self.position(key) if isinstance(key, str) else None
+        if position is None:
             raise KeyError(key)
-        title, text = self._shards.cells(found[1], _TITLE, _TEXT)
-        return {"title": title, "text": text}
+        return {"title": self.string(_TITLE, position), "text": self.string(_TEXT, position)}
 
     def __contains__(self, key: object) -> bool:
         return isinstance(key, str) and self.position(key) is not None
@@ -137,27 +154,35 @@ class ArrowCorpus(Mapping[str, dict[str, str]]):
 
     @property
     def ids(self) -> Column:
-        return Column(self, "ids")
+        return Column(self, _ID)
 
     @property
     def texts(self) -> Column:
-        return Column(self, "texts")
+        return Column(self, _TEXT)
 
     @property
     def titles(self) -> Column:
-        return Column(self, "titles")
+        return Column(self, _TITLE)
 
     @property
     def source_ids(self) -> Column:
         """The ids as the source files have them, without prefix and filling."""
-        return Column(self, "source_ids")
+        return Column(self, _DOCID)
 
-    def value(self, column: str, position: int) -> str:
-        """What a column holds at a position of the ascending order of ids."""
-        if column == "ids":
-            return self._prefix + self._order.id(position)
-        row = self._order.row(position)
-        return self._shards.cell({"source_ids": _DOCID, "titles": _TITLE, "texts": _TEXT}[column], row)
+    def string(self, column: int, position: int) -> str:
+        """What a column (of `COLUMNS`) holds at a position of the ascending order of ids."""
+        number, inside = divmod(position, shards.BATCH)
+        found: str = self._batch(number).column(column)[inside].as_py()
+        return found
+
+    def strings(self, column: int, positions: range) -> Iterator[str]:
+        """The same at several positions."""
+        latest, found = -1, []
+        for position in positions:
+            number, inside = divmod(position, shards.BATCH)
+            if number != latest:
+                latest, found = number, self._read(number).column(column).to_pylist()
+            yield found[inside]
 
     @cached_property
     def languages(self) -> tuple[str, ...]:
@@ -179,27 +204,28 @@ class ArrowCorpus(Mapping[str, dict[str, str]]):
         """The passages of a language, ids of which begin with it."""
         if not self.manifest["by_language"]:
             return Passages(language, self.ids, self.texts, self.titles, self.source_ids, content=self.content)
-        where = self._range(language)
-        ids, texts, titles = (Column(self, name, where) for name in ("ids", "texts", "titles"))
-        source_ids = Column(self, "ids", where, f"{language}-p-")
-        return Passages(language, ids, texts, titles, source_ids, content=fingerprint(self.content, language))
+        where, prefix = self._range(language), f"{language}-p-"
+        ids, texts, titles, docids = (Column(self, column, where, prefix) for column in (_ID, _TEXT, _TITLE, _DOCID))
+        return Passages(language, ids, texts, titles, docids, content=fingerprint(self.content, language))
 
 
 class Column(Sequence[str]):
     """A column of a corpus by position: strings are made when they are asked for, slices are views.
 
     Args:
-        without: what every string of it begins with and is left out.
+        prefix: of source ids: what was put before them.
     """
 
     distinct_ascending = True
     """Of ids: the order was checked when the corpus was built."""
 
-    def __init__(self, corpus: ArrowCorpus, name: str, positions: range | None = None, without: str = "") -> None:
+    def __init__(
+        self, corpus: ArrowCorpus, column: int, positions: range | None = None, prefix: str | None = None
+    ) -> None:
         self._corpus = corpus
-        self._name = name
+        self._column = column
         self._positions = range(len(corpus)) if positions is None else positions
-        self._without = without
+        self._prefix = prefix
 
     def __len__(self) -> int:
         return len(self._positions)
@@ -212,19 +238,17 @@ class Column(Sequence[str]):
 
     def __getitem__(self, index: int | slice) -> str | Column:
         if isinstance(index, slice):
-            return Column(self._corpus, self._name, self._positions[index], self._without)
-        return self._corpus.value(self._name, self._positions[index])[len(self._without) :]
+            return Column(self._corpus, self._column, self._positions[index], self._prefix)
+        return self._corpus.string(self._column, self._positions[index])
 
     def __iter__(self) -> Iterator[str]:
-        value, name, begin = self._corpus.value, self._name, len(self._without)
-        return (value(name, position)[begin:] for position in self._positions)
+        return self._corpus.strings(self._column, self._positions)
 
     def position(self, key: str) -> int | None:
         """Where an id stands in this column of ids (or source ids); None if it does not."""
         corpus = self._corpus
-        find = corpus.source_position if self._name == "source_ids" else corpus.position
-        found = find(f"{self._without}{key}")
+        found = corpus.source_position(key, self._prefix) if self._column == _DOCID else corpus.position(key)
         return None if found is None or found not in self._positions else self._positions.index(found)
 
     def __repr__(self) -> str:
-        return f"<{len(self):,} {self._name} of {self._corpus!r}>"
+        return f"<{len(self):,} {COLUMNS[self._column]} of {self._corpus!r}>"

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import json
+import shutil
+from bisect import bisect_right
 from collections.abc import Callable, Generator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
+from itertools import accumulate, islice
 from pathlib import Path
 from typing import Any
 
 from beir_hybrid.corpus.digests import digests_of
-from beir_hybrid.corpus.order import RepeatedIdError, write_order
-from beir_hybrid.corpus.shards import FORMAT, Shards, Written
+from beir_hybrid.corpus.shards import FORMAT, Naming, RepeatedIdError, Written, write_in_order
 from beir_hybrid.corpus.workers import Job, write_shards
 from beir_hybrid.disk.files import fingerprint, write_json
 from beir_hybrid.disk.locations import cache_dir
@@ -20,31 +23,21 @@ from beir_hybrid.processors import processors
 from beir_hybrid.progress import progress
 from beir_hybrid.readers.passages import read_records
 
-MANIFEST = "manifest.json"
-_DOCID = 0
+MANIFEST, PASSAGES, FIRSTS = "manifest.json", "passages.arrow", "firsts.json"
+_SHARDS = "shards"
+"""The folder of converted sources, which goes once they are put in order."""
 _WORTH_PROCESSES = 32 << 20
 """Bytes of sources from which starting processes costs less than it saves."""
 
 
-def convert(
-    sources: Sequence[Path],
-    folder: Path,
-    *,
-    id_prefix: str = "",
-    id_width: int = 0,
-    id_field: str | None = None,
-    by_language: bool = False,
-    workers: int | None = None,
-) -> None:
+def convert(sources: Sequence[Path], folder: Path, naming: Naming, workers: int | None) -> None:
     """See `ArrowCorpus.build`."""
     from filelock import FileLock
 
     if workers is not None and workers < 1:
         raise DatasetError(f"workers is {workers}; expected 1 or more, or None for one a processor")
-    reading = {"id_field": id_field, "by_language": by_language}
-    # of each source too: what was converted before an interrupt must have been read in the same way
-    described = [each | reading for each in _described(sources, workers or processors())]
-    settings = {"format": FORMAT, "id_prefix": id_prefix, "id_width": id_width, **reading}
+    described = _described(sources, workers or processors())
+    settings = {"format": FORMAT, **asdict(naming)}
     if (folder / MANIFEST).exists():  # whole, for it is written last; its place may be one that is only read
         return _refuse_other_sources(folder, described, settings)
     try:
@@ -59,9 +52,10 @@ def convert(
         else:
             _clear(folder)
             try:
-                _convert(sources, folder, described, settings, workers)
+                _convert(sources, folder, described, settings, naming, workers)
             finally:
                 _clear(folder)
+        shutil.rmtree(folder / _SHARDS, ignore_errors=True)
     finally:
         lock.release()
     return None
@@ -69,7 +63,7 @@ def convert(
 
 def _clear(folder: Path) -> None:
     """Remove temporary files of processes that were killed: the lock says that none is at work."""
-    for left in folder.glob(".*.part"):
+    for left in folder.rglob(".*.part"):
         left.unlink(missing_ok=True)
 
 
@@ -140,22 +134,36 @@ def _convert(
     folder: Path,
     described: list[dict[str, Any]],
     settings: Mapping[str, Any],
+    naming: Naming,
     workers: int | None,
 ) -> None:
-    arrows = [folder / f"{source['name']}-{source['sha256'][:8]}.arrow" for source in described]
-    records = [_finished(arrow, source) for arrow, source in zip(arrows, described, strict=True)]
-    lacking = [at for at, record in enumerate(records) if record is None]
-    jobs = [Job(sources[at], arrows[at], settings["id_field"], settings["by_language"]) for at in lacking]
+    # a name for what a source holds and how it is read: what was converted before an interrupt may be other
+    shards = [
+        folder / _SHARDS / f"{source['name']}-{fingerprint(source['sha256'], repr(settings))[:16]}.arrow"
+        for source in described
+    ]
+    done = [_finished(shard) for shard in shards]
+    lacking = [number for number, record in enumerate(done) if record is None]
+    jobs = [Job(sources[number], shards[number], naming) for number in lacking]
     with (
         progress("converting", None, "passage", quiet=True) as shown,
         contextlib.closing(_written(jobs, workers, shown.advance)) as finished,
     ):
         for number, written in finished:
-            at = lacking[number]
-            records[at] = _done(described[at], arrows[at], written)
+            done[lacking[number]] = written
             # after its file: a shard counts as converted from here on
-            write_json(_record_of(arrows[at]), records[at])
-    _finish(sources, folder, [record for record in records if record], settings)
+            write_json(_record_of(jobs[number].target), asdict(written))
+    counted = [record for record in done if record]
+    try:
+        firsts = write_in_order(shards, folder / PASSAGES)
+    except RepeatedIdError as error:
+        (first, key), (second, _) = (_place(sources, counted, row, naming) for row in (error.first, error.second))
+        raise DatasetError(f"{second}: docid {key!r} appeared before, at {first}") from error
+    write_json(folder / FIRSTS, firsts)
+    recorded = [{**source, **asdict(record)} for source, record in zip(described, counted, strict=True)]
+    content = fingerprint(*(record.content for record in counted))
+    size = (folder / PASSAGES).stat().st_size
+    write_json(folder / MANIFEST, {**settings, "content": content, "bytes": size, "sources": recorded})
 
 
 def _written(
@@ -172,51 +180,22 @@ def _written(
             yield number, job.write(count)
 
 
-def _done(source: Mapping[str, Any], arrow: Path, written: Written) -> dict[str, Any]:
-    return {
-        **source, "arrow": arrow.name, "arrow_bytes": arrow.stat().st_size,
-        "passages": written.passages, "content": written.content,
-    }  # fmt: skip
+def _record_of(shard: Path) -> Path:
+    return shard.with_name(f"{shard.name}.json")
 
 
-def _finish(
-    sources: Sequence[Path],
-    folder: Path,
-    records: Sequence[dict[str, Any]],
-    settings: Mapping[str, Any],
-) -> None:
-    """Put the ids of all shards in order, and make them a corpus."""
-    shards = Shards([folder / done["arrow"] for done in records], [done["passages"] for done in records])
-    try:
-        write_order(folder, shards, settings["id_width"])
-    except RepeatedIdError as error:
-        key = shards.cell(_DOCID, error.first)
-        rows = error.first, error.second
-        first, second = (_place(sources, *shards.place(row), settings["id_field"]) for row in rows)
-        raise DatasetError(f"{second}: docid {key!r} appeared before, at {first}") from error
-    content = fingerprint(settings["id_prefix"], str(settings["id_width"]), *(done["content"] for done in records))
-    write_json(folder / MANIFEST, {**settings, "content": content, "sources": records})
-    for done in records:
-        _record_of(folder / done["arrow"]).unlink(missing_ok=True)
-
-
-def _record_of(arrow: Path) -> Path:
-    return arrow.with_name(f"{arrow.name}.json")
-
-
-def _finished(arrow: Path, source: Mapping[str, Any]) -> dict[str, Any] | None:
+def _finished(shard: Path) -> Written | None:
     """The record of a source that was converted before an interrupt."""
     try:
-        found: dict[str, Any] = json.loads(_record_of(arrow).read_text(encoding="utf-8"))
-        same = {**found, **source} == found and arrow.stat().st_size == found["arrow_bytes"]
-    except (OSError, ValueError, KeyError):
+        return Written(**json.loads(_record_of(shard).read_text(encoding="utf-8"))) if shard.exists() else None
+    except (OSError, ValueError, TypeError):
         return None
-    return found if same else None
 
 
-def _place(sources: Sequence[Path], shard: int, row: int, id_field: str | None) -> str:
-    """``path:line`` of a row; the file is read again, for it is asked only of repeated ids."""
-    for number, record in enumerate(read_records(sources[shard], id_field)):
-        if number == row:
-            return at(sources[shard], record.line)
-    return at(sources[shard])
+def _place(sources: Sequence[Path], done: Sequence[Written], row: int, naming: Naming) -> tuple[str, str]:
+    """``path:line`` of a row, and its docid; the file is read again, for it is asked only of repeated ids."""
+    ends = list(accumulate(written.passages for written in done))
+    number = bisect_right(ends, row)
+    inside = row - (ends[number - 1] if number else 0)
+    record = next(islice(read_records(sources[number], naming.id_field), inside, None))
+    return at(sources[number], record.line), record.key

@@ -14,7 +14,7 @@ from concurrent.futures import Future, as_completed
 from dataclasses import dataclass
 from pathlib import Path
 
-from beir_hybrid.corpus.shards import Written, write_shard
+from beir_hybrid.corpus.shards import Naming, Written, write_shard
 from beir_hybrid.errors import DatasetError
 
 
@@ -24,12 +24,11 @@ class Job:
 
     source: Path
     target: Path
-    id_field: str | None = None
-    by_language: bool = False
+    naming: Naming
 
     def write(self, progress: Callable[[int], object] | None = None) -> Written:
         """Convert the shard here and now; ``progress`` is told of passages as they are written."""
-        return write_shard(self.source, self.target, self.id_field, self.by_language, progress)
+        return write_shard(self.source, self.target, self.naming, progress)
 
 
 def write_shards(

@@ -58,10 +58,11 @@ def read_records(path: Path, id_field: str | None = None) -> Iterator[Record]:
         if found is None:
             expected = "a string that is not empty, or a whole number"
             raise DatasetError(f"{at(path, line)}: {key!r} is {record.get(key)!r}, which is no id; expected {expected}")
-        for name, value in (("text", text), ("title", title), ("language", language)):
-            if not isinstance(value, str):
-                raise DatasetError(f"{at(path, line)}: {name!r} is {record.get(name)!r}; expected a string")
-        yield Record(line, found, title, str(text), language, "" if group is None else as_id(group) or str(group))
+        if not (isinstance(text, str) and isinstance(title, str) and isinstance(language, str)):
+            given = {"text": text, "title": title, "language": language}
+            wrong = next(name for name, value in given.items() if not isinstance(value, str))
+            raise DatasetError(f"{at(path, line)}: {wrong!r} is {record.get(wrong)!r}; expected a string")
+        yield Record(line, found, title, text, language, "" if group is None else as_id(group) or str(group))
 
 
 def _topics(path: Path) -> Iterator[Record]:

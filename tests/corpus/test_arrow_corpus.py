@@ -143,27 +143,28 @@ def test_ids_of_any_script_and_length_keep_their_order(write_shards: Any, tmp_pa
 
 @pytest.mark.parametrize("change", ["truncate", "remove"])
 def test_a_damaged_folder_says_what_to_delete(corpus: ArrowCorpus, change: str) -> None:
-    """A shard that lost bytes, or is gone, is noticed on opening and not in the middle of an evaluation."""
-    arrow = next(corpus.folder.glob("docs-0*.arrow"))
-    if change == "remove":
-        arrow.unlink()
-    else:
-        arrow.write_bytes(arrow.read_bytes()[:-9])
-    with pytest.raises(DatasetError, match=rf"docs-0.*bytes, expected \d+; delete {corpus.folder}"):
+    """A file that lost bytes, or is gone, is noticed on opening and not in the middle of an evaluation."""
+    path = corpus.folder / "passages.arrow"
+    content = path.read_bytes()
+    path.unlink()
+    if change == "truncate":
+        path.write_bytes(content[:-9])
+    with pytest.raises(DatasetError, match=rf"passages.*bytes, expected \d+; delete {corpus.folder}"):
         ArrowCorpus(corpus.folder)
 
 
-@pytest.mark.parametrize("name", ["ids.npy", "rows.npy", "sample.npy"])
-@pytest.mark.parametrize("size", [None, 0, 40, -3])
-def test_a_damaged_order_says_what_to_delete(corpus: ArrowCorpus, name: str, size: int | None) -> None:
-    """The files that say where an id is: lost, empty, or cut short, they are one line."""
+@pytest.mark.parametrize(("name", "content"), [
+    ("firsts.json", None), ("firsts.json", b""), ("firsts.json", b'["a"]'), ("passages.arrow", b"x"),
+])  # fmt: skip
+def test_damage_that_shows_later_says_what_to_delete(corpus: ArrowCorpus, name: str, content: bytes | None) -> None:
+    """The list of first ids lost, empty, or of another corpus; bytes that are no Arrow file: one line each."""
     path = corpus.folder / name
-    content = path.read_bytes()
+    size = path.stat().st_size
     path.unlink()
-    if size is not None:
-        path.write_bytes(content[:size])
-    with pytest.raises(DatasetError, match=rf"is damaged or missing .*; delete {corpus.folder}, it is then made again"):
-        ArrowCorpus(corpus.folder)["sw-p-00000#0"]
+    if content is not None:
+        path.write_bytes(content * size if name == "passages.arrow" else content)
+    with pytest.raises(DatasetError, match=rf"is damaged.*; delete {corpus.folder}, it is then made again"):
+        ArrowCorpus(corpus.folder)["sw-p-000000#0"]
 
 
 def test_a_folder_without_a_corpus_is_named(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from beir_hybrid.corpus import convert, order, shards, workers
+from beir_hybrid.corpus import convert, shards, workers
 from beir_hybrid.corpus.arrow_corpus import ArrowCorpus
 from beir_hybrid.corpus.digests import digests_of
 from beir_hybrid.disk.files import sha256_of
@@ -31,7 +31,7 @@ def sources(write_shards: Any, numbered: Numbered, monkeypatch: pytest.MonkeyPat
 
 def content_of(folder: Path) -> dict[str, bytes]:
     """All files of a folder but the lock; conversion leaves nothing else."""
-    return {path.name: path.read_bytes() for path in folder.iterdir() if path.name != ".lock"}
+    return {path.name: path.read_bytes() for path in folder.rglob("*") if path.name != ".lock" and path.is_file()}
 
 
 def test_the_manifest_records_the_sources(sources: list[Path], tmp_path: Path) -> None:
@@ -58,8 +58,9 @@ def test_content_is_told_from_other_content(write_shards: Any, numbered: Numbere
 
 # where an interrupt or a full disk can strike: (module, function), and at which call of it
 MOMENTS = [
-    *((workers, "write_shard", at) for at in (1, 2, 3)), (convert, "write_json", 2), (convert, "write_order", 1),
-    (order, "written_whole", 2), (convert, "write_json", 4), (shards, "read_records", 2),
+    *((workers, "write_shard", at) for at in (1, 2, 3)), (convert, "write_json", 2), (convert, "write_in_order", 1),
+    (shards, "written_whole", 4), (shards, "_rows_of", 1), (convert, "write_json", 4), (convert, "write_json", 5),
+    (shards, "read_records", 2),
 ]  # fmt: skip
 
 
@@ -85,7 +86,7 @@ def test_after_an_interrupt_at_any_point_a_rerun_equals_a_clean_run(
             ArrowCorpus.build(sources, tmp_path / "corpus")
     with pytest.raises(DatasetError, match="holds no whole corpus"):
         ArrowCorpus(tmp_path / "corpus")
-    assert not list((tmp_path / "corpus").glob("*.part"))
+    assert not list((tmp_path / "corpus").rglob("*.part"))
     again = ArrowCorpus.build(sources, tmp_path / "corpus")
     assert content_of(again.folder) == content_of(clean.folder)
 
@@ -157,7 +158,7 @@ def test_a_revision_that_changes_between_two_runs_is_converted_anew(
 ) -> None:
     """What an interrupted run converted from an older file is not used."""
     with monkeypatch.context() as patch:
-        patch.setattr(convert, "write_order", lambda *args: (_ for _ in ()).throw(KeyboardInterrupt))
+        patch.setattr(convert, "write_in_order", lambda *args: (_ for _ in ()).throw(KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
             ArrowCorpus.build(sources, tmp_path / "corpus")
     write_shards(numbered(100, 103))

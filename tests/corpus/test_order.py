@@ -1,4 +1,4 @@
-"""The order of ids on disk: sorted a stretch at a time, it is the order of all of them."""
+"""The order of passages on disk: written a stretch at a time, it is that of their ids."""
 
 from __future__ import annotations
 
@@ -8,13 +8,20 @@ from typing import Any
 import numpy as np
 import pytest
 
-from beir_hybrid.corpus import order
+from beir_hybrid.corpus import shards
 from beir_hybrid.corpus.arrow_corpus import ArrowCorpus
 from beir_hybrid.errors import DatasetError
 
 
+@pytest.fixture(autouse=True)
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stretches of 10 passages, batches of 5, read from batches of 7."""
+    for name, rows in (("STRETCH", 10), ("BATCH", 5), ("CONVERTED", 7)):
+        monkeypatch.setattr(shards, name, rows)
+
+
 def records(keys: list[str]) -> list[dict[str, str]]:
-    return [{"docid": key, "text": "x"} for key in keys]
+    return [{"docid": key, "title": f"T{key}", "text": f"text of {key}"} for key in keys]
 
 
 def shuffled(n: int) -> list[str]:
@@ -22,31 +29,28 @@ def shuffled(n: int) -> list[str]:
     return [f"{number}#{number % 3}" for number in rng.permutation(n).tolist()]
 
 
-@pytest.mark.parametrize("size", [0, 1, 2, 6, 7, 8, 50, 1000])
+@pytest.mark.parametrize("size", [0, 1, 4, 5, 6, 10, 11, 50, 1000])
 def test_stretches_change_nothing(
     write_shards: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int
 ) -> None:
-    """Byte for byte the same files, whether ids fit into memory or are sorted seven at a time."""
+    """The same corpus, whether passages are put in order ten at a time or all at once."""
     keys = shuffled(size)
     sources = write_shards(records(keys[: size // 3]), records(keys[size // 3 :]))
-    whole = ArrowCorpus.build(sources, tmp_path / "whole")
-    monkeypatch.setattr(order, "STRETCH", 7)
     stretches = ArrowCorpus.build(sources, tmp_path / "stretches")
-    assert list(stretches) == sorted(keys)
-    for name in (order.IDS_FILE, order.ROWS_FILE, order.SAMPLE_FILE, "manifest.json"):
-        assert (stretches.folder / name).read_bytes() == (whole.folder / name).read_bytes()
+    monkeypatch.setattr(shards, "STRETCH", 2000)
+    whole = ArrowCorpus.build(sources, tmp_path / "whole")
+    assert dict(stretches) == {key: {"title": f"T{key}", "text": f"text of {key}"} for key in keys}
+    assert list(stretches.items()) == list(whole.items())
+    assert stretches.content == whole.content
+    assert (stretches.folder / "firsts.json").read_bytes() == (whole.folder / "firsts.json").read_bytes()
 
 
 @pytest.mark.parametrize("size", [0, 1, 4, 5, 6, 50, 1000])
-def test_ids_are_found_through_the_sample(
-    write_shards: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int
-) -> None:
-    """Every fifth id is sampled, over stretches of any length; every id is found, and its neighbours are not."""
-    monkeypatch.setattr(order, "STRIDE", 5)
-    monkeypatch.setattr(order, "STRETCH", 7)
+def test_ids_are_found_among_their_batch(write_shards: Any, tmp_path: Path, size: int) -> None:
+    """Every id is found where it stands, and its neighbours are not."""
     corpus = ArrowCorpus.build(write_shards(records(shuffled(size))), tmp_path / "corpus")
     ids = sorted(shuffled(size))
-    assert np.load(corpus.folder / order.SAMPLE_FILE).astype(str).tolist() == ids[::5]
+    assert list(corpus) == ids
     assert [corpus.position(key) for key in ids] == list(range(size))
     for key in ids:
         assert corpus.position(key + "0") is None
@@ -54,26 +58,13 @@ def test_ids_are_found_through_the_sample(
     assert corpus.position("") is None
 
 
-def test_no_more_than_a_stretch_or_so_is_sorted_at_a_time(
-    write_shards: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Memory is bounded: bounds are drawn so that stretches are about equal, whatever the ids look like."""
-    sizes = []
-    original = order.np.lexsort
-    monkeypatch.setattr(order, "STRETCH", 100)
-    monkeypatch.setattr(order.np, "lexsort", lambda keys: sizes.append(len(keys[0])) or original(keys))
-    ArrowCorpus.build(write_shards(records(shuffled(2000))), tmp_path / "corpus")
-    assert sum(sizes) == 2000
-    assert max(sizes) <= 150
-
-
-def test_a_repeated_id_is_found_in_any_stretch(
-    write_shards: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Two rows with one id meet in the same stretch; both places are named, the earlier one as the first."""
-    monkeypatch.setattr(order, "STRETCH", 7)
+@pytest.mark.parametrize("again", range(60))
+def test_a_repeated_id_is_found_in_any_stretch(write_shards: Any, tmp_path: Path, again: int) -> None:
+    """Within a stretch or over the end of one, both places are named, the earlier one as the first."""
     keys = shuffled(60)
-    sources = write_shards(records(keys), records([keys[41]]))
-    with pytest.raises(DatasetError, match=rf"docs-1.*:1: docid '{keys[41]}' appeared before, at .*docs-0.*:42"):
+    sources = write_shards(records(keys), records([keys[again]]))
+    with pytest.raises(
+        DatasetError, match=rf"docs-1.*:1: docid '{keys[again]}' appeared before, at .*docs-0.*:{again + 1}$"
+    ):
         ArrowCorpus.build(sources, tmp_path / "corpus")
-    assert [path.name for path in (tmp_path / "corpus").glob(".*.part")] == []
+    assert [path.name for path in (tmp_path / "corpus").rglob(".*.part")] == []

@@ -24,7 +24,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def content_of(folder: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in folder.iterdir() if path.name != ".lock"}
+    return {path.name: path.read_bytes() for path in folder.rglob("*") if path.name != ".lock" and path.is_file()}
 
 
 @pytest.fixture
@@ -47,8 +47,8 @@ def test_a_faulty_shard_is_named_and_others_are_kept(sources: list[Path], tmp_pa
     sources[3].write_bytes(sources[3].read_bytes()[:-9])
     with pytest.raises(DatasetError, match=r"docs-3\.jsonl\.gz.*truncated or damaged"):
         ArrowCorpus.build(sources, tmp_path / "corpus", workers=2)
-    assert len(list((tmp_path / "corpus").glob("*.arrow.json"))) >= 2
-    assert not list((tmp_path / "corpus").glob(".*.part"))
+    assert len(list((tmp_path / "corpus").rglob("*.arrow.json"))) >= 2
+    assert not list((tmp_path / "corpus").rglob(".*.part"))
 
 
 @pytest.mark.slow
@@ -113,7 +113,7 @@ def test_a_disk_that_fails_in_a_process_is_one_line(sources: list[Path], tmp_pat
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("name", "call"), [("write_json", 1), ("write_order", 1)])
+@pytest.mark.parametrize(("name", "call"), [("write_json", 1), ("write_in_order", 1)])
 def test_ctrl_c_ends_the_processes_and_a_rerun_equals_a_clean_run(
     sources: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, call: int
 ) -> None:
@@ -133,7 +133,7 @@ def test_ctrl_c_ends_the_processes_and_a_rerun_equals_a_clean_run(
             ArrowCorpus.build(sources, tmp_path / "corpus", workers=2)
     left = [each for each in set(psutil.Process().children()) - before if "resource_tracker" not in str(each.cmdline())]
     assert left == []
-    assert not list((tmp_path / "corpus").glob("*.part"))
+    assert not list((tmp_path / "corpus").rglob("*.part"))
     again = ArrowCorpus.build(sources, tmp_path / "corpus", workers=1)
     assert content_of(again.folder) == content_of(ArrowCorpus.build(sources, tmp_path / "clean", workers=1).folder)
 
@@ -160,7 +160,7 @@ def test_a_conversion_that_is_killed_ends_its_processes_and_can_be_repeated(tmp_
     )
     arguments = [sys.executable, "-c", code, str(tmp_path / "corpus"), *map(str, sources)]
     run = subprocess.Popen(arguments, cwd=ROOT, stderr=subprocess.PIPE, text=True)
-    while not list((tmp_path / "corpus").glob("*.arrow.json")) and run.poll() is None:
+    while not list((tmp_path / "corpus").rglob("*.arrow.json")) and run.poll() is None:
         time.sleep(0.005)
     run.send_signal(signal.SIGKILL)
     run.communicate(timeout=20)  # its processes hold stderr open: it ends when the last of them has gone
