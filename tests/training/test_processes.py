@@ -1,4 +1,4 @@
-"""Two processes on the CPU, started by torchrun as users start them."""
+"""Two processes on the CPU, once started by torchrun as users start them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 from beir_hybrid.errors import TrainingError
 from beir_hybrid.training.train import train
 from tests.training.conftest import Configure, same_weights, weights, without_dropout
-from tests.training.helpers import arguments_of, killed, run
+from tests.training.helpers import arguments_of, killed, run, torchrun
 
 pytestmark = [pytest.mark.train, pytest.mark.slow]
 
@@ -21,7 +21,7 @@ pytestmark = [pytest.mark.train, pytest.mark.slow]
 def test_two_processes_and_resume(configure: Configure, tmp_path: Path) -> None:
     """One summary, batches over both; killed in the middle, they go on to the same weights."""
     config = configure(tmp_path / "whole", "transformer", batch_size=4)
-    done = run("-m", "beir_hybrid", *arguments_of(config, tmp_path), processes=2)
+    done = torchrun("-m", "beir_hybrid", *arguments_of(config, tmp_path))
     assert done.returncode == 0, done.stderr[-3000:]
     assert done.stdout.count("trained on  55 groups") == 1
     assert "steps       6 (48 pairs)" in done.stdout

@@ -17,7 +17,7 @@ from beir_hybrid.training.config import config_from, read_toml
 from beir_hybrid.training.folder import TrainFolder
 from beir_hybrid.training.train import train
 from tests.training.conftest import Configure, same_weights, weights, write_groups
-from tests.training.helpers import run
+from tests.training.helpers import fresh
 
 pytestmark = [pytest.mark.train, pytest.mark.slow]
 
@@ -387,7 +387,7 @@ def test_what_is_prepared_is_said_before_the_libraries_are_loaded(tmp_path: Path
         "import sys; sys.modules['accelerate'] = None; from beir_hybrid.cli import main; "
         "sys.exit(main(['train', '--groups', 'sample', '--from-scratch', 'static', '--out', sys.argv[1]]))"
     )
-    done = run("-c", code, tmp_path / "o")
+    done = fresh("-c", code, tmp_path / "o")
     first, *_, last = done.stderr.splitlines()
     assert first == f"preparing {tmp_path / 'o'}: reading sample"
     assert done.returncode == 1 and "accelerate" in last
