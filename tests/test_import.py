@@ -31,7 +31,6 @@ FLOORS = (
         "evaluation.scoring",
         "evaluation.results",
         "evaluation.folder",
-        "evaluation.interop",
         "evaluation.kept_runs",
     ),
     ("*",),

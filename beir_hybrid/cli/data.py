@@ -162,7 +162,7 @@ def run_convert(args: argparse.Namespace) -> int:
 def run_export(args: argparse.Namespace) -> int:
     """Write one task as a BEIR folder; the exit status."""
     from beir_hybrid.datasets import get_source, load_dataset
-    from beir_hybrid.evaluation.interop import write_trec_qrels
+    from beir_hybrid.evaluation.kept_runs import write_trec_qrels
     from beir_hybrid.settings import parse_task_name
 
     # only the languages the setting needs: a German folder asks for no Thai file

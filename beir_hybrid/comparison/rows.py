@@ -167,6 +167,6 @@ class Comparison:
         Raises:
             MissingExtraError: pandas is not installed.
         """
-        from beir_hybrid.evaluation.interop import data_frame
+        from beir_hybrid.evaluation.results import data_frame
 
         return data_frame([vars(row) for row in self.rows], COLUMNS)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import platform
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,19 +16,12 @@ from beir_hybrid.datasets.dataset import Dataset
 from beir_hybrid.errors import DatasetError, RetrieverError
 from beir_hybrid.evaluation.folder import ResultFolder
 from beir_hybrid.evaluation.results import Results
-from beir_hybrid.evaluation.scoring import (
-    ACROSS_HITS,
-    ACROSS_POOL,
-    TaskScores,
-    across_pool,
-    score_task,
-    scores_of,
-)
+from beir_hybrid.evaluation.scoring import score_task, scores_of, with_consistency
 from beir_hybrid.metrics.bias import SHARE_CUTOFF
+from beir_hybrid.metrics.consistency import DEPTH
 from beir_hybrid.metrics.registered import asked_metrics
 from beir_hybrid.retrieval.contract import combined, rankings_only
 from beir_hybrid.retrieval.recognise import as_retriever
-from beir_hybrid.settings import Task
 
 KEPT_HITS = 100
 """Passages of each query that a run keeps of a retriever that ranks to full depth, unless told otherwise."""
@@ -126,7 +119,11 @@ def evaluate(
         unanswered = [task.name for task in tasks if not folder.has(task)]
         if unanswered:
             raise RetrieverError(f"{found.name} returned no ranking of {', '.join(unanswered)}")
-        parts = _parts(folder, tasks)
+        by_task = {task.name: folder.scores_of(task) for task in tasks}
+        pool = [task for task in tasks if task.setting == "multi"]
+        if pool:
+            by_task |= with_consistency([(task, by_task[task.name], folder.hits_of(task, DEPTH)) for task in pool])
+        parts = [by_task[task.name] for task in tasks]
         results = Results(
             name=name or found.name,
             dataset=dataset.name,
@@ -147,17 +144,6 @@ def evaluate(
         )
         folder.finish(results, tasks, parts, trec=trec)
     return results
-
-
-def _parts(folder: ResultFolder, tasks: Sequence[Task]) -> list[TaskScores]:
-    """The scores of every task, with those over several tasks of the pool."""
-    parts = {task.name: folder.scores_of(task) for task in tasks}
-    pool = [task for task in tasks if task.setting == "multi"]
-    if ACROSS_POOL and pool:
-        rankings = [folder.ranking_of(task, ACROSS_HITS) for task in pool]
-        more = across_pool(rankings, [parts[task.name] for task in pool])
-        parts |= {task.name: part for task, part in zip(pool, more, strict=True)}
-    return [parts[task.name] for task in tasks]
 
 
 def _identity(record: dict[str, Any]) -> dict[str, Any]:

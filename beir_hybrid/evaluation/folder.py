@@ -6,7 +6,6 @@ import contextlib
 import json
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeGuard
 
@@ -17,7 +16,8 @@ from beir_hybrid.disk.files import write_json, written_whole
 from beir_hybrid.errors import ResultsError
 from beir_hybrid.evaluation.kept_runs import KEYS, RUNS_FILE, constant, write_runs, write_trec
 from beir_hybrid.evaluation.results import PER_QUERY_FILE, RESULTS_FILE, Results, read_results
-from beir_hybrid.evaluation.scoring import ACROSS_HITS, TaskScores
+from beir_hybrid.evaluation.scoring import TaskScores
+from beir_hybrid.metrics.consistency import DEPTH
 from beir_hybrid.records import Hits
 from beir_hybrid.retrieval.contract import Ranking
 from beir_hybrid.settings import Task
@@ -26,6 +26,7 @@ _INPUTS_FILE = "inputs.json"
 _PARTS = "parts"
 _EXTRA = ("overall", "matrix_row", "depth", "observed", "seconds")
 """Fields of `TaskScores` that are no columns."""
+_HITS = ("indptr", "passages", "scores")
 
 
 class ResultFolder:
@@ -40,7 +41,7 @@ class ResultFolder:
         self.complete = complete
         self._top_k = top_k
         self._scores: dict[str, TaskScores] = {}
-        self._rankings: dict[str, Ranking] = {}
+        self._hits: dict[str, Hits] = {}
 
     @classmethod
     @contextlib.contextmanager
@@ -54,37 +55,12 @@ class ResultFolder:
             yield cls(None, False, top_k)
             return
         with _alone(path):
-            cls._claim(path, inputs)
+            _claim(path, inputs)
             yield cls(path, (path / RESULTS_FILE).exists(), top_k)
-
-    @staticmethod
-    def _claim(path: Path, inputs: Mapping[str, Any]) -> None:
-        # through JSON, so that what is compared is what a file can hold
-        wanted = json.loads(json.dumps(dict(inputs)))
-        record = path / _INPUTS_FILE
-        if record.exists():
-            try:
-                before = json.loads(record.read_text(encoding="utf-8"))
-            except json.JSONDecodeError as error:
-                raise ResultsError(f"{record}:{error.lineno}: not valid JSON; choose another --out folder") from error
-            if not isinstance(before, dict):
-                raise ResultsError(f"{record} is not a record of inputs; choose another --out folder")
-            differences = _differences(before, wanted)
-            if differences:
-                raise ResultsError(
-                    f"{path} holds results of other inputs: {'; '.join(differences)}; choose another --out folder"
-                )
-        else:
-            if path.exists() and (not path.is_dir() or any(path.iterdir())):
-                raise ResultsError(f"{path} exists and is not a results folder; choose another --out folder")
-            write_json(record, wanted)
 
     def results(self) -> Results:
         """What is complete in it; `read_results` says what may be raised."""
         return read_results(self.path or Path())
-
-    def _part(self, task: Task) -> Path:
-        return (self.path or Path()) / _PARTS / f"{task.name.replace(':', '.')}.npz"
 
     def has(self, task: Task) -> bool:
         """Whether a task was measured.
@@ -92,12 +68,39 @@ class ResultFolder:
         Raises:
             ResultsError: its file is damaged.
         """
-        if self.path is None:
+        if self.path is None or task.name in self._scores or not self._part(task).exists():
             return task.name in self._scores
-        if not self._part(task).exists():
-            return False
-        with self._opened_part(task):  # what is cut short is found before anything else is measured
-            return True
+        self._scores[task.name] = self.scores_of(task)  # what is cut short is found before anything else is measured
+        return True
+
+    def add(self, ranking: Ranking, scores: TaskScores) -> None:
+        """Keep one task's hits and scores; from here on an interrupt does not lose them."""
+        task, hits = ranking.task, ranking.hits
+        self._scores[task.name] = scores
+        if self.path is None:
+            self._hits |= {task.name: hits.cut(DEPTH)} if task.setting == "multi" else {}
+            return
+        arrays = {name: getattr(hits, name) for name in _HITS} | {"retrieved": scores.retrieved}
+        arrays["extra"] = np.array(json.dumps({name: getattr(scores, name) for name in _EXTRA}))
+        write_arrays(self._part(task), arrays | {f"metric {name}": values for name, values in scores.per_query.items()})
+
+    def scores_of(self, task: Task) -> TaskScores:
+        """The scores of a task that was measured before."""
+        if task.name in self._scores:
+            return self._scores[task.name]
+        with self._opened_part(task) as part:
+            per_query = {key.removeprefix("metric "): part[key] for key in part if key.startswith("metric ")}
+            return TaskScores(per_query, part["retrieved"], **json.loads(str(part["extra"])))
+
+    def hits_of(self, task: Task, top_k: int) -> Hits:
+        """The hits of a task that was measured before, of each query no more than so many."""
+        if self.path is None:
+            return self._hits[task.name]
+        with self._opened_part(task) as part:
+            return Hits(*(part[name] for name in _HITS)).cut(top_k)
+
+    def _part(self, task: Task) -> Path:
+        return (self.path or Path()) / _PARTS / f"{task.name.replace(':', '.')}.npz"
 
     @contextlib.contextmanager
     def _opened_part(self, task: Task) -> Iterator[Mapping[str, Any]]:
@@ -107,45 +110,6 @@ class ResultFolder:
                 yield part
         except (FileNotFoundError, ValueError) as error:
             raise ResultsError(f"{error}; delete it, {task.name} is then measured again") from error
-
-    def add(self, ranking: Ranking, scores: TaskScores) -> None:
-        """Keep one task's ranking and scores; from here on an interrupt does not lose them."""
-        if self.path is None:
-            self._scores[ranking.task.name] = scores
-            if ranking.task.setting == "multi":
-                self._rankings[ranking.task.name] = replace(ranking, hits=ranking.hits.cut(ACROSS_HITS))
-            return
-        extra = json.dumps({name: getattr(scores, name) for name in _EXTRA} | {"complete": ranking.complete})
-        write_arrays(
-            self._part(ranking.task),
-            {
-                "indptr": ranking.hits.indptr,
-                "passages": ranking.hits.passages,
-                "scores": ranking.hits.scores,
-                "ranks": ranking.ranks,
-                "retrieved": scores.retrieved,
-                "extra": np.array(extra),
-                **{f"metric {name}": values for name, values in scores.per_query.items()},
-            },
-        )
-
-    def scores_of(self, task: Task) -> TaskScores:
-        """The scores of a task that was measured before."""
-        if self.path is None:
-            return self._scores[task.name]
-        with self._opened_part(task) as part:
-            extra = json.loads(str(part["extra"]))
-            per_query = {key.removeprefix("metric "): part[key] for key in part if key.startswith("metric ")}
-            return TaskScores(per_query, part["retrieved"], **{name: extra[name] for name in _EXTRA})
-
-    def ranking_of(self, task: Task, top_k: int) -> Ranking:
-        """A ranking that was added, with no more than so many hits."""
-        if self.path is None:
-            return self._rankings[task.name]
-        with self._opened_part(task) as part:
-            complete = json.loads(str(part["extra"]))["complete"]
-            hits = Hits(part["indptr"], part["passages"], part["scores"]).cut(top_k)
-            return Ranking(task, hits, part["ranks"], complete)
 
     def finish(self, results: Results, tasks: Sequence[Task], parts: Sequence[TaskScores], *, trec: bool) -> None:
         """Gather the parts into the files people read; ``results.json`` comes last and marks the folder complete.
@@ -158,7 +122,7 @@ class ResultFolder:
         with written_whole(self.path / PER_QUERY_FILE) as part:
             _write_per_query(part, tasks, parts)
         with written_whole(self.path / RUNS_FILE) as part:
-            write_runs(part, ((task, self.ranking_of(task, self._top_k).hits) for task in tasks))
+            write_runs(part, ((task, self.hits_of(task, self._top_k)) for task in tasks))
         if trec:
             self.write_trec_files(tasks)
         results.write(self.path)
@@ -190,6 +154,28 @@ def _write_per_query(path: Path, tasks: Sequence[Task], parts: Sequence[TaskScor
                 values = part.per_query.get(name, np.full(n, np.nan))
                 columns.append(pa.array(values, from_pandas=True))  # NaN: not defined
             writer.write_table(pa.table(columns, schema=schema))
+
+
+def _claim(path: Path, inputs: Mapping[str, Any]) -> None:
+    """Write down what the folder is for, or see that it is for the same."""
+    # through JSON, so that what is compared is what a file can hold
+    wanted = json.loads(json.dumps(dict(inputs)))
+    record = path / _INPUTS_FILE
+    if not record.exists():
+        if path.exists() and (not path.is_dir() or any(path.iterdir())):
+            raise ResultsError(f"{path} exists and is not a results folder; choose another --out folder")
+        write_json(record, wanted)
+        return
+    try:
+        before = json.loads(record.read_text(encoding="utf-8"))
+    except json.JSONDecodeError as error:
+        raise ResultsError(f"{record}:{error.lineno}: not valid JSON; choose another --out folder") from error
+    if not isinstance(before, dict):
+        raise ResultsError(f"{record} is not a record of inputs; choose another --out folder")
+    if differences := _differences(before, wanted):
+        raise ResultsError(
+            f"{path} holds results of other inputs: {'; '.join(differences)}; choose another --out folder"
+        )
 
 
 @contextlib.contextmanager

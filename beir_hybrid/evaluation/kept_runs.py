@@ -1,4 +1,4 @@
-"""``runs.parquet``: the passages that an evaluation keeps of each query, for whoever reads them again."""
+"""``runs.parquet``: the passages that an evaluation keeps of each query, read again by us, ranx and TREC tools."""
 
 from __future__ import annotations
 
@@ -56,31 +56,16 @@ def read_rows(folder: Path, key: TaskKey) -> Any:
         ResultsError: there is no such file, or it is damaged.
     """
     import pyarrow as pa
-    import pyarrow.compute as pc
     import pyarrow.parquet as pq
 
     path = folder / RUNS_FILE
     try:
-        with pq.ParquetFile(path) as file:
-            parts = [at for at in range(file.num_row_groups) if _may_hold(file.metadata.row_group(at), key)]
-            table = file.read_row_groups(parts, columns=[*KEYS, "query_id", "passage_id", "rank", "score"])
-        for name, value in zip(KEYS, key, strict=True):
-            table = table.filter(pc.equal(table[name], value))
-        return table.drop_columns(list(KEYS))
+        wanted = [(name, "=", value) for name, value in zip(KEYS, key, strict=True)]
+        return pq.read_table(path, columns=["query_id", "passage_id", "rank", "score"], filters=wanted)
     except FileNotFoundError as error:
         raise ResultsError(f"{path} does not exist; evaluate again") from error
     except (pa.ArrowException, OSError) as error:
         raise ResultsError(f"{path}: cannot be read ({error}); evaluate again") from error
-
-
-def _may_hold(part: Any, key: TaskKey) -> bool:
-    """Whether a row group can hold rows of a task, by its statistics."""
-    columns = {part.column(at).path_in_schema: part.column(at) for at in range(part.num_columns)}
-    for name, value in zip(KEYS, key, strict=True):
-        statistics = columns[name].statistics
-        if statistics is not None and statistics.has_min_max and not statistics.min <= value <= statistics.max:
-            return False
-    return True
 
 
 def read_hits(folder: Path, task: Task) -> Hits:
@@ -113,6 +98,22 @@ def _coded(column: Any) -> tuple[list[str], IntArray]:
     codes = column.dictionary_encode().unify_dictionaries().combine_chunks()
     used, places = np.unique(codes.indices.to_numpy(), return_inverse=True)
     return codes.dictionary.take(used).to_pylist(), places
+
+
+def to_ranx_run(folder: Path, key: TaskKey, name: str) -> Any:
+    """See `Results.to_ranx`."""
+    from beir_hybrid.metrics.ranx_backend import ranx_library
+
+    rows = read_rows(folder, key)
+    if not len(rows):
+        raise ResultsError(f"{folder} keeps no run of {task_name(key)}")
+    run: dict[str, dict[str, float]] = {}
+    for query, passage in zip(rows["query_id"].to_pylist(), rows["passage_id"].to_pylist(), strict=True):
+        run.setdefault(query, {})[passage] = 0.0
+    for ranked in run.values():
+        ranked.update(zip(ranked, map(float, range(len(ranked), 0, -1)), strict=True))
+    with ranx_library() as ranx:
+        return ranx.Run(run, name=name)
 
 
 def write_trec(folder: Path, keys: Iterable[TaskKey], target: Path, name: str) -> list[Path]:
@@ -151,3 +152,13 @@ def field_gap(ids: Iterable[str]) -> str:
         if "\t" in key or "\n" in key:
             raise ResultsError(f"id {key!r} holds a tab or a line break, so no TREC file can; use {RUNS_FILE}")
     return "\t" if blank else " "
+
+
+def write_trec_qrels(path: Path | str, task: Task) -> Path:
+    """The judgments of a task in TREC's format, ``query 0 passage grade``; the file appears whole or not at all."""
+    _, _, qrels = task.load()
+    gap = field_gap({*qrels, *(passage for judged in qrels.values() for passage in judged)})
+    with written_whole(Path(path)) as part, part.open("w", encoding="utf-8", newline="\n") as out:
+        for query, judged in qrels.items():
+            out.writelines(gap.join((query, "0", passage, str(grade))) + "\n" for passage, grade in judged.items())
+    return Path(path)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from beir_hybrid.disk.files import write_json
-from beir_hybrid.errors import ResultsError
+from beir_hybrid.errors import MissingExtraError, ResultsError
 from beir_hybrid.evaluation.scores import Score, mean_or_none
 from beir_hybrid.records import SETTINGS
 from beir_hybrid.settings import TaskKey, corpus_language_of, parse_task_name
@@ -120,8 +120,6 @@ class Results:
         Raises:
             MissingExtraError: pandas is not installed.
         """
-        from beir_hybrid.evaluation.interop import data_frame
-
         return data_frame([vars(score) for score in self.scores], [each.name for each in fields(Score)])
 
     def to_ranx(self, task: str) -> Any:
@@ -134,7 +132,7 @@ class Results:
             ResultsError: the results have no folder, or it keeps no run of that task.
             MissingExtraError: ranx is not installed.
         """
-        from beir_hybrid.evaluation.interop import to_ranx_run
+        from beir_hybrid.evaluation.kept_runs import to_ranx_run
 
         setting, query, passage = parse_task_name(task, self.languages)
         return to_ranx_run(self._kept(), (setting, query, corpus_language_of(setting, query, passage)), self.name)
@@ -158,6 +156,19 @@ class Results:
     def write(self, folder: Path) -> None:
         """``results.json`` in a folder, whole or not at all."""
         write_json(folder / RESULTS_FILE, self.to_json())
+
+
+def data_frame(records: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> Any:
+    """Records as a pandas DataFrame with these columns, also when there are none.
+
+    Raises:
+        MissingExtraError: pandas is not installed.
+    """
+    try:
+        import pandas as pd
+    except ImportError as error:
+        raise MissingExtraError("to_pandas", "pandas", "report") from error
+    return pd.DataFrame([{name: record[name] for name in columns} for record in records], columns=list(columns))
 
 
 def read_results(folder: Path | str) -> Results:

@@ -1,13 +1,12 @@
 """From rankings to scores: what is measured of each task, and over all tasks of the pool. For `evaluate`.
 
-A metric of judged ranks goes into `metrics.measures`, one of the pool's bias into `metrics.bias`; one that looks at the
-rankings of several query languages together into `ACROSS_POOL` here; other packages register theirs
-(`metrics.registered`).
+A metric of judged ranks goes into `metrics.measures`, one of the pool's bias into `metrics.bias`, one over the rankings
+of several query languages beside `consistency`; other packages register theirs (`metrics.registered`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -18,16 +17,9 @@ from beir_hybrid.metrics.consistency import consistency
 from beir_hybrid.metrics.measures import Metric, measure
 from beir_hybrid.metrics.registered import RegisteredMetric
 from beir_hybrid.metrics.shares import LANGUAGE_SHARE, language_shares
-from beir_hybrid.records import IntArray, ScoreArray
+from beir_hybrid.records import Hits, IntArray, ScoreArray
 from beir_hybrid.retrieval.contract import Observation, Ranking
 from beir_hybrid.settings import Task
-
-ACROSS_HITS = 100
-"""Hits of each query that measures over several tasks are given at most; at least 10 where so many were found."""
-
-AcrossPool = Callable[[Sequence[Ranking]], Sequence[Mapping[str, ScoreArray]]]
-"""From the rankings of the multilingual tasks to the metrics of each one's queries, float64 [queries], NaN where not
-defined."""
 
 # means over the queries that have a value; every other metric is undefined as soon as one query's is
 _OVER_DEFINED = ("same_language_", "consistency_")
@@ -72,9 +64,7 @@ def score_task(ranking: Ranking, metrics: Sequence[Metric | RegisteredMetric]) -
     matrix_row: dict[str, float] = {}
     if task.setting == "multi":
         per_query.update(language_bias(ranking))
-        fairness = peer(ranking)
-        overall["peer"] = fairness.peer if fairness else None
-        overall["epsilon_squared"] = fairness.epsilon_squared if fairness else None
+        overall |= dict(zip(("peer", "epsilon_squared"), peer(ranking) or (None, None), strict=True))
         overall |= {f"{LANGUAGE_SHARE}{language}": share for language, share in language_shares(ranking).items()}
         matrix_row = reciprocal_ranks_by_language(ranking)
     depth = None if ranking.depth >= task.n_passages else ranking.depth
@@ -89,39 +79,30 @@ def _tied_share(ranking: Ranking) -> float | None:
     return float(np.mean(ranking.ranks[ranked] != ranking.reversed_ranks[ranked]))
 
 
-def _consistency(rankings: Sequence[Ranking]) -> list[dict[str, ScoreArray]]:
-    """How alike the pool is ranked whichever language a question is asked in, see `consistency`."""
-    if len(rankings) < 2:
-        return [{} for _ in rankings]
-    tasks = {ranking.task.query_language: ranking.task for ranking in rankings}
-    hits = {ranking.task.query_language: ranking.hits for ranking in rankings}
-    groups = {language: [task.queries.groups[row] for row in task.rows] for language, task in tasks.items()}
-    found = consistency(hits, groups, rankings[0].task.n_passages)
-    return [found[ranking.task.query_language] for ranking in rankings]
-
-
-ACROSS_POOL: tuple[AcrossPool, ...] = (_consistency,)
-
-
-def across_pool(rankings: Sequence[Ranking], parts: Sequence[TaskScores]) -> list[TaskScores]:
-    """The scores of the multilingual tasks with those of `ACROSS_POOL` added."""
-    made = list(parts)
-    for function in ACROSS_POOL:
-        for at, more in enumerate(function(rankings)):
-            made[at] = replace(made[at], per_query={**made[at].per_query, **more})
-    return made
+def with_consistency(measured: Sequence[tuple[Task, TaskScores, Hits]]) -> dict[str, TaskScores]:
+    """The scores of the multilingual tasks by name, with how alike the pool is ranked in each query language."""
+    hits = {task.query_language: hits for task, _, hits in measured}
+    groups = {task.query_language: [task.queries.groups[row] for row in task.rows] for task, _, _ in measured}
+    found = consistency(hits, groups, measured[0][0].n_passages) if len(measured) > 1 else {}
+    return {
+        task.name: replace(part, per_query={**part.per_query, **found.get(task.query_language, {})})
+        for task, part, _ in measured
+    }
 
 
 def scores_of(task: Task, part: TaskScores) -> Iterator[Score]:
     """The means over a task's queries, and what was measured over all of them."""
     n = len(task.rows)
     missing = int(np.count_nonzero(part.retrieved == 0))
+
+    def score(metric: str, value: float | None) -> Score:
+        return Score(*task.key, metric=metric, value=value, queries=n, missing_queries=missing, depth=part.depth)
+
     for metric, values in part.per_query.items():
         defined = values[~np.isnan(values)]
         # a distance means nothing for a query with a single relevant passage, whatever a retriever does
         alone = int(np.count_nonzero(np.isnan(part.per_query["rank_distance_floor"]))) if "distance" in metric else 0
         whole = len(defined) == n - alone or metric.startswith(_OVER_DEFINED)
-        value = float(defined.mean()) if whole and len(defined) else None
-        yield Score(*task.key, metric=metric, value=value, queries=n, missing_queries=missing, depth=part.depth)
+        yield score(metric, float(defined.mean()) if whole and len(defined) else None)
     for metric, single in part.overall.items():
-        yield Score(*task.key, metric=metric, value=single, queries=n, missing_queries=missing, depth=part.depth)
+        yield score(metric, single)

@@ -5,7 +5,7 @@ The multilingual setting alone: queries of one language against the pool of all,
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -120,8 +120,7 @@ def _same_language(ranking: Ranking, cutoff: int) -> tuple[ScoreArray, ScoreArra
     return share, lift
 
 
-@dataclass(frozen=True)
-class Peer:
+class Peer(NamedTuple):
     """Probability of equal expected rank over the languages of the relevant passages (arXiv 2405.00978).
 
     ``peer`` is the p value of a Kruskal-Wallis test that the ranks of relevant passages do not depend on their

@@ -175,7 +175,7 @@ def spaced() -> Dataset:
 
 def test_ids_with_spaces_come_back_from_trec_files(tmp_path: Path) -> None:
     """A run and judgments written as TREC's are read again, whatever is in the ids."""
-    from beir_hybrid.evaluation.interop import write_trec_qrels
+    from beir_hybrid.evaluation.kept_runs import write_trec_qrels
     from beir_hybrid.readers.judgments import read_judgments
 
     run: Mapping[str, Mapping[str, float]] = {"en-q 1": {"en-a b": 2.0, "en-a c": 3.0}}
