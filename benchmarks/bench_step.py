@@ -147,7 +147,7 @@ def main() -> None:
     torch.set_num_threads(1 if not torch.cuda.is_available() else 8)
     groups = list(read_jsonl(options.groups, split="train"))[:3000]
     parallel = ParallelDataset.from_groups(groups)
-    hybrid = HybridBatches(short_languages="cross-only")
+    hybrid = HybridBatches()
     sampler = hybrid(parallel, BATCH, seed=1)
     drawn = [row for batch, _ in zip(sampler, range(STEPS), strict=False) for row in parallel.__getitems__(batch)]
     pairs = datasets.Dataset.from_list([{key: row[key] for key in ("query", "passage")} for row in drawn])

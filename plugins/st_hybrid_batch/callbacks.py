@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 from transformers import TrainerCallback
 from transformers.trainer_callback import ExportableState
 
@@ -43,13 +43,12 @@ class BatchLossCallback(TrainerCallback):  # type: ignore[misc]
         self._hook: Any = None
         self._sampler: HybridBatchSampler | None = None
         self._epoch = self._step = 0
-        self._sums: dict[str, Tensor] = {}
-        self._counts: dict[str, int] = {}
+        self._losses: dict[str, tuple[Any, int]] = {}  # sum and number of each setting
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         self._remove_hook()
         self._sampler = find_sampler(kwargs.get("train_dataloader"))
-        self._sums, self._counts = {}, {}
+        self._losses = {}
         if self._sampler is not None:
             self._hook = self._loss.register_forward_hook(self._collect)
 
@@ -63,7 +62,7 @@ class BatchLossCallback(TrainerCallback):  # type: ignore[misc]
         means = self._means(args.device)
         logs.update(means)
         state.log_history[-1].update(means)
-        self._sums, self._counts = {}, {}
+        self._losses = {}
 
     def on_train_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         self._remove_hook()
@@ -74,22 +73,18 @@ class BatchLossCallback(TrainerCallback):  # type: ignore[misc]
         setting = self._sampler.setting(self._epoch, self._step)
         self._step += 1
         loss = torch.stack(list(output.values())).sum() if isinstance(output, dict) else output
-        before = self._sums.get(setting)
-        self._sums[setting] = loss.detach().double() if before is None else before + loss.detach()
-        self._counts[setting] = self._counts.get(setting, 0) + 1
+        total, count = self._losses.get(setting, (0.0, 0))
+        self._losses[setting] = total + loss.detach().double(), count + 1
 
     def _means(self, device: Any) -> dict[str, float]:
-        sums = [float(self._sums.get(setting, 0.0)) for setting in _SETTINGS]
-        counts = [float(self._counts.get(setting, 0)) for setting in _SETTINGS]
         # float32 where float64 is missing (MPS)
-        totals = torch.tensor([sums, counts], dtype=torch.float32 if device.type == "mps" else torch.float64).to(device)
+        dtype = torch.float32 if device.type == "mps" else torch.float64
+        sums = [[float(each) for each in self._losses.get(setting, (0.0, 0))] for setting in _SETTINGS]
+        totals = torch.tensor(sums, dtype=dtype).to(device)  # (settings, 2)
         if torch.distributed.is_available() and torch.distributed.is_initialized():
             torch.distributed.all_reduce(totals)
-        return {
-            f"loss_{setting}": round(total / count, 4)
-            for setting, total, count in zip(_SETTINGS, *totals.tolist(), strict=True)
-            if count
-        }
+        means = zip(_SETTINGS, totals.tolist(), strict=True)
+        return {f"loss_{setting}": round(total / count, 4) for setting, (total, count) in means if count}
 
     def _remove_hook(self) -> None:
         if self._hook is not None:

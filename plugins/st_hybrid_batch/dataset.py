@@ -13,11 +13,12 @@ from typing import Any
 import datasets
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from st_hybrid_batch.group import Group
+from st_hybrid_batch.group import Group, check_text
 from st_hybrid_batch.identity import passage_ids
-from st_hybrid_batch.index import GroupIndex, group_starts
-from st_hybrid_batch.rows import generated_rows, groups_of_rows, rows_of_groups, source_digest
+from st_hybrid_batch.index import GroupIndex, group_starts, numbers_of
+from st_hybrid_batch.rows import generated_rows, rows_of_groups, source_digest
 
 _LAYOUT = 2
 """Changes when rows or ids are made in another way: data sets cached before are then made anew."""
@@ -115,9 +116,7 @@ class ParallelDataset(datasets.Dataset):  # type: ignore[misc]
                 generated_rows, gen_kwargs=given, cache_dir=None if cache_dir is None else str(cache_dir)
             )
         except datasets.exceptions.DatasetGenerationError as error:
-            if isinstance(error.__cause__, ValueError | OSError):  # the reader's own words
-                raise error.__cause__ from None
-            raise
+            raise error.__cause__ or error from None  # the reader's own words
         return cls(_labelled(rows))
 
     @classmethod
@@ -134,9 +133,7 @@ class ParallelDataset(datasets.Dataset):  # type: ignore[misc]
         while part := list(islice(rows, _ROWS_AT_ONCE)):
             schema = pa.schema([(name, pa.string()) for name in part[0]])
             parts.append(pa.RecordBatch.from_pylist(part, schema=schema))
-        table = datasets.table.InMemoryTable(pa.Table.from_batches(parts))
-        # a fingerprint of its own: else the whole table is pickled for one
-        return cls(_labelled(datasets.Dataset(table, fingerprint=uuid.uuid4().hex)))
+        return cls(_in_memory(pa.Table.from_batches(parts)))
 
     @classmethod
     def from_dataset(
@@ -162,14 +159,41 @@ class ParallelDataset(datasets.Dataset):  # type: ignore[misc]
             passage_group: column that rows with the same passage have in common, across languages and questions.
         """
         _check_kind(dataset)
-        named = [group, language, query, passage, *negatives, *([passage_group] if passage_group else [])]
+        names = {"group": group, "language": language, "query": query, "passage": passage}
+        names |= {f"negative_{number}": name for number, name in enumerate(negatives, start=1)}
+        named = [*names.values(), *([passage_group] if passage_group else [])]
         if missing := [name for name in named if name not in dataset.column_names]:
             raise ValueError(
                 f"no column {missing[0]!r}; the data set has {dataset.column_names}. Name the columns as keywords"
             )
-        rows = dataset.select_columns(list(dict.fromkeys(named))).flatten_indices().with_format(None)
-        rows = _with_names(rows, (group, language, passage_group))
-        return cls.from_groups(groups_of_rows(rows, group, language, query, passage, negatives, passage_group))
+        if not dataset.num_rows:
+            raise ValueError("the data set has no rows")
+        given = _with_names(
+            dataset.select_columns(list(dict.fromkeys(named))).flatten_indices().with_format(None),
+            (group, language, passage_group),
+        ).data
+        for name in dict.fromkeys(names.values()):
+            _check_texts(name, given.column(name))
+        # texts of more than 2 GiB together can be put in another order as large strings alone
+        columns = {
+            ours: given.column(theirs).cast(pa.string() if ours in ("group", "language") else pa.large_string())
+            for ours, theirs in names.items()
+        }
+        shared = given.column(passage_group) if passage_group else pa.nulls(len(given), pa.string())
+        table = pa.table({**columns, "passage_group": pc.fill_null(shared, "")})
+        # groups in order of first appearance, within a group by language
+        languages, code = numbers_of(table.column("language"))
+        number = numbers_of(table.column("group"))[1]
+        order = np.lexsort((np.argsort(np.argsort(languages))[code], number))
+        twice = np.flatnonzero((np.diff(number[order]) == 0) & (np.diff(code[order]) == 0))
+        if twice.size:
+            first, second = order[twice[0] : twice[0] + 2].tolist()
+            raise ValueError(
+                f"rows {first} and {second}: group {table['group'][first].as_py()!r} is twice in "
+                f"{table['language'][first].as_py()!r}. A group is one question in several languages; give questions "
+                "that share a passage groups of their own and name the passage with passage_group="
+            )
+        return cls(_in_memory(table.take(pa.array(order))))
 
     def for_validation(self) -> ParallelDataset:
         """The same rows to validate on, as a trainer's ``eval_dataset`` always is: the same batches every time.
@@ -243,6 +267,20 @@ def _check_kind(dataset: Any) -> None:
             f"expected a datasets.Dataset, got a {type(dataset).__name__}: pairs are drawn by row number. Stream "
             "groups to disk with ParallelDataset.from_generator, and give the parts of a DatasetDict one by one"
         )
+
+
+def _check_texts(name: str, column: pa.ChunkedArray) -> None:
+    """Refuse a column with what is no text, or has nothing in it, by its first row."""
+    good = pa.array([False])
+    if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
+        good = pc.fill_null(pc.greater(pc.utf8_length(pc.utf8_trim_whitespace(column)), 0), False)
+    if (row := pc.index(good, False).as_py()) >= 0:
+        check_text(column[row].as_py(), f"row {row}: column {name!r}")
+
+
+def _in_memory(table: pa.Table) -> datasets.Dataset:
+    # a fingerprint of its own: else the whole table is pickled for one
+    return _labelled(datasets.Dataset(datasets.table.InMemoryTable(table), fingerprint=uuid.uuid4().hex))
 
 
 def _ids(rows: Any) -> np.ndarray[Any, np.dtype[np.int64]]:

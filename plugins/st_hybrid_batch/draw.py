@@ -21,24 +21,11 @@ _PLAN, _BLOCK, _SHUFFLE = range(3)
 
 
 @dataclass(frozen=True)
-class Population:
-    """Groups that can serve one sort of batch ("has German", "has two languages").
-
-    Attributes:
-        sets: ``(S,)`` the sets of languages whose groups belong to it.
-        batches: global batches of distinct passages in it.
-    """
-
-    sets: NDArray[np.bool_]
-    batches: int
-
-
-@dataclass(frozen=True)
 class Plan:
     """The steps of one epoch, each array ``(steps,)``.
 
     ``query`` and ``passage`` are language numbers, -1 where a pair is drawn for every row. A step takes batch number
-    ``batch`` of the ``shuffle``-th shuffle of population number ``population``.
+    ``batch`` of the ``shuffle``-th shuffle of the groups that can serve it (population number ``population``).
     """
 
     mono: NDArray[np.bool_]
@@ -55,7 +42,8 @@ class BatchDrawer:
     **Monolingual or not.** Each step is monolingual with probability alpha, else cross-lingual, independently.
 
     **Monolingual (X-X-mono).** One language is drawn by its weight; every row's query and passage are in it, over
-    groups that have it.
+    groups that have it. A language with fewer distinct passages than a batch has rows comes up in cross-lingual rows
+    only, which is said.
 
     **Cross-lingual (X-Y).** With ``pairing="row"`` every row draws its own pair of different languages (see
     `LanguagePairs`). With ``pairing="batch"`` one pair is drawn for the batch, P(a, b) proportional to
@@ -75,8 +63,6 @@ class BatchDrawer:
         alpha: probability of a monolingual batch, or a schedule of it.
         languages: see `language_weights`.
         pairing: ``"row"`` or ``"batch"``.
-        short_languages: what to do with a language that has fewer passages than a global batch and so cannot fill a
-            monolingual batch: ``"error"``, or ``"cross-only"`` to use it in cross-lingual rows only.
         steps: steps in an epoch.
         seed: seed.
     """
@@ -89,7 +75,6 @@ class BatchDrawer:
         alpha: Alpha,
         languages: LanguageWeights,
         pairing: str,
-        short_languages: str,
         steps: int,
         seed: int,
     ) -> None:
@@ -99,14 +84,16 @@ class BatchDrawer:
         self.steps = steps
         self.seed = seed
         self.block_steps = max(1, _BLOCK_ROWS // global_batch)
-        self._populations: list[Population] = []
+        # groups that can serve a sort of batch ("has German", "has two languages"): by their sets of languages, (S,)
+        self._populations: list[NDArray[np.bool_]] = []
+        self._batches: list[int] = []  # global batches of distinct passages in each
         self._weights = language_weights(languages, index.languages, index.sizes())
         has = index.has() & (self._weights > 0)
         needs_mono, needs_cross = needs(alpha)
         # (population, query language, passage language, weight) of what a step of each sort can be
         self._mono = self._cross = np.empty((4, 0), dtype=np.int64)
         if needs_mono:
-            self._mono = self._monolingual(has, short_languages)
+            self._mono = self._monolingual(has)
         if needs_cross:
             self._pairs = LanguagePairs(has, self._weights)
             self._cross = self._by_row(has) if pairing == "row" else self._by_batch(has)
@@ -138,10 +125,8 @@ class BatchDrawer:
         key, batches = self._shuffled.get(number, (None, None))
         if batches is None or key != (epoch, shuffle):
             self._shuffled.pop(number, None)  # before the next one is made
-            groups = self.index.groups_with(self._populations[number].sets)
-            ids = None if self.index.passage_id is None else self.index.passage_id[groups]
             rng = _rng(self.seed, epoch, _SHUFFLE + number, shuffle)
-            batches = shuffled_batches(groups, self.global_batch, ids, rng)
+            batches = shuffled_batches(*self._serving(self._populations[number]), self.global_batch, rng)
             self._shuffled[number] = (epoch, shuffle), batches
         return batches[plan.batch[step]]  # type: ignore[no-any-return]
 
@@ -153,33 +138,35 @@ class BatchDrawer:
             if here.any():
                 drawn[:, here] = sorts[:3, _choose(uniform[1][here], sorts[3])]
         population, query, passage = drawn
-        sizes = np.array([population.batches for population in self._populations])
-        shuffle, batch = np.divmod(_occurrence(population), sizes[population])
+        shuffle, batch = np.divmod(_occurrence(population), np.array(self._batches)[population])
         return Plan(mono, query, passage, population, shuffle, batch)
+
+    def _serving(self, sets: NDArray[np.bool_]) -> tuple[NDArray[np.uint32], NDArray[np.int32] | None]:
+        """Groups with these sets of languages, and the passage id of each, or None where all differ."""
+        groups = self.index.groups_with(sets)
+        return groups, None if self.index.passage_id is None else self.index.passage_id[groups]
 
     def _add(self, sets: NDArray[np.bool_]) -> int | None:
         """Number of the population with these sets of languages, or None if it fills no batch."""
         for number, known in enumerate(self._populations):
-            if np.array_equal(known.sets, sets):
+            if np.array_equal(known, sets):
                 return number
-        groups = self.index.groups_with(sets)
-        ids = None if self.index.passage_id is None else self.index.passage_id[groups]
-        batches = batch_count(len(groups), self.global_batch, ids)
+        groups, ids = self._serving(sets)
+        batches = batch_count(len(groups), ids, self.global_batch)
         if batches == 0:
             return None
-        self._populations.append(Population(sets, batches))
-        return len(self._populations) - 1
+        self._populations.append(sets)
+        self._batches.append(batches)
+        return len(self._batches) - 1
 
-    def _monolingual(self, has: NDArray[np.bool_], short_languages: str) -> I64:
+    def _monolingual(self, has: NDArray[np.bool_]) -> I64:
         numbers = [(language, self._add(has[:, language])) for language in np.flatnonzero(self._weights)]
         if short := [language for language, number in numbers if number is None]:
             listed = ", ".join(f"{self.index.languages[i]} ({self.index.sizes()[i]} groups)" for i in short)
             told = f"fewer groups with distinct passages than the {self.global_batch} rows of a global batch: {listed}"
-            if short_languages == "error" or len(short) == len(numbers):
+            if len(short) == len(numbers):
                 raise ValueError(
-                    f"monolingual batches need distinct passages, but these languages have {told}. Use a smaller "
-                    "batch, leave them out (languages={...}), or keep them for cross-lingual rows only "
-                    '(short_languages="cross-only")'
+                    f"monolingual batches need distinct passages, but all languages have {told}. Use a smaller batch"
                 )
             logger.warning("no monolingual batches for languages that have %s", told)
         sorts = [(number, i, i, self._weights[i]) for i, number in numbers if number is not None]
@@ -246,14 +233,8 @@ def _rng(seed: int, epoch: int, tag: int, number: int) -> np.random.Generator:
     return np.random.Generator(np.random.Philox(key=[seed % 2**64, tag], counter=[0, 0, number, epoch]))
 
 
-def batch_count(groups: int, size: int, ids: NDArray[np.int32] | None) -> int:
-    """How many batches of ``size`` groups with distinct ids can be cut at once from some groups.
-
-    Args:
-        groups: number of groups.
-        size: groups in a batch.
-        ids: ``(groups,)`` passage id of each, or None where all differ.
-    """
+def batch_count(groups: int, ids: NDArray[np.int32] | None, size: int) -> int:
+    """How many batches of ``size`` groups with distinct ids can be cut at once; arguments as in `shuffled_batches`."""
     batches = groups // size
     if ids is None:
         return batches
@@ -265,7 +246,7 @@ def batch_count(groups: int, size: int, ids: NDArray[np.int32] | None) -> int:
 
 
 def shuffled_batches(
-    groups: NDArray[np.uint32], size: int, ids: NDArray[np.int32] | None, rng: np.random.Generator
+    groups: NDArray[np.uint32], ids: NDArray[np.int32] | None, size: int, rng: np.random.Generator
 ) -> NDArray[np.uint32]:
     """Every group at most once, in random order: ``(batch_count, size)``.
 
@@ -274,11 +255,11 @@ def shuffled_batches(
 
     Args:
         groups: ``(n,)`` numbers of the groups; shuffled in place.
-        size: groups in a batch.
         ids: ``(n,)`` passage id of each of ``groups``, or None where all differ.
+        size: groups in a batch.
         rng: where chance comes from.
     """
-    batches = batch_count(len(groups), size, ids)
+    batches = batch_count(len(groups), ids, size)
     if ids is None:
         rng.shuffle(groups)
         return groups[: batches * size].reshape(batches, size)

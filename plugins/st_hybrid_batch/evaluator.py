@@ -144,37 +144,27 @@ class ParallelEvaluator(BaseEvaluator):  # type: ignore[misc]
     def _lay_out(self, groups: list[Group]) -> None:
         """Number the passages by language and the questions with their relevant passages."""
         self._passages: list[str] = []
-        self._queries: list[str] = []
-        starts: list[int] = []
-        shared: dict[tuple[str, str], int] = {}  # a passage of each language and passage group
-        columns = []
-        for language in self.languages:
+        starts = []
+        own = np.full((len(groups), len(self.languages)), -1)  # the passage of each group and language
+        shared: dict[tuple[str | None, str], int] = {}  # one of each passage group and language
+        for column, language in enumerate(self.languages):
             starts.append(len(self._passages))
             numbers: dict[str, int] = {}
-            own = []
-            for group in groups:
-                text = group.passage[language] if language in group.query and language in group.passage else None
-                if text is not None and text not in numbers:
-                    numbers[text] = len(self._passages)
-                    self._passages.append(text)
-                own.append(-1 if text is None else numbers[text])
-                if text is not None and group.passage_group is not None:
-                    shared.setdefault((language, group.passage_group), numbers[text])
-            columns.append(own)
-        languages, relevant = [], []
-        for group, *own in zip(groups, *columns, strict=True):
-            name = group.passage_group
-            parallel = [
-                shared.get((language, name), -1) if number < 0 and name is not None else number
-                for language, number in zip(self.languages, own, strict=True)
-            ]
-            for number, language in enumerate(self.languages):
-                if own[number] >= 0:
-                    self._queries.append(group.query[language])
-                    languages.append(number)
-                    relevant.append(parallel)
-        self._block_start = np.array(starts)
-        self._query_language, self._relevant = np.array(languages), np.array(relevant)
+            for row, group in enumerate(groups):
+                if language in group.query and language in group.passage:
+                    number = numbers.setdefault(group.passage[language], len(self._passages))
+                    self._passages += [group.passage[language]] if number == len(self._passages) else []
+                    own[row, column] = number
+                    shared.setdefault((group.passage_group, language), number)
+        relevant = own.copy()
+        for row, column in np.argwhere(own < 0):
+            if (name := groups[row].passage_group) is not None:
+                relevant[row, column] = shared.get((name, self.languages[column]), -1)
+        rows, self._query_language = np.nonzero(own >= 0)
+        self._queries = [
+            groups[row].query[self.languages[column]] for row, column in zip(rows, self._query_language, strict=True)
+        ]
+        self._block_start, self._relevant = np.array(starts), relevant[rows]
 
 
 def _languages_of(groups: Iterable[Group]) -> list[str]:

@@ -29,6 +29,17 @@ class Group:
     where: str = "group"
     split: str | None = None
 
+    def __post_init__(self) -> None:
+        for side, texts in (("query", self.query), ("passage", self.passage)):
+            for language, text in texts.items():
+                check_text(text, f'{self.where}: "{side}" in {language!r}')
+        for language, hard in self.negatives.items():
+            where = f'{self.where}: "negatives" in {language!r}'
+            if isinstance(hard, str) or not isinstance(hard, Sequence):
+                raise ValueError(f"{where} must be a list of texts, got {_shown(hard)}")
+            for text in hard:
+                check_text(text, where)
+
 
 def group_from_record(record: Any, where: str = "group") -> Group:
     """A group from its dictionary form; languages whose text is None count as absent.
@@ -40,38 +51,13 @@ def group_from_record(record: Any, where: str = "group") -> Group:
     """
     if not isinstance(record, Mapping) or "id" not in record:
         raise ValueError(f'{where}: expected an object with "id", "query" and "passage", got {_shown(record)}')
-    passage_group = record.get("passage_group")
-    return Group(
-        id=str(record["id"]),
-        query=_texts(record, "query", where),
-        passage=_texts(record, "passage", where),
-        negatives=_lists(record, where),
-        passage_group=None if passage_group is None else str(passage_group),
-        where=where,
-        split=None if record.get("split") is None else str(record["split"]),
-    )
-
-
-def _texts(record: Mapping[str, Any], key: str, where: str) -> dict[str, str]:
-    texts = record.get(key)
-    if not isinstance(texts, Mapping):
-        raise ValueError(f'{where}: "{key}" must map languages to texts, got {_shown(texts)}')
-    texts = {language: text for language, text in texts.items() if text is not None}
-    for language, text in texts.items():
-        check_text(text, f'{where}: "{key}" in {language!r}')
-    return texts
-
-
-def _lists(record: Mapping[str, Any], where: str) -> dict[str, list[str]]:
-    negatives = record.get("negatives") or {}
-    if not isinstance(negatives, Mapping):
-        raise ValueError(f'{where}: "negatives" must map languages to lists of texts, got {_shown(negatives)}')
-    for language, texts in negatives.items():
-        if not isinstance(texts, list):
-            raise ValueError(f'{where}: "negatives" in {language!r} must be a list of texts, got {_shown(texts)}')
-        for text in texts:
-            check_text(text, f'{where}: "negatives" in {language!r}')
-    return dict(negatives)
+    given = {side: record.get(side) for side in ("query", "passage")} | {"negatives": record.get("negatives") or {}}
+    for side, texts in given.items():
+        if not isinstance(texts, Mapping):
+            raise ValueError(f'{where}: "{side}" must map languages to texts, got {_shown(texts)}')
+    there = {side: {lang: text for lang, text in texts.items() if text is not None} for side, texts in given.items()}
+    shared, split = (None if record.get(name) is None else str(record[name]) for name in ("passage_group", "split"))
+    return Group(str(record["id"]), **there, passage_group=shared, where=where, split=split)
 
 
 def check_text(text: Any, where: str) -> None:

@@ -69,14 +69,10 @@ class MaskedMultipleNegativesRankingLoss(_Cited, MultipleNegativesRankingLoss): 
         - Synergistic Approach for Simultaneous Optimization of Monolingual, Cross-lingual, and Multilingual Information
           Retrieval: https://arxiv.org/abs/2408.10536
 
-    Requirements:
-        1. (query, positive) pairs, triplets or n-tuples, and as label the ids of the positive and the negatives.
-
     Inputs:
         | Inputs                                         | Labels                            |
         |------------------------------------------------|-----------------------------------|
         | (query, positive) pairs                        | (batch, 1) ids or none            |
-        | (query, positive, negative) triplets           | (batch, 2) ids or none            |
         | (query, positive, negative_1, ..., negative_n) | (batch, 1 + n) ids or none        |
 
     Recommendations:
@@ -110,34 +106,21 @@ class MaskedMultipleNegativesRankingLoss(_Cited, MultipleNegativesRankingLoss): 
             embeddings: query, positive and negatives, each ``(batch, dim)``.
             labels: ``(batch, 1 + negatives)`` ids, or None.
         """
-        with masked(self, labels, len(embeddings) - 1, embeddings[0].device):
+        with masked(self, labels, len(embeddings) - 1):
             return super().compute_loss_from_embeddings(embeddings, labels)  # type: ignore[no-any-return]
 
 
 class CachedMaskedMultipleNegativesRankingLoss(_Cited, CachedMultipleNegativesRankingLoss):  # type: ignore[misc]
     """
     `MaskedMultipleNegativesRankingLoss` with gradient caching (https://huggingface.co/papers/2101.06983): batches much
-    larger than fit into memory, at the price of a second forward pass.
+    larger than fit into memory, at the price of a second forward pass. Equal in value and gradient (up to rounding).
 
     Args:
         model: SentenceTransformer model; not one based on ``StaticEmbedding``
-        scale: Output of similarity function is multiplied by scale value: ``scale = 1 / temperature``.
-        similarity_fct: similarity function between embeddings.
         mini_batch_size: rows embedded, and rows of the score matrix computed, at a time.
-        mini_batch_num_tokens: If set, mini-batches are packed by tokens instead.
-        gather_across_devices: If True, the passages of all devices are candidates.
-        directions, partition_mode, hardness_mode, hardness_strength: see ``MultipleNegativesRankingLoss``.
-        show_progress_bar: If True, show a progress bar over the mini-batches.
 
-    Inputs:
-        | Inputs                                         | Labels                     |
-        |------------------------------------------------|----------------------------|
-        | (query, positive) pairs                        | (batch, 1) ids or none     |
-        | (query, positive, negative_1, ..., negative_n) | (batch, 1 + n) ids or none |
-
-    Relations:
-        - Equal to `MaskedMultipleNegativesRankingLoss` in value and gradient (up to rounding).
-        - ``CachedMultipleNegativesRankingLoss`` is this loss without the masks.
+    The others are those of ``CachedMultipleNegativesRankingLoss``, which is this loss without the masks; the inputs
+    those of `MaskedMultipleNegativesRankingLoss`.
 
     Example:
         ```python
@@ -149,7 +132,7 @@ class CachedMaskedMultipleNegativesRankingLoss(_Cited, CachedMultipleNegativesRa
         self, reps: list[list[Tensor]], labels: Tensor | None = None, *, with_backward: bool = False
     ) -> Tensor:
         """The loss of cached embeddings, ``mini_batch_size`` rows of the score matrix at a time."""
-        with masked(self, labels, len(reps) - 1, reps[0][0].device):
+        with masked(self, labels, len(reps) - 1):
             return super().calculate_loss(reps, labels, with_backward=with_backward)  # type: ignore[no-any-return]
 
 
@@ -158,19 +141,14 @@ class _Masked(_Cited):
 
     def forward(self, sentence_features: Iterable[dict[str, Tensor]], labels: Tensor | None = None) -> Tensor:
         features = list(sentence_features)
-        with masked(self, labels, len(features) - 1, features[0]["input_ids"].device, by_row=True):
+        with masked(self, labels, len(features) - 1, by_row=True):
             return super().forward(features)  # type: ignore[misc, no-any-return]
 
 
 class MaskedMultiVectorMultipleNegativesRankingLoss(_Masked, MultiVectorMultipleNegativesRankingLoss):  # type: ignore[misc]
     """
     ``MultiVectorMultipleNegativesRankingLoss`` that leaves candidates with the id of a row's own positive out, as
-    `MaskedMultipleNegativesRankingLoss` does. Same arguments; without labels the same loss.
-
-    Inputs:
-        | Inputs                                         | Labels                     |
-        |------------------------------------------------|----------------------------|
-        | (query, positive, negative_1, ..., negative_n) | (batch, 1 + n) ids or none |
+    `MaskedMultipleNegativesRankingLoss` does. Same arguments and inputs; without labels the same loss.
     """
 
 
@@ -193,11 +171,8 @@ class _Drawn(_Cited):
     ) -> Tensor:
         rows, columns = len(inputs[0]), len(inputs) - 1
         ids = check_ids(labels, columns)
-        if ids is None:
-            spared = torch.zeros((rows, rows, columns), dtype=torch.bool)
-        else:
-            spared = no_negatives(ids.cpu(), 0, rows)  # (rows, rows, columns)
-        self._spared = spared
+        nothing = torch.zeros((rows, rows, columns), dtype=torch.bool)
+        self._spared = nothing if ids is None else no_negatives(ids.cpu(), 0, rows)
         # an evaluation draws the same ones every time, and leaves the training's chances alone
         self._chance = None if torch.is_grad_enabled() else torch.Generator().manual_seed(0)
         self._left_out = [torch.zeros(rows, dtype=torch.bool)]  # per column of scores: the positive never is
@@ -229,12 +204,8 @@ class _Drawn(_Cited):
 class MaskedCrossEncoderMultipleNegativesRankingLoss(_Drawn, cross_encoder.MultipleNegativesRankingLoss):  # type: ignore[misc]
     """
     The ``MultipleNegativesRankingLoss`` of cross encoders that never draws a candidate with the id of a row's own
-    positive as its negative, as `MaskedMultipleNegativesRankingLoss` leaves it out. Same arguments.
-
-    Inputs:
-        | Inputs                                         | Labels                     | Number of Model Output Labels |
-        |------------------------------------------------|----------------------------|-------------------------------|
-        | (query, positive, negative_1, ..., negative_n) | (batch, 1 + n) ids or none | 1                             |
+    positive as its negative, as `MaskedMultipleNegativesRankingLoss` leaves it out. Same arguments and inputs, for a
+    model of one output.
     """
 
 
@@ -245,13 +216,12 @@ class CachedMaskedCrossEncoderMultipleNegativesRankingLoss(_Drawn, cross_encoder
     """
 
 
-def check_ids(labels: Any, candidates: int, device: torch.device | None = None) -> Tensor | None:
+def check_ids(labels: Any, candidates: int) -> Tensor | None:
     """Labels as ids of passages, ``(batch, candidates)``; None stays None.
 
     Args:
         labels: what the trainer hands a loss: a tensor, or a list with the ids of each row (cross encoders).
         candidates: the passage column and those of hard negatives.
-        device: where the ids are needed.
 
     Raises:
         ValueError: labels that are not one integer for every candidate of a row.
@@ -264,7 +234,7 @@ def check_ids(labels: Any, candidates: int, device: torch.device | None = None) 
             f"labels must be ids of the passage and the hard negatives of each row, integers of shape (batch, "
             f"{candidates}), as a ParallelDataset has them; got a {ids.dtype} tensor of shape {tuple(ids.shape)}"
         )
-    return ids.to(device)
+    return ids
 
 
 def no_negatives(ids: Tensor, first: int, last: int) -> Tensor:
@@ -283,7 +253,7 @@ def no_negatives(ids: Tensor, first: int, last: int) -> Tensor:
 
 
 @contextmanager
-def masked(loss: Any, labels: Any, candidates: int, device: torch.device, *, by_row: bool = False) -> Iterator[None]:
+def masked(loss: Any, labels: Any, candidates: int, *, by_row: bool = False) -> Iterator[None]:
     """While this lasts, scores that a host's loss computes of candidates that are no negatives are minus infinity.
 
     The host's arithmetic stays its own; only ``loss.similarity_fct`` is replaced.
@@ -292,10 +262,9 @@ def masked(loss: Any, labels: Any, candidates: int, device: torch.device, *, by_
         loss: a loss with ``similarity_fct`` and ``gather_across_devices``.
         labels: ``(batch, candidates)`` ids, or None, which masks nothing.
         candidates: columns of passages.
-        device: of the scores.
         by_row: whether the host lays candidates out row after row (late interaction), not column after column.
     """
-    ids = check_ids(labels, candidates, device)
+    ids = check_ids(labels, candidates)
     if ids is None:
         yield
         return
@@ -336,4 +305,4 @@ class _MaskedSimilarity:
             self._begin, self._end = self._end, self._end + len(one)
         mask = self._masks[direction][self._begin : self._end]
         scores: Tensor = self._similarity(one, other, **options)
-        return scores.masked_fill(mask.T if from_doc else mask, -torch.inf)
+        return scores.masked_fill((mask.T if from_doc else mask).to(scores.device), -torch.inf)

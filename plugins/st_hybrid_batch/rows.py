@@ -6,19 +6,13 @@ import hashlib
 import inspect
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-import datasets
-import numpy as np
-
-from st_hybrid_batch.group import Group, check_text
-from st_hybrid_batch.index import numbers_of
+from st_hybrid_batch.group import Group
 from st_hybrid_batch.languages import check_languages
 
 logger = logging.getLogger(__name__)
-_AT_ONCE = 1000
 
 
 def rows_of_groups(
@@ -92,48 +86,6 @@ def generated_rows(
         source: digest of what the generator reads. Unused here: ``datasets`` caches by the arguments.
     """
     yield from rows_of_groups(generator(**gen_kwargs), languages, negatives)
-
-
-def groups_of_rows(
-    dataset: datasets.Dataset,
-    group: str,
-    language: str,
-    query: str,
-    passage: str,
-    negatives: Sequence[str],
-    passage_group: str | None,
-) -> Iterator[Group]:
-    """The inverse of `rows_of_groups`: groups of rows in any order, in order of first appearance.
-
-    Args:
-        dataset: the rows.
-        group, language, query, passage, negatives, passage_group: names of the columns, as in
-            ``ParallelDataset.from_dataset``.
-    """
-    order = np.argsort(numbers_of(dataset.data.column(group))[1], kind="stable")
-    parts = (dataset[order[begin : begin + _AT_ONCE].tolist()] for begin in range(0, len(order), _AT_ONCE))
-    rows = (dict(zip(part, row, strict=True)) for part in parts for row in zip(*part.values(), strict=True))
-    for identifier, own in groupby(zip(order.tolist(), rows, strict=True), key=lambda numbered: numbered[1][group]):
-        of: dict[str, tuple[int, dict[str, str]]] = {}
-        for number, row in own:
-            for name in dict.fromkeys((group, language, query, passage, *negatives)):
-                check_text(row[name], f"row {number}: column {name!r}")
-            if row[language] in of:
-                raise ValueError(
-                    f"rows {of[row[language]][0]} and {number}: group {identifier!r} is twice in {row[language]!r}. A "
-                    "group is one question in several languages; give questions that share a passage groups of their "
-                    "own and name the passage with passage_group="
-                )
-            of[row[language]] = number, row
-        first, shared = next(iter(of.values()))
-        yield Group(
-            id=identifier,
-            query={name: row[query] for name, (_, row) in of.items()},
-            passage={name: row[passage] for name, (_, row) in of.items()},
-            negatives={name: [row[column] for column in negatives] for name, (_, row) in of.items()},
-            passage_group=None if passage_group is None else shared[passage_group],
-            where=f"row {first}",
-        )
 
 
 def source_digest(generator: Callable[..., Any], gen_kwargs: Mapping[str, Any]) -> str:

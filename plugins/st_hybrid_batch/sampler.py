@@ -40,8 +40,6 @@ class HybridBatches:
         coverage: what an epoch is: ``"groups"`` (as many rows as there are groups: over fully parallel data,
             each group once), ``"rows"`` (as many as there are rows: each group about once per language it
             has), or a number of steps.
-        short_languages: a language with fewer passages than a global batch cannot fill a monolingual batch:
-            ``"error"``, or ``"cross-only"`` to use it in cross-lingual rows only.
         seed: seed; None takes the trainer's.
         world_size: processes that share the batches; None asks accelerate. With accelerate's
             ``split_batches`` give 1: it cuts one batch among the processes itself.
@@ -59,14 +57,13 @@ class HybridBatches:
     languages: LanguageWeights = "uniform"
     pairing: str = "row"
     coverage: str | int = "groups"
-    short_languages: str = "error"
     seed: int | None = None
     world_size: int | None = None
 
     def __post_init__(self) -> None:
         check_alpha(self.alpha)
-        _one_of("pairing", self.pairing, ("row", "batch"))
-        _one_of("short_languages", self.short_languages, ("error", "cross-only"))
+        if self.pairing not in ("row", "batch"):
+            raise ValueError(f"pairing must be one of 'row', 'batch', got {self.pairing!r}")
         whole = isinstance(self.coverage, int) and not isinstance(self.coverage, bool)
         if self.coverage not in ("groups", "rows") and not (whole and int(self.coverage) > 0):
             raise ValueError(f"coverage must be 'groups', 'rows' or a positive number of steps, got {self.coverage!r}")
@@ -192,7 +189,6 @@ class HybridBatchSampler(DefaultBatchSampler):  # type: ignore[misc]
             alpha=self.settings.alpha,
             languages=self.settings.languages,
             pairing=self.settings.pairing,
-            short_languages=self.settings.short_languages,
             steps=self.steps,
             seed=self.seed,
         )
@@ -280,8 +276,3 @@ def _world_size() -> int:
     import torch.distributed as dist
 
     return dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
-
-
-def _one_of(name: str, value: str, allowed: tuple[str, ...]) -> None:
-    if value not in allowed:
-        raise ValueError(f"{name} must be one of {', '.join(map(repr, allowed))}, got {value!r}")

@@ -231,3 +231,17 @@ def test_other_kinds_of_data_sets():
         ParallelDataset(datasets.DatasetDict(train=long_form()))
     with pytest.raises(ValueError, match="no column 'label'"):
         ParallelDataset(long_form())
+
+
+@pytest.mark.parametrize(
+    ("texts", "told"),
+    [
+        ({"query": {"a": " "}}, "\"query\" in 'a' is empty"),
+        ({"passage": {"a": None}}, "\"passage\" in 'a' must be a text, got None"),
+        ({"negatives": {"a": "n"}}, "\"negatives\" in 'a' must be a list of texts"),
+    ],
+)
+def test_groups_from_whatever_reader_are_checked(texts, told):
+    """Also those that a program makes itself."""
+    with pytest.raises(ValueError, match=told):
+        Group("g", **({"query": {"a": "q"}, "passage": {"a": "p"}} | texts))

@@ -157,3 +157,33 @@ def test_bad_mmarco(mmarco):
         list(read_mmarco(mmarco, ["fr"], triples=mmarco / "triples.tsv"))
     with pytest.raises(ValueError, match="either triples= or qrels="):
         list(read_mmarco(mmarco, ["en"]))
+
+
+def test_squad_is_read_an_article_at_a_time(tmp_path, monkeypatch):
+    """Of files that agree, the first group comes before the second article is decoded, wherever the text is cut."""
+    import st_hybrid_batch.readers.squad as module
+
+    articles = [
+        {"paragraphs": [{"context": f'text {n} "}}]', "qas": [{"id": str(n), "question": f"{n}?"}]}]} for n in range(9)
+    ]
+    for code, indent in (("de", None), ("en", 2)):
+        content = json.dumps({"version": 1.5, "other": ["data", {}], "data": articles, "end": 0}, indent=indent)
+        (tmp_path / code).write_text(content, encoding="utf-8")
+    paths = {"de": tmp_path / "de", "en": tmp_path / "en"}
+    whole = list(read_squad(paths))
+    assert [(group.id, group.query, group.passage["en"]) for group in whole] == [
+        (str(n), {"de": f"{n}?", "en": f"{n}?"}, f'text {n} "}}]') for n in range(9)
+    ]
+    decoded = []
+    value = module._JsonText.value
+    monkeypatch.setattr(module._JsonText, "value", lambda self: decoded.append(1) or value(self))
+    for size in (1, 7, 64):
+        monkeypatch.setattr(module, "_AT_ONCE", size)
+        assert list(read_squad(paths)) == whole
+    decoded.clear()
+    next(read_squad(paths))
+    assert len(decoded) == 2 * 6  # in each file the keys and values before the list, and one article
+    for content in ('{"data": [{}', '{"data": [1]}', '[{"data": []}]', '{"data": {}}', ""):
+        (tmp_path / "bad.json").write_text(content, encoding="utf-8")
+        with pytest.raises(ValueError, match=r'bad.json: expected SQuAD-shaped JSON with a "data" list'):
+            list(read_squad({"en": tmp_path / "bad.json"}))

@@ -149,7 +149,6 @@ def test_bad_schedules(kind, numbers):
         ({"pairing": "rows"}, "pairing must be one of 'row', 'batch'"),
         ({"coverage": 0}, "coverage must be"),
         ({"coverage": "all"}, "coverage must be"),
-        ({"short_languages": "skip"}, "short_languages must be"),
         ({"world_size": 0}, "world_size must be"),
     ],
 )

@@ -5,16 +5,20 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from st_hybrid_batch.group import Group, check_text
+
+_AT_ONCE = 1 << 20
+_AFTER = {*" \t\r\n,:]}"}
 
 
 def read_squad(paths: Mapping[str, str | Path]) -> Iterator[Group]:
     """Read parallel questions with their paragraphs.
 
     The passage of a question is its whole paragraph (``context``). Questions of one paragraph share the passage by
-    its text, so paragraphs that are cut differently in another language are no obstacle.
+    its text, so paragraphs that are cut differently in another language are no obstacle. The files are read in step,
+    an article at a time: held are the questions that some file has not had yet, and the ids of the others.
 
     Args:
         paths: file of each language, that is ``{"data": [{"paragraphs": [paragraph, ...]}, ...]}`` with
@@ -24,38 +28,102 @@ def read_squad(paths: Mapping[str, str | Path]) -> Iterator[Group]:
         ValueError: naming the file and the place in it, for anything that is not of this shape, and for a question id
             that a file has twice.
     """
-    queries: dict[str, dict[str, str]] = {}
-    passages: dict[str, dict[str, str]] = {}
-    where: dict[str, str] = {}
-    for language, path in paths.items():
-        for found, context, questions in _paragraphs(Path(path)):
+    files = {language: _paragraphs(Path(path)) for language, path in paths.items()}
+    seen: set[tuple[str, str]] = set()
+    waiting: dict[str, tuple[str, dict[str, str], dict[str, str]]] = {}
+    while files:
+        for language in list(files):
+            where, context, questions = next(files[language], ("", "", None))
+            if questions is None:
+                del files[language]
+                continue
             for identifier, question in questions:
-                if language in queries.setdefault(identifier, {}):
-                    raise ValueError(f"{found}: question {identifier!r} is twice in this file; ids must be unique")
-                queries[identifier][language] = question
-                passages.setdefault(identifier, {})[language] = context
-                where.setdefault(identifier, found)
-    for identifier, query in queries.items():
-        yield Group(id=identifier, query=query, passage=passages[identifier], where=where[identifier])
+                if (language, identifier) in seen:
+                    raise ValueError(f"{where}: question {identifier!r} is twice in this file; ids must be unique")
+                seen.add((language, identifier))
+                first, query, passage = waiting.setdefault(identifier, (where, {}, {}))
+                query[language], passage[language] = question, context
+                if len(query) == len(paths):
+                    del waiting[identifier]
+                    yield Group(identifier, query, passage, where=first)
+    for identifier, (first, query, passage) in waiting.items():
+        yield Group(identifier, query, passage, where=first)
 
 
 def _paragraphs(path: Path) -> Iterator[tuple[str, str, list[tuple[str, str]]]]:
+    """Place, context, and id and text of the questions of every paragraph."""
+    with path.open(encoding="utf-8-sig") as file:
+        for number, article in enumerate(_articles(file, path)):
+            for index, paragraph in enumerate(article.get("paragraphs", [])):
+                where = f"{path}: data[{number}].paragraphs[{index}]"
+                try:
+                    context, questions = paragraph["context"], [(qa["id"], qa["question"]) for qa in paragraph["qas"]]
+                except (KeyError, TypeError) as error:
+                    raise ValueError(
+                        f'{where}: expected "context" and "qas" with "id" and "question" ({error})'
+                    ) from error
+                check_text(context, f"{where}: context")
+                for identifier, question in questions:
+                    check_text(question, f"{where}: question {identifier!r}")
+                yield where, context, questions
+
+
+def _articles(file: TextIO, path: Path) -> Iterator[dict[str, Any]]:
+    """The objects of the list ``data``, each decoded when it is asked for."""
+    json_text = _JsonText(file)
     try:
-        articles = json.loads(path.read_text(encoding="utf-8"))["data"]
-    except (json.JSONDecodeError, KeyError, TypeError) as error:
+        json_text.take("{")
+        while json_text.value() != "data":
+            json_text.take(":")
+            json_text.value()
+            json_text.take(",")
+        json_text.take(":")
+        json_text.take("[")
+        while json_text.peek() != "]":
+            article = json_text.value()
+            if not isinstance(article, dict):
+                raise ValueError(f"an article is a {type(article).__name__}")
+            yield article
+            if json_text.peek() != "]":
+                json_text.take(",")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path}: not UTF-8 ({error.reason}); save the file as UTF-8") from error
+    except ValueError as error:
         raise ValueError(f'{path}: expected SQuAD-shaped JSON with a "data" list ({error})') from error
-    for number, article in enumerate(articles):
-        for index, paragraph in enumerate(article.get("paragraphs", [])):
-            where = f"{path}: data[{number}].paragraphs[{index}]"
-            yield where, *_paragraph(paragraph, where)
 
 
-def _paragraph(paragraph: Any, where: str) -> tuple[str, list[tuple[str, str]]]:
-    try:
-        context, questions = paragraph["context"], [(qa["id"], qa["question"]) for qa in paragraph["qas"]]
-    except (KeyError, TypeError) as error:
-        raise ValueError(f'{where}: expected "context" and "qas" with "id" and "question" ({error})') from error
-    check_text(context, f"{where}: context")
-    for identifier, question in questions:
-        check_text(question, f"{where}: question {identifier!r}")
-    return context, questions
+class _JsonText:
+    """JSON in a file, taken value by value: what is in memory is a value and a little more."""
+
+    def __init__(self, file: TextIO) -> None:
+        self._file, self._text, self._decoder = file, "", json.JSONDecoder()
+
+    def peek(self) -> str:
+        """The next character that is no space; empty at the end."""
+        self._text = self._text.lstrip()
+        while not self._text and self._more():
+            self._text = self._text.lstrip()
+        return self._text[:1]
+
+    def take(self, character: str) -> None:
+        if self.peek() != character:
+            raise ValueError(f"expected {character!r}, got {self._text[:40]!r}")
+        self._text = self._text[1:]
+
+    def value(self) -> Any:
+        self.peek()
+        while True:
+            try:
+                value, end = self._decoder.raw_decode(self._text)
+            except json.JSONDecodeError:
+                if not self._more():
+                    raise
+            else:
+                if self._text[end : end + 1] in _AFTER or not self._more():  # a number may go on
+                    self._text = self._text[end:]
+                    return value
+
+    def _more(self) -> bool:
+        part = self._file.read(_AT_ONCE)
+        self._text += part
+        return bool(part)
