@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from beir_hybrid.errors import TrainingError, did_you_mean, first_line
-from beir_hybrid.training.hosts import load_host
+from beir_hybrid.training.models import load
 
 
 @pytest.mark.parametrize(
@@ -44,4 +44,4 @@ def test_a_model_whose_loading_fails_without_a_word_is_still_named(
 
     monkeypatch.setattr(sentence_transformers, "SentenceTransformer", fails)
     with pytest.raises(TrainingError, match=r"could not load the model '.*': OSError"):
-        load_host("SentenceTransformer", str(tmp_path), None)
+        load(str(tmp_path), "dense")

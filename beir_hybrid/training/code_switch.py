@@ -16,18 +16,8 @@ from st_hybrid_batch import ParallelDataset
 _PUNCTUATION = ".,;:!?¿¡\"'()[]«»…؟،؛。，、？！।"
 
 
-class Lexicon:
-    """Translations of words: ``{language: {word: [(target language, translation), ...]}}``, words lower-cased."""
-
-    def __init__(self, entries: dict[str, dict[str, list[tuple[str, str]]]]) -> None:
-        self.entries = entries
-
-    def __len__(self) -> int:
-        return sum(map(len, self.entries.values()))
-
-    def translations(self, language: str, word: str) -> list[tuple[str, str]]:
-        """(language, word) pairs of a word, whatever its case; none if it is not in the lexicon."""
-        return self.entries.get(language, {}).get(word.lower(), [])
+Lexicon = dict[str, dict[str, list[tuple[str, str]]]]
+"""Translations of words: ``{language: {word: [(target language, translation), ...]}}``, words lower-cased."""
 
 
 def read_lexicon(path: Path) -> Lexicon:
@@ -39,18 +29,18 @@ def read_lexicon(path: Path) -> Lexicon:
     files = sorted(path.glob("*-*.txt*")) if path.is_dir() else [path]
     if not files or not files[0].exists():
         raise TrainingError(f"{path}: no lexicon there; expected a file xx-yy.txt or a folder of them, as MUSE has")
-    entries: dict[str, dict[str, list[tuple[str, str]]]] = {}
+    lexicon: Lexicon = {}
     for file in files:
         source, dash, target = file.name.split(".")[0].partition("-")
         if not dash or not source or not target:
             raise TrainingError(f"{file}: its name says no languages; expected xx-yy.txt, like en-de.txt")
-        words = entries.setdefault(source, {})
+        words = lexicon.setdefault(source, {})
         for number, line in read_lines(file, TrainingError):
             parts = line.split("\t") if "\t" in line else line.split()
             if len(parts) != 2 or not all(parts):
                 raise TrainingError(f"{at(file, number)}: expected 'word translation', got {line[:60]!r}")
             words.setdefault(parts[0].lower(), []).append((target, parts[1]))
-    return Lexicon(entries)
+    return lexicon
 
 
 def switch(text: str, language: str, lexicon: Lexicon, probability: float, key: str) -> str:
@@ -62,11 +52,12 @@ def switch(text: str, language: str, lexicon: Lexicon, probability: float, key: 
     seed = hashlib.blake2b(f"{key}\0{text}".encode(), digest_size=8).digest()
     rng = np.random.default_rng(int.from_bytes(seed, "little"))
     draws = rng.random((len(parts), 2))
+    known = lexicon.get(language, {})
     for number in range(0, len(parts), 2):
         core = parts[number].strip(_PUNCTUATION)
         chance, which = draws[number]
-        choices = lexicon.translations(language, core) if chance < probability and core else []
-        if choices:
+        choices = known.get(core.lower())
+        if choices and chance < probability:
             parts[number] = parts[number].replace(core, choices[int(which * len(choices))][1])
     return "".join(parts)
 

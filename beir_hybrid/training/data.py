@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from beir_hybrid.disk.files import fingerprint_of
-from beir_hybrid.errors import BeirHybridError, TrainingError, at
+from beir_hybrid.errors import TrainingError, at
 from beir_hybrid.progress import tell
 from beir_hybrid.readers.json_lines import read_json_lines
 from beir_hybrid.readers.lines import read_lines
-from beir_hybrid.training.config import TrainConfig, config_from
+from beir_hybrid.training.config import TrainConfig
 from beir_hybrid.training.folder import digest_of
 
 if TYPE_CHECKING:
-    from st_hybrid_batch import Group, ParallelDataset
+    from st_hybrid_batch import Group
 
 _FULL_BATCH = 16
 """Languages with fewer validation groups are validated in cross-lingual batches only: batches stay this large."""
@@ -63,7 +64,7 @@ def group_source(given: str, config: TrainConfig) -> GroupSource:
 
 
 def training_groups(
-    config: TrainConfig, part: str, left_out: Collection[str] = (), *, say: bool = False
+    config: TrainConfig, part: str, left_out: Collection[str] = (), say: bool = False
 ) -> Iterator[Group]:
     """The groups to train on (``train``) or to validate on (``dev``).
 
@@ -83,7 +84,8 @@ def training_groups(
         chosen = filter(lambda group: group.split == "dev" or not marked, source.read())
     else:
         chosen = _of_split(group_source(config.groups or "", config), part, say)
-    return (group for group in chosen if group.id not in left_out)
+    unwanted = set(left_out)
+    return (group for group in chosen if group.id not in unwanted)
 
 
 def data_set(config: TrainConfig, part: str, folder: Path, languages: Sequence[str] | None, left_out: list[str]) -> Any:
@@ -99,22 +101,14 @@ def data_set(config: TrainConfig, part: str, folder: Path, languages: Sequence[s
     Raises:
         TrainingError: what is read is malformed.
     """
-    from datasets.exceptions import DatasetGenerationError
-
     from st_hybrid_batch import ParallelDataset
 
-    # the settings that change what is read, so that a cache made with others is not taken
-    read = {name: value for name, value in config.to_dict().items() if name in _READ}
-    arguments = {"settings": read, "part": part, "left_out": sorted(left_out)}
-    try:
-        data: ParallelDataset = ParallelDataset.from_generator(
-            _yielded, arguments, languages=languages, negatives=config.negatives, cache_dir=folder
-        )
-    except DatasetGenerationError as error:
-        if isinstance(error.__cause__, BeirHybridError):
-            raise error.__cause__ from None
-        raise
-    return data
+    # what does not change what is read is left out: the data are found again under another --out
+    read = dataclasses.replace(config, out="-")
+    arguments = {"config": read, "part": part, "left_out": sorted(left_out), "say": part == "train"}
+    return ParallelDataset.from_generator(
+        training_groups, arguments, languages=languages, negatives=config.negatives, cache_dir=folder
+    )
 
 
 def texts_of(groups: Iterable[Any], languages: Sequence[str] | None = None) -> Iterator[str]:
@@ -143,7 +137,6 @@ def batches_of(config: TrainConfig, epochs: float, processes: int | None = None)
         alpha=alpha,
         languages=config.weights(),
         pairing=config.pairing,
-        short_languages="cross-only",
         seed=config.seed,
         world_size=processes,
     )
@@ -177,15 +170,6 @@ def dev_languages(config: TrainConfig, languages: Sequence[str], left_out: Colle
     if config.best == "cross_map" and len(common) < 2:
         raise TrainingError(f"--best cross_map needs two validation languages, got {common[0]} only")
     return common
-
-
-_READ = ("groups", "dev_groups", "pairs", "languages", "negatives")
-
-
-def _yielded(settings: dict[str, Any], part: str, left_out: list[str]) -> Iterator[Group]:
-    """The groups of a part, for a process of `datasets` as well: arguments are plain values."""
-    config = config_from({**settings, "out": "-", "from_scratch": "static"})
-    yield from training_groups(config, part, set(left_out), say=part == "train")
 
 
 def _of_split(source: GroupSource, part: str, say: bool) -> Iterator[Group]:

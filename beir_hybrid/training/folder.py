@@ -145,22 +145,24 @@ class TrainFolder:
         """The newest checkpoint that was written whole, by every process."""
         return newest_checkpoint(self.checkpoints)
 
-    def find_best(self, checkpoint: Path) -> None:
-        """Let a checkpoint that is resumed from name the best one where it is now: the folder may have moved.
+    def checkpoint_to_resume(self) -> Path | None:
+        """The newest whole checkpoint, which now names the best one where it is: the folder may have moved.
 
         Raises:
             TrainingError: the best checkpoint is not there any more.
         """
-        state = state_of(checkpoint)
+        checkpoint = self.last_checkpoint()
+        state = state_of(checkpoint) if checkpoint else {}
         best = state.get("best_model_checkpoint")
-        if best is None:
-            return
+        if checkpoint is None or best is None:
+            return checkpoint
         here = self.checkpoints / Path(best).name
         if not is_whole(here):
             raise TrainingError(
                 f"{here}, the best checkpoint so far, is gone; put it back, or choose another --out to begin anew"
             )
         write_json(checkpoint / "trainer_state.json", {**state, "best_model_checkpoint": str(here)})
+        return checkpoint
 
     def publish(self, ready: Path, summary: dict[str, Any]) -> None:
         """Move what is ready into place, then write the summary, which says that all is there.
@@ -187,16 +189,16 @@ class TrainFolder:
 
     def _differing(self, config: TrainConfig, inputs: dict[str, Any]) -> list[str]:
         """What of settings and inputs is not as it was, with both values."""
-        before, now = read_toml(self.path / CONFIG_FILE), config.to_dict()
-        keys = [key for key in sorted({*before, *now} - {*_PATHS}) if before.get(key) != now.get(key)]
-        found = [f"{key} was {before.get(key)!r} and is now {now.get(key)!r}" for key in keys]
-        record = self.path / INPUTS_FILE
+        record, settings = self.path / INPUTS_FILE, config.to_dict()
         known = json.loads(record.read_text(encoding="utf-8")) if record.exists() else {}
-        for key in sorted({*known, *inputs}):
-            if known.get(key) != inputs.get(key):
-                where = f" ({now[key]})" if key in now else ""
-                found.append(f"{key}{where} was {_short(known.get(key))} and is now {_short(inputs.get(key))}")
-        return found
+        before = {**read_toml(self.path / CONFIG_FILE), **dict.fromkeys(_PATHS), **known}
+        now = {**settings, **dict.fromkeys(_PATHS), **inputs}
+        where = {key: f" ({settings[key]})" for key in _PATHS if key in settings}
+        return [
+            f"{key}{where.get(key, '')} was {_short(before.get(key))} and is now {_short(now.get(key))}"
+            for key in sorted({*before, *now})
+            if before.get(key) != now.get(key)
+        ]
 
 
 def digest_of(path: Path) -> str:
@@ -208,5 +210,4 @@ def digest_of(path: Path) -> str:
 
 
 def _short(value: Any) -> str:
-    text = json.dumps(value) if not isinstance(value, str) else value
-    return text if len(text) < 30 else f"{text[:12]}…"
+    return f"{value[:12]}…" if isinstance(value, str) and len(value) >= 30 else str(value)

@@ -23,9 +23,6 @@ _UNSPACED = {
     40: ((0x0E00, 0x0EFF), (0x1000, 0x109F), (0x1780, 0x17FF)),
 }
 """Scripts without spaces: kana and Han (about 2 characters a word); Thai, Lao, Burmese, Khmer (about 5, with marks)."""
-_AT_ONCE = 500
-"""Texts that are looked up together."""
-_FACTOR = np.uint64(0x9E3779B97F4A7C15)
 
 
 class TrainingText(NamedTuple):
@@ -56,14 +53,13 @@ class Leak:
     where: str
 
 
-def normalised(text: str) -> list[str]:
+def normalised(text: str) -> tuple[str, ...]:
     """The words of a text: NFKC, case folded, without punctuation and what cannot be seen (soft hyphens, joiners).
 
     Scripts without spaces fall apart into characters.
     """
     visible = _invisible().sub("", unicodedata.normalize("NFKC", text))
-    words: list[str] = _word_pattern().findall(visible.casefold())
-    return words
+    return tuple(_word_pattern().findall(visible.casefold()))
 
 
 @functools.cache
@@ -82,13 +78,29 @@ def _word_pattern() -> Any:
     return regex.compile(rf"(?V1)[[{written}]--[{unspaced}]]+|[[{written}]&&[{unspaced}]]")
 
 
-def _length(word: str) -> int:
-    """How many words like this one make an n-gram."""
-    if len(word) == 1:
-        for length, ranges in _UNSPACED.items():
-            if any(low <= ord(word) <= high for low, high in ranges):
-                return length
-    return NGRAM
+@functools.cache
+def _length_of(character: str) -> int:
+    """How many of it make an n-gram."""
+    found = (n for n, ranges in _UNSPACED.items() for low, high in ranges if low <= ord(character) <= high)
+    return next(found, NGRAM)
+
+
+def _lengths(words: Sequence[str]) -> list[int]:
+    """How many words like each one make an n-gram."""
+    return [_length_of(word) if len(word) == 1 else NGRAM for word in words]
+
+
+def _ngrams(words: tuple[str, ...]) -> npt.NDArray[np.int64]:
+    """A number for every n-gram, which has the length of the kind of word that makes up most of it."""
+    lengths = _lengths(words)
+    found = []
+    for n in sorted(set(lengths)):
+        before = [0, *itertools.accumulate(length == n for length in lengths)]
+        for start in range(len(words) - n + 1):
+            own = 2 * (before[start + n] - before[start])
+            if own > n or (own == n == NGRAM):  # of a tie the words decide: 4 words and 4 Han characters are 8 words
+                found.append(hash(words[start : start + n]))
+    return np.array(found, dtype=np.int64)
 
 
 class LeakDetector:
@@ -100,122 +112,50 @@ class LeakDetector:
     """
 
     def __init__(self, dataset: Dataset) -> None:
-        self._codes: dict[str, int] = {}
-        self._lengths = np.zeros(1, dtype=np.int64)
         self._exact: dict[tuple[str, ...], str] = {}
-        self._short: dict[int, set[int]] = {unit: set() for unit in (NGRAM, *_UNSPACED)}
-        """Lengths of the questions that are shorter than an n-gram, by the length of the n-gram."""
-        ids, texts, questions = self._read(dataset)
-        self._lengths = np.array([0, *map(_length, self._codes)])
-        found = [self._numbers(words) for words in texts]
-        short = [self._short_question(words) for words in questions]
-        self._ids = [
-            *ids,
-            *(self._exact[tuple(words)] for words, one in zip(questions, short, strict=True) if len(one)),
-        ]
-        found += [one for one in short if len(one)]
-        grams = np.concatenate([*found, np.empty(0, np.uint64)])
-        self._grams, first = np.unique(grams, return_index=True)
-        self._owners = np.repeat(np.arange(len(found)), [len(one) for one in found])[first]
-        self._n_texts = len(texts)
-
-    def _read(self, dataset: Dataset) -> tuple[list[str], list[list[str]], list[list[str]]]:
-        """Ids and words of all texts, and the words of the questions; every word gets a number."""
-        ids: list[str] = []
-        texts: list[list[str]] = []
-        questions: list[list[str]] = []
+        self._ids: list[str] = []
+        self._questions: dict[tuple[str, ...], list[tuple[str, ...]]] = {}
+        """Those that are shorter than an n-gram, by their first half an n-gram."""
+        found = []
         for language in dataset.languages:
             passages, queries = dataset.passages[language], dataset.queries[language]
-            for side, keys, contents in (
-                (None, passages.ids, passages.full_texts()),
-                (questions, queries.ids, queries.texts),
-            ):
-                for key, text in zip(keys, contents, strict=True):
-                    words = normalised(text)
-                    if len(words) < 2:
-                        continue
-                    self._exact.setdefault(tuple(words), key)
-                    ids.append(key)
-                    texts.append(words)
-                    if side is not None:
-                        side.append(words)
-                    for word in words:
-                        self._codes.setdefault(word, len(self._codes) + 1)
-        return ids, texts, questions
+            texts = itertools.chain(
+                zip(passages.ids, passages.full_texts(), itertools.repeat(False)),
+                zip(queries.ids, queries.texts, itertools.repeat(True)),
+            )
+            for key, text, is_question in texts:
+                words = normalised(text)
+                if len(words) < 2:
+                    continue
+                self._exact.setdefault(words, key)
+                self._ids.append(key)
+                found.append(_ngrams(words))
+                lengths = _lengths(words)
+                half = next((n for n in _UNSPACED if 2 * lengths.count(n) > len(words)), NGRAM) // 2
+                if is_question and half <= len(words) < 2 * half:
+                    self._questions.setdefault(words[:half], []).append(words)
+        self._halves = {len(begin) for begin in self._questions}
+        self._grams, first = np.unique(np.concatenate([*found, np.empty(0, np.int64)]), return_index=True)
+        self._owners = np.repeat(np.arange(len(found)), [len(one) for one in found])[first]
 
     def look_up(self, text: str) -> tuple[str, str] | None:
         """(``exact``, ``ngram`` or ``question``; id of the evaluation text) of the first overlap, or None."""
-        return self.look_up_all([text])[0]
-
-    def look_up_all(self, texts: Sequence[str]) -> list[tuple[str, str] | None]:
-        """What `look_up` says of each text; many together take a third of the time."""
-        words = [normalised(text) for text in texts]
-        found: list[tuple[str, str] | None] = [
-            ("exact", same) if len(one) > 1 and (same := self._exact.get(tuple(one))) is not None else None
-            for one in words
-        ]
-        if not len(self._grams):
-            return found
-        # one row of words, a word that nobody knows after each text: no n-gram goes from one text into the next
-        owners = np.repeat(np.arange(len(words)), [len(one) + 1 for one in words])
-        for starts, grams in self._ngrams([word for one in words for word in (*one, "")], short=True):
-            places = np.searchsorted(self._grams, grams)
-            places[places == len(self._grams)] = 0
-            for hit in np.flatnonzero(self._grams[places] == grams):
-                text = owners[starts[hit]]
-                if found[text] is None and len(words[text]) > 1:
-                    owner = int(self._owners[places[hit]])
-                    found[text] = ("ngram" if owner < self._n_texts else "question", self._ids[owner])
-        return found
-
-    def _ngrams(
-        self, words: list[str], short: bool = False
-    ) -> Iterator[tuple[npt.NDArray[np.int64], npt.NDArray[np.uint64]]]:
-        """Where they begin, and a number for every n-gram of words that the evaluation set knows.
-
-        The number is the same whatever stands around the n-gram. An n-gram has the length of the kind of word that
-        makes up most of it. With ``short`` those that are as long as a short question come along.
-        """
-        codes = np.array([self._codes.get(word, 0) for word in words], dtype=np.uint64)
-        lengths = self._lengths[codes]
-        for n in (NGRAM, *_UNSPACED):
-            wanted = sorted({n, *(self._short[n] if short else ())})
-            if len(codes) < wanted[0] or not (lengths == n).any():
-                continue
-            starts = np.flatnonzero(_windowed(lengths > 0, wanted[0]) == wanted[0])
-            mixed = np.zeros(len(starts), dtype=np.uint64)
-            for length in range(1, min(n, len(codes)) + 1):
-                inside = starts + length <= len(codes)
-                starts, mixed = starts[inside], mixed[inside]
-                # multiply and fold: a 64-bit hash in which the order of the words counts
-                mixed = (mixed ^ codes[starts + length - 1]) * _FACTOR
-                mixed ^= mixed >> np.uint64(29)
-                if length in wanted:
-                    known = (_windowed(lengths > 0, length) == length)[starts]
-                    own = _windowed(lengths == n, length)[starts]
-                    # of a tie the words decide: 4 words and 4 Han characters are 8 words
-                    most = (2 * own >= length) if n == NGRAM else (2 * own > length)
-                    yield starts[known & most], mixed[known & most]
-
-    def _numbers(self, words: list[str], short: bool = False) -> npt.NDArray[np.uint64]:
-        """The numbers of `_ngrams` in one array."""
-        return np.concatenate([np.empty(0, np.uint64), *(grams for _, grams in self._ngrams(words, short))])
-
-    def _short_question(self, words: list[str]) -> npt.NDArray[np.uint64]:
-        """The number of a whole question, if it is shorter than an n-gram and long enough to be told."""
-        lengths = self._lengths[[self._codes[word] for word in words]]
-        n = next((n for n in _UNSPACED if 2 * int((lengths == n).sum()) > len(words)), NGRAM)
-        if not n <= 2 * len(words) < 2 * n:
-            return np.empty(0, dtype=np.uint64)
-        self._short[n].add(len(words))
-        return self._numbers(words, short=True)[-1:]
-
-
-def _windowed(flags: npt.NDArray[np.bool_], n: int) -> npt.NDArray[np.int64]:
-    """How many flags are set in each window of n."""
-    counted = np.concatenate(([0], np.cumsum(flags)))
-    windows: npt.NDArray[np.int64] = counted[n:] - counted[:-n]
-    return windows
+        words = normalised(text)
+        if len(words) < 2:
+            return None
+        if words in self._exact:
+            return "exact", self._exact[words]
+        grams = _ngrams(words)
+        place = np.searchsorted(self._grams, grams)
+        hits = np.flatnonzero(self._grams.take(place, mode="clip") == grams) if len(self._grams) else grams[:0]
+        if len(hits):
+            return "ngram", self._ids[self._owners[place[hits[0]]]]
+        for half in self._halves:
+            for start in range(len(words) - half + 1):
+                for question in self._questions.get(words[start : start + half], ()):
+                    if words[start : start + len(question)] == question:
+                        return "question", self._exact[question]
+        return None
 
 
 def texts_of_groups(
@@ -239,12 +179,11 @@ def texts_of_groups(
 
 def find_leaks(texts: Iterable[TrainingText], detector: LeakDetector) -> list[Leak]:
     """Every text that overlaps the evaluation set."""
-    rest, leaks = iter(texts), []
-    while some := list(itertools.islice(rest, _AT_ONCE)):
-        for one, found in zip(some, detector.look_up_all([one.text for one in some]), strict=True):
-            if found is not None:
-                leaks.append(Leak(one.part, one.group, one.language, one.side, *found, one.where))
-    return leaks
+    return [
+        Leak(one.part, one.group, one.language, one.side, *found, one.where)
+        for one in texts
+        if (found := detector.look_up(one.text)) is not None
+    ]
 
 
 def leak_report(leaks: Mapping[str, list[Leak]], texts: Mapping[str, int]) -> dict[str, Any]:

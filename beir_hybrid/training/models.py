@@ -1,25 +1,54 @@
-"""The model that a training begins with, what of it is trained, and what becomes of its weights at the end."""
+"""The model that a training begins with, of any of the four kinds; what of it is trained, and how it ends."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from beir_hybrid.encoders import find_encoder
-from beir_hybrid.errors import MissingExtraError, TrainingError
+from beir_hybrid.errors import MissingExtraError, RetrieverError, TrainingError, first_line
 from beir_hybrid.retrieval.dense.models import Role, load_model, own_prompts
-from beir_hybrid.training.config import TrainConfig, refuse_for_static
-from beir_hybrid.training.hosts import DENSE, host_of, load_host
-
-if TYPE_CHECKING:
-    from sentence_transformers import SentenceTransformer
-    from torch import Tensor
+from beir_hybrid.retrieval.kinds import Kind, kind_of_model
+from beir_hybrid.training.config import TrainConfig, flag, refuse_for_static
 
 PAPER_PROMPTS: dict[Role, str] = {"query": "Query: ", "passage": "Passage: "}
 """Of arXiv 2408.10536, for models that have never had any."""
+_CLASSES = {"sparse": "SparseEncoder", "multi-vector": "MultiVectorEncoder", "cross-encoder": "CrossEncoder"}
+_NOT_FOR: dict[str, tuple[str, ...]] = {
+    "dense": (),
+    "sparse": ("cut_vocabulary",),  # its tokens are the dimensions of its vectors
+    "multi-vector": (),
+    "cross-encoder": ("router_mapping", "query_prompt", "passage_prompt"),
+}
 
 
-def starting_model(config: TrainConfig, source: str) -> SentenceTransformer:
+def kind_of(source: str) -> Kind:
+    """What kind of model a folder, a registered encoder or a name on the hub is.
+
+    Raises:
+        TrainingError: a path where nothing is.
+    """
+    location = find_encoder(source, TrainingError).location
+    try:
+        return (kind_of_model(location) if location is not None else None) or "dense"
+    except RetrieverError as error:
+        raise TrainingError(str(error)) from error
+
+
+def refuse_for_kind(config: TrainConfig, kind: Kind) -> None:
+    """Refuse what a kind of model does not have.
+
+    Raises:
+        TrainingError: such a setting is set.
+    """
+    given = [name for name in _NOT_FOR[kind] if getattr(config, name)]
+    if kind != "dense":
+        given += [name for name in ("distill", "matryoshka", "pretrain_text") if getattr(config, name)]
+        given += ["loss plain"] if config.loss == "plain" else []
+    if given:
+        raise TrainingError(f"{flag(given[0])} does not go with a {kind} model")
+
+
+def starting_model(config: TrainConfig, source: str) -> Any:
     """The model that the settings name, with its prompts and its length, frozen as they say.
 
     Args:
@@ -32,23 +61,27 @@ def starting_model(config: TrainConfig, source: str) -> SentenceTransformer:
     import torch
 
     torch.manual_seed(config.seed)  # of weights that the source does not have
-    device = "cpu" if on_cpu() else None
-    host = host_of(source) if config.from_scratch is None else DENSE
-    model = load_model(source, device, TrainingError) if host == DENSE else load_host(host, source, device)
+    kind = kind_of(source) if config.from_scratch is None else "dense"
+    model = load(source, kind)
     if is_static(model):
         refuse_for_static(config)
     if config.max_seq_length is not None:
         model.max_seq_length = config.max_seq_length
-    if config.keep_layers is not None:
-        for transformer in transformers_in(model):
-            _keep_layers(transformer, config.keep_layers)
-    new = config.from_scratch is not None or (host == DENSE and not _was_saved_whole(source))
+    new = config.from_scratch is not None or (kind == "dense" and not _was_saved_whole(source))
     if new or config.query_prompt is not None or config.passage_prompt is not None:
         prompts = PAPER_PROMPTS if new else own_prompts(model)
         given = {"query": config.query_prompt, "document": config.passage_prompt}
         kept = {"query": prompts["query"], "document": prompts["passage"]}
         model.prompts = kept | {name: prompt for name, prompt in given.items() if prompt is not None}
     for transformer in transformers_in(model):
+        if hasattr(transformer, "set_default_language"):
+            raise TrainingError(
+                f"{source} is an {type(transformer).__name__}, which wants the language of every text to choose its "
+                "adapters; sentence-transformers hands it texts alone, in training and when the trained model encodes: "
+                "all would go through one language's. Train another model"
+            )
+        if config.keep_layers is not None:
+            _keep_layers(transformer, config.keep_layers)
         pooler = getattr(transformer, "pooler", None)
         if isinstance(pooler, torch.nn.Module):
             # sentence-transformers pools by itself: no gradient comes here, which several processes would wait for
@@ -56,6 +89,24 @@ def starting_model(config: TrainConfig, source: str) -> SentenceTransformer:
         if config.freeze_embeddings:
             transformer.get_input_embeddings().requires_grad_(False)
     return model
+
+
+def load(source: str, kind: Kind) -> Any:
+    """A model, loaded as what it is.
+
+    Raises:
+        TrainingError: it cannot be loaded.
+    """
+    import sentence_transformers
+
+    device = "cpu" if on_cpu() else None
+    if kind == "dense":
+        return load_model(source, device, TrainingError)
+    try:
+        made = getattr(sentence_transformers, _CLASSES[kind])
+        return made(find_encoder(source, TrainingError).location, device=device)
+    except (OSError, ValueError, ImportError, KeyError, RuntimeError) as error:
+        raise TrainingError(f"could not load the model {source!r}: {first_line(error)}") from error
 
 
 def _keep_layers(transformer: Any, wanted: int) -> None:
@@ -66,10 +117,11 @@ def _keep_layers(transformer: Any, wanted: int) -> None:
     """
     base = transformer.base_model  # a cross encoder has its head beside it
     inner = getattr(base, "encoder", base)
-    layers = next((getattr(inner, name) for name in ("layer", "layers") if hasattr(inner, name)), None)
-    there = 0 if layers is None else len(layers)
-    if layers is None or wanted > there:
-        raise TrainingError(f"--keep-layers {wanted}: {type(transformer).__name__} has {there} layers to keep some of")
+    layers: Any = next((getattr(inner, name) for name in ("layer", "layers") if hasattr(inner, name)), [])
+    if wanted > len(layers):
+        raise TrainingError(
+            f"--keep-layers {wanted}: {type(transformer).__name__} has {len(layers)} layers to keep some of"
+        )
     del layers[wanted:]
     transformer.config.num_hidden_layers = wanted
 
@@ -80,6 +132,38 @@ def _was_saved_whole(source: str) -> bool:
 
     location = find_encoder(source, TrainingError).location
     return location is None or bool(is_sentence_transformer_model(location))
+
+
+def prompts_of(model: Any) -> dict[str, str]:
+    """What a model puts before a ``query`` and a ``passage``, or, as a cross encoder, before a ``pair`` of them."""
+    if type(model).__name__ == "CrossEncoder":
+        return {"pair": model.prompts.get(model.default_prompt_name, "")}
+    return {str(role): prompt for role, prompt in own_prompts(model).items()}
+
+
+def routes(config: TrainConfig, model: Any) -> dict[str, str]:
+    """The route of a ``query`` and a ``passage`` through a Router, by ``--router-mapping``; empty without a Router.
+
+    Raises:
+        TrainingError: the model has no such route, or no Router.
+    """
+    from sentence_transformers.base.modules import Router
+
+    router = next((module for module in model.children() if isinstance(module, Router)), None)
+    pairs = [entry.partition("=") for entry in config.router_mapping or ("query=query", "passage=document")]
+    wanted = {role.strip(): route.strip() for role, _, route in pairs}
+    if config.router_mapping and (router is None or wanted.keys() != {"query", "passage"}):
+        raise TrainingError(
+            f"--router-mapping is {','.join(config.router_mapping)}; expected query=ROUTE,passage=ROUTE, for a model "
+            "with a Router"
+        )
+    if router is None:
+        return {}
+    if unknown := [route for route in wanted.values() if route not in router.sub_modules]:
+        raise TrainingError(
+            f"--router-mapping: the model has no route {unknown[0]!r}; it has {', '.join(router.sub_modules)}"
+        )
+    return wanted
 
 
 def transformers_in(model: Any) -> list[Any]:
@@ -105,46 +189,58 @@ def on_cpu() -> bool:
     return not torch.accelerator.is_available()
 
 
-def weights_of(model: Any) -> dict[str, Tensor]:
-    """A copy of all weights, in the memory of the CPU."""
-    return {name: value.detach().to("cpu", copy=True) for name, value in model.state_dict().items()}
-
-
-def average(model: Any, start: Mapping[str, Tensor], share: float) -> None:
+def average(model: Any, start: Any, share: float) -> None:
     """Weights between those a training began with and those it ended with (WiSE-FT, arXiv 2109.01903).
 
     Args:
         model: the trained model, changed in place.
-        start: the weights it began with.
-        share: of the trained weights: 1 leaves the model as it is, 0 gives it back.
+        start: the model it began as.
+        share: of the trained weights: 1 leaves the model as it is, 0 gives the start back.
     """
-    state = model.state_dict()
-    mixed = {
-        name: (before.to(state[name].device).lerp(state[name], share) if before.is_floating_point() else before)
-        for name, before in start.items()
-    }
-    model.load_state_dict(mixed)
+    trained, before = model.state_dict(), start.state_dict()
+    model.load_state_dict(
+        {
+            name: before[name].to(value).lerp(value, share) if value.is_floating_point() else value
+            for name, value in trained.items()
+        }
+    )
 
 
 def adapt(model: Any, rank: int) -> None:
-    """Low-rank adapters (LoRA, arXiv 2106.09685) on every linear layer of the transformers; all else stands still."""
+    """Low-rank adapters (LoRA, arXiv 2106.09685) on the linear layers of the transformers.
+
+    The head of a classifier, which a cross encoder may have from nothing, is trained as it is; all else stands still.
+    """
     try:
         from peft import LoraConfig
     except ModuleNotFoundError as error:
         raise MissingExtraError("--lora", "peft", "lora") from error
 
     for transformer in transformers_in(model):
-        transformer.add_adapter(LoraConfig(r=rank, lora_alpha=2 * rank, lora_dropout=0.0, target_modules="all-linear"))
+        base = transformer.base_model
+        heads = [name for name, part in transformer.named_children() if base not in (part, transformer)]
+        config = LoraConfig(
+            r=rank,
+            lora_alpha=2 * rank,
+            lora_dropout=0.0,
+            target_modules="all-linear",
+            exclude_modules=r"pooler\..*",  # of a bare encoder: nothing that is trained comes out of it
+            modules_to_save=[name for name in heads if any(True for _ in transformer.get_submodule(name).parameters())],
+        )
+        transformer.add_adapter(config)
 
 
 def merge_adapters(model: Any) -> None:
     """Put what the adapters have learnt into the weights themselves, so that an ordinary model is left."""
     from peft.tuners.tuners_utils import BaseTunerLayer
+    from peft.utils import ModulesToSaveWrapper
 
     for transformer in transformers_in(model):
         for name, layer in list(transformer.named_modules()):
             if isinstance(layer, BaseTunerLayer):
                 layer.merge()
                 transformer.set_submodule(name, layer.get_base_layer())
+            elif isinstance(layer, ModulesToSaveWrapper):
+                transformer.set_submodule(name, layer.modules_to_save[layer.active_adapters[0]])
         transformer._hf_peft_config_loaded = False
         del transformer.peft_config

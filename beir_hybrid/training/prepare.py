@@ -21,8 +21,8 @@ from beir_hybrid.training.data import (
     validation_rows,
 )
 from beir_hybrid.training.folder import LEAK_FILE, TrainFolder, digest_of
-from beir_hybrid.training.hosts import host_of, refuse_for_host
 from beir_hybrid.training.leak import Leak, LeakDetector, TrainingText, find_leaks, leak_report, texts_of_groups
+from beir_hybrid.training.models import kind_of, refuse_for_kind
 from beir_hybrid.training.pretrain import read_pretraining_text
 
 PRETRAINING_TEXT = "pretraining_text.json"
@@ -69,7 +69,7 @@ def prepare(config: TrainConfig, folder: TrainFolder, processes: int) -> None:
         processes: how many share the batches.
     """
     if config.model is not None:
-        refuse_for_host(config, host_of(config.model))
+        refuse_for_kind(config, kind_of(config.model))
     lines = list(read_pretraining_text(config.pretrain_text or ()))
     left_out: dict[str, list[str]] = {"train": [], "dev": []}
     if config.leak_check:
@@ -103,7 +103,12 @@ def prepare(config: TrainConfig, folder: TrainFolder, processes: int) -> None:
     if config.lexicon:
         from beir_hybrid.training.code_switch import read_lexicon
 
-        _check_lexicon(config, set(read_lexicon(Path(config.lexicon)).entries), data.languages)
+        known = read_lexicon(Path(config.lexicon)).keys()
+        if not known & set(data.languages):
+            raise TrainingError(
+                f"--lexicon {config.lexicon} translates from {', '.join(sorted(known))}, but the training is in "
+                f"{', '.join(data.languages)}; nothing would be switched"
+            )
     if config.from_scratch is not None:
         _new_model(config, left_out["train"], folder.work / "base")
     folder.keep_facts(facts)
@@ -114,14 +119,6 @@ def _file_digest(path: str, option: str) -> str:
         return digest_of(Path(path))
     except OSError as error:
         raise TrainingError(f"{option} {path}: cannot be read: {error.strerror or error}") from error
-
-
-def _check_lexicon(config: TrainConfig, known: set[str], languages: tuple[str, ...]) -> None:
-    if not known & set(languages):
-        raise TrainingError(
-            f"--lexicon {config.lexicon} translates from {', '.join(sorted(known))}, but the training is in "
-            f"{', '.join(languages)}; nothing would be switched"
-        )
 
 
 def _without_leaks(

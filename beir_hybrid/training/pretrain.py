@@ -11,6 +11,7 @@ from beir_hybrid.disk.files import folder_written_whole
 from beir_hybrid.errors import TrainingError, at, first_line
 from beir_hybrid.readers.lines import read_lines
 from beir_hybrid.training.checkpoints import newest_checkpoint, train_from
+from beir_hybrid.training.config import TrainConfig
 from beir_hybrid.training.leak import TrainingText
 
 MASKED = 0.15
@@ -33,18 +34,7 @@ def read_pretraining_text(paths: Sequence[str]) -> Iterator[TrainingText]:
 
 
 def pretrain(
-    source: str,
-    texts: Iterable[str],
-    out: Path,
-    work: Path,
-    *,
-    steps: int,
-    batch_size: int,
-    learning_rate: float,
-    max_seq_length: int,
-    precision: str,
-    seed: int,
-    callbacks: Sequence[Any] = (),
+    source: str, texts: Iterable[str], out: Path, work: Path, config: TrainConfig, max_seq_length: int
 ) -> None:
     """Train a transformers model on masked tokens of ``texts`` and save it to ``out``, whole or not at all.
 
@@ -53,8 +43,8 @@ def pretrain(
         texts: what to train on.
         out: the trained transformers model.
         work: checkpoints; if there are some, the training goes on from the last one.
-        steps, batch_size, learning_rate, max_seq_length, precision, seed: as in ``TrainConfig``.
-        callbacks: of the trainer.
+        config: the settings: steps, batches, learning rate, precision, seed.
+        max_seq_length: tokens read of a text.
 
     Raises:
         TrainingError: the model has no tokens to mask.
@@ -63,34 +53,35 @@ def pretrain(
     from transformers import DataCollatorForLanguageModeling, Trainer, TrainingArguments
 
     from beir_hybrid.training.models import on_cpu
-    from beir_hybrid.training.progress import only_ours
+    from beir_hybrid.training.progress import ProgressLine, only_ours
 
-    masked_model, tokenizer = _masked_model(source, seed)
+    masked_model, tokenizer = _masked_model(source, config.seed)
+    _score_masked_tokens_only(masked_model)
     encoded = tokenizer(list(texts), truncation=True, max_length=max_seq_length, return_special_tokens_mask=True)
     arguments = TrainingArguments(
         output_dir=str(work),
-        max_steps=steps,
-        per_device_train_batch_size=batch_size,
-        learning_rate=learning_rate,
+        max_steps=config.pretrain_steps,
+        per_device_train_batch_size=config.batch_size,
+        learning_rate=config.pretrain_learning_rate,
         weight_decay=0.01,
         warmup_steps=0.1,
-        bf16=precision == "bf16",
-        fp16=precision == "fp16",
-        logging_steps=max(1, steps // 20),
+        bf16=config.precision == "bf16",
+        fp16=config.precision == "fp16",
+        logging_steps=max(1, config.pretrain_steps // 20),
         save_strategy="steps",
-        save_steps=max(1, steps // 10),
+        save_steps=max(1, config.pretrain_steps // 10),
         save_total_limit=2,
         use_cpu=on_cpu(),
         report_to="none",
         disable_tqdm=True,
-        seed=seed,
+        seed=config.seed,
     )
     trainer = Trainer(
         model=masked_model,
         args=arguments,
         train_dataset=datasets.Dataset.from_dict(dict(encoded)),
         data_collator=DataCollatorForLanguageModeling(tokenizer, mlm_probability=MASKED),
-        callbacks=list(callbacks),
+        callbacks=[ProgressLine("pretraining")],
     )
     only_ours(trainer)
     trainer.accelerator.wait_for_everyone()
@@ -100,6 +91,22 @@ def pretrain(
             trainer.save_model(str(part))
             tokenizer.save_pretrained(str(part))
     trainer.accelerator.wait_for_everyone()
+
+
+def _score_masked_tokens_only(masked_model: Any) -> None:
+    """Let the head score the tokens with a label alone: over a large vocabulary, scores of all take gigabytes."""
+    chosen: list[Any] = []
+
+    def choose(_: Any, args: Any, kwargs: Any) -> Any:
+        chosen[:] = [kwargs["labels"] != -100]
+        return args, {**kwargs, "labels": kwargs["labels"][chosen[0]][None]}
+
+    def leave_out(_: Any, args: Any, output: Any) -> Any:
+        output.last_hidden_state = output.last_hidden_state[chosen[0]][None]
+        return output
+
+    masked_model.register_forward_pre_hook(choose, with_kwargs=True)
+    masked_model.base_model.register_forward_hook(leave_out)
 
 
 def load_encoder(folder: Path, model: Any) -> None:

@@ -17,14 +17,12 @@ from beir_hybrid.disk.files import write_json
 from beir_hybrid.errors import BeirHybridError, TrainingError
 from beir_hybrid.hosts.model_card import Measured, add_to_card
 from beir_hybrid.progress import tell
-from beir_hybrid.training.card import card_section
 from beir_hybrid.training.checkpoints import train_from
 from beir_hybrid.training.config import TrainConfig
 from beir_hybrid.training.folder import LOG_FILE, SUMMARY_FILE, TrainFolder
-from beir_hybrid.training.hosts import prompts_of
-from beir_hybrid.training.models import average, merge_adapters, on_cpu
+from beir_hybrid.training.models import average, merge_adapters, on_cpu, prompts_of
 from beir_hybrid.training.prepare import inputs_of, prepare
-from beir_hybrid.training.trainer import Built, build_trainer
+from beir_hybrid.training.trainer import begun_with, build_trainer
 
 _PATIENCE = timedelta(hours=4)
 """How long processes wait for the first one: a large data set takes a while to prepare."""
@@ -80,33 +78,32 @@ def train(config: TrainConfig, *, resume: bool = False, config_file: Path | None
     given = config_file.read_text(encoding="utf-8") if config_file is not None else None
     quiet_hosts(first=bool(state.is_main_process))
 
-    def begin() -> tuple[bool, str | None]:
-        inputs = inputs_of(config)
-        if folder.is_done(config, inputs, resume=resume):
-            return True, None
-        with folder.preparing(config, inputs, given) as needed:
-            if needed:
-                prepare(config, folder, int(state.num_processes))
-        checkpoint = folder.last_checkpoint() if resume else None
-        if checkpoint is not None:
-            folder.find_best(checkpoint)
-        return False, str(checkpoint) if checkpoint else None
-
     with _plain_errors(folder.path), contextlib.ExitStack() as held:
 
-        def begin_alone() -> tuple[bool, str | None]:
+        def begin() -> tuple[bool, Path | None]:
             held.enter_context(folder.alone())
-            return begin()
+            inputs = inputs_of(config)
+            if folder.is_done(config, inputs, resume=resume):
+                return True, None
+            with folder.preparing(config, inputs, given) as needed:
+                if needed:
+                    prepare(config, folder, int(state.num_processes))
+            return False, folder.checkpoint_to_resume() if resume else None
 
-        done, checkpoint = _first_process_does(state, begin_alone)
+        done, checkpoint = _first_process_does(state, begin)
         if done:
             return read_summary(folder.path)
         facts = folder.facts()
-        built = build_trainer(config, folder, facts, state)
-        with ended(built.trainer):
-            train_from(built.trainer, Path(checkpoint) if checkpoint else None)
-        seconds = time.perf_counter() - started
-        summary = _finish(config, built, folder, facts, seconds, first=bool(state.is_main_process))
+        trainer = build_trainer(config, folder, facts, state)
+        with ended(trainer):
+            train_from(trainer, checkpoint)
+        if config.lora is not None:
+            merge_adapters(trainer.model)
+        if config.wise_ft is not None:
+            average(trainer.model, begun_with(config, folder, state), config.wise_ft)
+        summary = _summary(config, trainer, folder, facts, round(time.perf_counter() - started, 1))
+        if state.is_main_process:
+            _save(config, trainer, folder, facts, summary)
         state.wait_for_everyone()
         return summary
 
@@ -167,8 +164,6 @@ def _one_line(error: Exception) -> str:
 
 _OUR_WORDS = {
     "per_device_train_batch_size (or per_device_eval_batch_size)": "--batch-size",
-    ', or keep them for cross-lingual rows only (short_languages="cross-only")': "",
-    "leave them out (languages={...})": "leave them out (--languages)",
     "(alpha=1)": "(--sampling mono)",
     "or alpha=1": "or --sampling mono",
     'pairing="batch"': "--pairing batch",
@@ -198,21 +193,15 @@ def read_summary(out: Path) -> TrainSummary:
     return TrainSummary(**{**values, "out": out})
 
 
-def _finish(
-    config: TrainConfig, built: Built, folder: TrainFolder, facts: dict[str, Any], seconds: float, *, first: bool
+def _summary(
+    config: TrainConfig, trainer: Any, folder: TrainFolder, facts: dict[str, Any], seconds: float
 ) -> TrainSummary:
-    """Save the model (the best one if there was a validation), its history and the summary."""
-    trainer = built.trainer
     state = trainer.state
-    best = state.best_model_checkpoint
-    best_step = int(Path(best).name.rpartition("-")[2]) if best else None
+    best = Path(state.best_model_checkpoint) if state.best_model_checkpoint else None
+    best_step = int(best.name.rpartition("-")[2]) if best else None
     measured = [entry for entry in state.log_history if entry.get("step") == best_step] if best else []
-    if config.lora is not None:
-        merge_adapters(trainer.model)
-    if config.wise_ft is not None and built.start is not None:
-        average(trainer.model, built.start, config.wise_ft)
-        if best:  # what is saved is not what was measured
-            measured = [trainer.evaluate()]
+    if best and config.wise_ft is not None:  # what is saved is not what was measured
+        measured = [trainer.evaluate()]
     validation = {
         key.removeprefix("eval_"): value
         for entry in measured
@@ -220,25 +209,21 @@ def _finish(
         if key.startswith("eval_") and isinstance(value, float) and "runtime" not in key and "per_second" not in key
     }
     last: dict[str, Any] = next((entry for entry in reversed(state.log_history) if "loss" in entry), {})
-    sampler = trainer.args.batch_sampler
-    summary = TrainSummary(
+    return TrainSummary(
         out=folder.path,
         steps=int(state.global_step),
         pairs=_pairs(config, int(state.global_step), facts["groups"], int(trainer.args.world_size)),
-        seconds=round(seconds, 1),
+        seconds=seconds,
         best_step=best_step,
         best_metric=config.best if best else None,
         best_value=float(state.best_metric) if best else None,
         validation=validation,
         losses={key: last[key] for key in ("loss", "loss_mono", "loss_cross") if key in last},
-        alpha=sampler.to_dict()["alpha"],
+        alpha=trainer.args.batch_sampler.to_dict()["alpha"],
         languages=facts["languages"],
         groups=facts["groups"],
         dropped_groups=facts["dropped_groups"],
     )
-    if first:
-        _save(config, trainer, folder, facts, summary)
-    return summary
 
 
 def _save(config: TrainConfig, trainer: Any, folder: TrainFolder, facts: dict[str, Any], summary: TrainSummary) -> None:
@@ -248,15 +233,8 @@ def _save(config: TrainConfig, trainer: Any, folder: TrainFolder, facts: dict[st
     trainer.model.save(str(ready))
     if (folder.checkpoints / "hybrid_batches.json").exists():
         shutil.copyfile(folder.checkpoints / "hybrid_batches.json", ready / "hybrid_batches.json")
-    section = card_section(
-        alpha=alpha_text(summary.alpha),
-        languages=summary.languages,
-        prompts=prompts_of(trainer.model),
-        digests=facts["digests"],
-        validation=summary.validation,
-    )
     with (ready / "README.md").open("a", encoding="utf-8") as card:
-        card.write(section)
+        card.write(_card_section(summary, prompts_of(trainer.model), facts["digests"]))
     if summary.validation:
         source = Path(config.dev_groups or config.groups or "groups").name
         add_to_card(ready, [Measured(source, "dev", "validation", summary.validation, facts["digests"].get("dev"))])
@@ -269,3 +247,22 @@ def _pairs(config: TrainConfig, steps: int, groups: int, processes: int) -> int:
     batches = groups // (config.batch_size * processes)
     epochs, rest = divmod(steps, -(-batches // config.gradient_accumulation))
     return (epochs * batches + rest * config.gradient_accumulation) * config.batch_size * processes
+
+
+def _card_section(summary: TrainSummary, prompts: dict[str, str], digests: dict[str, str]) -> str:
+    """What the model card says of a training, below what sentence-transformers writes."""
+    what = {
+        "languages": " ".join(summary.languages),
+        "alpha, share of monolingual batches": alpha_text(summary.alpha),
+        **{f"prompt of a {role}": f"`{prompt}`" if prompt else "none" for role, prompt in prompts.items()},
+        **{f"digest of the {part} data": f"`{digest}`" for part, digest in digests.items()},
+    }
+    lines = [
+        "\n## Hybrid batches\n",
+        "Trained by beir-hybrid with batches of monolingual and cross-lingual pairs (arXiv 2408.10536).",
+        *("\n| what | value |\n|---|---|", *(f"| {name} | {value} |" for name, value in what.items())),
+    ]
+    if summary.validation:
+        lines.append("\n| on the validation groups | value |\n|---|---|")
+        lines += [f"| {name} | {value:.4f} |" for name, value in sorted(summary.validation.items())]
+    return "\n".join(lines) + "\n"

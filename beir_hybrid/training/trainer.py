@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,24 +13,16 @@ from beir_hybrid.progress import tell
 from beir_hybrid.training.config import TrainConfig
 from beir_hybrid.training.data import batches_of, data_set, training_groups
 from beir_hybrid.training.folder import TrainFolder
-from beir_hybrid.training.hosts import loss_of, prompts_of, routes
 from beir_hybrid.training.leak import texts_of_groups
+from beir_hybrid.training.models import adapt, is_static, on_cpu, prompts_of, routes, starting_model
 from beir_hybrid.training.prepare import PRETRAINING_TEXT, SCRATCH_LENGTH
 
 _DEFAULT_STEPS = {"static": 3000, "transformer": 10_000, None: 10_000}
 _LEARNING_RATES = {"static": 1e-2, "transformer": 5e-4, None: 3e-5}
 
 
-@dataclass(frozen=True)
-class Built:
-    """A trainer, and the weights that its model began with, where they are needed at the end."""
-
-    trainer: Any
-    start: dict[str, Any] | None
-
-
-def build_trainer(config: TrainConfig, folder: TrainFolder, facts: dict[str, Any], state: Any) -> Built:
-    """The trainer of a prepared training, with the model it begins with (pretrained first, if that is asked for).
+def build_trainer(config: TrainConfig, folder: TrainFolder, facts: dict[str, Any], state: Any) -> Any:
+    """The trainer of a prepared training, with the model it begins with.
 
     Args:
         config: the settings.
@@ -41,70 +31,137 @@ def build_trainer(config: TrainConfig, folder: TrainFolder, facts: dict[str, Any
         state: accelerate's, of the processes.
     """
     import sentence_transformers
+    import torch
     from transformers import EarlyStoppingCallback
 
-    from beir_hybrid.training.models import adapt, is_static, starting_model, weights_of
     from beir_hybrid.training.progress import ProgressLine, only_ours
-    from st_hybrid_batch import LazyAdamW, hybrid_callbacks, use_sparse_gradients
+    from st_hybrid_batch import LazyAdamW, ParallelEvaluator, hybrid_callbacks, use_sparse_gradients
 
-    work = folder.work
-    source = str(work / "base") if (work / "base").exists() else str(config.model)
-    model = starting_model(config, source)
-    static = is_static(model)
-    if config.pretrain_text:
-        _pretrain(config, source, model, work, state)
-    if config.cut_vocabulary:
-        _cut_vocabulary(config, facts, model, work / "vocabulary.npz", state)
-    start = weights_of(model) if config.wise_ft is not None else None
+    model = begun_with(config, folder, state)
     held = copy.deepcopy(model) if config.distill > 0 else None
+    if config.cut_vocabulary:
+        _cut_vocabulary(config, facts, model, folder.work / "vocabulary.npz", state)
     if config.lora is not None:
         adapt(model, config.lora)
-    prompts = prompts_of(model)
-    data = data_set(config, "train", folder.data, config.languages, facts["left_out"]["train"])
+    prompts, left_out = prompts_of(model), facts["left_out"]
+    data = data_set(config, "train", folder.data, config.languages, left_out["train"])
     if config.code_switch:
         from beir_hybrid.training.code_switch import CodeSwitched, read_lexicon
 
         data = CodeSwitched(data, read_lexicon(Path(config.lexicon or "")), config.code_switch, config.seed)
-    dev = None
+    dev = evaluator = None
     if facts["dev_rows"]:
-        dev = data_set(config, "dev", folder.data, facts["dev_languages"], facts["left_out"]["dev"]).for_validation()
-    host = type(model).__name__
+        dev = data_set(config, "dev", folder.data, facts["dev_languages"], left_out["dev"]).for_validation()
+        evaluator = ParallelEvaluator(
+            training_groups(config, "dev", left_out["dev"]),
+            languages=facts["dev_languages"],
+            max_groups=config.dev_limit,
+            name="dev",
+            query_prompt=prompts.get("query"),
+            passage_prompt=prompts.get("passage"),
+        )
     loss = loss_of(config, model)
+    static = is_static(model)
     sparse = static and state.num_processes == 1
     if static:
-        import torch
-
         # look-ups and small products: threads spend more time waiting for each other than working
         torch.set_num_threads(1)
     if sparse:
         use_sparse_gradients(model)
     model.model_card_data.language = list(facts["languages"])
-    # texts of the data set have no business in the card, nor has another library's progress on the terminal
+    # texts of the data set have no business in the card
     model.model_card_data.set_widget_examples = lambda dataset: None
-    arguments = _arguments(
-        config, work, facts, data, model, prompts, state.num_processes, "static" if static else config.from_scratch
-    )
-    one_device(arguments)
+    arguments = _arguments(config, folder, facts, model, data.text_columns, state.num_processes)
     callbacks = [*hybrid_callbacks(loss), ProgressLine()]
-    if config.distill > 0:
+    if held is not None:
         from beir_hybrid.training.distill import SelfDistillation
 
         callbacks.append(SelfDistillation(loss, held, config.distill, _directions(config, model)))
     if dev is not None and config.patience:
         callbacks.append(EarlyStoppingCallback(early_stopping_patience=config.patience))
-    trainer = getattr(sentence_transformers, f"{host}Trainer")(
+    trainer = getattr(sentence_transformers, f"{type(model).__name__}Trainer")(
         model=model,
         args=arguments,
         train_dataset=data,
         eval_dataset=dev,
         loss=loss,
-        evaluator=_evaluator(config, facts, prompts) if dev is not None else None,
+        evaluator=evaluator,
         callbacks=callbacks,
         optimizer_cls_and_kwargs=(LazyAdamW, {"lr": arguments.learning_rate}) if sparse else None,
     )
     only_ours(trainer)
     trainer._load_best_model = lambda: _load_best(trainer)
-    return Built(trainer, start)
+    return trainer
+
+
+def begun_with(config: TrainConfig, folder: TrainFolder, state: Any) -> Any:
+    """The model that a training begins with, always the same one; pretrained first, if that is asked for."""
+    base = folder.work / "base"
+    source = str(base if base.exists() else config.model)
+    model = starting_model(config, source)
+    if not config.pretrain_text:
+        return model
+    from beir_hybrid.training.pretrain import load_encoder, pretrain
+
+    out = folder.work / "pretrained"
+    if not out.exists():
+        texts = json.loads((folder.work / PRETRAINING_TEXT).read_text(encoding="utf-8"))
+        length = config.max_seq_length or int(min(model.max_seq_length or SCRATCH_LENGTH, 512))
+        pretrain(source, texts, out, folder.work / "pretraining", config, length)
+        state.wait_for_everyone()
+    load_encoder(out, model)
+    return model
+
+
+def loss_of(config: TrainConfig, model: Any) -> Any:
+    """The loss of a model. The scale of one that is not dense is its kind's own unless another one is set.
+
+    Raises:
+        TrainingError: dimensions to train that the model does not have.
+    """
+    from sentence_transformers.sentence_transformer import losses
+    from sentence_transformers.sparse_encoder.losses import CachedSpladeLoss, SpladeLoss
+    from sentence_transformers.util import dot_score
+
+    import st_hybrid_batch
+
+    kind = type(model).__name__
+    cached = "" if config.mini_batch_size is None else "Cached"
+    options: dict[str, Any] = {"mini_batch_size": config.mini_batch_size} if cached else {}
+    gather = {"gather_across_devices": config.gather}
+    if kind == "SparseEncoder":
+        scale = 1.0 if config.scale == TrainConfig.scale else config.scale
+        inner = st_hybrid_batch.MaskedMultipleNegativesRankingLoss(
+            model, scale=scale, similarity_fct=dot_score, **gather
+        )
+        # the weights of the SPLADE papers' order: passages are many and long
+        splade = CachedSpladeLoss if cached else SpladeLoss
+        return splade(model, inner, document_regularizer_weight=3e-5, query_regularizer_weight=5e-5, **options)
+    if kind == "SentenceTransformer" or config.scale != TrainConfig.scale:
+        options["scale"] = config.scale
+    if kind != "CrossEncoder":
+        options |= gather
+    if config.loss == "plain":
+        loss = getattr(losses, f"{cached}MultipleNegativesRankingLoss")(model, **options)
+    else:
+        sort = {"SentenceTransformer": "", "MultiVectorEncoder": "MultiVector", "CrossEncoder": "CrossEncoder"}[kind]
+        loss = getattr(st_hybrid_batch, f"{cached}Masked{sort}MultipleNegativesRankingLoss")(model, **options)
+    if not config.matryoshka:
+        return loss
+    full = int(model.get_embedding_dimension())
+    if too_large := [dim for dim in config.matryoshka if dim >= full]:
+        raise TrainingError(f"--matryoshka {too_large[0]} is not below the model's dimension {full}")
+    return losses.MatryoshkaLoss(model, loss, matryoshka_dims=sorted({full, *config.matryoshka}, reverse=True))
+
+
+def one_device(arguments: Any) -> None:
+    """One device a process: DataParallel would multiply the batch by the number of GPUs, and count as if it had not."""
+    if arguments.n_gpu > 1:
+        tell(
+            f"one of {arguments.n_gpu} GPUs is used; torchrun --nproc-per-node {arguments.n_gpu} -m beir_hybrid train "
+            "uses all of them"
+        )
+        arguments._n_gpu = 1
 
 
 def _cut_vocabulary(config: TrainConfig, facts: dict[str, Any], model: Any, kept: Path, state: Any) -> None:
@@ -147,40 +204,6 @@ def _load_best(trainer: Any) -> None:
     trainer.model.model_card_data.set_best_model_step(int(best.name.rpartition("-")[2]))
 
 
-def one_device(arguments: Any) -> None:
-    """One device a process: DataParallel would multiply the batch by the number of GPUs, and count as if it had not."""
-    if arguments.n_gpu > 1:
-        tell(
-            f"one of {arguments.n_gpu} GPUs is used; torchrun --nproc-per-node {arguments.n_gpu} -m beir_hybrid train "
-            "uses all of them"
-        )
-        arguments._n_gpu = 1
-
-
-def _pretrain(config: TrainConfig, source: str, model: Any, work: Path, state: Any) -> None:
-    """Masked-language modelling before the hybrid batches; its weights go into the model's transformer."""
-    from beir_hybrid.training.pretrain import load_encoder, pretrain
-    from beir_hybrid.training.progress import ProgressLine
-
-    folder = work / "pretrained"
-    if not folder.exists():
-        pretrain(
-            source,
-            json.loads((work / PRETRAINING_TEXT).read_text(encoding="utf-8")),
-            folder,
-            work / "pretraining",
-            steps=config.pretrain_steps,
-            batch_size=config.batch_size,
-            learning_rate=config.pretrain_learning_rate,
-            max_seq_length=config.max_seq_length or int(min(model.max_seq_length or SCRATCH_LENGTH, 512)),
-            precision=config.precision,
-            seed=config.seed,
-            callbacks=[ProgressLine("pretraining")],
-        )
-        state.wait_for_everyone()
-    load_encoder(folder, model)
-
-
 def _directions(config: TrainConfig, model: Any) -> Any:
     """Of ``--distill-to``: the directions that are language, orthonormal rows [k, d]; None without it.
 
@@ -202,38 +225,37 @@ def _directions(config: TrainConfig, model: Any) -> Any:
 
 
 def _arguments(
-    config: TrainConfig,
-    work: Path,
-    facts: dict[str, Any],
-    data: Any,
-    model: Any,
-    prompts: dict[str, str],
-    processes: int,
-    start: str | None,
+    config: TrainConfig, folder: TrainFolder, facts: dict[str, Any], model: Any, columns: list[str], processes: int
 ) -> Any:
     import sentence_transformers
     import torch
 
-    from beir_hybrid.training.models import on_cpu
-
+    start = "static" if is_static(model) else config.from_scratch
     # as the trainer counts: the last step of an epoch takes the batches that are left
     updates = -(-(facts["groups"] // (config.batch_size * processes)) // config.gradient_accumulation)
-    steps = config.steps
-    if steps is None and config.epochs is None:
-        steps = _DEFAULT_STEPS[start]
+    steps = config.steps if config.steps or config.epochs else _DEFAULT_STEPS[start]
     total = steps or max(1, round((config.epochs or 0) * updates))
     every = min(config.evaluate_every or max(1, total // 20), total)
-    validated = facts["dev_rows"] is not None
-    columns = [name for name in data.column_names if name in ("query", "passage") or name.startswith("negative")]
-    texts: dict[str, Any] = {}
-    if "pair" in prompts:
-        texts["prompts"] = prompts["pair"]
-    else:
-        by_column = {name: prompts["query" if name == "query" else "passage"] for name in columns}
-        texts["prompts"] = {column: prompt for column, prompt in by_column.items() if prompt}
-        texts["router_mapping"] = routes(config, model, columns)
-    return getattr(sentence_transformers, f"{type(model).__name__}TrainingArguments")(
-        output_dir=str(work / "checkpoints"),
+    validated: dict[str, Any] = {}
+    if facts["dev_rows"] is not None:
+        validated = {
+            "eval_strategy": "steps",
+            "eval_steps": every,
+            "load_best_model_at_end": True,
+            "metric_for_best_model": "eval_loss" if config.best == "loss" else f"eval_dev_{config.best}",
+            "greater_is_better": config.best not in ("loss", "rank_distance"),
+        }
+    prompts = prompts_of(model)
+    texts: dict[str, Any] = {"prompts": prompts.get("pair")}
+    if "pair" not in prompts:
+        roles = {column: "query" if column == "query" else "passage" for column in columns}
+        mapping = routes(config, model)
+        texts = {
+            "prompts": {column: prompts[role] for column, role in roles.items() if prompts[role]},
+            "router_mapping": {column: mapping[role] for column, role in roles.items() if mapping},
+        }
+    arguments = getattr(sentence_transformers, f"{type(model).__name__}TrainingArguments")(
+        output_dir=str(folder.checkpoints),
         max_steps=total,
         per_device_train_batch_size=config.batch_size,
         per_device_eval_batch_size=facts["dev_rows"] or config.batch_size,
@@ -243,20 +265,12 @@ def _arguments(
         warmup_steps=config.warmup if config.warmup < 1 else total,
         bf16=config.precision == "bf16",
         fp16=config.precision == "fp16",
-        eval_strategy="steps" if validated else "no",
-        eval_steps=every,
         save_strategy="steps",
         save_steps=every,
         save_total_limit=2,
-        load_best_model_at_end=validated,
-        metric_for_best_model=("eval_loss" if config.best == "loss" else f"eval_dev_{config.best}")
-        if validated
-        else None,
-        greater_is_better=(config.best not in ("loss", "rank_distance")) if validated else None,
         logging_steps=max(1, min(every, 50)),
         seed=config.seed,
         data_seed=config.seed,
-        **texts,
         batch_sampler=batches_of(config, total / max(1, updates)),
         dataloader_num_workers=config.workers,
         dataloader_pin_memory=torch.cuda.is_available(),
@@ -266,17 +280,8 @@ def _arguments(
         report_to="none",
         disable_tqdm=True,
         ddp_find_unused_parameters=False,
+        **texts,
+        **validated,
     )
-
-
-def _evaluator(config: TrainConfig, facts: dict[str, Any], prompts: Mapping[str, str]) -> Any:
-    from st_hybrid_batch import ParallelEvaluator
-
-    return ParallelEvaluator(
-        training_groups(config, "dev", facts["left_out"]["dev"]),
-        languages=facts["dev_languages"],
-        max_groups=config.dev_limit,
-        name="dev",
-        query_prompt=prompts.get("query"),
-        passage_prompt=prompts.get("passage"),
-    )
+    one_device(arguments)
+    return arguments

@@ -74,7 +74,7 @@ def test_the_paper_is_the_default() -> None:
         ({**MODEL, "sampling": "mono", "alpha": 1}, "expected one of --sampling and --alpha"),
         ({**MODEL, "alpha_end": 0.5}, "--alpha-schedule linear|cosine and --alpha-end go together"),
         ({**MODEL, "alpha_schedule": "linear"}, "--alpha-schedule linear|cosine and --alpha-end go together"),
-        ({**MODEL, "best": "multi-map"}, "--best is 'multi-map'; did you mean 'multi_map'"),
+        ({**MODEL, "best": "multi-map"}, "best is 'multi-map'; did you mean 'multi_map'"),
         ({**MODEL, "code_switch": 0.5}, "--code-switch and --lexicon go together"),
         ({**MODEL, "lexicon": "l"}, "--code-switch and --lexicon go together"),
         ({**MODEL, "tokenizer": "t"}, "--tokenizer needs --from-scratch"),

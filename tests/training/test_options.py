@@ -153,6 +153,30 @@ def test_adapters_are_merged(configure: Configure, trained: Callable[[str], Path
         assert int(torch.linalg.matrix_rank(after[name] - before[name], rtol=1e-3)) <= 2
 
 
+def test_a_new_head_is_trained_beside_adapters(
+    configure: Configure, trained: Callable[[str], Path], tmp_path: Path
+) -> None:
+    """--lora leaves the head of a cross encoder, drawn when it was made of a bare encoder, not as it was drawn; what is
+    saved is the best checkpoint, head and all."""
+    import torch
+    from sentence_transformers import CrossEncoder
+
+    pytest.importorskip("peft")
+    base = tmp_path / "base"
+    CrossEncoder(str(trained("transformer")), device="cpu", num_labels=1).save(str(base))
+    options: dict[str, Any] = {"model": str(base), "lora": 2, "learning_rate": 0.01, "dev_limit": 2}
+    summary = train(configure(tmp_path / "o", "transformer", **options))
+    before, after = weights(base), weights(tmp_path / "o")
+    assert before.keys() == after.keys()
+    moved = {name for name in before if not torch.equal(before[name], after[name])}
+    assert {"classifier.weight", "classifier.bias"} < moved
+    # measured again, the saved model is what was measured
+    again = train(
+        configure(tmp_path / "again", "transformer", **{**options, "model": str(tmp_path / "o"), "wise_ft": 0.0})
+    )
+    assert again.validation["loss"] == pytest.approx(summary.validation["loss"], abs=1e-4)
+
+
 def test_weights_between_start_and_end(configure: Configure, trained: Callable[[str], Path], tmp_path: Path) -> None:
     """--wise-ft 0.25 is a quarter of the way from the start to the end, and is measured there."""
     import torch
@@ -201,6 +225,10 @@ def test_distillation_without_language_holds_every_batch(
     train(configure(tmp_path / "free", "transformer", **options))
     train(configure(tmp_path / "held", "transformer", distill_to=str(tmp_path / "project"), **options))
     assert not same_weights(tmp_path / "free", tmp_path / "held")
+    (tmp_path / "project").rename(tmp_path / "before")
+    neutralize(base, tmp_path / "project", method="project", groups="sample", languages="de,el", cache=False)
+    with pytest.raises(TrainingError, match=r"holds another training: distill_to \(.*\) was "):
+        train(configure(tmp_path / "held", "transformer", distill_to=str(tmp_path / "project"), **options))
     with pytest.raises(
         TrainingError, match=r"expected what neutralize --method project has learnt .* it is center for 64"
     ):
@@ -251,6 +279,19 @@ def test_the_value_of_distillation(trained: Callable[[str], Path], tmp_path: Pat
         with torch.no_grad():
             assert float(loss([model.preprocess(part) for part in texts], None)) == pytest.approx(bare)
     assert all(torch.allclose(one, other, atol=1e-4) for one, other in zip(*gradients, strict=True))
+
+
+def test_adapters_by_language_are_refused(configure: Configure, trained: Callable[[str], Path], tmp_path: Path) -> None:
+    """X-MOD would send every language through the adapters of one without a word."""
+    from transformers import AutoTokenizer, XmodConfig, XmodModel
+
+    tokenizer = AutoTokenizer.from_pretrained(trained("transformer"))
+    tokenizer.save_pretrained(tmp_path / "xmod")
+    languages = {"languages": ["de_DE", "en_XX"], "default_language": "en_XX"}
+    sizes = {"hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 32}
+    XmodModel(XmodConfig(vocab_size=len(tokenizer), **sizes, **languages)).save_pretrained(tmp_path / "xmod")
+    with pytest.raises(TrainingError, match="is an XmodModel, which wants the language of every text"):
+        train(configure(tmp_path / "o", "transformer", model=str(tmp_path / "xmod")))
 
 
 def test_a_batch_is_what_it_says_on_several_gpus(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

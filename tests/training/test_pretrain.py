@@ -95,6 +95,24 @@ def test_models_that_are_saved_whole(
     train(configure(tmp_path / "static", model=str(trained("static"))))
 
 
+def test_only_masked_tokens_are_scored(trained: Callable[[str], Path]) -> None:
+    """The loss is the one over all tokens' scores; the scores are of the masked ones."""
+    import torch
+    from transformers import AutoModelForMaskedLM
+
+    from beir_hybrid.training.pretrain import _score_masked_tokens_only
+
+    model = AutoModelForMaskedLM.from_pretrained(trained("transformer")).eval()
+    ids = torch.tensor([[2, 7, 8, 3], [2, 9, 3, 0]])
+    labels = torch.tensor([[-100, 7, 11, -100], [-100, 9, -100, -100]])
+    attention = torch.tensor([[1, 1, 1, 1], [1, 1, 1, 0]])
+    whole = model(input_ids=ids, attention_mask=attention, labels=labels)
+    _score_masked_tokens_only(model)
+    part = model(input_ids=ids, attention_mask=attention, labels=labels)
+    assert part.loss.item() == pytest.approx(whole.loss.item(), rel=1e-6)
+    assert part.logits[0].allclose(whole.logits[labels != -100], atol=1e-6)
+
+
 def test_texts(tmp_path: Path) -> None:
     """A line is a text; a file that cannot be read, or holds none, is named."""
     (tmp_path / "a.txt").write_text("one\n\n two \n", encoding="utf-8")

@@ -79,9 +79,13 @@ def test_killed_while_it_prepares(configure: Configure, tmp_path: Path, trained:
 
 
 def test_early_stopping_resumes(
-    configure: Configure, tmp_path: Path, interrupted: Callable[[int], Callable[[], None]]
+    configure: Configure,
+    tmp_path: Path,
+    interrupted: Callable[[int], Callable[[], None]],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """The validations without a better one are counted on: a resumed training stops where it would have."""
+    """The validations without a better one are counted on: a resumed training stops where it would have, and one that
+    had stopped makes no further step."""
     options: dict[str, Any] = {"steps": 16, "evaluate_every": 2, "patience": 3, "learning_rate": 10.0}
     whole = train(configure(tmp_path / "whole", **options))
     assert whole.steps < 16
@@ -89,6 +93,10 @@ def test_early_stopping_resumes(
     with pytest.raises(KeyboardInterrupt):
         train(configure(tmp_path / "o", **options))
     go_on()
+    with monkeypatch.context() as patch:  # stopped early, and killed before anything is published
+        patch.setattr(TrainFolder, "publish", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            train(configure(tmp_path / "o", **options), resume=True)
     resumed = train(configure(tmp_path / "o", **options), resume=True)
     assert (resumed.steps, resumed.best_step) == (whole.steps, whole.best_step)
     assert same_weights(tmp_path / "o", tmp_path / "whole")

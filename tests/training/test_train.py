@@ -286,6 +286,15 @@ def test_leaks_are_refused_or_dropped(configure: Configure, groups_file: Path, t
     assert [leak["where"] for leak in report["evaluation_sets"]["sample"]["leaks"]] == [f"{file}:7", f"{text}:2"]
     groups[6]["passage"]["de"], groups[4]["passage"]["th"] = "frei", planted["passage"]["th"]
     write_groups(file, groups)
+    # a language whose only validation group is dropped is one that nothing is validated in
+    for group in groups:
+        if group["split"] == "dev" and group is not groups[6]:
+            del group["query"]["vi"], group["passage"]["vi"]
+    groups[4]["passage"]["th"], groups[6]["passage"]["de"] = "frei", planted["passage"]["de"]
+    write_groups(file, groups)
+    assert "dev_multi_map" in train(configure(tmp_path / "d", **options, on_leak="drop")).validation
+    groups[6]["passage"]["de"], groups[4]["passage"]["th"] = "frei", planted["passage"]["th"]
+    write_groups(file, groups)
     # what is not trained on does not leak
     assert train(configure(tmp_path / "p", **options, languages=("de", "en"))).dropped_groups == 0
     with pytest.raises(BeirHybridError, match="did you mean 'sample'"):
@@ -455,6 +464,9 @@ def test_mmarco_and_squad_from_the_command_line(configure: Configure, tmp_path: 
     out = tmp_path / "mmarco"
     summary = train(configure(out, groups=str(tmp_path), pairs=str(triples), negatives=1))
     assert (summary.groups, summary.languages) == (20, ["de", "en"])
+    triples.write_text("".join(f"{n}\t{n}\t{39 - n}\n" for n in range(20)))
+    with pytest.raises(TrainingError, match=r"holds another training: groups \(.*\) was "):
+        train(configure(out, groups=str(tmp_path), pairs=str(triples), negatives=1))
     squad = {}
     for code in names:
         paragraphs = [
