@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from beir_hybrid.datasets import get_source, is_registered
 from beir_hybrid.datasets.dataset import Dataset
 from beir_hybrid.disk.files import fingerprint, sha256_of
 from beir_hybrid.errors import RunError
+from beir_hybrid.languages import AnyLanguage
 from beir_hybrid.records import POOL, Hits, IntArray, Passages
 from beir_hybrid.retrieval.contract import Ranking
 from beir_hybrid.retrieval.run_table import Codes, DictionaryColumn, RunTable, TaskKey, read_run, table_of
@@ -27,9 +28,9 @@ class RunFileRetriever:
 
     Ids are those of this package, or, with a single language loaded, those of the data set's own files (as in
     published MIRACL runs). A passage that is not in a task's corpus is left out of that task: the ranking of the
-    pool restricted to a language is a ranking of that language, as deep as it goes. Rows in languages of the data
-    set that were not loaded are passed over, and so are queries without judgments, which are counted. Files written by
-    `evaluate` say which task each row belongs to.
+    pool restricted to some languages is a ranking of those, as deep as the query goes that has the fewest of them; so
+    the data set may be loaded in some of its languages. Queries without judgments are passed over and counted. Files
+    written by `evaluate` say which task each row belongs to.
 
     Args:
         path: see `read_run`.
@@ -80,7 +81,7 @@ class BoundRun:
 
     Args:
         query: the position of each row's query among those of its language.
-        passage, passage_language: likewise of its passage, and the number of that language.
+        passage, passage_language: likewise of its passage, and the number of that language; -1 if it was not loaded.
         rows: the rows of each task and query language.
         unjudged: queries of the run that the data set does not judge.
     """
@@ -96,18 +97,21 @@ class BoundRun:
     @classmethod
     def of(cls, table: RunTable, dataset: Dataset) -> BoundRun:
         """A run on a data set: its ids found, its languages told from them."""
-        table = _of_loaded_languages(table, dataset)
-        languages = dataset.languages
-        table, query_language, query, unjudged = _judged_rows(table, dataset)
+        languages, elsewhere = dataset.languages, _Elsewhere(dataset)
+        table, query_language, query, unjudged = _judged_rows(table, dataset, elsewhere)
         finder = _PassageFinder([dataset.passages[language] for language in languages])
         places = _places(table.passages, finder)
-        unknown = np.flatnonzero(places[table.passages.codes, 0] < 0)
-        if len(unknown):
-            row = int(unknown[0])
+        used = np.unique(table.passages.codes)
+        absent = used[places[used, 0] < 0]
+        unknown = [code for code in absent.tolist() if not elsewhere(table.passages.names[code])]
+        if unknown:
+            row = int(np.flatnonzero(np.isin(table.passages.codes, unknown))[0])
             raise RunError(
                 f"{table.place(row)}: passage {table.passages[row]!r} is not in {dataset.name} "
                 f"({', '.join(languages)}), whose passage ids look like {finder.example!r}"
             )
+        if len(absent) == len(used):
+            elsewhere.refuse(table)
         passage_language = places[:, 0].astype(np.int16)[table.passages.codes]
         passage = places[:, 1][table.passages.codes]
         tasks = table.tasks or DictionaryColumn([_ANY_TASK], np.zeros(len(table.scores), dtype=np.int8))
@@ -126,7 +130,8 @@ class BoundRun:
     def _refuse_repeats(self) -> None:
         """Task by task: a pair can be repeated only within one."""
         repeated = []
-        for rows in self.rows.values():
+        for every in self.rows.values():
+            rows = every[self.passage_language[every] >= 0]
             wide = int(self.passage[rows].max(initial=0)) + 1
             key = self._query_and_language(rows) * wide + self.passage[rows]
             order = np.argsort(key, kind="stable")
@@ -144,7 +149,7 @@ class BoundRun:
 
     @property
     def depth(self) -> int:
-        """Passages of the longest ranking."""
+        """Passages of the longest ranking, those in languages that were not loaded among them."""
         return max(int(np.bincount(self.query[rows]).max(initial=0)) for rows in self.rows.values())
 
     @property
@@ -166,7 +171,8 @@ class BoundRun:
         languages = self.dataset.languages
         pairs: list[tuple[str, str]] = []
         pooled = False
-        for (_, language), rows in self.rows.items():
+        for (_, language), every in self.rows.items():
+            rows = every[self.passage_language[every] >= 0]
             pairs += [(languages[language], languages[other]) for other in np.unique(self.passage_language[rows])]
             # a query that stands in two groups
             pooled |= bool(np.any(np.diff(np.unique(self._query_and_language(rows)) // len(languages)) == 0))
@@ -192,7 +198,7 @@ class BoundRun:
         for task in tasks:
             key = task.key if self.table.tasks is not None else _ANY_TASK
             rows = self.rows.get((key, languages.index(task.query_language)), np.empty(0, dtype=np.int64))
-            starts = np.full(len(languages), -1, dtype=np.int64)
+            starts = np.full(len(languages) + 1, -1, dtype=np.int64)  # one more, for what was not loaded: number -1
             begin = 0
             for block in task.blocks:
                 starts[languages.index(block.language)] = begin
@@ -212,26 +218,30 @@ class BoundRun:
             yield Ranking.of_hits(task, hits, sought)
 
 
-def _of_loaded_languages(table: RunTable, dataset: Dataset) -> RunTable:
-    """The rows without a query or passage in a language that the data set has but that was not loaded."""
-    if dataset.folder or not is_registered(dataset.name):
-        return table
-    absent = tuple(f"{lang}-" for lang in get_source(dataset.name).languages if lang not in dataset.languages)
-    if not absent:
-        return table
-    keep = np.ones(len(table.scores), dtype=bool)
-    for ids in (table.queries, table.passages):
-        loaded = np.array([not name.startswith(absent) for name in ids.names], dtype=bool)
-        keep &= loaded[ids.codes]
-    if not keep.any():
-        raise RunError(f"{table.path}: no row is in the languages that were loaded: {', '.join(dataset.languages)}")
-    return table.take(np.flatnonzero(keep))
+class _Elsewhere:
+    """Whether an id is of a language of the data set that was not loaded: ids begin with their language."""
+
+    def __init__(self, dataset: Dataset) -> None:
+        self._dataset = dataset
+        # of a data set of one's own the languages are not listed: whatever is one's code
+        listed = not dataset.folder and is_registered(dataset.name)
+        self._known = get_source(dataset.name).languages if listed else AnyLanguage()
+
+    def __call__(self, name: str) -> bool:
+        language, dash, _ = name.partition("-")
+        return bool(dash) and language not in self._dataset.languages and language in self._known
+
+    def refuse(self, table: RunTable) -> NoReturn:
+        raise RunError(
+            f"{table.path}: no row is in the languages that were loaded: {', '.join(self._dataset.languages)}"
+        )
 
 
-def _judged_rows(table: RunTable, dataset: Dataset) -> tuple[RunTable, Codes, Codes, int]:
+def _judged_rows(table: RunTable, dataset: Dataset, elsewhere: _Elsewhere) -> tuple[RunTable, Codes, Codes, int]:
     """The rows of queries the data set has, with the numbers of their language and position, and how many it has not.
 
-    As trec_eval does, queries that are not judged are passed over.
+    As trec_eval does, queries that are not judged are passed over; those in languages that were not loaded are too,
+    and do not count.
     """
     blocks = [dataset.queries[language] for language in dataset.languages]
     alone = len(blocks) == 1
@@ -243,15 +253,18 @@ def _judged_rows(table: RunTable, dataset: Dataset) -> tuple[RunTable, Codes, Co
     }
     places = _places(table.queries, lambda name: known.get(name, (-1, -1)))
     used = np.unique(table.queries.codes)
-    unjudged = int(np.count_nonzero(places[used, 0] < 0))
-    if unjudged == len(used):
+    absent = used[places[used, 0] < 0]
+    unjudged = sum(not elsewhere(table.queries.names[code]) for code in absent.tolist())
+    if len(absent) == len(used):
+        if not unjudged:
+            elsewhere.refuse(table)
         first = next(block for block in blocks if len(block))
         example = (first.source_ids if alone else first.ids)[0]
         raise RunError(
             f"{table.place(0)}: query {table.queries[0]!r}, like every other of the run, is not in {dataset.name} "
             f"({', '.join(dataset.languages)}), whose query ids look like {example!r}"
         )
-    if unjudged:
+    if len(absent):
         table = table.take(np.flatnonzero(places[table.queries.codes, 0] >= 0))
     return table, places[:, 0].astype(np.int16)[table.queries.codes], places[:, 1][table.queries.codes], unjudged
 

@@ -237,3 +237,42 @@ def test_rows_of_languages_that_were_not_loaded_are_passed_over(tmp_path: Path) 
         assert again.scores == fresh.scores
     with pytest.raises(RunError, match="no row is in the languages that were loaded: hi"):
         evaluate(load_dataset("sample", languages="hi"), run, metrics="mrr")
+
+
+def test_a_run_of_the_pool_is_read_in_some_languages_of_ones_own_data(tmp_path: Path, toy: Dataset) -> None:
+    """Ids say which language they are of: what was not loaded is passed over, and what it hides is a bound."""
+    lines = "".join(
+        f"{query} Q0 {passage} 1 {9 - place} r\n"
+        for query, ranked in (
+            ("de-q-0", ("en-p-1", "fr-p-0", "de-p-0", "en-p-0")), ("de-q-1", ("fr-p-0", "de-p-1", "fr-p-1", "en-p-0")),
+            ("fr-q-0", ("fr-p-0",)),
+        )
+        for place, passage in enumerate(ranked)
+    )  # fmt: skip
+    results = evaluate(toy, written(tmp_path, lines), settings="multi", metrics="mrr,recall@2")
+    assert results.value("multi", "mrr", "de") == (1 / 2 + 1) / 2  # of de and en only: 2nd of three, 1st of two
+    assert not results.observed
+    # of the second query only two passages in these languages are known: what stands third is not
+    (score,) = (each for each in results.scores if each.metric == "recall@2" and each.query_language == "de")
+    assert (score.value, score.depth) == (0.5, 2)
+    german = Dataset("toy", "test", {"de": toy.passages["de"]}, {"de": toy.queries["de"]},
+                     {query: {key: 1 for key in judged if key.startswith("de")}
+                      for query, judged in toy.qrels.items() if query.startswith("de")})  # fmt: skip
+    alone = evaluate(german, written(tmp_path, lines), metrics="mrr")
+    assert alone.value("mono", "mrr", "de") == 1.0
+    assert {each.depth for each in alone.scores if each.metric == "mrr"} == {1}
+    with pytest.raises(RunError, match="no row is in the languages that were loaded: de, en"):
+        evaluate(toy, written(tmp_path, "fr-q-0 Q0 fr-p-0 1 1 x\n"))
+    with pytest.raises(RunError, match=":1: passage 'xx9-p-0' is not in toy"):
+        evaluate(toy, written(tmp_path, "de-q-0 Q0 xx9-p-0 1 1 x\nde-q-0 Q0 de-p-0 1 1 x\n"))
+
+
+def test_what_was_not_loaded_makes_a_listed_data_set_a_bound_too(tmp_path: Path) -> None:
+    """A run ten deep of which three are German says three ranks of the German corpus, not ten."""
+    from beir_hybrid import load_dataset
+
+    passages = [*(f"en-p-000{n}" for n in range(7)), *(f"de-p-000{n}" for n in range(3))]
+    deep = "".join(f"de-q-0001 Q0 de-p-00{n:02d} {n} {50 - n} r\n" for n in range(10))
+    run = written(tmp_path, deep + "".join(f"de-q-0000 Q0 {p} {n} {50 - n} r\n" for n, p in enumerate(passages)))
+    results = evaluate(load_dataset("sample", languages="de"), run, settings="mono", metrics="recall@5")
+    assert {score.depth for score in results.scores if score.metric == "recall@5"} == {3}
