@@ -24,7 +24,7 @@ def dataset_records(data_dir: Path | None) -> list[dict[str, Any]]:
 
 def _record(name: str, data_dir: Path | None) -> dict[str, Any]:
     from beir_hybrid.datasets import get_source
-    from beir_hybrid.datasets.family import Family, OpenFamily
+    from beir_hybrid.datasets.family import Family
     from beir_hybrid.datasets.folder import FolderSource
     from beir_hybrid.datasets.source import FileSource
     from beir_hybrid.errors import DatasetError
@@ -45,7 +45,7 @@ def _record(name: str, data_dir: Path | None) -> dict[str, Any]:
         "splits": list(source.splits),
         "licence": {"name": source.licence.name, "url": source.licence.url, "note": source.licence.note},
     }
-    if isinstance(source, OpenFamily):
+    if isinstance(source, Family) and source.find:
         return {**record, "files": f"found by name, as {source.example}", "path": None, "missing_languages": []}
     if isinstance(source, Family):
         return {**record, **_family_files(source, data_dir)}

@@ -28,10 +28,8 @@ def list_datasets() -> list[str]:
 
 def is_registered(name: str) -> bool:
     """Whether a name is that of a registered data set, or of one of a registered family; folders are not."""
-    if name in registered(DATASETS):
-        return True
     family = _family_of(name)
-    return family is not None and family.knows(name.partition("/")[2])
+    return name in registered(DATASETS) or (family is not None and family.knows(name.partition("/")[2]))
 
 
 def get_source(name: str) -> Source:
@@ -42,15 +40,21 @@ def get_source(name: str) -> Source:
     """
     from beir_hybrid.datasets.folder import folder_source
 
-    if name not in registered(DATASETS):
-        family = _family_of(name)
-        folder = folder_source(name)
-        if family is not None:
-            return family.member(name.partition("/")[2])
-        if folder is not None:
-            return folder
-        _refuse_unknown(name)
-    return _registered_source(name)
+    if name in registered(DATASETS):
+        return _registered_source(name)
+    family = _family_of(name)
+    if family is not None:
+        return family.member(name.partition("/")[2])
+    folder = folder_source(name)
+    if folder is not None:
+        return folder
+    for other in _families():
+        if name in other.sets:
+            raise DatasetError(f"unknown dataset {name!r}; did you mean {f'{other.name}/{name}'!r}?")
+    if "/" in name or name.startswith("."):
+        hint = did_you_mean(name.partition("/")[0], list_datasets())
+        raise DatasetError(f"{name!r} is neither a folder nor a data set; {hint}")
+    return _registered_source(name)  # which says what is known
 
 
 _PARTS = ("name", "summary", "languages", "splits", "licence", "load")
@@ -102,16 +106,6 @@ def _family_of(name: str) -> Family | None:
         return None
     source = _registered_source(family)
     return source if isinstance(source, Family) else None
-
-
-def _refuse_unknown(name: str) -> None:
-    """Names that the registry's own message would not help with: a set without its family, a path to nothing."""
-    for family in _families():
-        if name in family.sets:
-            raise DatasetError(f"unknown dataset {name!r}; did you mean {f'{family.name}/{name}'!r}?")
-    if "/" in name or name.startswith("."):
-        hint = did_you_mean(name.partition("/")[0], list_datasets())
-        raise DatasetError(f"{name!r} is neither a folder nor a data set; {hint}")
 
 
 def _families() -> Iterator[Family]:

@@ -17,15 +17,6 @@ from beir_hybrid.readers.passages import Record, read_records
 from beir_hybrid.records import Passages, Qrels, Queries
 
 
-@dataclass(frozen=True)
-class Question:
-    """A query under the id of its file; ``group`` is what queries with the same content share."""
-
-    language: str
-    text: str
-    group: str = ""
-
-
 @dataclass(frozen=True, eq=False)
 class JudgedPart:
     """Passages, queries with a judgment, and judgments under the ids of the pool; fields as in `Dataset`."""
@@ -89,7 +80,7 @@ def refuse_empty(passages: Iterable[Passages], sources: Iterable[Path]) -> None:
         raise DatasetError(f"{', '.join(map(str, sources))}: holds no passage")
 
 
-def read_questions(paths: Iterable[Path], language_of: Callable[[Record, str], str]) -> dict[str, Question]:
+def read_questions(paths: Iterable[Path], language_of: Callable[[Record, str], str]) -> dict[str, Record]:
     """The queries of files by id.
 
     Args:
@@ -98,13 +89,13 @@ def read_questions(paths: Iterable[Path], language_of: Callable[[Record, str], s
     Raises:
         DatasetError: a damaged or malformed file, or an id that stands twice (``path:line``).
     """
-    found: dict[str, Question] = {}
+    found: dict[str, Record] = {}
     for path in paths:
         for record in read_records(path):
             place = at(path, record.line)
             if record.key in found:
                 raise DatasetError(f"{place}: query id {record.key!r} appears twice")
-            found[record.key] = Question(language_of(record, place), record.text, record.group)
+            found[record.key] = record._replace(language=language_of(record, place))
     return found
 
 
@@ -115,7 +106,7 @@ def read_all_judgments(paths: Iterable[Path]) -> Iterator[Judgment]:
 
 def join(
     passages: Mapping[str, Passages],
-    questions: Mapping[str, Question],
+    questions: Mapping[str, Record],
     judgments: Iterable[Judgment],
     *,
     place: Path | str,
@@ -186,7 +177,7 @@ def together(parts: Sequence[JudgedPart]) -> dict[str, Any]:
     } | {"queries": queries, "unjudged": sum(sum(part.unjudged.values()) for part in parts)}
 
 
-def _queries(language: str, asked: Mapping[str, str], questions: Mapping[str, Question]) -> Queries:
+def _queries(language: str, asked: Mapping[str, str], questions: Mapping[str, Record]) -> Queries:
     ids = sorted(query for query, key in asked.items() if questions[key].language == language)
     keys = [asked[query] for query in ids]
     groups: Sequence[str] = [questions[key].group or query for query, key in zip(ids, keys, strict=True)]
@@ -210,7 +201,7 @@ def _passage_id(passages: Mapping[str, Passages], key: str, place: str) -> str:
 
 
 def _own(
-    passages: Mapping[str, Passages], asked: Mapping[str, str], questions: Mapping[str, Question], *, by_text: bool
+    passages: Mapping[str, Passages], asked: Mapping[str, str], questions: Mapping[str, Record], *, by_text: bool
 ) -> dict[str, str]:
     """``{query id: passage id}`` of the queries that are passages of their language."""
     found = {}

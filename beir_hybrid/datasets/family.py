@@ -1,4 +1,4 @@
-"""Families: many data sets of one shape under one registered name, each asked for as ``family/set``."""
+"""Families: many data sets under one registered name, each asked for as ``family/set``."""
 
 from __future__ import annotations
 
@@ -18,12 +18,19 @@ class Family:
     """Data sets by the name that follows the family's: ``beir/scifact`` is ``family.sets["scifact"]``.
 
     It is a source like any other, save that it cannot be loaded as a whole.
+
+    Args:
+        find: of sets that another tool names and loads (``mteb/XQuADRetrieval``, ``ir/mmarco/v2/de/dev``): the source
+            for what stands behind the family's name. ``sets`` is empty then.
+        example: one of those.
     """
 
     name: str
     summary: str
     licence: Licence
-    sets: Mapping[str, FileSource]
+    sets: Mapping[str, FileSource] = field(default_factory=dict)
+    find: Callable[[str], Source] | None = None
+    example: str = ""
 
     @property
     def languages(self) -> tuple[str, ...]:
@@ -35,7 +42,7 @@ class Family:
 
     def knows(self, name: str) -> bool:
         """Whether there is a set of that name, as far as can be told without loading anything."""
-        return name in self.sets
+        return bool(name) if self.find else name in self.sets
 
     def member(self, name: str) -> Source:
         """One of the sets.
@@ -43,39 +50,17 @@ class Family:
         Raises:
             DatasetError: there is none of that name.
         """
+        if self.find:
+            return self.find(name)
         if name not in self.sets:
             raise DatasetError(f"{self.name} has no data set {name!r}; {did_you_mean(name, self.sets)}")
         return self.sets[name]
 
     def refuse(self) -> NoReturn:
         """Say that one of the sets must be named."""
-        raise DatasetError(
-            f"{self.name} is a family of data sets; name one, as {self.name}/{next(iter(self.sets))}; "
-            f"known: {', '.join(self.sets)}"
-        )
+        example = self.example or f"{self.name}/{next(iter(self.sets))}"
+        known = f"; known: {', '.join(self.sets)}" if self.sets else ""
+        raise DatasetError(f"{self.name} is a family of data sets; name one, as {example}{known}")
 
     def load(self, data_dir: Path | str | None, languages: Sequence[str], split: str, **options: Any) -> Dataset:
         self.refuse()
-
-
-@dataclass(frozen=True)
-class OpenFamily(Family):
-    """Data sets that another tool names and loads: ``mteb/XQuADRetrieval``, ``ir/mmarco/v2/de/dev``.
-
-    Args:
-        example: one of them.
-        find: gives the source for what stands behind the family's name.
-    """
-
-    sets: Mapping[str, FileSource] = field(default_factory=dict)
-    example: str = ""
-    find: Callable[[str], Source] = field(kw_only=True)
-
-    def knows(self, name: str) -> bool:
-        return bool(name)
-
-    def member(self, name: str) -> Source:
-        return self.find(name)
-
-    def refuse(self) -> NoReturn:
-        raise DatasetError(f"{self.name} is a family of data sets; name one, as {self.example}")

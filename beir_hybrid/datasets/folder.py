@@ -11,7 +11,6 @@ from typing import Any
 from beir_hybrid.corpus.digests import digests_of
 from beir_hybrid.datasets.beir_shaped import (
     JudgedPart,
-    Question,
     corpus_of,
     join,
     read_all_judgments,
@@ -147,7 +146,7 @@ class FolderSource:
         texts = [name for found in parts.values() for name in found.queries + found.corpus]
         self._refuse_incomplete(parts, judged, [*texts, *judged], split)
         passages: dict[str, Passages] = {}
-        questions: dict[str, Question] = {}
+        questions: dict[str, Record] = {}
         for language, found in parts.items():
             if found.corpus:
                 corpus = corpus_of(self._paths(found.corpus), language)

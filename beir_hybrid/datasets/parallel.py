@@ -79,6 +79,6 @@ def parallel(
     return {"passages": corpora, "queries": asked, "qrels": GroupQrels(about, answers)}
 
 
-def numbered(items: Iterable[Item], width: int) -> dict[str, Item]:
+def numbered(items: Iterable[Item], width: int, first: int = 0) -> dict[str, Item]:
     """Items by their number, filled with zeros."""
-    return {f"{number:0{width}d}": item for number, item in enumerate(items)}
+    return {f"{number:0{width}d}": item for number, item in enumerate(items, first)}

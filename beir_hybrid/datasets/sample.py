@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from beir_hybrid.datasets.dataset import Dataset
-from beir_hybrid.records import Licence, Passages, Qrels, Queries
+from beir_hybrid.datasets.parallel import Answer, Question, numbered, parallel
+from beir_hybrid.records import Licence
 
 
 def sample_documents(split: str) -> list[dict[str, Any]]:
@@ -41,24 +42,20 @@ class SampleSource:
 
     def load(self, data_dir: Path | str | None, languages: Sequence[str], split: str, **options: Any) -> Dataset:
         documents = sample_documents(split)
-        passages, queries = {}, {}
         # ids of the two splits differ, so that a run of one is not taken for a run of the other
         first = 1000 * self.splits.index(split)
-        qrels: Qrels = {}
+        asked = [
+            (f"{document['id']}-{number}", f"{document['id']}.{question['sentence']}", question["text"])
+            for document in documents
+            for number, question in enumerate(document["questions"])
+        ]
+        passages, queries = {}, {}
         for language in languages:
-            texts = [text for document in documents for text in document["sentences"][language]]
-            ids = [f"{language}-p-{first + position:04d}" for position in range(len(texts))]
-            passages[language] = Passages(language, ids, texts)
-            asked = [
-                (f"{document['id']}-{number}", 4 * index + question["sentence"], question["text"][language])
-                for index, document in enumerate(documents)
-                for number, question in enumerate(document["questions"])
-            ]
-            query_ids = [f"{language}-q-{first + position:04d}" for position in range(len(asked))]
-            queries[language] = Queries(language, query_ids, [a[2] for a in asked], [a[0] for a in asked])
-            for query, (_, position, _) in zip(query_ids, asked, strict=True):
-                qrels[query] = {f"{other}-p-{first + position:04d}": 1 for other in languages}
-        return Dataset(self.name, split, passages, queries, qrels, self.licence)
+            texts = [(f"{document['id']}.{number}", text) for document in documents
+                     for number, text in enumerate(document["sentences"][language])]  # fmt: skip
+            passages[language] = numbered((Answer(text, [about]) for about, text in texts), 4, first)
+            queries[language] = numbered((Question(text[language], key, about) for key, about, text in asked), 4, first)
+        return Dataset(self.name, split, **parallel(passages, queries), licence=self.licence)
 
     def training_groups(self) -> Iterator[dict[str, Any]]:
         """The train split as parallel groups: what ``beir-hybrid train --groups sample`` trains on."""

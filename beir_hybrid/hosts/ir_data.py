@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from beir_hybrid.datasets.dataset import Dataset
-from beir_hybrid.datasets.family import OpenFamily
+from beir_hybrid.datasets.family import Family
 from beir_hybrid.errors import DatasetError, MissingExtraError, did_you_mean, first_line
 from beir_hybrid.hosts.blocks import Blocks
 from beir_hybrid.hosts.codes import short_codes
@@ -149,7 +149,7 @@ def _find(name: str) -> IrSource:
     return IrSource(ids, loaded)
 
 
-source = OpenFamily(
+source = Family(
     name="ir",
     summary="any collection of ir_datasets, by its name; several joined by + (extra ir)",
     licence=Licence("that of each collection", "https://ir-datasets.com"),

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from beir_hybrid.datasets.dataset import Dataset
-from beir_hybrid.datasets.family import OpenFamily
+from beir_hybrid.datasets.family import Family
 from beir_hybrid.errors import DatasetError, MissingExtraError, did_you_mean, first_line
 from beir_hybrid.hosts.blocks import Blocks
 from beir_hybrid.hosts.codes import short_codes
@@ -159,7 +159,7 @@ def _retrieval_tasks() -> list[str]:
     return [task.metadata.name for task in mteb.get_tasks(task_types=["Retrieval"], modalities=["text"])]
 
 
-source = OpenFamily(
+source = Family(
     name="mteb",
     summary="any retrieval task of mteb, by mteb's name (extra mteb)",
     licence=Licence("that of each task", "https://github.com/embeddings-benchmark/mteb"),
