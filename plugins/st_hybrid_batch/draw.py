@@ -118,7 +118,7 @@ class BatchDrawer:
         if by_row.any():
             sets = self.index.set_of_group[groups[by_row]].astype(np.int64)
             query[by_row], passage[by_row] = self._pairs.draw(sets, _rng(self.seed, epoch, _BLOCK, number))
-        return self.index.rows(groups, query), self.index.rows(groups, passage)
+        return self.index.rows(groups, query, passage)
 
     def _groups(self, epoch: int, plan: Plan, step: int) -> NDArray[np.uint32]:
         number, shuffle = int(plan.population[step]), int(plan.shuffle[step])

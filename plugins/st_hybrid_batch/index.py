@@ -46,6 +46,8 @@ class GroupIndex:
         Raises:
             ValueError: rows in another order, a group in two places, a language twice in a group.
         """
+        import pandas
+
         if len(language) == 0:
             raise ValueError("the data set has no rows")
         names, codes = numbers_of(language)
@@ -56,14 +58,15 @@ class GroupIndex:
         starts = group_starts(group)
         _check_order(bits, starts, group)
         masks = np.bitwise_or.reduceat(np.uint64(1) << bits.astype(np.uint64), starts)
-        distinct, set_of_group = np.unique(masks, return_inverse=True)
-        ids, numbered = np.unique(passage_id[starts], return_inverse=True)
+        set_of_group, distinct = pandas.factorize(masks, sort=True)
+        ids = passage_id[starts]
+        repeated = not np.diff(np.sort(ids)).all()
         return cls(
             languages=tuple(sorted(names)),
             masks=distinct,
             set_of_group=set_of_group.astype(_unsigned(len(distinct))),
             first_row=starts.astype(_unsigned(len(bits))),
-            passage_id=numbered.astype(np.int32) if len(ids) < len(starts) else None,
+            passage_id=pandas.factorize(ids, sort=True)[0].astype(np.int32) if repeated else None,
             n_rows=len(bits),
         )
 
@@ -86,11 +89,12 @@ class GroupIndex:
             return np.arange(self.n_groups, dtype=np.uint32)
         return np.flatnonzero(sets[self.set_of_group]).astype(np.uint32)
 
-    def rows(self, groups: Any, languages: I64) -> I64:
-        """Row numbers of groups in languages, elementwise."""
-        offset = (np.cumsum(self.has(), axis=1) - 1).astype(np.int64)  # of a language within its group
-        found: I64 = self.first_row[groups].astype(np.int64) + offset[self.set_of_group[groups], languages]
-        return found
+    def rows(self, groups: Any, query: I64, passage: I64) -> tuple[I64, I64]:
+        """Row numbers of groups in their query's and their passage's language, elementwise."""
+        offset = np.cumsum(self.has(), axis=1) - 1  # of a language within its group
+        # most of the time goes into reaching into these two, so once for both
+        first, sets = self.first_row[groups].astype(np.int64), self.set_of_group[groups]
+        return first + offset[sets, query], first + offset[sets, passage]
 
 
 def numbers_of(column: Any) -> tuple[list[str], NDArray[np.int32]]:
@@ -117,7 +121,7 @@ def _check_order(bits: NDArray[np.uint8], starts: I64, group: Any) -> None:
             f"rows {row - 1} and {row}: group {group[row].as_py()!r} is twice in one language, or its rows are not "
             "sorted by language. A group is one question in several languages; ParallelDataset.from_dataset sorts rows"
         )
-    ids = group.take(pa.array(starts))
+    ids = group.filter(pa.array(~follows))
     if len(ids.unique()) < len(starts):
         counts = pc.value_counts(ids.combine_chunks())
         twice = counts.field("values").filter(pc.greater(counts.field("counts"), 1))[0].as_py()

@@ -50,7 +50,7 @@ def validation_batches(index: GroupIndex, size: int) -> tuple[I64, I64, int]:
     drawn[:mono] = False
     pairs = LanguagePairs(has, np.ones(len(index.languages), dtype=np.int64))
     query[drawn], passage[drawn] = pairs.draw(sets[drawn], rng)
-    return index.rows(groups, query), index.rows(groups, passage), mono
+    return *index.rows(groups, query, passage), mono
 
 
 def _monolingual(order: I64, has: NDArray[np.bool_], size: int) -> tuple[list[I64], list[int], NDArray[np.bool_]]:
