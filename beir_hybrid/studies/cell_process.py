@@ -12,14 +12,14 @@ import sys
 import threading
 import traceback
 
-from beir_hybrid.errors import BeirHybridError
-from beir_hybrid.studies.job import Job
+from beir_hybrid.errors import BeirHybridError, first_line
+from beir_hybrid.studies.store import Job
 
 
 def main() -> int:
     """Work on the cell of stdin; the exit status."""
     job: Job = pickle.load(sys.stdin.buffer)
-    threading.Thread(target=_end_with_the_asker, daemon=True).start()
+    threading.Thread(target=_end_with_the_asker, args=(job,), daemon=True).start()
     return 0 if work_on(job) else 1
 
 
@@ -30,26 +30,23 @@ def work_on(job: Job) -> bool:
     try:
         perform(job)
     except BeirHybridError as error:
-        job.folder.fail(str(error))
-    except MemoryError as error:
-        traceback.print_exc()
-        job.folder.fail(f"out of memory{f': {error}' if str(error) else ''}")
+        job.fail(str(error))
     except Exception as error:  # noqa: BLE001  # whatever a cell dies of, the others go on
         traceback.print_exc()
-        said = str(error).strip().splitlines()
-        message = f"{type(error).__name__}: {said[0]}" if said else type(error).__name__
-        if "memory" in message and ("alloc" in message or "out of" in message):
+        message = f"{type(error).__name__}: {first_line(error)}"
+        if isinstance(error, MemoryError) or ("memory" in message and ("alloc" in message or "out of" in message)):
             message = f"out of memory: {message}"
-        job.folder.fail(f"{message}; see {job.folder.log}")
+        job.fail(f"{message}; see {job.log}")
     else:
         return True
     return False
 
 
-def _end_with_the_asker() -> None:
+def _end_with_the_asker(job: Job) -> None:
     # the bare descriptor: a thread that waits in a buffered read would hold its lock when the process ends
     while os.read(0, 4096):
         pass
+    job.end()
     os._exit(130)
 
 

@@ -9,7 +9,7 @@ import subprocess
 import sys
 
 from beir_hybrid.errors import StudyError
-from beir_hybrid.studies.job import Job
+from beir_hybrid.studies.store import Job
 
 _GRACE = 10.0
 
@@ -26,24 +26,23 @@ class Child:
         self.job = job
         self.gpu = gpu
         try:
-            job.folder.path.mkdir(parents=True, exist_ok=True)
-            job.folder.forget_failure()
-            with job.folder.log.open("ab") as log:  # another study may be writing to it, working on the same cell
+            job.path.mkdir(parents=True, exist_ok=True)
+            job.forget_failure()
+            with job.log.open("ab") as log:  # another study may be writing to it, working on the same cell
                 self._process = subprocess.Popen(
                     [sys.executable, "-m", "beir_hybrid.studies.cell_process"],
                     stdin=subprocess.PIPE,
                     stdout=log,
                     stderr=log,
-                    env=_environment(job.limits.threads, gpu),
+                    env=_environment(job.study.limits.threads, gpu),
                     # Ctrl-C is for the process that watches; this one is ended by it
                     start_new_session=True,
                 )
         except OSError as error:
             raise StudyError(
-                f"could not start a cell in {job.folder.path}: {error.strerror or error}; free space or memory, then "
+                f"could not start a cell in {job.path}: {error.strerror or error}; free space or memory, then "
                 "run the study again"
             ) from error
-        job.folder.pause(self.pid)  # whoever had this number before
         if self._process.stdin is not None:
             with contextlib.suppress(BrokenPipeError):
                 pickle.dump(job, self._process.stdin)
@@ -60,17 +59,17 @@ class Child:
             if not excess:
                 return False
             self._kill()
-            self.job.folder.fail(excess)
+            self.job.fail(excess)
             return True
         self._close()
         code = self._process.returncode
-        if self.job.is_done():
+        if not self.job.missing:
             return True
         if code < 0 or code == 137:
             reason = "killed (out of memory?)" if code in (-9, 137) else f"ended by signal {-code}"
-            self.job.folder.fail(f"{reason}; see {self.job.folder.log}")
-        elif code and not self.job.folder.read("failure"):
-            self.job.folder.fail(f"could not start (exit {code}); see {self.job.folder.log}")
+            self.job.fail(f"{reason}; see {self.job.log}")
+        elif code and not self.job.read("failure"):
+            self.job.fail(f"could not start (exit {code}); see {self.job.log}")
         return True
 
     def end(self) -> None:
@@ -88,17 +87,17 @@ class Child:
         self._close()
 
     def _close(self) -> None:
-        self.job.folder.pause(self.pid)
+        self.job.end(self.pid)
         if self._process.stdin is not None:
             with contextlib.suppress(OSError):
                 self._process.stdin.close()
 
     def _excess(self) -> str:
         """What it takes too much of; empty where nothing."""
-        limits = self.job.limits
+        limits = self.job.study.limits
         # waiting for another process that has the same cell is no work of this one
-        worked = self.job.folder.seconds_of_work(self.pid)
-        if limits.minutes_per_cell is not None and worked > 60 * limits.minutes_per_cell:
+        worked = self.job.seconds_of_work(self.pid)
+        if limits.minutes_per_cell is not None and worked is not None and worked > 60 * limits.minutes_per_cell:
             return f"took longer than {limits.minutes_per_cell:g} minutes ([limits] minutes_per_cell)"
         if limits.memory_gb is not None:
             used = resident_bytes(self._process.pid) / 1e9

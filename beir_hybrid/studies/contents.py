@@ -138,22 +138,16 @@ class DatasetContent:
     tasks: tuple[str, ...]
 
 
-_loaded: dict[str, DatasetContent] = {}
-
-
+@cache
 def dataset_content(evaluation: Evaluation) -> DatasetContent:
     """The content of an evaluation's data set; loaded once.
 
     Raises:
         DatasetError, SettingError: it cannot be loaded, or has no such setting.
     """
-    key = repr((evaluation.dataset, evaluation.data_dir, evaluation.languages, evaluation.split, evaluation.settings,
-                sorted(evaluation.options.items())))  # fmt: skip
-    if key not in _loaded:
-        dataset = load_evaluated(evaluation)
-        tasks = tuple(task.name for task in dataset.tasks(evaluation.settings))
-        _loaded[key] = DatasetContent(dataset.fingerprint, dataset.languages, tasks)
-    return _loaded[key]
+    dataset = load_evaluated(evaluation)
+    tasks = tuple(task.name for task in dataset.tasks(evaluation.settings))
+    return DatasetContent(dataset.fingerprint, dataset.languages, tasks)
 
 
 def load_evaluated(evaluation: Evaluation) -> Any:

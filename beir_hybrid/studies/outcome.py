@@ -55,3 +55,10 @@ class StudyOutcome:
     cells: tuple[CellOutcome, ...]
     analysis: Mapping[str, Any] = field(default_factory=dict)
     budget: str = ""
+
+
+def duration(seconds: float) -> str:
+    """Seconds as a person says them."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

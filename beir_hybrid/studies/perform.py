@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import time
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,10 +11,12 @@ from typing import Any
 from beir_hybrid.evaluation.kept_runs import RUNS_FILE
 from beir_hybrid.progress import tell
 from beir_hybrid.published.languages import languages as known_languages
-from beir_hybrid.studies.cells import KEPT_HITS, PlannedEvaluation
-from beir_hybrid.studies.job import Job
+from beir_hybrid.studies.inputs import complete_settings
 from beir_hybrid.studies.plan import TrainingPlan
-from beir_hybrid.studies.shared_inputs import shared_groups, shared_text, shared_tokenizer
+from beir_hybrid.studies.store import Job
+
+KEPT_HITS = 10
+"""Passages kept of every query of a dense retriever: what the shares of languages are measured on."""
 
 
 def perform(job: Job) -> None:
@@ -26,29 +27,30 @@ def perform(job: Job) -> None:
     """
     from filelock import FileLock, Timeout
 
-    job.folder.path.mkdir(parents=True, exist_ok=True)
-    # a store can be shared: another study may be working on this very cell
-    lock = FileLock(job.folder.path / ".lock")
+    job.path.mkdir(parents=True, exist_ok=True)
+    # cells can be shared: another study may be working on this very one
+    lock = FileLock(job.path / ".lock")
     try:
         lock.acquire(timeout=0)
     except Timeout:
         tell("waiting for another process that works on the same cell")
         lock.acquire()
     try:
-        job.folder.begin()
-        missing = [each for each in job.cell.evaluations if not job.folder.is_measured(each.folder)]
+        job.begin()
+        missing = job.missing
         if not missing:
             return
-        job.folder.write("cell", job.record)
+        job.write("cell", {"identity": dict(job.cell.identity), "kind": job.cell.kind})
         if job.cell.training is not None:
             _train(job, job.cell.training)
-        for each in missing:
-            _measure(job, each)
-        job.folder.forget_failure()
-        if not job.keep_models:
-            shutil.rmtree(job.folder.models, ignore_errors=True)
+        for name in missing:
+            _measure(job, name)
+        job.forget_failure()
+        if not job.study.keep_models:
+            for folder in (job.models, job.inputs):
+                shutil.rmtree(folder, ignore_errors=True)
     finally:
-        job.folder.pause()
+        job.end()
         lock.release()
 
 
@@ -57,22 +59,17 @@ def _train(job: Job, plan: TrainingPlan) -> None:
     from beir_hybrid.training.folder import CONFIG_FILE
     from beir_hybrid.training.train import train
 
-    groups = shared_groups(job, plan)
-    tokenizer = shared_tokenizer(job, plan, groups)
-    texts = {name: shared_text(job, plan, name) for name in plan.trainings}
     started = time.perf_counter()
     summaries = {}
-    for name, settings in plan.trainings.items():
-        out, text = job.folder.models / name, texts[name]
-        pretrain_text = None if text is None else (text,)
-        config = replace(settings, out=str(out), groups=groups, tokenizer=tokenizer, pretrain_text=pretrain_text)
+    for name, config in complete_settings(plan, job.inputs, job.models).items():
+        out = Path(config.out or "")
         begun = out / CONFIG_FILE
         if out.exists() and (not begun.exists() or read_toml(begun) != config.to_dict()):
-            shutil.rmtree(out)  # begun where shared files had other paths, or hardly begun
+            shutil.rmtree(out)  # begun where the inputs had other paths, or hardly begun
         summaries[name] = vars(train(config, resume=out.exists()))
     begun_with = {key: value for key in ("from_scratch", "model") if (value := getattr(plan.first, key)) is not None}
     record = _training_record(summaries, time.perf_counter() - started)
-    job.folder.write("training", {**record, "begun_with": begun_with})
+    job.write("training", {**record, "begun_with": begun_with})
 
 
 def _training_record(summaries: dict[str, dict[str, Any]], seconds: float) -> dict[str, Any]:
@@ -92,15 +89,14 @@ def _training_record(summaries: dict[str, dict[str, Any]], seconds: float) -> di
     }
 
 
-def _measure(job: Job, planned: PlannedEvaluation) -> None:
+def _measure(job: Job, name: str) -> None:
     from beir_hybrid.errors import ResultsError
     from beir_hybrid.evaluation.evaluate import evaluate
     from beir_hybrid.studies.contents import load_evaluated
 
-    evaluation = planned.evaluation
+    evaluation, folder = job.cell.evaluations[name], job.results(name)
     dataset = load_evaluated(evaluation)
     retriever = _retriever(job)
-    folder = job.folder.results(planned.folder)
     tell(f"measuring on {evaluation.dataset}")
     options: dict[str, Any] = {
         "settings": evaluation.settings,
@@ -115,7 +111,7 @@ def _measure(job: Job, planned: PlannedEvaluation) -> None:
         # begun with another model, of a training that was begun anew: nothing in it belongs to this one
         shutil.rmtree(folder, ignore_errors=True)
         evaluate(dataset, retriever, **options)
-    if not job.keep_runs:
+    if not job.study.keep_runs:
         (folder / RUNS_FILE).unlink(missing_ok=True)
 
 
@@ -124,14 +120,14 @@ def _retriever(job: Job) -> Any:
 
     plan = job.cell.training
     if plan is None:
-        return _taken(dict(job.cell.retriever or {}))
+        return _taken(dict(job.cell.retriever))
     # embeddings of a model that is deleted afterwards are not worth keeping
-    made = {name: partial(_dense, job.folder.models / name) for name in plan.trainings}
+    made = {name: partial(_dense, job.models / name) for name in plan.trainings}
     if not plan.specific:
         return made.popitem()[1]()
     facts = known_languages()
     largest = max(plan.trainings, key=lambda code: (facts[code].cc100_gib if code in facts else -1, code))
-    return SpecificRetriever(made, largest, "one model per language")
+    return SpecificRetriever(made, largest)
 
 
 def _dense(folder: Path) -> Any:

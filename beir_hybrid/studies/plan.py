@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from functools import cached_property
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from beir_hybrid.disk.files import fingerprint
 from beir_hybrid.errors import StudyError, did_you_mean
+from beir_hybrid.published.languages import languages as known_languages
 from beir_hybrid.studies.contents import (
     GroupsContent,
     dataset_content,
@@ -18,9 +18,8 @@ from beir_hybrid.studies.contents import (
     known_by,
     model_place,
 )
-from beir_hybrid.studies.factors import NOTHING, chosen
-from beir_hybrid.studies.languages import subset
-from beir_hybrid.studies.study import Evaluation, Study, Value
+from beir_hybrid.studies.factors import NOTHING, Order, Value, chosen
+from beir_hybrid.studies.study import Evaluation, Study
 from beir_hybrid.studies.texts import TextPart, text_part
 from beir_hybrid.training.config import TrainConfig
 
@@ -35,41 +34,26 @@ _NOT_STATED = (*_FILES, "groups", "model", "sampling", "pretrain_text", "out", "
 
 
 @dataclass(frozen=True)
-class GroupsSubset:
-    """A part of the training groups: those of some sources, and of these so many, drawn by a seed.
-
-    Smaller subsets of a seed are part of larger ones. Validation groups (split dev) are kept whole.
-    """
-
-    sources: tuple[str, ...] = ()
-    count: int | None = None
-    seed: int = 0
-    languages: tuple[str, ...] = ()
-
-    @property
-    def everything(self) -> bool:
-        return not self.sources and self.count is None
-
-
-@dataclass(frozen=True)
 class TrainingPlan:
-    """Everything a cell's trainings need. Digests are worked out once, and travel with it to other processes.
+    """Everything a cell's trainings need.
 
     Attributes:
         trainings: model name -> settings but for the paths that the cell's folder decides.
         groups: file or registered name.
-        subset: of the groups.
         languages: that are trained on, by all models together.
+        sources: of the groups that are trained on; empty: all.
+        count: how many of these, drawn by the seed: fewer are part of more. None: all.
+        groups_digest: of the part of the groups that is trained on.
         text: for domain-adaptive pretraining, by model name; empty without it.
-        vocabulary: of the tokenizer to train and share; None: the model brings one, or each training makes its own.
     """
 
     trainings: Mapping[str, TrainConfig]
     groups: str
-    subset: GroupsSubset
     languages: tuple[str, ...]
-    text: Mapping[str, tuple[TextPart, ...]] = field(default_factory=dict)
-    vocabulary: int | None = None
+    sources: tuple[str, ...]
+    count: int | None
+    groups_digest: str
+    text: Mapping[str, tuple[TextPart, ...]]
 
     @property
     def first(self) -> TrainConfig:
@@ -80,25 +64,6 @@ class TrainingPlan:
     def specific(self) -> bool:
         """One model per language."""
         return ONE_MODEL not in self.trainings
-
-    @cached_property
-    def groups_digest(self) -> str:
-        """What identifies the groups that are trained on."""
-        content = groups_content(self.groups).digest
-        if self.subset.everything:
-            return content
-        chosen = (str(self.subset.count), str(self.subset.seed), *self.subset.languages) if self.subset.count else ()
-        return fingerprint(content, *self.subset.sources, "|", *chosen)
-
-    @property
-    def tokenizer_digest(self) -> str:
-        """What identifies the tokenizer: it depends on the text and its size alone."""
-        return fingerprint("tokenizer", self.groups_digest, str(self.vocabulary), *self.languages)
-
-    @cached_property
-    def text_digests(self) -> dict[str, str]:
-        """What tells texts to pretrain on apart, by model name."""
-        return {name: fingerprint("text", *(part.digest() for part in parts)) for name, parts in self.text.items()}
 
     @property
     def pairs(self) -> int:
@@ -123,9 +88,10 @@ class TrainingPlan:
             if given := getattr(self.first, key):
                 found[key] = known_by(given)
         if self.text:
-            found["text"] = self.text_digests
+            digests = {name: (part.digest for part in parts) for name, parts in self.text.items()}
+            found["text"] = {name: fingerprint("text", *own) for name, own in digests.items()}
         if self.first.leak_check:
-            checked = [Evaluation(name, data_dir=self.first.data_dir) for name in self.first.leak_check]
+            checked = [Evaluation(dataset=name, data_dir=self.first.data_dir) for name in self.first.leak_check]
             found["leak_check"] = [dataset_content(each).fingerprint for each in checked]
         return found
 
@@ -167,19 +133,23 @@ def plan_training(study: Study, values: Mapping[str, Value], seed: int) -> Train
             f"it trains on {languages[0]} alone, and cross-lingual batches need two languages; "
             "leave it out with [grid] exclude, or set alpha = 1"
         )
+    sources, count = _part(wishes, content, languages)
+    digest = content.digest
+    if sources or count is not None:
+        drawn = (str(count), str(seed), *languages) if count else ()
+        digest = fingerprint(digest, *sources, "|", *drawn)
     return TrainingPlan(
         trainings=trainings,
         groups=groups,
-        subset=_subset(wishes, content, languages, seed),
         languages=languages,
+        sources=sources,
+        count=count,
+        groups_digest=digest,
         text={
-            name: tuple(
-                text_part(each, study.path(each), groups, own.languages or (), study.evaluations) for each in texts
-            )
+            name: tuple(text_part(each, study, own.languages or (), digest) for each in texts)
             for name, own in trainings.items()
             if texts
         },
-        vocabulary=config.vocabulary if config.from_scratch is not None and not config.leak_check else None,
     )
 
 
@@ -193,18 +163,44 @@ def _languages(wishes: Mapping[str, Any], content: GroupsContent, seed: int) -> 
     return tuple(sorted(set(among)))
 
 
-def _subset(wishes: Mapping[str, Any], content: GroupsContent, languages: tuple[str, ...], seed: int) -> GroupsSubset:
-    sources = wishes.get("source") or ()
+def subset(languages: Sequence[str], count: int, order: Order, seed: int) -> tuple[str, ...]:
+    """The first languages of an order, so that smaller subsets are part of larger ones.
+
+    Args:
+        languages: any order.
+        count: how many.
+        order: by the size of CC-100 (as XLM-R was trained on; equal sizes by code), or drawn at random.
+        seed: of the random order, which depends on nothing else.
+
+    Raises:
+        StudyError: there are fewer, or the size of one is not known.
+    """
+    if count > len(languages):
+        raise StudyError(
+            f"language_count is {count}, but there are {len(languages)} training languages: {', '.join(languages)}"
+        )
+    facts, sign = known_languages(), -1 if order == "largest-first" else 1
+    if order == "random":
+        return tuple(sorted(sorted(languages, key=lambda code: fingerprint(str(seed), code))[:count]))
+    if unknown := [code for code in languages if code not in facts]:
+        raise StudyError(f'the size of CC-100 in {unknown[0]!r} is not known; use order = "random", or leave it out')
+    return tuple(sorted(sorted(languages, key=lambda code: (sign * facts[code].cc100_gib, code))[:count]))
+
+
+def _part(
+    wishes: Mapping[str, Any], content: GroupsContent, languages: tuple[str, ...]
+) -> tuple[tuple[str, ...], int | None]:
+    """The sources and the number of the groups that are trained on."""
+    sources, count = wishes.get("source") or (), wishes.get("pair_count")
     for name in sources:
         if name not in content.sources:
             raise StudyError(f"no training group is of the source {name!r}; {did_you_mean(name, content.sources)}")
-    count = wishes.get("pair_count")
     there = content.training_groups(frozenset(languages), sources)
     if count is not None and count > there:
         raise StudyError(f"pair_count is {count:,}, but there are {there:,} training groups for it")
     if not there:
         raise StudyError(f"no training group of {', '.join(sources) or content.name} is in {', '.join(languages)}")
-    return GroupsSubset(sources) if count is None else GroupsSubset(sources, count, seed, languages)
+    return sources, count
 
 
 def _budget(study: Study, wishes: Mapping[str, Any]) -> dict[str, Any]:
@@ -212,7 +208,7 @@ def _budget(study: Study, wishes: Mapping[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = {"patience": wishes.get("patience", 0)}
     if "epochs" not in wishes:  # which only a study of unequal budgets has
         steps = wishes.get("steps") or _STEPS.get(str(wishes.get("from_scratch")), _STEPS["transformer"])
-        if study.budget in ("pairs", "each"):
+        if study.budget.equal in ("pairs", "each"):
             steps = max(1, round(steps * _rows(study.train or {}) / _rows(wishes)))
         found["steps"] = steps
         if "evaluate_every" not in wishes:
@@ -229,7 +225,7 @@ def _rows(settings: Mapping[str, Any]) -> int:
 def _of_one_language(study: Study, config: TrainConfig, code: str, wishes: Mapping[str, Any]) -> TrainConfig:
     """The settings of the model of one language: monolingual batches, and its share of the budget."""
     own: dict[str, Any] = {"languages": (code,), "alpha": 1.0, "alpha_end": None, "alpha_schedule": "constant"}
-    if study.budget in ("pairs", "steps"):
+    if study.budget.equal in ("pairs", "steps"):
         shared = {"steps": config.steps, "pretrain_steps": wishes.get("pretrain_steps")}
         among = len(config.languages or ())
         own |= {name: max(1, round(steps / among)) for name, steps in shared.items() if steps}

@@ -11,12 +11,11 @@ from pathlib import Path
 from beir_hybrid.errors import MissingExtraError, StudyError, did_you_mean
 from beir_hybrid.processors import processors
 from beir_hybrid.studies.budget import budget_sentence
-from beir_hybrid.studies.cells import Cell, plan_cells
+from beir_hybrid.studies.cells import absent_data, plan_cells
 from beir_hybrid.studies.engines import ENGINES, Engine
-from beir_hybrid.studies.estimate import cost_words, duration
-from beir_hybrid.studies.job import Job, job_of
-from beir_hybrid.studies.outcome import StudyOutcome
-from beir_hybrid.studies.store import Store
+from beir_hybrid.studies.estimate import cost_words
+from beir_hybrid.studies.outcome import StudyOutcome, duration
+from beir_hybrid.studies.store import Job
 from beir_hybrid.studies.study import Study
 from beir_hybrid.studies.study_folder import StudyFolder
 from beir_hybrid.tables import Table, render
@@ -56,17 +55,16 @@ def run_study(
     check_libraries(study)
     folder = StudyFolder(Path(out), study, None if cells is None else Path(cells))
     with folder.held():
-        grid = plan_cells(study).cells
-        folder.remember(study)
-        missing = _missing(grid, folder.store)
-        say(f"{study.name}: {len(grid)} cells, {sum(map(folder.store.is_done, grid))} done")
+        jobs = folder.jobs(plan_cells(study))
+        folder.remember()
+        missing = _missing(jobs)
+        say(f"{study.name}: {len(jobs)} cells, {sum(not job.missing for job in jobs)} done")
         if missing:
             working = make_engine(engine, address, workers, study)
-            at_once = min(working.workers, len(missing))
-            for line in cost_words(missing, folder.store, at_once, study.keep_models, study.keep_runs):
+            for line in cost_words(missing, jobs, min(working.workers, len(missing))):
                 say(line)
-            _work([job_of(cell, study, folder.store) for cell in missing], working, folder.store, say)
-    return outcome_of(study, grid, folder.store)
+            _work(missing, working, say)
+    return outcome_of(study, jobs)
 
 
 def read_outcome(
@@ -81,29 +79,27 @@ def read_outcome(
         StudyError: as `run_study`.
     """
     folder = StudyFolder(Path(out), study, None if cells is None else Path(cells))
-    outcome = outcome_of(study, plan_cells(study).cells, folder.store)
+    outcome = outcome_of(study, folder.jobs(plan_cells(study)))
     if remember and any(cell.results for cell in outcome.cells):
-        folder.remember(study)
+        folder.remember()
     return outcome
 
 
 def render_plan(study: Study, out: Path, cells: Path | None, workers: int | None) -> str:
     """The grid of a study and what running it would take, as text; nothing is run, fetched or written."""
-    folder = StudyFolder(out, study, cells)
-    grid = plan_cells(study, load=False)
-    outcome = outcome_of(study, grid.cells, folder.store)
+    folder, absent = StudyFolder(out, study, cells), absent_data(study)
+    jobs = folder.jobs(plan_cells(study, absent))
+    outcome = outcome_of(study, jobs)
     # a cell that is not to be measured on all is not done, whatever is there
-    todo = (
-        list({cell.digest: cell for cell in grid.cells}.values()) if grid.absent else _missing(grid.cells, folder.store)
-    )
+    todo = list({job.path: job for job in jobs}.values()) if absent else _missing(jobs)
     at_once = min(workers or max(1, processors() // study.limits.threads), max(1, len(todo)))
     statuses = [cell.status for cell in outcome.cells]
-    done = 0 if grid.absent else statuses.count("done")
+    done = 0 if absent else statuses.count("done")
     lines = [study.title, f"budget: {outcome.budget}", "", render_grid(outcome), ""]
     lines.append(f"{len(statuses)} cells: {done} done, {statuses.count('failed')} failed, {len(todo)} to run")
-    if grid.absent:
-        lines.append(f"not here yet, fetched when the study runs: {', '.join(grid.absent)}")
-    return "\n".join([*lines, *cost_words(todo, folder.store, at_once, study.keep_models, study.keep_runs)])
+    if absent:
+        lines.append(f"not here yet, fetched when the study runs: {', '.join(absent)}")
+    return "\n".join([*lines, *cost_words(todo, [] if absent else jobs, at_once)])
 
 
 def render_grid(outcome: StudyOutcome) -> str:
@@ -117,9 +113,9 @@ def render_grid(outcome: StudyOutcome) -> str:
     return render([Table("", heads, cells, len(heads))], "table").rstrip()
 
 
-def _missing(cells: Sequence[Cell], store: Store) -> list[Cell]:
+def _missing(jobs: Sequence[Job]) -> list[Job]:
     """The cells to work on, each content once."""
-    return list({cell.digest: cell for cell in cells if not store.is_done(cell)}.values())
+    return list({job.path: job for job in jobs if job.missing}.values())
 
 
 def make_engine(name: str, address: str | None, workers: int | None, study: Study) -> Engine:
@@ -133,19 +129,19 @@ def make_engine(name: str, address: str | None, workers: int | None, study: Stud
     return LocalEngine(workers, study.limits.threads)
 
 
-def _work(jobs: Sequence[Job], engine: Engine, store: Store, say: Say) -> None:
+def _work(jobs: Sequence[Job], engine: Engine, say: Say) -> None:
     started, number = time.monotonic(), 0
     events = engine(jobs)
     with contextlib.closing(events):  # type: ignore[type-var]  # it is a generator
         for event, job in events:
-            name = job.cell.name or "the only cell"
+            name = job.cell.name
             if event == "begins":
-                say(f"{name}: begins, {job.folder.log} has its log")
+                say(f"{name}: begins, {job.log} has its log")
             elif event == "works":
-                say(f"{name}: {last_line(job.folder.log)}")
+                say(f"{name}: {last_line(job.log)}")
             else:
                 number += 1
-                found = store.outcome(job.cell)
+                found = job.outcome()
                 told = f"done in {duration(found.seconds)}" if found.status == "done" else f"failed: {found.message}"
                 left = (time.monotonic() - started) / number * (len(jobs) - number)
                 rest = f"; about {duration(left)} left" if number < len(jobs) else ""
@@ -157,7 +153,7 @@ def last_line(log: Path) -> str:
     try:
         lines = log.read_text(encoding="utf-8", errors="replace").replace("\r", "\n").split("\n")
     except OSError:
-        return "nothing said yet"
+        lines = []
     return next((line.strip() for line in reversed(lines) if line.strip()), "nothing said yet")
 
 
@@ -170,10 +166,9 @@ def check_libraries(study: Study) -> None:
     """
     from beir_hybrid.encoders import find_encoder, list_encoders
 
-    values = [value.settings for values in study.factors.values() for value in values]
-    settings = [*values, study.train or {}]
+    settings = [study.train or {}, *(value.settings for values in study.factors.values() for value in values)]
     needed = {"pandas": "report", "matplotlib": "report"}
-    needed |= {"statsmodels": "study"} if study.analysis.get("fit") else {}
+    needed |= {"formulaic": "study"} if study.analysis.get("fit") else {}
     needed |= {"datasets": "train", "accelerate": "train"} if study.train is not None else {}
     needed |= {"peft": "lora"} if any(own.get("lora") for own in settings) else {}
     needed |= {"pyserini": "bm25"} if any("bm25" in own for own in settings) else {}
@@ -184,14 +179,14 @@ def check_libraries(study: Study) -> None:
         find_encoder(name)
 
 
-def outcome_of(study: Study, cells: Sequence[Cell], store: Store) -> StudyOutcome:
+def outcome_of(study: Study, jobs: Sequence[Job]) -> StudyOutcome:
     """What is known of some cells of a study."""
     return StudyOutcome(
         name=study.name,
         title=study.title,
         question=study.question,
         factors={name: tuple(value.label for value in values) for name, values in study.factors.items()},
-        cells=tuple(store.outcome(cell) for cell in cells),
+        cells=tuple(job.outcome() for job in jobs),
         analysis=study.analysis,
-        budget=budget_sentence(study, cells),
+        budget=budget_sentence(study, [job.cell for job in jobs]),
     )

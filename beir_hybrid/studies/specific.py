@@ -17,11 +17,11 @@ class SpecificRetriever:
     Args:
         models: language -> what makes its retriever; one is open at a time.
         fallback: the language whose model answers queries in languages without a model.
-        name: how results call it.
     """
 
-    def __init__(self, models: Mapping[str, Callable[[], Retriever]], fallback: str, name: str) -> None:
-        self.name = name
+    name = "one model per language"
+
+    def __init__(self, models: Mapping[str, Callable[[], Retriever]], fallback: str) -> None:
         self._models = models
         self._fallback = fallback
         self._descriptions: dict[str, dict[str, Any]] = {}
@@ -30,7 +30,7 @@ class SpecificRetriever:
         for language, make in self._models.items():
             if language not in self._descriptions:
                 self._descriptions[language] = make().describe()
-        return {"type": "one model per language", "fallback": self._fallback, "models": dict(self._descriptions)}
+        return {"type": self.name, "fallback": self._fallback, "models": dict(self._descriptions)}
 
     def bind(self, dataset: Dataset) -> Bound:
         """Every task of the data set; the models are dense, so their ranks are of full depth."""
@@ -39,8 +39,7 @@ class SpecificRetriever:
     def _rank(self, dataset: Dataset, tasks: Sequence[Task], top_k: int | None) -> Iterator[Ranking]:
         asked: dict[str, list[Task]] = {}
         for task in tasks:
-            asked.setdefault(task.query_language if task.query_language in self._models else self._fallback, []).append(
-                task
-            )
+            language = task.query_language if task.query_language in self._models else self._fallback
+            asked.setdefault(language, []).append(task)
         for language, own in asked.items():
             yield from self._models[language]().bind(dataset).retrieve(own, top_k)

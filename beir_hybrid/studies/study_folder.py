@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from beir_hybrid.disk.files import write_json, written_whole
 from beir_hybrid.errors import StudyError
-from beir_hybrid.studies.store import Store
+from beir_hybrid.studies.cells import Cell
+from beir_hybrid.studies.store import Job
 from beir_hybrid.studies.study import Study
 
 _RECORD = "study.json"
@@ -28,10 +29,14 @@ class StudyFolder:
 
     def __init__(self, path: Path, study: Study, cells: Path | None = None) -> None:
         self.path = path
-        self._record = self._claim(study)
-        given = str(cells.absolute()) if cells is not None else self._record.get("cells_folder")
-        self._elsewhere = given
-        self.store = Store(Path(given) if given else path)
+        self.study = study
+        record = self._claim(study)
+        self._cells = str(cells.absolute()) if cells is not None else record.get("cells_folder")
+
+    def jobs(self, cells: Iterable[Cell]) -> list[Job]:
+        """The cells with their folders."""
+        root = Path(self._cells or self.path).absolute() / "cells"
+        return [Job(cell, self.study, root / cell.digest) for cell in cells]
 
     def _claim(self, study: Study) -> dict[str, Any]:
         file = self.path / _RECORD
@@ -80,9 +85,8 @@ class StudyFolder:
         finally:
             lock.release()
 
-    def remember(self, study: Study) -> None:
+    def remember(self) -> None:
         """Write down whose folder this is, and where its cells are."""
-        self._record = {"name": study.name, "cells_folder": self._elsewhere}
-        write_json(self.path / _RECORD, self._record)
+        write_json(self.path / _RECORD, {"name": self.study.name, "cells_folder": self._cells})
         with written_whole(self.path / _FILE) as part:
-            part.write_text(study.content, encoding="utf-8")
+            part.write_text(self.study.content, encoding="utf-8")

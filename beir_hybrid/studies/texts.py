@@ -9,10 +9,8 @@ from pathlib import Path
 from beir_hybrid.disk.files import fingerprint, written_whole
 from beir_hybrid.errors import StudyError
 from beir_hybrid.readers.lines import read_lines
-from beir_hybrid.studies.contents import dataset_content, groups_content, load_evaluated, path_digest, records_of
-from beir_hybrid.studies.study import Evaluation
-
-_EVALUATION = "evaluation:"
+from beir_hybrid.studies.contents import dataset_content, load_evaluated, path_digest, records_of
+from beir_hybrid.studies.study import Evaluation, Study
 
 
 @dataclass(frozen=True)
@@ -20,85 +18,74 @@ class TextPart:
     """Where a part of a text comes from.
 
     Attributes:
-        kind: ``train`` (queries and passages of the training part), ``evaluation`` (passages of a data set, never its
-            queries or judgments) or ``file`` (a text a line).
-        name: groups file, data set or file.
-        languages: only these; of a file, none.
-        data_dir: of a data set.
+        digest: what identifies it.
+        languages: of the training groups; None without them.
+        passages: a data set whose passages it is, never its queries or judgments.
+        file: with a text a line.
     """
 
-    kind: str
-    name: str
-    languages: tuple[str, ...] = ()
-    data_dir: str | None = None
+    digest: str
+    languages: tuple[str, ...] | None = None
+    passages: Evaluation | None = None
+    file: str = ""
 
-    def digest(self) -> str:
-        """What identifies the text."""
-        if self.kind == "train":
-            return fingerprint("train", groups_content(self.name).digest, *self.languages)
-        if self.kind == "evaluation":
-            return fingerprint("evaluation", dataset_content(self._evaluation()).fingerprint, *self.languages)
-        return fingerprint("file", path_digest(self.name))
-
-    def _evaluation(self) -> Evaluation:
-        return Evaluation(self.name, languages=self.languages or None, data_dir=self.data_dir)
-
-    def lines(self) -> Iterator[str]:
-        """The texts, one a line."""
-        if self.kind == "train":
-            for record in records_of(self.name):
+    def lines(self, groups: str) -> Iterator[str]:
+        """The texts; ``groups`` are those the cell trains on."""
+        if self.languages is not None:
+            for record in records_of(groups):
                 if record.get("split") in (None, "train"):
                     for side in ("query", "passage"):
                         yield from (record[side][code] for code in self.languages if record[side].get(code))
-        elif self.kind == "evaluation":
-            for passages in load_evaluated(self._evaluation()).passages.values():
+        elif self.passages is not None:
+            for passages in load_evaluated(self.passages).passages.values():
                 yield from passages.lazy_full_texts()
         else:
-            yield from (line for _, line in read_lines(Path(self.name), StudyError))
+            yield from (line for _, line in read_lines(Path(self.file), StudyError))
 
 
-def text_part(
-    given: str, path: str, groups: str, languages: Sequence[str], evaluations: Sequence[Evaluation]
-) -> TextPart:
+def text_part(given: str, study: Study, languages: Sequence[str], groups: str) -> TextPart:
     """A part of a text as a study file names it.
 
     Args:
-        given: ``train``, ``evaluation:NAME`` (the passages in the training languages), ``evaluation:NAME:all`` (in
-            all its languages), or a file.
-        path: ``given`` as a path.
-        groups: the training groups.
+        given: ``train`` (queries and passages of the training part), ``evaluation:NAME`` (a data set's passages in the
+            training languages), ``evaluation:NAME:all`` (in all its languages), or a file.
+        study: says where files and data sets are.
         languages: that are trained on.
-        evaluations: of the study; they say where data sets are.
+        groups: the digest of the groups that are trained on.
 
     Raises:
         StudyError: no such file, or a data set with none of the languages.
     """
     if given == "train":
-        return TextPart("train", groups, tuple(languages))
-    if given.startswith(_EVALUATION):
-        name, _, which = given.removeprefix(_EVALUATION).partition(":")
+        return TextPart(fingerprint("train", groups, *languages), tuple(languages))
+    kind, _, rest = given.partition(":")
+    if kind == "evaluation" and rest:
+        name, _, which = rest.partition(":")
         if which not in ("", "all"):
             raise StudyError(f"the text {given!r} ends in {which!r}; expected evaluation:NAME or evaluation:NAME:all")
-        data_dir = next((each.data_dir for each in evaluations if each.dataset == name), None)
-        theirs = dataset_content(Evaluation(name, data_dir=data_dir)).languages
+        where = next((each.data_dir for each in study.evaluations if each.dataset == name), None)
+        passages = Evaluation(dataset=name, data_dir=where and study.path(where))
+        theirs = dataset_content(passages).languages
         chosen = theirs if which else tuple(code for code in theirs if code in languages)
         if not chosen:
             raise StudyError(
                 f"{name} has no passage in {', '.join(languages)}, so the text {given!r} is empty; "
                 f"{given}:all takes its passages in all languages"
             )
-        return TextPart("evaluation", name, chosen, data_dir)
+        passages = passages.model_copy(update={"languages": chosen})
+        return TextPart(fingerprint("evaluation", dataset_content(passages).fingerprint, *chosen), passages=passages)
+    path = study.path(given)
     if not Path(path).is_file():
         raise StudyError(f"the text {path} does not exist; expected a file, train, or evaluation:NAME")
-    return TextPart("file", path)
+    return TextPart(fingerprint("file", path_digest(path)), file=path)
 
 
-def write_text(parts: Sequence[TextPart], path: Path) -> None:
-    """Write a text file, a text a line, each different text once."""
+def write_text(parts: Sequence[TextPart], groups: str, path: Path) -> None:
+    """Write a text file, a text a line, each different text once; ``groups`` are those the cell trains on."""
     seen: set[str] = set()
     with written_whole(path) as temporary, temporary.open("w", encoding="utf-8") as out:
         for part in parts:
-            for text in part.lines():
+            for text in part.lines(groups):
                 line = " ".join(text.split())
                 if line and (key := fingerprint(line)) not in seen:
                     seen.add(key)

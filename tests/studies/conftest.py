@@ -10,7 +10,7 @@ import pytest
 
 from beir_hybrid.studies import Study, load_study
 from beir_hybrid.studies.engines import Event
-from beir_hybrid.studies.job import Job
+from beir_hybrid.studies.store import Job
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")

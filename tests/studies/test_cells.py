@@ -13,7 +13,7 @@ import pytest
 from beir_hybrid.datasets.sample import sample_groups
 from beir_hybrid.errors import StudyError
 from beir_hybrid.studies.budget import budget_sentence
-from beir_hybrid.studies.cells import SCHEMA, Cell, plan_cells
+from beir_hybrid.studies.cells import SCHEMA, Cell, absent_data, plan_cells
 from beir_hybrid.studies.contents import path_digest
 from beir_hybrid.training.config import TrainConfig
 from tests.studies.conftest import TRAIN
@@ -27,7 +27,7 @@ def settings(cell: Cell) -> dict[str, Any]:
 
 def by_label(study: Any) -> dict[Any, Cell]:
     return {tuple(cell.factors.values()) if len(cell.factors) > 1 else next(iter(cell.factors.values())): cell
-            for cell in plan_cells(study).cells}  # fmt: skip
+            for cell in plan_cells(study)}  # fmt: skip
 
 
 def test_tables_of_settings_are_a_factor(small: Any) -> None:
@@ -62,8 +62,7 @@ def test_encoders(small: Any) -> None:
     )
     assert [cell.kind for cell in found.values()] == ["static-8", "transformer-2x64", "some/model"]
     assert settings(found["t"])["learning_rate"] == 0.001
-    assert found["m"].training is not None
-    assert found["m"].training.vocabulary is None
+    assert settings(found["m"])["from_scratch"] is None
 
 
 def test_what_changes_no_number_is_no_content(small: Any) -> None:
@@ -73,7 +72,7 @@ def test_what_changes_no_number_is_no_content(small: Any) -> None:
             '[factors]\nmodel = ["m", {name = "b", model = "m", device = "cuda", batch_size = 4, memory = 100}, '
             '{name = "c", model = "m", query_prompt = "q: "}]', top='name = "m"', train="",
         )
-    ).cells  # fmt: skip
+    )  # fmt: skip
     assert plain.digest == device.digest != prompt.digest
 
 
@@ -82,17 +81,17 @@ def test_versions_are_content(small: Any, monkeypatch: pytest.MonkeyPatch) -> No
     from beir_hybrid.studies import cells
 
     study = small("[factors]\nalpha = [0.5]")
-    before = plan_cells(study).cells[0].digest
+    before = plan_cells(study)[0].digest
     monkeypatch.setattr(cells, "versions", lambda: {"torch": "1.0"})
-    assert plan_cells(study).cells[0].digest != before
+    assert plan_cells(study)[0].digest != before
 
 
 def test_a_folder_named_like_bm25(small: Any, tmp_path: Path) -> None:
     """BM25 is BM25, whatever folders stand beside the study file."""
     study = small('[factors]\nmodel = ["bm25"]', top='name = "m"', train="")
-    before = plan_cells(study).cells[0]
+    before = plan_cells(study)[0]
     (tmp_path / "bm25").mkdir()
-    after = plan_cells(study).cells[0]
+    after = plan_cells(study)[0]
     assert (after.digest, after.retriever) == (before.digest, {"bm25": "language"})
 
 
@@ -103,11 +102,11 @@ def test_a_folder_named_like_a_registered_model(
     """A registered encoder is known by its name, whatever folders stand beside the file or where the command runs."""
     top = 'name = "m"'
     study = small('[factors]\nmodel = ["e5-small"]', top=top, train=train)
-    before = plan_cells(study).cells[0]
+    before = plan_cells(study)[0]
     (tmp_path / "e5-small").mkdir()
     (tmp_path / "e5-small" / "config.json").write_text("{}")
     monkeypatch.chdir(tmp_path)
-    after = plan_cells(study).cells[0]
+    after = plan_cells(study)[0]
     assert (after.digest, after.identity) == (before.digest, before.identity)
 
 
@@ -118,7 +117,7 @@ def test_paths_of_jobs_are_absolute(write_study: Any, monkeypatch: pytest.Monkey
     write_groups(tmp_path / "g.jsonl")
     write_study("[factors]\nalpha = [0.5]", train=TRAIN.replace('"sample"', '"g.jsonl"'))
     monkeypatch.chdir(tmp_path)
-    (cell,) = plan_cells(load_study("small.toml")).cells
+    (cell,) = plan_cells(load_study("small.toml"))
     assert cell.training is not None and Path(cell.training.groups).is_absolute()
 
 
@@ -160,23 +159,23 @@ def test_equal_budgets(small: Any) -> None:
     """A larger batch takes fewer steps, so that every cell sees as many pairs; other rules are said aloud."""
     factors = "[factors]\nbatch_size = [4, 8, 16]\n"
     pairs = small(factors)
-    assert [settings(cell)["steps"] for cell in plan_cells(pairs).cells] == [8, 4, 2]
-    assert budget_sentence(pairs, plan_cells(pairs).cells).endswith("training pairs (32)")
+    assert [settings(cell)["steps"] for cell in plan_cells(pairs)] == [8, 4, 2]
+    assert budget_sentence(pairs, plan_cells(pairs)).endswith("training pairs (32)")
     steps = small(factors + '[budget]\nequal = "steps"')
-    assert [settings(cell)["steps"] for cell in plan_cells(steps).cells] == [4, 4, 4]
-    assert budget_sentence(steps, plan_cells(steps).cells) == "every cell takes the same number of optimizer steps (4)"
+    assert [settings(cell)["steps"] for cell in plan_cells(steps)] == [4, 4, 4]
+    assert budget_sentence(steps, plan_cells(steps)) == "every cell takes the same number of optimizer steps (4)"
     free = small('[factors]\nsteps = [4, 8]\n[budget]\nequal = "none"')
-    assert [settings(cell)["steps"] for cell in plan_cells(free).cells] == [4, 8]
-    assert "budgets are not equal" in budget_sentence(free, plan_cells(free).cells)
+    assert [settings(cell)["steps"] for cell in plan_cells(free)] == [4, 8]
+    assert "budgets are not equal" in budget_sentence(free, plan_cells(free))
     early = small("[factors]\nalpha = [0.5]", train=TRAIN + "patience = 3")
-    assert "fewer where validation stops" in budget_sentence(early, plan_cells(early).cells)
+    assert "fewer where validation stops" in budget_sentence(early, plan_cells(early))
 
 
 def test_only_its_own_cells_change(small: Any) -> None:
     """Another value of a factor, another title or seed leaves the other cells what they were."""
-    before = plan_cells(small("[factors]\nalpha = [0.0, 0.5]")).cells
+    before = plan_cells(small("[factors]\nalpha = [0.0, 0.5]"))
     top = 'name = "other"\ntitle = "T"\nseeds = [2, 1]'
-    after = plan_cells(small("[factors]\nalpha = [0.5, 0.7]", top=top)).cells
+    after = plan_cells(small("[factors]\nalpha = [0.5, 0.7]", top=top))
     assert [(cell.factors["alpha"], cell.seed) for cell in after] == [(0.5, 2), (0.7, 2), (0.5, 1), (0.7, 1)]
     assert before[1].digest == after[2].digest
     assert len({cell.digest for cell in (*before, *after)}) == 5
@@ -184,12 +183,12 @@ def test_only_its_own_cells_change(small: Any) -> None:
 
 def test_what_is_measured_is_not_what_is_trained(small: Any) -> None:
     """Other metrics or languages of the evaluation need the model of a cell, not another model."""
-    one = plan_cells(small("[factors]\nalpha = [0.5]")).cells[0]
+    one = plan_cells(small("[factors]\nalpha = [0.5]"))[0]
     other = plan_cells(
         small("[factors]\nalpha = [0.5]", evaluate='[evaluate]\ndatasets = ["sample"]\nlanguages = ["de", "zh"]')
-    ).cells[0]
+    )[0]
     assert one.digest == other.digest
-    assert one.evaluations[0].folder != other.evaluations[0].folder
+    assert list(one.evaluations) != list(other.evaluations)
 
 
 def write_groups(path: Path, change: str = "") -> Path:
@@ -205,8 +204,8 @@ def test_groups_are_known_by_their_content(small: Any, tmp_path: Path) -> None:
     for name, change in (("a.jsonl", ""), ("b.jsonl.gz", ""), ("c.jsonl", "!")):
         write_groups(tmp_path / name, change)
         train = TRAIN.replace('"sample"', f'"{name}"')
-        digests[name] = plan_cells(small("[factors]\nalpha = [0.5]", train=train)).cells[0].digest
-    assert digests["a.jsonl"] == digests["b.jsonl.gz"] == plan_cells(small("[factors]\nalpha = [0.5]")).cells[0].digest
+        digests[name] = plan_cells(small("[factors]\nalpha = [0.5]", train=train))[0].digest
+    assert digests["a.jsonl"] == digests["b.jsonl.gz"] == plan_cells(small("[factors]\nalpha = [0.5]"))[0].digest
     assert digests["a.jsonl"] != digests["c.jsonl"]
 
 
@@ -217,20 +216,20 @@ def test_parts_of_the_groups(small: Any) -> None:
     with pytest.raises(StudyError, match="no training group is of the source 'web'; known: none"):
         plan_cells(small('[factors]\nsource = ["web"]'))
     some = plan_cells(small('[factors]\npair_count = [10, "all"]'))
-    assert some.cells[1].digest == plan_cells(small("[factors]\nalpha = [0.5]")).cells[0].digest
-    assert some.cells[0].digest != some.cells[1].digest
+    assert some[1].digest == plan_cells(small("[factors]\nalpha = [0.5]"))[0].digest
+    assert some[0].digest != some[1].digest
 
 
 def test_code_switching_needs_a_lexicon_only_where_it_is_on(small: Any, tmp_path: Path) -> None:
     """The lexicon is named once in [train]; without switching it is no part of a cell."""
     (tmp_path / "de-en.txt").write_text("Haus house\n")
     train = TRAIN + 'lexicon = "de-en.txt"'
-    found = plan_cells(small("[factors]\ncode_switch = [0.0, 0.3]", train=train)).cells
-    assert found[0].digest == plan_cells(small("[factors]\nalpha = [0.5]")).cells[0].digest
+    found = plan_cells(small("[factors]\ncode_switch = [0.0, 0.3]", train=train))
+    assert found[0].digest == plan_cells(small("[factors]\nalpha = [0.5]"))[0].digest
     assert settings(found[1])["lexicon"] == str(tmp_path / "de-en.txt")
     (tmp_path / "de-en.txt").write_text("Haus home\n")
     path_digest.cache_clear()
-    assert plan_cells(small("[factors]\ncode_switch = [0.3]", train=train)).cells[0].digest != found[1].digest
+    assert plan_cells(small("[factors]\ncode_switch = [0.3]", train=train))[0].digest != found[1].digest
 
 
 def test_a_folder_to_hold_to_is_known_by_its_content(small: Any, tmp_path: Path) -> None:
@@ -241,7 +240,7 @@ def test_a_folder_to_hold_to_is_known_by_its_content(small: Any, tmp_path: Path)
         (tmp_path / name).mkdir(exist_ok=True)
         (tmp_path / name / "modules.json").write_text(content)
         path_digest.cache_clear()
-        (cell,) = plan_cells(small("[factors]\nalpha = [0.5]", train=train.replace("one", name))).cells
+        (cell,) = plan_cells(small("[factors]\nalpha = [0.5]", train=train.replace("one", name)))
         assert settings(cell)["distill_to"] == str(tmp_path / name)
         digests.append(cell.digest)
     assert digests[0] != digests[1] == digests[2]
@@ -258,9 +257,9 @@ def test_pretraining(small: Any) -> None:
     assert len({cell.digest for cell in found.values()}) == 6
     plan = found["target", 2].training
     assert plan is not None
-    assert [(part.kind, part.languages) for part in plan.text["model"]] == [
-        ("evaluation", ("de", "en")), ("train", ("de", "en")),
-    ]  # fmt: skip
+    passages, train_part = plan.text["model"]
+    assert passages.passages is not None and passages.passages.languages == ("de", "en")
+    assert train_part.languages == ("de", "en")
     assert found["none", 2].training.text == {}  # type: ignore[union-attr]
     with pytest.raises(StudyError, match="dapt=train cannot be: --pretrain-text needs a transformer"):
         plan_cells(small('[factors]\ndapt = ["train"]'))
@@ -306,10 +305,12 @@ def test_groups_that_are_none(small: Any, tmp_path: Path) -> None:
 def test_data_sets_that_are_not_here(small: Any, no_data: Path) -> None:
     """A dry run fetches nothing: it names what would be fetched; an unknown name is refused."""
     evaluate = '[evaluate]\ndatasets = ["sample", "mlqa-r"]'
-    grid = plan_cells(small("[factors]\nalpha = [0.5]", evaluate=evaluate), load=False)
-    assert grid.absent == ("mlqa-r",)
+    study = small("[factors]\nalpha = [0.5]", evaluate=evaluate)
+    assert absent_data(study) == ["mlqa-r"]
+    (cell,) = plan_cells(study, absent_data(study))
+    assert [each.dataset for each in cell.evaluations.values()] == ["sample"]
     with pytest.raises(StudyError, match="unknown dataset 'mlqa'; did you mean 'mlqa-r'"):
-        plan_cells(small("[factors]\nalpha = [0.5]", evaluate='[evaluate]\ndatasets = ["mlqa"]'), load=False)
+        absent_data(small("[factors]\nalpha = [0.5]", evaluate='[evaluate]\ndatasets = ["mlqa"]'))
 
 
 def test_defaults_are_part_of_the_schema() -> None:

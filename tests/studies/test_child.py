@@ -20,8 +20,7 @@ from beir_hybrid.studies.cells import plan_cells
 from beir_hybrid.studies.child import Child, resident_bytes
 from beir_hybrid.studies.engines import local
 from beir_hybrid.studies.engines.local import LocalEngine, visible_gpus
-from beir_hybrid.studies.job import job_of
-from beir_hybrid.studies.store import Store
+from beir_hybrid.studies.store import Job
 from tests.studies.conftest import TRAIN
 
 pytestmark = [pytest.mark.train, pytest.mark.slow]
@@ -43,13 +42,12 @@ def wait_for(condition: Callable[[], bool], seconds: float = 120) -> None:
 
 
 def test_cells_side_by_side(small: Any, tmp_path: Path) -> None:
-    """Two processes share a tokenizer; one cell fails with the message of its training, and the other is done."""
+    """Two processes at once: one cell fails with the message of its training, and the other is done."""
     factors = "[factors]\nbatch_size = [8, 128]"
     said: list[str] = []
     outcome = run_study(small(factors), tmp_path / "out", workers=2, say=said.append)
     assert [cell.status for cell in outcome.cells] == ["done", "failed"]
     assert "128" in outcome.cells[1].message and "see" not in outcome.cells[1].message
-    assert len(list((tmp_path / "out" / "shared" / "tokenizers").glob("*.json"))) == 1
     assert len([line for line in said if "begins, " in line or line.startswith("[")]) == 4
 
 
@@ -78,13 +76,13 @@ def _assert_free(out: Path) -> None:
 def test_a_killed_process(small: Any, tmp_path: Path) -> None:
     """What the system kills, as it does when memory runs out, is a failure of its cell in one line."""
     study = small("[factors]\nalpha = [0.5]")
-    job = job_of(plan_cells(study).cells[0], study, Store(tmp_path))
+    job = Job(plan_cells(study)[0], study, tmp_path / "cell")
     child = Child(job)
     assert not child.is_over()
     wait_for(lambda: resident_bytes(child.pid) > 1_000_000)
     os.kill(child.pid, signal.SIGKILL)
     wait_for(child.is_over)
-    assert job.folder.read("failure")["message"] == f"killed (out of memory?); see {job.folder.log}"
+    assert job.read("failure")["message"] == f"killed (out of memory?); see {job.log}"
     assert resident_bytes(child.pid) == 0
 
 
@@ -111,6 +109,7 @@ def test_an_interrupted_command(write_study: Any, tmp_path: Path, sent: signal.S
             return False
 
     wait_for(is_free, 30)
+    assert not list(lock.parent.glob(".begun*"))
     if sent == signal.SIGINT:
         return
     path.write_text(path.read_text().replace("steps = 100000", "steps = 4"))

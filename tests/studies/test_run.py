@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +14,6 @@ from beir_hybrid.errors import MissingExtraError, StudyError
 from beir_hybrid.evaluation.results import read_results
 from beir_hybrid.studies import StudyOutcome, load_study, read_outcome, run_study
 from beir_hybrid.studies.run import render_grid
-from beir_hybrid.studies.store import CellFolder
 from tests.studies.conftest import TRAIN
 
 pytestmark = pytest.mark.train
@@ -183,15 +180,15 @@ def test_an_interrupted_evaluation_goes_on(
 
 
 def test_the_tokenizer_is_that_of_a_training(small: Any, tmp_path: Path, in_process: list[Any]) -> None:
-    """Cells share a tokenizer that each would have trained for itself: the model is that of `beir-hybrid train`."""
+    """The tokenizer of a cell, which its models share, is that of one model: as of `beir-hybrid train`."""
     from beir_hybrid.training.train import train
 
     top = 'name = "small"\nseeds = [1]\nkeep_models = true'
     run_study(small("[factors]\nalpha = [0.5, 1.0]", top=top), tmp_path / "out")
-    assert len(list((tmp_path / "out" / "shared" / "tokenizers").glob("*.json"))) == 1
     job = in_process[0]
+    assert (job.inputs / "tokenizer.json").exists()
     train(replace(job.cell.training.first, groups="sample", out=str(tmp_path / "own")))
-    ours = job.folder.models / "model" / "model.safetensors"
+    ours = job.models / "model" / "model.safetensors"
     assert ours.read_bytes() == (tmp_path / "own" / "model.safetensors").read_bytes()
 
 
@@ -202,8 +199,9 @@ def test_parts_of_the_groups_are_nested(small: Any, tmp_path: Path, in_process: 
     groups = [{**g, "split": "train" if i % 6 else "dev", "source": "ab"[i % 2]} for i, g in enumerate(sample_groups())]
     (tmp_path / "g.jsonl").write_text("".join(json.dumps(group) + "\n" for group in groups), encoding="utf-8")
     train = TRAIN.replace('"sample"', '"g.jsonl"').replace("batch_size = 8", "batch_size = 4")
-    run_study(small('[factors]\npair_count = [10, 20]\nsource = ["b"]', train=train), tmp_path / "out")
-    parts = sorted((tmp_path / "out" / "shared" / "groups").glob("*.jsonl"), key=lambda path: path.stat().st_size)
+    top = 'name = "small"\nseeds = [1]\nkeep_models = true'
+    run_study(small('[factors]\npair_count = [10, 20]\nsource = ["b"]', top=top, train=train), tmp_path / "out")
+    parts = sorted((tmp_path / "out").glob("cells/*/inputs/groups.jsonl"), key=lambda path: path.stat().st_size)
     kept = [[json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] for path in parts]
     ids = [[record["id"] for record in part if record["split"] == "train"] for part in kept]
     assert [len(each) for each in ids] == [10, 20] and set(ids[0]) < set(ids[1])
@@ -222,10 +220,11 @@ def test_pretraining(small: Any, tmp_path: Path, in_process: list[Any]) -> None:
         "width = 16", "width = 64\nlayers = 1\nmax_seq_length = 8"
     )
     factors = '[texts]\ntarget = "evaluation:sample"\n[factors]\ndapt = ["none", "target"]\n'
-    outcome = run_study(small(factors, train=train + "pretrain_steps = 2"), tmp_path / "out")
+    top = 'name = "small"\nseeds = [1]\nkeep_models = true'
+    outcome = run_study(small(factors, top=top, train=train + "pretrain_steps = 2"), tmp_path / "out")
     assert statuses(outcome) == {"none": "done", "target": "done"}
     assert outcome.budget.endswith("masked-language modelling comes on top, where it is on")
-    (text,) = (tmp_path / "out" / "shared" / "texts").glob("*.txt")
+    (text,) = (tmp_path / "out").glob("cells/*/inputs/*.txt")
     from beir_hybrid.datasets import load_dataset
 
     sample, lines = load_dataset("sample", languages=["de", "en", "zh"]), set(text.read_text("utf-8").splitlines())
@@ -317,7 +316,7 @@ def test_progress_is_told(small: Any, tmp_path: Path, in_process: list[Any]) -> 
 @pytest.mark.parametrize(
     ("library", "extra", "factors", "train"),
     [
-        ("statsmodels", "study", '[factors]\nalpha = [0.0, 1.0]\n[analysis]\nfit = "map ~ alpha"', TRAIN),
+        ("formulaic", "study", '[factors]\nalpha = [0.0, 1.0]\n[analysis]\nfit = "map ~ alpha"', TRAIN),
         ("pandas", "report", "[factors]\nalpha = [0.5]", TRAIN),
         ("accelerate", "train", "[factors]\nalpha = [0.5]", TRAIN),
         ("peft", "lora", "[factors]\nlora = [4]", TRAIN),
@@ -337,21 +336,6 @@ def test_a_missing_library_is_told_before_anything_runs(
     with pytest.raises(MissingExtraError, match=rf"'{library}'.*pip install \"beir-hybrid\[{extra}\]\""):
         run_study(study, tmp_path / "out")
     assert in_process == [] and not (tmp_path / "out").exists()
-
-
-def test_waiting_is_no_part_of_the_time(tmp_path: Path) -> None:
-    """A process that waits for another one on the same cell has worked for no time, and does not end the other's."""
-    folder = CellFolder(tmp_path)
-    assert folder.seconds_of_work(os.getpid()) == 0.0
-    folder.begin()
-    (begun,) = tmp_path.iterdir()
-    os.utime(begun, (time.time() - 50, time.time() - 50))
-    assert 50 <= folder.seconds_of_work(os.getpid()) < 60
-    assert folder.seconds_of_work(os.getpid() + 1) == 0.0
-    folder.pause(os.getpid() + 1)
-    assert 50 <= folder.seconds_of_work(os.getpid()) < 60
-    folder.pause()
-    assert folder.seconds_of_work(os.getpid()) == 0.0
 
 
 def test_shipped_studies_are_sound() -> None:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import pickle
+import os
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from beir_hybrid.studies.cells import plan_cells
-from beir_hybrid.studies.job import job_of
-from beir_hybrid.studies.store import Store
+from beir_hybrid.studies.store import Job
 
 
 @pytest.mark.parametrize(
@@ -27,27 +27,35 @@ from beir_hybrid.studies.store import Store
 )
 def test_a_damaged_record_is_a_failed_cell(small: Any, tmp_path: Path, name: str, content: bytes) -> None:
     """One line with the file and what deleting it means; nothing is raised."""
-    (cell,) = plan_cells(small("[factors]\nalpha = [0.5]")).cells
-    store = Store(tmp_path / "out")
-    folder = store.cell(cell.digest)
-    folder.path.mkdir(parents=True)
-    (folder.path / name).write_bytes(content)
-    outcome = store.outcome(cell)
+    study = small("[factors]\nalpha = [0.5]")
+    (cell,) = plan_cells(study)
+    (tmp_path / name).write_bytes(content)
+    outcome = Job(cell, study, tmp_path).outcome()
     assert outcome.status == "failed"
-    assert outcome.message.startswith(f"{folder.path / name} is damaged (")
-    assert outcome.message.endswith(f"; delete {folder.path}, its cell is then run again")
+    assert outcome.message.startswith(f"{tmp_path / name} is damaged (")
+    assert outcome.message.endswith(f"; delete {tmp_path}, its cell is then run again")
 
 
 def test_a_record_that_is_a_folder(small: Any, tmp_path: Path) -> None:
-    (cell,) = plan_cells(small("[factors]\nalpha = [0.5]")).cells
-    (Store(tmp_path).cell(cell.digest).path / "training.json").mkdir(parents=True)
-    assert "is damaged" in Store(tmp_path).outcome(cell).message
+    study = small("[factors]\nalpha = [0.5]")
+    (tmp_path / "training.json").mkdir()
+    assert "is damaged" in Job(plan_cells(study)[0], study, tmp_path).outcome().message
 
 
-def test_a_job_takes_what_it_knows_of_its_inputs_along(small: Any, tmp_path: Path) -> None:
-    """Digests are not worked out again where the cell is run, which may read the groups from elsewhere."""
-    study = small("[factors]\npair_count = [10]")
-    job = job_of(plan_cells(study).cells[0], study, Store(tmp_path))
-    taken = pickle.loads(pickle.dumps(job)).cell.training
-    assert taken.__dict__["groups_digest"] == job.cell.training.groups_digest  # type: ignore[union-attr]
-    assert taken.tokenizer_digest == job.cell.training.tokenizer_digest  # type: ignore[union-attr]
+def test_waiting_is_no_part_of_the_time(small: Any, tmp_path: Path) -> None:
+    """A process that waits for another one on the same cell has worked for no time, and does not end the other's."""
+    study = small("[factors]\nalpha = [0.5]")
+    job, ours = Job(plan_cells(study)[0], study, tmp_path), os.getpid()
+    assert job.seconds_of_work(ours) is None
+    job.begin()
+    os.utime(tmp_path / ".begun", (time.time() - 50, time.time() - 50))
+    assert 50 <= (job.seconds_of_work(ours) or 0) < 60
+    assert job.seconds_of_work(ours + 1) is None
+    job.end(ours + 1)
+    assert 50 <= (job.seconds_of_work(ours) or 0) < 60
+    job.end()
+    assert job.seconds_of_work(ours) is None and list(tmp_path.glob(".begun*")) == []
+    # of a process that was killed; whoever holds the lock of the cell now has begun
+    (tmp_path / ".begun").write_text("elsewhere 1")
+    job.begin()
+    assert job.seconds_of_work(ours) is not None

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 
 from beir_hybrid.studies.analysis.fits import Fit
 from beir_hybrid.studies.analysis.measured import Measured
-from beir_hybrid.studies.estimate import duration
-from beir_hybrid.studies.outcome import StudyOutcome
+from beir_hybrid.studies.outcome import StudyOutcome, duration
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterator, Sequence
 from typing import Any, Literal
 
-from beir_hybrid.studies.job import Job
+from beir_hybrid.studies.store import Job
 
 ENGINES = ("local", "ray")
 Event = Literal["begins", "works", "over"]

@@ -9,7 +9,7 @@ from collections.abc import Collection, Sequence
 from beir_hybrid.processors import processors
 from beir_hybrid.studies.child import Child
 from beir_hybrid.studies.engines import Engine
-from beir_hybrid.studies.job import Job
+from beir_hybrid.studies.store import Job
 
 _PAUSE = 0.1
 

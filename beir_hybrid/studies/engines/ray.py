@@ -12,7 +12,7 @@ from beir_hybrid.engines.signal_handlers import kept_handlers
 from beir_hybrid.errors import MissingExtraError, StudyError, first_line
 from beir_hybrid.studies.child import Child
 from beir_hybrid.studies.engines import Engine
-from beir_hybrid.studies.job import Job
+from beir_hybrid.studies.store import Job
 
 _RETRIES = 2
 _VARIABLES = ("BEIR_HYBRID_", "HF_")
@@ -56,7 +56,7 @@ class RayEngine(Engine):
         )  # fmt: skip
 
     def start(self, job: Job, running: Sequence[Any]) -> Any:
-        job.folder.path.mkdir(parents=True, exist_ok=True)
+        job.path.mkdir(parents=True, exist_ok=True)
         # where data and models are is asked of the same variables on every machine
         variables = {name: value for name, value in os.environ.items() if name.startswith(_VARIABLES)}
         task = self._task.remote(job, variables)
@@ -82,15 +82,15 @@ class RayEngine(Engine):
             seen = self._ray.get(task)
         except self._ray.exceptions.RayError as error:
             said = " ".join(str(error).split())[:200]
-            job.folder.fail(f"lost on the cluster after {_RETRIES + 1} attempts: {said}")
+            job.fail(f"lost on the cluster after {_RETRIES + 1} attempts: {said}")
             return
         if not seen:
-            job.folder.fail(f"the machine that got it does not see {job.folder.path}; use a folder all machines share")
+            job.fail(f"the machine that got it does not see {job.path}; use a folder all machines share")
 
 
 def _work(job: Job, variables: Mapping[str, str]) -> bool:
     """The task: a process as on one machine, with its limits; False where the folder of the cell is not here."""
-    if not job.folder.path.is_dir():
+    if not job.path.is_dir():
         return False
     os.environ.update(variables)
     child = Child(job)
