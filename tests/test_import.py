@@ -54,7 +54,7 @@ EXTENDED = {
 HOMES = {
     "jnius": "retrieval.bm25.*", "jnius_config": "retrieval.bm25.*", "pyserini": "retrieval.bm25.*",
     "jinja2": "report.document", "matplotlib": "report.figures", "ray": "*engines.*",
-    "statsmodels": "studies.analysis.mixed", "formulaic": "studies.analysis.formula",
+    "formulaic": "studies.analysis.formula",
 }  # fmt: skip
 
 

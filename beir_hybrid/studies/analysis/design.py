@@ -13,7 +13,7 @@ import numpy as np
 
 from beir_hybrid.published.languages import Language
 from beir_hybrid.published.languages import languages as language_facts
-from beir_hybrid.records import POOL, SETTINGS, IntArray, ScoreArray
+from beir_hybrid.records import POOL, SETTINGS, ScoreArray
 from beir_hybrid.studies.analysis.formula import Formula, Variable
 from beir_hybrid.studies.analysis.language_groups import LEAST_GIB, UNKNOWN, group_of
 from beir_hybrid.studies.analysis.measured import Factor, Measured, value_label
@@ -22,51 +22,30 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-@dataclass(frozen=True)
-class Encoded:
-    """A variable over the observations.
+@dataclass(frozen=True, eq=False)
+class Part:
+    """A number, or one level of a category: a column of the design by itself, or with others as a product.
 
     Attributes:
-        levels: of a category, the first is what the others are compared with; empty for numbers.
-        columns: float64 [observations, 1 or levels - 1]; numbers are centred.
-        low, high: the range of numbers.
+        values: float64 [observations]; a number is centred, a level 1 where it is.
+        level: empty for a number.
+        first: the level that others are compared with.
+        low, high: the range of a number.
         per_model, per_language: whether it has one value for a model, or for a query (or passage) language.
     """
 
     variable: Variable
-    levels: tuple[str, ...]
-    columns: ScoreArray
+    values: ScoreArray
+    per_model: bool
+    per_language: bool
+    level: str = ""
+    first: str = ""
     low: float = 0.0
     high: float = 0.0
-    per_model: bool = False
-    per_language: bool = False
-
-    @property
-    def numeric(self) -> bool:
-        return not self.levels
-
-    @property
-    def parts(self) -> list[Part]:
-        """One part for a number, one for each level but the first of a category."""
-        return [Part(self, None)] if self.numeric else [Part(self, level) for level in range(1, len(self.levels))]
-
-
-@dataclass(frozen=True)
-class Part:
-    """One variable's share in a column: itself, or one of its levels."""
-
-    encoded: Encoded
-    level: int | None
 
     @property
     def name(self) -> str:
-        name = str(self.encoded.variable)
-        return name if self.level is None else f"{name} = {self.encoded.levels[self.level]}"
-
-    @property
-    def values(self) -> ScoreArray:
-        column: ScoreArray = self.encoded.columns[:, 0 if self.level is None else self.level - 1]
-        return column
+        return f"{self.variable} = {self.level}" if self.level else str(self.variable)
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,11 +63,11 @@ class Column:
 
     @property
     def by_model(self) -> bool:
-        return any(part.encoded.per_model for part in self.parts)
+        return any(part.per_model for part in self.parts)
 
     @property
     def by_language(self) -> bool:
-        return any(part.encoded.per_language for part in self.parts)
+        return any(part.per_language for part in self.parts)
 
 
 def values_of(name: str, measured: Measured, rows: pd.DataFrame) -> list[Any]:
@@ -126,23 +105,23 @@ def build_design(
         rows: the scores; every variable of the formula is known for each.
         first: factor -> the value that comes first, the baseline's.
     """
-    encoded = {variable: _encode(variable, measured, rows, first) for variable in formula.variables}
+    parts_of = {variable: _parts(variable, measured, rows, first) for variable in formula.variables}
     notes = [
         f"{variable} has one value only here, so nothing can be said of it"
-        for variable, each in encoded.items()
-        if not each.columns.size or not np.ptp(each.columns, axis=0).any()
+        for variable, parts in parts_of.items()
+        if not any(np.ptp(part.values) for part in parts)
     ]
     terms = [(term, False) for term in formula.terms]
     for factor in measured.factors:
         if factor.varies and all(variable.name != factor.name for variable in formula.variables):
             variable = Variable(factor.name, "C")
-            encoded[variable] = _encode(variable, measured, rows, first)
+            parts_of[variable] = _parts(variable, measured, rows, first)
             terms.append(((variable,), True))
     made = [Column((), np.ones(len(rows)))]
     made += [
         Column(parts, np.prod([part.values for part in parts], axis=0), added)
         for term, added in terms
-        for parts in itertools.product(*(encoded[variable].parts for variable in term))
+        for parts in itertools.product(*(parts_of[variable] for variable in term))
     ]
     kept: list[Column] = []
     dropped: list[str] = []
@@ -159,19 +138,20 @@ def build_design(
     return kept, notes
 
 
-def _encode(variable: Variable, measured: Measured, rows: pd.DataFrame, first: Mapping[str, Any]) -> Encoded:
+def _parts(variable: Variable, measured: Measured, rows: pd.DataFrame, first: Mapping[str, Any]) -> list[Part]:
+    """One for a number, one for each level but the first of a category."""
     values = values_of(variable.name, measured, rows)
     factors = {factor.name: factor for factor in measured.factors}
-    per_model, per_language = _reach(variable, values, rows, factors)
+    reach = _reach(variable, values, rows, factors)
     if variable.transform != "C" and all(isinstance(v, int | float) and not isinstance(v, bool) for v in values):
         numbers = np.array(values, dtype=np.float64)
         if variable.transform == "log" and not variable.name.endswith("cc100"):  # which is a logarithm already
             numbers = np.log2(numbers)
-        columns = (numbers - numbers.mean())[:, None]
-        return Encoded(variable, (), columns, float(numbers.min()), float(numbers.max()), per_model, per_language)
-    levels, places = _levels(factors.get(variable.name), values, first)
-    columns = (places[:, None] == np.arange(1, len(levels))).astype(np.float64)
-    return Encoded(variable, levels, columns, per_model=per_model, per_language=per_language)
+        low, high = float(numbers.min()), float(numbers.max())
+        return [Part(variable, numbers - numbers.mean(), *reach, low=low, high=high)]
+    words = np.array([value_label(value) for value in values])
+    levels = _levels(factors.get(variable.name), words.tolist(), first)
+    return [Part(variable, (words == each).astype(np.float64), *reach, each, levels[0]) for each in levels[1:]]
 
 
 def _reach(
@@ -190,14 +170,11 @@ def _reach(
     return len(pairs) > len({code for code, _ in pairs}), True
 
 
-def _levels(factor: Factor | None, values: Sequence[Any], first: Mapping[str, Any]) -> tuple[tuple[str, ...], IntArray]:
-    """The levels, first the one to compare with; and the level of every observation."""
-    words = [value_label(value) for value in values]
+def _levels(factor: Factor | None, words: Sequence[str], first: Mapping[str, Any]) -> list[str]:
+    """The levels that there are, first the one to compare with."""
     if factor is None:  # the usual order, else the most frequent first
         usual, counts = (*SETTINGS, "unseen", "seen"), Counter(words)
         places = {word: place for place, word in enumerate(usual)}
-        order = sorted(counts, key=lambda word: (places.get(word, len(usual)), -counts[word], word))
-    else:
-        start = value_label(first[factor.name]) if factor.name in first else None
-        order = sorted((label for label in factor.labels if label in set(words)), key=lambda label: label != start)
-    return tuple(order), np.array([order.index(word) for word in words], dtype=np.int64)
+        return sorted(counts, key=lambda word: (places.get(word, len(usual)), -counts[word], word))
+    start = value_label(first[factor.name]) if factor.name in first else None
+    return sorted((label for label in factor.labels if label in words), key=lambda label: label != start)

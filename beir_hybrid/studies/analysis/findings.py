@@ -90,7 +90,7 @@ def analyse(outcome: StudyOutcome) -> Findings:
 
     Raises:
         StudyError: the table ``[analysis]`` of the study names what is unknown.
-        MissingExtraError: there is something to fit, and statsmodels is not installed.
+        MissingExtraError: there is something to fit, and formulaic is not installed.
     """
     measured = read_measured(outcome)
     options = parse_options(outcome.analysis, {factor.name: factor.values for factor in measured.factors})

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from beir_hybrid.records import POOL, ScoreArray
-from beir_hybrid.studies.analysis.design import Column, Encoded, build_design, values_of
+from beir_hybrid.studies.analysis.design import Column, Part, build_design, values_of
 from beir_hybrid.studies.analysis.formula import Formula
 from beir_hybrid.studies.analysis.measured import Measured
 from beir_hybrid.studies.analysis.mixed import Fitted, fit_mixed
@@ -68,11 +68,7 @@ class Fit:
 
 
 def fits(measured: Measured, options: AnalysisOptions) -> list[Fit]:
-    """Every formula, in every data set and setting it can be fitted in.
-
-    Raises:
-        MissingExtraError: there is something to fit, and statsmodels is not installed.
-    """
+    """Every formula, in every data set and setting it can be fitted in."""
     found = []
     for formula in options.fits:
         for dataset in measured.datasets:
@@ -164,12 +160,11 @@ def _random_effects(rows: pd.DataFrame, design: Sequence[Column]) -> dict[str, S
     levels = {name: _indicators(labels) for name, labels in {**groups, "trained model": rows.run}.items()}
     # as many levels as values, or one: not told apart from the residual, or from the intercept
     found = {name: each for name, each in levels.items() if 1 < each.shape[1] < len(rows)}
-    for encoded in _sloped(design):
+    for variable, parts in _sloped(design).items():
         for language in ("query language", "passage language")[: 1 + crossed]:
             indicators = levels[language]
             if indicators.shape[1] > 1:
-                slopes = [indicators * encoded.columns[:, [at]] for at in range(encoded.columns.shape[1])]
-                found[f"{encoded.variable} by {language}"] = np.hstack(slopes)
+                found[f"{variable} by {language}"] = np.hstack([indicators * part.values[:, None] for part in parts])
     return found
 
 
@@ -178,10 +173,13 @@ def _indicators(labels: pd.Series) -> ScoreArray:
     return found
 
 
-def _sloped(design: Sequence[Column]) -> list[Encoded]:
-    """The variables of the formula that belong to the models, and not to the languages."""
-    parts = [part.encoded for column in design if not column.added for part in column.parts]
-    return list({str(e.variable): e for e in parts if e.per_model and not e.per_language}.values())
+def _sloped(design: Sequence[Column]) -> dict[str, list[Part]]:
+    """The variables of the formula that belong to the models, and not to the languages, with their parts."""
+    found: dict[str, dict[str, Part]] = {}
+    for part in (part for column in design if not column.added for part in column.parts):
+        if part.per_model and not part.per_language:
+            found.setdefault(str(part.variable), {}).setdefault(part.name, part)
+    return {variable: list(parts.values()) for variable, parts in found.items()}
 
 
 def _estimates(design: Sequence[Column], fitted: Fitted, values: int, models: int, languages: int) -> list[Estimate]:
@@ -189,7 +187,7 @@ def _estimates(design: Sequence[Column], fitted: Fitted, values: int, models: in
 
     of_models = sum(column.by_model and not column.by_language for column in design[1:])
     of_languages = sum(column.by_language and not column.by_model for column in design[1:])
-    drawn = {str(encoded.variable) for encoded in _sloped(design)}
+    drawn = _sloped(design)
     found = []
     for column, value, error in zip(design, fitted.estimates.tolist(), fitted.errors.tolist(), strict=True):
         # an effect is as sure as there are models, or languages, to see it in: not as there are values
@@ -197,7 +195,7 @@ def _estimates(design: Sequence[Column], fitted: Fitted, values: int, models: in
         if column.by_model or not column.parts:
             freedom = min(freedom, models - 1 - of_models)
         # an effect that is another one in each language; settings are measured in every language
-        variables = [part.encoded.variable for part in column.parts]
+        variables = [part.variable for part in column.parts]
         differs = column.by_language or any(v.name == "setting" or str(v) in drawn for v in variables)
         if not column.added and (differs or not column.parts):
             freedom = min(freedom, languages - 1 - of_languages)
@@ -218,10 +216,10 @@ def _bends(models: ScoreArray, rest: ScoreArray, design: Sequence[Column]) -> di
     left = np.bincount(place, weights=rest) / np.bincount(place)
     fixed = sum(column.by_model and not column.by_language for column in design[1:])
     found = {}
-    for encoded in {id(part.encoded): part.encoded for column in design for part in column.parts}.values():
-        if not encoded.numeric or not encoded.per_model or encoded.per_language:
+    for part in {part.name: part for column in design for part in column.parts}.values():
+        if part.level or not part.per_model or part.per_language:
             continue
-        levels, level = np.unique(encoded.columns[begins, 0], return_inverse=True)
+        levels, level = np.unique(part.values[begins], return_inverse=True)
         between, within = len(levels) - 2, len(left) - len(levels) - (fixed - 1)
         explained = float((np.bincount(level, weights=left) ** 2 / np.bincount(level)).sum())
         remaining = float((left**2).sum()) - explained
@@ -229,5 +227,5 @@ def _bends(models: ScoreArray, rest: ScoreArray, design: Sequence[Column]) -> di
             continue
         p = float(stats.f.sf(explained / between / (remaining / within), between, within))
         if p < LEVEL:
-            found[str(encoded.variable)] = p
+            found[str(part.variable)] = p
     return found

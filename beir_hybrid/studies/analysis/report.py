@@ -54,7 +54,7 @@ def write_report(outcome: StudyOutcome, folder: Path) -> Report:
 
     Raises:
         StudyError: the table ``[analysis]`` of the study names what is unknown.
-        MissingExtraError: a library is not installed: statsmodels for fits, matplotlib for curves.
+        MissingExtraError: a library is not installed: formulaic for fits, matplotlib for curves.
     """
     findings = analyse(outcome)
     contents = {"report.md": markdown(findings), "page.html": render_page(findings), **csv_files(findings)}

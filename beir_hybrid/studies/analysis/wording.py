@@ -35,13 +35,13 @@ def sentences(fit: Fit) -> list[str]:
     terms: dict[tuple[Variable, ...], list[Estimate]] = {}
     for estimate in fit.estimates:
         if estimate.column.parts and not estimate.column.added:
-            terms.setdefault(tuple(part.encoded.variable for part in estimate.column.parts), []).append(estimate)
+            terms.setdefault(tuple(part.variable for part in estimate.column.parts), []).append(estimate)
     changing = {variable for term in terms if len(term) > 1 for variable in term}
     found = []
     for term, estimates in sorted(terms.items(), key=lambda item: -len(item[0])):
         if len(term) > 1:
             found.append(f"{where}: {_interaction(fit, estimates)}")
-        elif estimates[0].column.parts[0].encoded.per_model or term[0] not in changing:
+        elif estimates[0].column.parts[0].per_model or term[0] not in changing:
             found.append(f"{where}: {_main(fit, estimates)}")
     return [*found, *(f"{where}: {note}." for note in fit.notes)]
 
@@ -71,11 +71,10 @@ def _main(fit: Fit, estimates: Sequence[Estimate]) -> str:
     if len(estimates) == 1:
         said = f"{_effect(first)[1]}, {subject} {_moves(fit, estimates[0], held)}"
     else:
-        levels = [(each, each.column.parts[0].level or 0) for each in estimates]
-        items = [f"with {first.encoded.levels[level]} by {_sized(fit, each)}" for each, level in levels]
-        said = f"instead of {_name(first)} = {first.encoded.levels[0]}, {subject} differs {', '.join(items)}{held}"
+        items = [f"with {each.column.parts[0].level} by {_sized(fit, each)}" for each in estimates]
+        said = f"instead of {_name(first)} = {first.first}, {subject} differs {', '.join(items)}{held}"
         said += _unshown(estimates)
-    if str(first.encoded.variable) in fit.bent:
+    if str(first.variable) in fit.bent:
         return f"{said}. A straight line does not describe this: see the curve."
     of_languages = _plain(first) in ("joshi", "cc100", "script", "family")
     return f"{said}.{' (Languages that differ in this differ in much else.)' if of_languages else ''}"
@@ -113,7 +112,7 @@ def _sized(fit: Fit, estimate: Estimate) -> str:
     """``-0.012 [-0.018, -0.006] (p = 0.021)``, of the change that `_effect` tells it for."""
     scale = 1.0
     for part in estimate.column.parts:
-        scale *= part.encoded.high - part.encoded.low if _ranges(part) else 1.0
+        scale *= part.high - part.low if _ranges(part) else 1.0
     size = estimate.value * scale
     if estimate.low is None or estimate.high is None or estimate.p is None:
         return changes(size, None, None, fit.formula.metric)[0]
@@ -136,38 +135,37 @@ def _few(fit: Fit, estimate: Estimate) -> str:
 
 def _ordered(parts: Sequence[Part]) -> list[Part]:
     """Factors of the study first: it is their effect that differs between languages."""
-    return sorted(parts, key=lambda part: (part.encoded.per_language, not part.encoded.per_model))
+    return sorted(parts, key=lambda part: (part.per_language, not part.per_model))
 
 
 def _plain(part: Part) -> str:
-    return part.encoded.variable.name.removeprefix("passage_")
+    return part.variable.name.removeprefix("passage_")
 
 
 def _of(part: Part) -> str:
-    return " of the passage language" if part.encoded.variable.name.startswith("passage_") else ""
+    return " of the passage language" if part.variable.name.startswith("passage_") else ""
 
 
 def _name(part: Part) -> str:
-    log = "log2 of " if part.encoded.variable.transform == "log" else ""
+    log = "log2 of " if part.variable.transform == "log" else ""
     return f"{log}{_NAMES.get(_plain(part), _plain(part))}{_of(part)}"
 
 
 def _ranges(part: Part) -> bool:
     """Whether an effect is told for the whole range, as of a factor, and not for one step, as of languages."""
-    return part.encoded.numeric and not part.encoded.per_language
+    return not part.level and not part.per_language
 
 
 def _effect(part: Part) -> tuple[str, str]:
     """What has an effect, and the change of it that the effect is told for."""
-    encoded, name = part.encoded, _NAMES.get(_plain(part), _plain(part))
-    if part.level is not None:
-        subject = f"{_name(part)} = {encoded.levels[part.level]} instead of {encoded.levels[0]}"
+    name = _NAMES.get(_plain(part), _plain(part))
+    if part.level:
+        subject = f"{_name(part)} = {part.level} instead of {part.first}"
         if _plain(part) != "seen":
             return subject, f"with {subject}"
         return subject, f"with the {'passage' if _of(part) else 'query'} language seen in training instead of unseen"
     if _ranges(part):
-        ends = (encoded.low, encoded.high)
-        low, high = (2**end for end in ends) if encoded.variable.transform == "log" else ends
+        low, high = (2**end if part.variable.transform == "log" else end for end in (part.low, part.high))
         return f"{name} ({low:g} to {high:g})", f"from {name} {low:g} to {high:g}"
     step = "doubling of the CC-100 text" if _plain(part) == "cc100" else f"{name} more"
     return _name(part), f"for each {step}{_of(part)}"
@@ -175,19 +173,19 @@ def _effect(part: Part) -> tuple[str, str]:
 
 def _held(fit: Fit, first: Part) -> str:
     """At what values of the variables it interacts with a main effect is told."""
-    own = first.encoded.variable
+    own = first.variable
     places: dict[str, None] = {}
     for column in (estimate.column for estimate in fit.estimates):
-        variables = [part.encoded.variable for part in column.parts]
+        variables = [part.variable for part in column.parts]
         if len(variables) > 1 and own in variables and not column.added:
-            places |= {_place(part): None for part in column.parts if part.encoded.variable != own}
+            places |= {_place(part): None for part in column.parts if part.variable != own}
     return f", {' and '.join(places)}" if places else ""
 
 
 def _place(part: Part) -> str:
-    if part.encoded.numeric:
+    if not part.level:
         return f"at mean {_name(part)}"
-    name, level = part.encoded.variable.name, part.encoded.levels[0]
+    name, level = part.variable.name, part.first
     if name in ("seen", "setting"):
         return f"in {level}{' languages' if name == 'seen' else ''}"
     return f"with {_name(part)} = {level}"
