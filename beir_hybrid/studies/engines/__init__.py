@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 from beir_hybrid.studies.store import Job
@@ -30,9 +30,9 @@ class Engine(ABC):
             while waiting or running:
                 while waiting and len(running) < self.workers:
                     job = waiting.pop(0)
-                    running[self.start(job, list(running))] = job
+                    running[self.start(job, running)] = job
                     yield "begins", job
-                for task in self.wait(list(running)):
+                for task in self.wait(running):
                     yield "over", running.pop(task)
                 if time.monotonic() - told >= _TOLD:
                     told = time.monotonic()
@@ -42,13 +42,13 @@ class Engine(ABC):
             self.end(running)
 
     @abstractmethod
-    def start(self, job: Job, running: Sequence[Any]) -> Any:
+    def start(self, job: Job, running: Mapping[Any, Job]) -> Any:
         """Start on a job, beside the tasks that run; its task."""
 
     @abstractmethod
-    def wait(self, running: Sequence[Any]) -> Collection[Any]:
+    def wait(self, running: Mapping[Any, Job]) -> list[Any]:
         """Wait a moment; the tasks that are over."""
 
     @abstractmethod
-    def end(self, running: Collection[Any]) -> None:
+    def end(self, running: Mapping[Any, Job]) -> None:
         """End the tasks that run, and the engine."""

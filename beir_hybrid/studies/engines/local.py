@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Mapping
 
 from beir_hybrid.processors import processors
 from beir_hybrid.studies.child import Child
@@ -26,17 +26,17 @@ class LocalEngine(Engine):
         self._gpus = visible_gpus()
         self.workers = workers or len(self._gpus) or max(1, processors() // threads)
 
-    def start(self, job: Job, running: Sequence[Child]) -> Child:
+    def start(self, job: Job, running: Mapping[Child, Job]) -> Child:
         used = [child.gpu for child in running]
         return Child(job, min(self._gpus, key=used.count, default=None))  # the GPU with the fewest cells
 
-    def wait(self, running: Sequence[Child]) -> list[Child]:
+    def wait(self, running: Mapping[Child, Job]) -> list[Child]:
         over = [child for child in running if child.is_over()]
         if not over:
             time.sleep(_PAUSE)
         return over
 
-    def end(self, running: Collection[Child]) -> None:
+    def end(self, running: Mapping[Child, Job]) -> None:
         for child in running:
             child.end()
 
