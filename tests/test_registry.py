@@ -231,3 +231,28 @@ def test_a_source_that_fails_is_named(
         load_dataset("colours")
     assert main(["datasets"]) == 0
     assert "xquad-r" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("command", ["fetch", "convert", "datasets"])
+def test_files_that_another_package_cannot_name_are_its_fault(
+    install: Install, command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What a source of files raises when it is asked for them is one line, and hides no other data set."""
+    code = """
+from beir_hybrid.datasets.source import FileSource
+from beir_hybrid.records import Licence
+
+class Source(FileSource):
+    name, summary, languages, splits, licence = "papers", "papers", ("de",), ("test",), Licence()
+    corpus = remote_files = lambda self, *_, **__: 1 // 0
+    read = None
+
+source = Source()
+"""
+    install("paper-data", DATASETS, "papers = paper_data:source", code)
+    assert main([command, "papers"]) == 1
+    err = capsys.readouterr().err
+    assert "'papers' of paper-data (paper_data:source) failed to load: ZeroDivisionError: " in err
+    assert "Traceback" not in err
+    assert main(["datasets"]) == 0
+    assert "xquad-r" in capsys.readouterr().out

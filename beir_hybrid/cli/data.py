@@ -13,31 +13,44 @@ from beir_hybrid.progress import tell
 
 if TYPE_CHECKING:
     from beir_hybrid.datasets.family import Family
+    from beir_hybrid.datasets.source import Source
 
 
 def dataset_records(data_dir: Path | None) -> list[dict[str, Any]]:
     """What `datasets` says of every data set."""
     from beir_hybrid.datasets import list_datasets
 
-    return [_record(name, data_dir) for name in list_datasets()]
+    return [_listed(name, data_dir) for name in list_datasets()]
 
 
-def _record(name: str, data_dir: Path | None) -> dict[str, Any]:
-    from beir_hybrid.datasets import get_source
-    from beir_hybrid.datasets.family import Family
-    from beir_hybrid.datasets.folder import FolderSource
-    from beir_hybrid.datasets.source import FileSource
+def _listed(name: str, data_dir: Path | None) -> dict[str, Any]:
+    """The record of one of all: another package's data set that fails hides none of the others."""
     from beir_hybrid.errors import DatasetError
 
     try:
-        source = get_source(name)
+        return _record(name, data_dir)
     except DatasetError as error:
-        # another package's data set that cannot be imported hides none of the others
         unknown = {"name": "unknown", "url": "", "note": ""}
         return {
             "name": name, "summary": str(error), "languages": [], "splits": [], "licence": unknown,
             "files": "cannot be loaded", "path": None, "missing_languages": [],
         }  # fmt: skip
+
+
+def _record(name: str, data_dir: Path | None) -> dict[str, Any]:
+    from beir_hybrid.datasets import blaming, get_source
+
+    source = get_source(name)
+    with blaming(name, source):
+        return _described(name, source, data_dir)
+
+
+def _described(name: str, source: Source, data_dir: Path | None) -> dict[str, Any]:
+    from beir_hybrid.datasets.family import Family
+    from beir_hybrid.datasets.folder import FolderSource
+    from beir_hybrid.datasets.source import FileSource
+    from beir_hybrid.errors import DatasetError
+
     record: dict[str, Any] = {
         "name": name,
         "summary": source.summary,
@@ -122,7 +135,7 @@ def run_datasets(args: argparse.Namespace) -> int:
 
 def run_fetch(args: argparse.Namespace) -> int:
     """Download what a data set lacks and print the paths; the exit status."""
-    from beir_hybrid.datasets import get_source
+    from beir_hybrid.datasets import blaming, get_source
     from beir_hybrid.datasets.family import Family
     from beir_hybrid.datasets.source import FileSource, check_selection
 
@@ -133,14 +146,15 @@ def run_fetch(args: argparse.Namespace) -> int:
     if not isinstance(source, FileSource):
         tell(f"{source.name} needs no download")
         return 0
-    for path in source.fetch(source.fetch_root(args.data_dir), languages, split):
-        sys.stdout.write(f"{path}\n")
+    with blaming(args.dataset, source):
+        paths = source.fetch(source.fetch_root(args.data_dir), languages, split)
+    sys.stdout.writelines(f"{path}\n" for path in paths)
     return 0
 
 
 def run_convert(args: argparse.Namespace) -> int:
-    """Convert corpora to memory-mapped files, before anything asks for them; the exit status."""
-    from beir_hybrid.datasets import get_source
+    """Convert corpora to Arrow files, before anything asks for them; the exit status."""
+    from beir_hybrid.datasets import blaming, get_source
     from beir_hybrid.datasets.folder import FolderSource
     from beir_hybrid.datasets.source import FileSource, check_selection
 
@@ -151,10 +165,12 @@ def run_convert(args: argparse.Namespace) -> int:
         when = "converted when it is first" if isinstance(source, FolderSource) else "read when it is"
         tell(f"{source.name} is not converted ahead of time: its texts are {when} loaded")
         return 0
-    for language in languages:
+    there = getattr(source, "passage_languages", languages)
+    for language in [each for each in languages if each in there] or languages:
         # one after the other: what is missing of the last is no reason not to convert the first
-        root = source.filled_root(args.data_dir, [language], split)
-        corpus = convert(root.path, language, workers=args.workers)
+        with blaming(args.dataset, source):
+            root = source.filled_root(args.data_dir, [language], split)
+            corpus = convert(root.path, language, workers=args.workers)
         sys.stdout.write(f"{language}\t{len(corpus)}\t{corpus.folder}\n")
     return 0
 

@@ -65,7 +65,7 @@ def _registered_source(name: str) -> Source:
     from beir_hybrid.datasets.family import Family
 
     source: Any = resolve(DATASETS, name, DatasetError)
-    with _blaming(name, source):
+    with blaming(name, source):
         lacking = [part for part in _PARTS if not hasattr(source, part)]
         if not lacking and not isinstance(source.licence, Licence):
             lacking = ["Licence"]
@@ -81,7 +81,7 @@ def _registered_source(name: str) -> Source:
 
 
 @contextlib.contextmanager
-def _blaming(name: str, source: object) -> Iterator[None]:
+def blaming(name: str, source: object) -> Iterator[None]:
     """Whatever another package's code raises as one line that names the package."""
     try:
         yield
@@ -155,7 +155,7 @@ def load_dataset(
     for option in options:
         if option not in known:
             raise DatasetError(f"{name} has no option {option!r}; {did_you_mean(option, known)}")
-    with _blaming(name, source):
+    with blaming(name, source):
         loaded = source.load(data_dir, chosen, chosen_split, **options)
         if not isinstance(loaded, Dataset):
             raise TypeError(f"load gave {loaded!r:.80}; expected a beir_hybrid.Dataset")

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from beir_hybrid import load_dataset
+from beir_hybrid.cli import main
 from beir_hybrid.datasets.catalogue import ciral as source
 from beir_hybrid.errors import DatasetError
 
@@ -45,7 +46,17 @@ def test_what_is_missing_or_wrong_is_named(tmp_path: Path) -> None:
     for languages, said in {
         "ha": "topics.ciral-v1.0-ha-test-a.tsv:1: expected 'query id<TAB>query'",
         "so": "topics.ciral-v1.0-so-test-a.tsv is missing; run: beir-hybrid fetch ciral --languages so",
-        "en": "ciral has no passages in 'en'; add a language of ha, so, sw, yo",
+        "en": "ciral has no passages in en; add to --languages one of those it has passages in: ha, so, sw, yo",
     }.items():
         with pytest.raises(DatasetError, match=re.escape(said)):
             load_dataset("ciral", tmp_path, languages)
+
+
+def test_its_passages_are_converted_ahead_of_time(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Of all its languages English has none; asked for alone that is said."""
+    for code, name in source.called.items():
+        write(tmp_path, name, code, "7\tWho won?\n", {"VOA#1#1": "wani"})
+    assert main(["convert", "ciral", "--data-dir", str(tmp_path)]) == 0
+    assert [line.split("\t")[:2] for line in capsys.readouterr().out.splitlines()] == [[x, "1"] for x in source.called]
+    assert main(["convert", "ciral", "--data-dir", str(tmp_path), "--languages", "en"]) == 1
+    assert "ciral has no passages in 'en'; choose of ha, so, sw, yo" in capsys.readouterr().err
