@@ -172,7 +172,7 @@ def add_options(parser: Parser, table: Mapping[str, Any], shared: Mapping[str, A
         if key == "use":
             for name in value:
                 add_options(parser, shared[name], shared, into)
-        elif isinstance(value, dict) and not key.startswith("-"):
+        elif isinstance(value, dict) and "help" not in value:
             group = parser.add_argument_group(key)
             add_options(parser, value, shared, group)
             parser.groups[key] = [action.dest for action in group._group_actions]
