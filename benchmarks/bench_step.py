@@ -53,7 +53,8 @@ class StepTimes(TrainerCallback):  # type: ignore[misc]
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         if torch.cuda.is_available():
             torch.cuda.synchronize()
-        now = time.perf_counter()
+        # of the processor where it does the work: others may be at work there too
+        now = time.perf_counter() if torch.cuda.is_available() else time.process_time()
         if self._last is not None:
             self.times.append(now - self._last)
         self._last = now

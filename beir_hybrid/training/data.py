@@ -68,12 +68,6 @@ def training_groups(
 ) -> Iterator[Group]:
     """The groups to train on (``train``) or to validate on (``dev``).
 
-    Args:
-        config: the settings.
-        part: which of the two.
-        left_out: ids of groups that are not wanted.
-        say: tell how many groups of other splits there are.
-
     Raises:
         TrainingError: a malformed file, or a group without a split though others have one.
     """
@@ -90,13 +84,6 @@ def training_groups(
 
 def data_set(config: TrainConfig, part: str, folder: Path, languages: Sequence[str] | None, left_out: list[str]) -> Any:
     """The `ParallelDataset` of a part, written to disk once and memory-mapped from then on.
-
-    Args:
-        config: the settings.
-        part: ``train`` or ``dev``.
-        folder: where it is kept.
-        languages: those to keep.
-        left_out: ids of groups that are not wanted.
 
     Raises:
         TrainingError: what is read is malformed.

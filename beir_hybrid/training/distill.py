@@ -97,31 +97,23 @@ class SelfDistillation(TrainerCallback):  # type: ignore[misc]  # transformers i
 
     @torch.no_grad()
     def _encoded(self, column: dict[str, Any]) -> Tensor:
-        device = next(value.device for value in column.values() if isinstance(value, Tensor))
-        self._start.to(device)
-        size = getattr(self._ranking, "mini_batch_size", None)
-        if size is None:
-            return self._encoded_part(column)
+        """The starting model's vectors of a column, as many texts at a time as the loss computes."""
+        self._start.to(column["input_ids"].device)
         rows = len(column["input_ids"])
+        size = getattr(self._ranking, "mini_batch_size", None) or rows
         parts = [
-            {
-                name: value[begin : begin + size] if isinstance(value, Tensor) else value
-                for name, value in column.items()
-            }
+            _unit(self._start(_copied(column, slice(begin, begin + size)))["sentence_embedding"])
             for begin in range(0, rows, size)
         ]
-        return torch.cat([self._encoded_part(part) for part in parts])
-
-    def _encoded_part(self, column: dict[str, Any]) -> Tensor:
-        vectors: Tensor = _unit(self._start(_copied(column))["sentence_embedding"])
+        vectors = torch.cat(parts)
         if self._directions is None:
             return vectors
         directions = self._directions.to(vectors.device)
         return vectors - vectors @ directions.T @ directions
 
 
-def _copied(column: dict[str, Any]) -> dict[str, Any]:
-    return {name: value.clone() if isinstance(value, Tensor) else value for name, value in column.items()}
+def _copied(column: dict[str, Any], rows: slice = slice(None)) -> dict[str, Any]:
+    return {name: value[rows].clone() if isinstance(value, Tensor) else value for name, value in column.items()}
 
 
 def _unit(vectors: Tensor) -> Tensor:

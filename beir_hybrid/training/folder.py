@@ -70,11 +70,6 @@ class TrainFolder:
     def is_done(self, config: TrainConfig, inputs: dict[str, Any], *, resume: bool) -> bool:
         """Whether this very training is already done here; if it can neither be returned nor begin, say why.
 
-        Args:
-            config: the settings.
-            inputs: digests of everything it reads.
-            resume: whether an unfinished training may go on.
-
         Raises:
             TrainingError: the folder holds something else, a training of other settings or data, or an unfinished one
                 without ``resume``.
@@ -101,13 +96,7 @@ class TrainFolder:
 
     @contextlib.contextmanager
     def preparing(self, config: TrainConfig, inputs: dict[str, Any], given: str | None) -> Iterator[bool]:
-        """Whether the training has to be prepared; a preparation that fails leaves a report of leaks at most.
-
-        Args:
-            config: the settings.
-            inputs: digests of everything it reads.
-            given: the configuration file as it was given.
-        """
+        """Whether the training has to be prepared; a preparation that fails leaves a report of leaks at most."""
         if (self.work / _FACTS).exists() and not self._differing(config, inputs):
             yield False
             return

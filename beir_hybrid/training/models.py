@@ -51,10 +51,6 @@ def refuse_for_kind(config: TrainConfig, kind: Kind) -> None:
 def starting_model(config: TrainConfig, source: str) -> Any:
     """The model that the settings name, with its prompts and its length, frozen as they say.
 
-    Args:
-        config: the settings.
-        source: folder or name: the one of the settings, or what was made of it.
-
     Raises:
         TrainingError: it cannot be loaded, or has not what a setting is about.
     """

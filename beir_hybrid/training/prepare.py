@@ -61,13 +61,7 @@ def inputs_of(config: TrainConfig) -> dict[str, Any]:
 
 
 def prepare(config: TrainConfig, folder: TrainFolder, processes: int) -> None:
-    """Everything that is done once.
-
-    Args:
-        config: the settings.
-        folder: held by this process, and empty but for what it says of itself.
-        processes: how many share the batches.
-    """
+    """Everything that is done once."""
     if config.model is not None:
         refuse_for_kind(config, kind_of(config.model))
     lines = list(read_pretraining_text(config.pretrain_text or ()))

@@ -22,14 +22,7 @@ _LEARNING_RATES = {"static": 1e-2, "transformer": 5e-4, None: 3e-5}
 
 
 def build_trainer(config: TrainConfig, folder: TrainFolder, facts: dict[str, Any], state: Any) -> Any:
-    """The trainer of a prepared training, with the model it begins with.
-
-    Args:
-        config: the settings.
-        folder: what was prepared.
-        facts: what the preparation found out.
-        state: accelerate's, of the processes.
-    """
+    """The trainer of a prepared training, with the model it begins with."""
     import sentence_transformers
     import torch
     from transformers import EarlyStoppingCallback
