@@ -106,27 +106,15 @@ def texts_of(groups: Iterable[Any], languages: Sequence[str] | None = None) -> I
             yield from (text for language, text in side.items() if wanted is None or language in wanted)
 
 
-def batches_of(config: TrainConfig, epochs: float, processes: int | None = None) -> Any:
-    """The sampler's settings.
-
-    Args:
-        config: the settings of the training.
-        epochs: how many it has; alpha moves over all of them.
-        processes: how many share the batches; None asks accelerate.
-    """
+def batches_of(config: TrainConfig, epochs: float) -> Any:
+    """The sampler's settings, for a training of so many epochs: alpha moves over all of them."""
     from st_hybrid_batch import Cosine, HybridBatches, Linear
 
     alpha: Any = config.start_alpha
     if config.alpha_end is not None:
         schedule = Linear if config.alpha_schedule == "linear" else Cosine
         alpha = schedule(config.start_alpha, config.alpha_end, epochs)
-    return HybridBatches(
-        alpha=alpha,
-        languages=config.weights(),
-        pairing=config.pairing,
-        seed=config.seed,
-        world_size=processes,
-    )
+    return HybridBatches(alpha=alpha, languages=config.weights(), pairing=config.pairing, seed=config.seed)
 
 
 def validation_rows(config: TrainConfig, dev: Any, processes: int) -> int:

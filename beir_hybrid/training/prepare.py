@@ -71,7 +71,7 @@ def prepare(config: TrainConfig, folder: TrainFolder, processes: int) -> None:
     if lines:
         write_json(folder.work / PRETRAINING_TEXT, [line.text for line in lines])
     data = data_set(config, "train", folder.data, config.languages, left_out["train"])
-    batches_of(config, 1.0, processes)(data, config.batch_size)  # what the sampler has to say is said now
+    batches_of(config, 1.0)(data, config.batch_size)  # what the sampler has to say is said now
     facts: dict[str, Any] = {
         "groups": data.n_groups,
         "dropped_groups": len(left_out["train"]),

@@ -8,6 +8,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from sentence_transformers.base.sampler import DefaultBatchSampler
+from sentence_transformers.util.distributed import get_world_size
 
 from st_hybrid_batch.alpha import Alpha, alpha_from_dict, alpha_to_dict, check_alpha
 from st_hybrid_batch.dataset import ParallelDataset
@@ -41,7 +42,7 @@ class HybridBatches:
             each group once), ``"rows"`` (as many as there are rows: each group about once per language it
             has), or a number of steps.
         seed: seed; None takes the trainer's.
-        world_size: processes that share the batches; None asks accelerate. With accelerate's
+        world_size: processes that share the batches; None: those of torch.distributed. With accelerate's
             ``split_batches`` give 1: it cuts one batch among the processes itself.
 
     Example:
@@ -68,19 +69,13 @@ class HybridBatches:
         if self.coverage not in ("groups", "rows") and not (whole and int(self.coverage) > 0):
             raise ValueError(f"coverage must be 'groups', 'rows' or a positive number of steps, got {self.coverage!r}")
         if self.world_size is not None and self.world_size < 1:
-            raise ValueError(f"world_size must be at least 1, or None to ask accelerate, got {self.world_size}")
+            raise ValueError(
+                f"world_size must be at least 1, or None for those of torch.distributed, got {self.world_size}"
+            )
 
-    def __call__(
-        self,
-        dataset: ParallelDataset,
-        batch_size: int,
-        drop_last: bool = True,
-        valid_label_columns: list[str] | None = None,
-        generator: Any = None,
-        seed: int = 0,
-    ) -> HybridBatchSampler:
+    def __call__(self, dataset: ParallelDataset, batch_size: int, *given: Any, **named: Any) -> HybridBatchSampler:
         """The sampler: what the trainer calls, for training and for every evaluation."""
-        return HybridBatchSampler(dataset, batch_size, drop_last, valid_label_columns, generator, seed, settings=self)
+        return HybridBatchSampler(dataset, batch_size, *given, **named, settings=self)
 
     def steps(self, groups: int, rows: int, global_batch: int) -> int:
         """Steps of an epoch."""
@@ -169,7 +164,7 @@ class HybridBatchSampler(DefaultBatchSampler):  # type: ignore[misc]
             seed=seed if self.settings.seed is None else self.settings.seed,
         )
         self.dataset = dataset
-        self.world_size = self.settings.world_size or _world_size()
+        self.world_size = self.settings.world_size or get_world_size()
         index, global_batch = dataset.index, batch_size * self.world_size
         if global_batch > index.n_groups:
             raise ValueError(
@@ -265,14 +260,3 @@ def _asked_for_validation() -> bool:
                 "trainers' defaults read scores)"
             )
     return evaluating
-
-
-def _world_size() -> int:
-    """The number of processes, as accelerate (which hands the batches out) or torch.distributed has it."""
-    from accelerate.state import PartialState
-
-    if PartialState._shared_state:
-        return int(PartialState().num_processes)
-    import torch.distributed as dist
-
-    return dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
