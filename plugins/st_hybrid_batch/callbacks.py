@@ -18,11 +18,8 @@ _SETTINGS = ("mono", "cross")
 
 
 def hybrid_callbacks(loss: nn.Module) -> list[TrainerCallback]:
-    """All callbacks of this module, for a trainer's ``callbacks=``.
-
-    Args:
-        loss: the loss handed to the trainer (the outermost one, e.g. the ``MatryoshkaLoss``).
-    """
+    """All callbacks of this module, for a trainer's ``callbacks=``; ``loss`` is the one handed to the trainer, the
+    outermost one (e.g. the ``MatryoshkaLoss``)."""
     return [BatchLossCallback(loss), SettingsCallback()]
 
 

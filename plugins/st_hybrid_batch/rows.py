@@ -78,13 +78,8 @@ def generated_rows(
     negatives: int | None,
     source: str,
 ) -> Iterator[dict[str, str]]:
-    """Rows of the groups that a generator function yields, for ``Dataset.from_generator``.
-
-    Args:
-        generator, gen_kwargs: the function and its arguments.
-        languages, negatives: as in `rows_of_groups`.
-        source: digest of what the generator reads. Unused here: ``datasets`` caches by the arguments.
-    """
+    """Rows of the groups that a function yields, for ``Dataset.from_generator``, which caches by the arguments: the
+    digest ``source`` of what is read is but one of them."""
     yield from rows_of_groups(generator(**gen_kwargs), languages, negatives)
 
 
