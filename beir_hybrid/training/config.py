@@ -11,7 +11,9 @@ import types
 import typing
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, fields
+from functools import cache
+from importlib.resources import files
 from pathlib import Path
 from typing import Any, Literal
 
@@ -20,120 +22,80 @@ from beir_hybrid.errors import TrainingError, at, did_you_mean
 _ALPHA = {"mono": 1.0, "cross": 0.0, "hybrid": 0.5}
 
 
-def _option(default: Any, help: str, *, low: float | None = None, high: float = math.inf) -> Any:
-    return field(default=default, metadata={"help": help, "range": (low, high)})
+@cache
+def _table() -> dict[str, dict[str, Any]]:
+    """`options.toml`: help, range and the rest of every setting."""
+    table = tomllib.loads((files("beir_hybrid.training") / "options.toml").read_text(encoding="utf-8"))
+    return {name: told if isinstance(told, dict) else {"help": told} for name, told in table.items()}
 
 
 @dataclass(frozen=True)
 class TrainConfig:
     """Every setting of a training. The defaults are those of arXiv 2408.10536 where it names them."""
 
-    groups: str | None = _option(
-        None,
-        "training groups: JSON Lines, plain or gzipped (with a field split, its train part), SQuAD-shaped files "
-        "(de=FILE,en=FILE), mMARCO's folder (with --pairs), or sample",
-    )
-    dev_groups: str | None = _option(None, "validation groups (default: the part of --groups with split dev, if any)")
-    pairs: str | None = _option(None, "mMARCO: the file of triples or qrels that says which passage answers what")
-    model: str | None = _option(None, "sentence-transformers or transformers model to start from, a name or path")
-    from_scratch: Literal["static", "transformer"] | None = _option(
-        None, "start from random weights and a tokenizer trained on the training text"
-    )
-    sampling: Literal["mono", "cross", "hybrid"] | None = _option(
-        None, "kind of batches: mono is alpha 1 (X-X-mono), cross 0 (X-Y), hybrid 0.5 (default)"
-    )
-    alpha: float | None = _option(None, "probability that a batch is monolingual", low=0, high=1)
-    alpha_end: float | None = _option(None, "alpha at the end of the training, with --alpha-schedule", low=0, high=1)
-    alpha_schedule: Literal["constant", "linear", "cosine"] = _option("constant", "how alpha moves to --alpha-end")
-    languages: tuple[str, ...] | None = _option(None, "train on these languages only (default: all there are)")
-    language_weights: str = _option(
-        "uniform", "how often a language is drawn: uniform, size, or a temperature between them"
-    )
-    pairing: Literal["row", "batch"] = _option(
-        "row", "a cross-lingual language pair for each row, or one for the batch"
-    )
-    steps: int | None = _option(None, "optimizer steps", low=1)
-    epochs: float | None = _option(None, "epochs: in one, as many rows are seen as there are groups", low=1e-9)
-    batch_size: int = _option(100, "rows of a batch on each process", low=2)
-    gradient_accumulation: int = _option(1, "batches summed for a step", low=1)
-    learning_rate: float | None = _option(
-        None, "peak learning rate (default: 3e-5; from scratch 5e-4, static 0.01)", low=1e-12
-    )
-    weight_decay: float = _option(0.01, "decoupled weight decay", low=0)
-    warmup: float = _option(
-        0.1, "share of the steps over which the learning rate rises; then it falls linearly", low=0, high=1
-    )
-    scale: float = _option(
-        20.0, "1 / temperature of the loss (sparse, multi-vector, cross-encoder: their own)", low=1e-9
-    )
-    loss: Literal["masked", "plain"] = _option("masked", "masked spares translations and duplicates of the positive")
-    mini_batch_size: int | None = _option(None, "cached loss (GradCache): rows in memory at a time", low=1)
-    gather: bool = _option(False, "take the passages of all processes as negatives")
-    matryoshka: tuple[int, ...] | None = _option(None, "also train these shorter dimensions")
-    query_prompt: str | None = _option(
-        None, "put before every query, in training and by the saved model (default: the model's own; new: 'Query: ')"
-    )
-    passage_prompt: str | None = _option(None, "put before every passage (default: the model's own; new: 'Passage: ')")
-    router_mapping: tuple[str, ...] | None = _option(
-        None, "routes of a model with a Router, query=ROUTE,passage=ROUTE (default: query and document)"
-    )
-    negatives: int | None = _option(None, "hard negatives of each row (default: as many as the first row has)", low=0)
-    precision: Literal["fp32", "bf16", "fp16"] = _option("fp32", "mixed precision")
-    seed: int = _option(42, "seed of weights, batches and everything else drawn", low=0, high=2**32 - 1)
-    evaluate_every: int | None = _option(None, "steps between validations (default: 20 validations)", low=1)
-    patience: int = _option(5, "stop after so many validations without a better one (0: never)", low=0)
-    best: Literal["loss", "mono_map", "cross_map", "multi_map", "rank_distance"] = _option(
-        "loss", "what the best checkpoint is chosen by"
-    )
-    dev_limit: int = _option(300, "validation groups ranked for the map metrics at most", low=1)
-    workers: int = _option(0, "processes that prepare batches", low=0)
-    max_seq_length: int | None = _option(None, "tokens read of a text (default: the model's; from scratch 128)", low=4)
-    freeze_embeddings: bool = _option(False, "leave the word embeddings as they are")
-    cut_vocabulary: bool = _option(
-        False, "train the word embeddings of the tokens that the training text uses, and hold moments of no other"
-    )
-    keep_layers: int | None = _option(
-        None, "start with the first so many layers of --model; the others are dropped", low=1
-    )
-    lora: int | None = _option(
-        None, "train low-rank adapters of this rank (needs peft), merged in the saved model", low=1
-    )
-    wise_ft: float | None = _option(
-        None,
-        "share of the trained weights in the saved model; the rest is of the starting model (arXiv 2109.01903)",
-        low=0,
-        high=1,
-    )
-    distill: float = _option(
-        0.0,
-        "weight of a term that holds how each query ranks its batch to what the starting model does in one language",
-        low=0,
-    )
-    distill_to: str | None = _option(
-        None, "hold all batches to the starting model without language: the folder of beir-hybrid neutralize (project)"
-    )
-    vocabulary: int = _option(64_000, "from scratch: tokens of the tokenizer", low=300)
-    width: int = _option(512, "from scratch: dimension of the embedding", low=1)
-    layers: int = _option(4, "from scratch, transformer: layers", low=1)
-    tokenizer: str | None = _option(None, "from scratch: take this trained tokenizer.json instead of training one")
-    pretrain_text: tuple[str, ...] | None = _option(
-        None, "masked-language modelling first, on these text files (a line a text)"
-    )
-    pretrain_steps: int = _option(1000, "steps of it", low=1)
-    pretrain_learning_rate: float = _option(1e-4, "its learning rate", low=1e-12)
-    code_switch: float = _option(0.0, "probability that a query word is replaced by its translation", low=0, high=1)
-    lexicon: str | None = _option(None, "bilingual lexicon: a file or a folder of xx-yy.txt, 'word translation' lines")
-    leak_check: tuple[str, ...] | None = _option(None, "compare the training text with these evaluation sets first")
-    on_leak: Literal["refuse", "drop"] = _option("refuse", "what to do with groups that overlap")
-    data_dir: str | None = _option(None, "where the evaluation sets of --leak-check are")
-    out: str | None = _option(None, "folder of the model")
+    groups: str | None = None
+    dev_groups: str | None = None
+    pairs: str | None = None
+    model: str | None = None
+    from_scratch: Literal["static", "transformer"] | None = None
+    sampling: Literal["mono", "cross", "hybrid"] | None = None
+    alpha: float | None = None
+    alpha_end: float | None = None
+    alpha_schedule: Literal["constant", "linear", "cosine"] = "constant"
+    languages: tuple[str, ...] | None = None
+    language_weights: str = "uniform"
+    pairing: Literal["row", "batch"] = "row"
+    steps: int | None = None
+    epochs: float | None = None
+    batch_size: int = 100
+    gradient_accumulation: int = 1
+    learning_rate: float | None = None
+    weight_decay: float = 0.01
+    warmup: float = 0.1
+    scale: float = 20.0
+    loss: Literal["masked", "plain"] = "masked"
+    mini_batch_size: int | None = None
+    gather: bool = False
+    matryoshka: tuple[int, ...] | None = None
+    query_prompt: str | None = None
+    passage_prompt: str | None = None
+    router_mapping: tuple[str, ...] | None = None
+    negatives: int | None = None
+    precision: Literal["fp32", "bf16", "fp16"] = "fp32"
+    seed: int = 42
+    evaluate_every: int | None = None
+    patience: int = 5
+    best: Literal["loss", "mono_map", "cross_map", "multi_map", "rank_distance"] = "loss"
+    dev_limit: int = 300
+    workers: int = 0
+    max_seq_length: int | None = None
+    freeze_embeddings: bool = False
+    cut_vocabulary: bool = False
+    keep_layers: int | None = None
+    lora: int | None = None
+    wise_ft: float | None = None
+    distill: float = 0.0
+    distill_to: str | None = None
+    vocabulary: int = 64000
+    width: int = 512
+    layers: int = 4
+    tokenizer: str | None = None
+    pretrain_text: tuple[str, ...] | None = None
+    pretrain_steps: int = 1000
+    pretrain_learning_rate: float = 0.0001
+    code_switch: float = 0.0
+    lexicon: str | None = None
+    leak_check: tuple[str, ...] | None = None
+    on_leak: Literal["refuse", "drop"] = "refuse"
+    data_dir: str | None = None
+    out: str | None = None
 
     def __post_init__(self) -> None:
-        for option in fields(self):
-            value, (low, high) = getattr(self, option.name), option.metadata["range"]
+        for name, told in _table().items():
+            value, low, high = getattr(self, name), told.get("low"), told.get("high", math.inf)
             if value is not None and low is not None and not (low <= value <= high and math.isfinite(value)):
                 bound = f"at least {low}" if high == math.inf else f"in [{low}, {high}]"
-                raise TrainingError(f"{flag(option.name)} is {value}; expected a number {bound}")
+                raise TrainingError(f"{flag(name)} is {value}; expected a number {bound}")
         if not self.groups:
             raise TrainingError("no training groups were given; expected --groups FILE.jsonl or .jsonl.gz")
         if not self.out:
@@ -216,22 +178,11 @@ def refuse_for_static(config: TrainConfig) -> None:
     Raises:
         TrainingError: one of them is set.
     """
-    for name, reason in _NOT_FOR_STATIC.items():
-        if getattr(config, name):
-            raise TrainingError(f"{flag(name)} needs a transformer; a static model {reason}")
+    for name, told in _table().items():
+        if "static" in told and getattr(config, name):
+            raise TrainingError(f"{flag(name)} needs a transformer; a static model {told['static']}")
     if config.precision == "fp16":
         raise TrainingError("--precision fp16 needs a transformer; sparse gradients are not scaled, use bf16 or fp32")
-
-
-_NOT_FOR_STATIC = {
-    "keep_layers": "has no layers",
-    "max_seq_length": "reads all of a text",
-    "mini_batch_size": "takes any batch as it is",
-    "pretrain_text": "has no context to predict words from",
-    "lora": "is nothing but its embeddings",
-    "freeze_embeddings": "is nothing but its embeddings",
-    "cut_vocabulary": "updates only the tokens that occur anyway",
-}
 
 
 def option_fields() -> list[tuple[str, type, bool, tuple[str, ...], str]]:
@@ -240,7 +191,7 @@ def option_fields() -> list[tuple[str, type, bool, tuple[str, ...], str]]:
     found = []
     for item in fields(TrainConfig):
         wanted, many, choices = _shape(hints[item.name])
-        text = item.metadata["help"]
+        text = _table()[item.name]["help"]
         if item.default not in (None, False, "", 0, 0.0) and "default" not in text:
             text += f" (default: {item.default!r})" if isinstance(item.default, str) else f" (default: {item.default})"
         found.append((item.name, wanted, many, choices, text))
