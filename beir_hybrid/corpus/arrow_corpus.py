@@ -118,11 +118,22 @@ class ArrowCorpus(Mapping[str, dict[str, str]]):
         found: str = self.manifest["content"]
         return found
 
+    def _find(self, key: str) -> tuple[int, Any, int] | None:
+        """The position of an id, its batch, and where it stands in that; None if it is not here."""
+        number = bisect_right(self._firsts, key) - 1
+        if number < 0:
+            return None
+        batch = self._batch(number)
+        try:
+            inside = batch.column(_ID).to_pylist().index(key)
+        except ValueError:
+            return None
+        return number * shards.BATCH + inside, batch, inside
+
     def position(self, key: str) -> int | None:
         """Where an id stands in ascending order; None if it is not here."""
-        number = bisect_right(self._firsts, key) - 1
-        ids = self._batch(number).column(_ID).to_pylist() if number >= 0 else []
-        return number * shards.BATCH + ids.index(key) if key in ids else None
+        found = self._find(key)
+        return None if found is None else found[0]
 
     def source_position(self, key: str, prefix: str | None = None) -> int | None:
         """The same for an id as the source files have it; ``prefix``: what was put before it."""
@@ -132,10 +143,11 @@ class ArrowCorpus(Mapping[str, dict[str, str]]):
         return position if position is not None and self.string(_DOCID, position) == key else None
 
     def __getitem__(self, key: str) -> dict[str, str]:
-        position = self.position(key) if isinstance(key, str) else None
-        if position is None:
+        found = self._find(key) if isinstance(key, str) else None
+        if found is None:
             raise KeyError(key)
-        return {"title": self.string(_TITLE, position), "text": self.string(_TEXT, position)}
+        _, batch, inside = found
+        return {"title": batch.column(_TITLE)[inside].as_py(), "text": batch.column(_TEXT)[inside].as_py()}
 
     def __contains__(self, key: object) -> bool:
         return isinstance(key, str) and self.position(key) is not None

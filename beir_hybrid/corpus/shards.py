@@ -20,7 +20,7 @@ from beir_hybrid.records import IntArray
 FORMAT = 4
 """Raise it when what is on disk changes."""
 COLUMNS = ("id", "docid", "title", "text")
-BATCH = 64
+BATCH = 32
 """Rows of a record batch of a corpus, all but the last: what is read to look up one of them."""
 CONVERTED = 4096
 """Rows of a record batch of a converted source."""
@@ -125,7 +125,7 @@ def _batches(records: Iterable[Record]) -> Iterator[list[Record]]:
 def write_in_order(shards: Sequence[Path], target: Path) -> list[str]:
     """One file of the rows of all, in ascending order of their ids (bytes of UTF-8 order as code points do).
 
-    Eight bytes a passage are in memory, and some ten thousand passages.
+    Eight bytes a passage and a stretch of passages are in memory, and what the system caches of the shards.
 
     Returns:
         The first id of every batch.
@@ -136,10 +136,8 @@ def write_in_order(shards: Sequence[Path], target: Path) -> list[str]:
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    batches = []
-    for shard in shards:
-        reader = pa.ipc.open_file(pa.memory_map(str(shard)))
-        batches += [reader.get_batch(number) for number in range(reader.num_record_batches)]
+    readers = [pa.ipc.open_file(pa.memory_map(str(shard))) for shard in shards]
+    batches = [reader.get_batch(number) for reader in readers for number in range(reader.num_record_batches)]
     starts = np.cumsum([0, *map(len, batches)])
     order = pc.sort_indices(pa.chunked_array([batch.column(0) for batch in batches], pa.string())).to_numpy()
     firsts: list[str] = []

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import gzip
+import io
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 from beir_hybrid.errors import BeirHybridError, DatasetError, at
 
@@ -27,7 +29,7 @@ def read_lines(path: Path, error: type[BeirHybridError] = DatasetError) -> Itera
     try:
         if path.suffix == ".gz" and path.stat().st_size == 0:
             raise EOFError("it is empty")  # gzip takes no bytes at all for a file of no lines
-        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
+        with _opened(path) as file:
             # decoded line by line: a decoder that works on blocks could not say which line is at fault
             for number, raw in enumerate(file, 1):
                 line = (raw.removeprefix(_BOM) if number == 1 else raw).decode("utf-8").rstrip("\r\n")
@@ -39,3 +41,10 @@ def read_lines(path: Path, error: type[BeirHybridError] = DatasetError) -> Itera
         raise error(f"{at(path, number)}: not UTF-8 ({cause.reason}); save or fetch the file as UTF-8") from cause
     except OSError as cause:
         raise error(f"{path}: cannot be read: {cause.strerror or cause}") from cause
+
+
+def _opened(path: Path) -> BinaryIO:
+    if path.suffix != ".gz":
+        return path.open("rb")
+    # gzip's own blocks, of 8 KB before Python 3.12, take a fifth more time
+    return io.BufferedReader(gzip.open(path), 1 << 17)  # type: ignore[arg-type]  # it reads like a raw file
