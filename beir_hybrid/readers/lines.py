@@ -47,4 +47,4 @@ def _opened(path: Path) -> BinaryIO:
     if path.suffix != ".gz":
         return path.open("rb")
     # gzip's own blocks, of 8 KB before Python 3.12, take a fifth more time
-    return io.BufferedReader(gzip.open(path), 1 << 17)  # type: ignore[arg-type]  # it reads like a raw file
+    return io.BufferedReader(gzip.open(path), 1 << 17)
