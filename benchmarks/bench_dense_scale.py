@@ -91,6 +91,8 @@ def ours(
     stored, queries = VectorFiles(folder, passages, precision), queries_of(n, dimension)  # type: ignore[arg-type]
     import threadpoolctl  # noqa: F401  # its import is no part of the search
 
+    import beir_hybrid.retrieval.dense.product
+    import beir_hybrid.retrieval.search.dot
     import beir_hybrid.retrieval.search.kernels  # noqa: F401
 
     answers, figures = peak_mb(

@@ -45,6 +45,8 @@ HEAVY = {
 # modules that extend a class of a heavy library import it at their top, and are imported inside functions themselves
 EXTENDED = {
     "retrieval.families.maxsim": {"numba"},
+    "retrieval.dense.product": {"numba"},
+    "retrieval.search.dot": {"numba"},
     "retrieval.search.kernels": {"numba"},
     "training.distill": {"torch", "transformers"},
     "training.vocabulary": {"torch"},

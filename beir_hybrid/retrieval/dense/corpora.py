@@ -11,8 +11,8 @@ from beir_hybrid.disk.files import fingerprint_of
 from beir_hybrid.disk.locations import cache_dir
 from beir_hybrid.disk.passing_folder import passing_folder
 from beir_hybrid.errors import RetrieverError
-from beir_hybrid.records import Passages
-from beir_hybrid.retrieval.dense.vector_scores import Vectors
+from beir_hybrid.records import FloatArray, Passages
+from beir_hybrid.retrieval.dense.vector_files import VectorFiles
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,7 +45,7 @@ class Corpora:
     """The vectors of corpora by name, the bytes a search of them works in, and how many passages go by while it does
     (0 where they are in memory)."""
 
-    vectors: Mapping[str, Vectors]
+    vectors: Mapping[str, FloatArray | VectorFiles]
     memory: int
     work: int
 

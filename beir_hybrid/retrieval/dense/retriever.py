@@ -34,7 +34,7 @@ from beir_hybrid.retrieval.dense.encoder import Encoder, Role, function_of
 from beir_hybrid.retrieval.dense.models import model_fingerprint, open_model, own_prompts
 from beir_hybrid.retrieval.dense.scored_form import ScoredForm
 from beir_hybrid.retrieval.dense.vector_files import PRECISIONS, Precision, VectorFiles
-from beir_hybrid.retrieval.dense.vector_scores import HeldVectors, VectorScores
+from beir_hybrid.retrieval.dense.vector_scores import VectorScores
 from beir_hybrid.retrieval.engine import EngineName, FilesToFill, RunningEngine
 from beir_hybrid.retrieval.search.plan import SearchPlan
 from beir_hybrid.retrieval.search.request import SearchAnswer, SearchRequest
@@ -247,7 +247,7 @@ class DenseRetriever(BeirSearchable):
                 engine.embed(
                     self._stores["passage"], list(texts.values()), self._encoding("passage", progress), progress
                 )
-                held = {name: HeldVectors(self.embed("passage", some, language=name)) for name, some in texts.items()}
+                held = {name: self.embed("passage", some, language=name) for name, some in texts.items()}
                 made = Corpora(held, max(self._memory, _WORK), 0)
             else:
                 base = self._stores["passage"].folder or stack.enter_context(vectors_folder())
@@ -264,7 +264,8 @@ class DenseRetriever(BeirSearchable):
                 engine.fill(todo, lambda block: self._encoder.encode_mixed("passage", block), progress)
                 made = Corpora(files, self._memory, work)
             dimensions = [vectors.shape[1] for vectors in queries.values() if len(vectors)]
-            self._check_dimensions({*dimensions, *(each.dimension for each in made.vectors.values() if len(each))})
+            dimensions += [each.shape[1] for each in made.vectors.values() if len(each)]
+            self._check_dimensions({*dimensions})
             yield made
 
     def _encode(

@@ -166,9 +166,9 @@ class VectorFiles:
         return self._scale
 
     @property
-    def dimension(self) -> int:
-        """Values in a vector as it is read; 0 without vectors."""
-        return int(self.read(0, 1).shape[1]) if self.size else 0
+    def shape(self) -> tuple[int, int]:
+        """Vectors, and values in one as it is read (0 without vectors)."""
+        return self.size, int(self.read(0, 1).shape[1]) if self.size else 0
 
     def read(self, begin: int, end: int) -> FloatArray:
         """Vectors [end - begin, d] in their order, float32, C-contiguous; where they are stored so, read-only views."""

@@ -18,12 +18,9 @@ _TAKEN = 1 << 22
 
 
 class Vectors(Protocol):
-    """Vectors of a corpus in its order: `VectorFiles`, or any other store."""
+    """Vectors of a corpus in its order that are not in memory: `VectorFiles`, or any other store."""
 
     def __len__(self) -> int: ...
-
-    @property
-    def dimension(self) -> int: ...
 
     def read(self, begin: int, end: int) -> FloatArray:
         """Vectors [end - begin, d], float32."""
@@ -34,50 +31,34 @@ class Vectors(Protocol):
         ...
 
 
-class HeldVectors:
-    """Vectors of a corpus in memory, float32 [n, d]."""
-
-    def __init__(self, vectors: FloatArray) -> None:
-        self._vectors = np.ascontiguousarray(vectors)
-
-    def __len__(self) -> int:
-        return len(self._vectors)
-
-    @property
-    def dimension(self) -> int:
-        return int(self._vectors.shape[1])
-
-    def read(self, begin: int, end: int) -> FloatArray:
-        return self._vectors[begin:end]
-
-    def take(self, positions: IntArray) -> FloatArray:
-        found: FloatArray = self._vectors[positions]
-        return found
-
-
 @dataclass(frozen=True, eq=False)
 class ReadVectors:
-    """Passages that were read: their vectors, a bound on their lengths, and the vectors where they are multiplied."""
+    """Passages that were read: their vectors, a bound on their lengths, and the vectors as they are multiplied: on a
+    device, or packed, by whether they are packed roughly."""
 
     vectors: FloatArray
     longest: float
-    there: Any
+    on_device: Any = None
+    packed: dict[bool, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
 class VectorScores:
     """Dot products of queries and passages, see `PairScores`.
 
+    Where the processor multiplies bfloat16 values, tiles are made of these until they leave too much open.
+
     Args:
         queries: vectors float32 [n, d] by name.
-        corpora: vectors of each corpus by name.
-        device: where PyTorch multiplies, such as ``cuda``; None: numpy does. It changes no score.
+        corpora: vectors of each corpus by name, float32 [n, d] or a store of them.
+        device: where PyTorch multiplies, such as ``cuda``; None: here. It changes no score.
     """
 
     queries: Mapping[str, FloatArray]
-    corpora: Mapping[str, Vectors]
+    corpora: Mapping[str, FloatArray | Vectors]
     device: str | None = None
-    _there: dict[str, Any] = field(default_factory=dict)
+    _there: dict[tuple[str, bool], Any] = field(default_factory=dict)
+    _too_rough: set[str] = field(default_factory=set)
 
     @property
     def n_queries(self) -> Mapping[str, int]:
@@ -89,11 +70,11 @@ class VectorScores:
 
     @property
     def held(self) -> int:
-        return sum(vectors.nbytes for vectors in self.queries.values())
+        return 2 * sum(vectors.nbytes for vectors in self.queries.values())
 
     @property
     def a_passage(self) -> int:
-        # as they are scored, the next ones as they are read and turned into what is scored
+        # as they are read, turned into what is scored, and packed
         return 12 * max((vectors.shape[1] for vectors in self.queries.values()), default=1)
 
     @cached_property
@@ -101,34 +82,74 @@ class VectorScores:
         return {name: lengths_of(vectors) for name, vectors in self.queries.items()}
 
     def read(self, corpus: str, begin: int, end: int) -> ReadVectors:
-        vectors = np.ascontiguousarray(self.corpora[corpus].read(begin, end))
-        return ReadVectors(vectors, longest_of(vectors), self._moved(vectors))
+        there = self.corpora[corpus]
+        vectors = np.ascontiguousarray(there[begin:end] if isinstance(there, np.ndarray) else there.read(begin, end))
+        if self.device is not None:
+            return ReadVectors(vectors, longest_of(vectors), self._moved(vectors))
+        found = ReadVectors(vectors, longest_of(vectors))
+        self._packed(found, bool(set(self.queries) - self._too_rough))
+        return found
 
     def _moved(self, vectors: FloatArray) -> Any:
-        if self.device is None:
-            return vectors
         import torch
 
         # what is mapped from a file cannot be written, which PyTorch warns of
         return torch.from_numpy(vectors if vectors.flags.writeable else vectors.copy()).to(self.device)
 
+    def _packed(self, passages: ReadVectors, rough: bool) -> Any:
+        from beir_hybrid.retrieval.dense import product
+
+        rough = rough and product.BFLOAT16
+        if rough not in passages.packed:
+            passages.packed[rough] = product.packed(passages.vectors, product.COLUMNS, rough)
+        return passages.packed[rough]
+
     def tile(self, queries: str, rows: slice, passages: ReadVectors, columns: slice) -> ScoreTile:
-        if queries not in self._there:
-            self._there[queries] = self._moved(self.queries[queries])
-        with np.errstate(over="ignore", invalid="ignore"):  # see `error_bounds`
-            product = self._there[queries][rows] @ passages.there[columns].T  # (queries, passages)
-        scores = product if self.device is None else product.cpu().numpy()
-        rounded = 0.0 if self.device is None else rounded_by_torch()
-        bounds = error_bounds(self._lengths[queries][rows], passages.longest, passages.vectors.shape[1], rounded)
-        return ScoreTile(scores, bounds, partial(exact_scores, self.queries[queries][rows], passages.vectors[columns]))
+        if self.device is not None:
+            return self._tile_there(queries, rows, passages, columns)
+        from beir_hybrid.retrieval.dense import product
+
+        return self._tile_here(queries, rows, passages, columns, product.BFLOAT16 and queries not in self._too_rough)
+
+    def _tile_here(
+        self, queries: str, rows: slice, passages: ReadVectors, columns: slice, rough: bool
+    ) -> ScoreTile:  # fmt: skip
+        from beir_hybrid.retrieval.dense import product
+
+        if (queries, rough) not in self._there:
+            self._there[queries, rough] = product.packed(self.queries[queries], product.ROWS, rough)
+        exact = partial(exact_scores, self.queries[queries][rows], passages.vectors[columns])
+        scores = np.empty((rows.stop - rows.start, columns.stop - columns.start), dtype=np.float32)
+        product.multiply(self._there[queries, rough], self._packed(passages, rough), rows.start, columns.start, scores)
+        dimension = passages.vectors.shape[1]
+        steps, rounded = product.steps(dimension, rough)
+        bounds = error_bounds(self._lengths[queries][rows], passages.longest, dimension, rounded, steps)
+
+        def finer() -> ScoreTile:
+            self._too_rough.add(queries)
+            return self._tile_here(queries, rows, passages, columns, False)
+
+        return ScoreTile(scores, bounds, exact, finer if rough else None)
+
+    def _tile_there(self, queries: str, rows: slice, passages: ReadVectors, columns: slice) -> ScoreTile:
+        if (queries, False) not in self._there:
+            self._there[queries, False] = self._moved(self.queries[queries])
+        product = self._there[queries, False][rows] @ passages.on_device[columns].T  # (queries, passages)
+        dimension = passages.vectors.shape[1]
+        bounds = error_bounds(self._lengths[queries][rows], passages.longest, dimension, rounded_by_torch(), dimension)
+        exact = partial(exact_scores, self.queries[queries][rows], passages.vectors[columns])
+        return ScoreTile(product.cpu().numpy(), bounds, exact)
 
     def pairs(self, queries: str, rows: IntArray, corpus: str, places: IntArray) -> FloatArray:
+        there = self.corpora[corpus]
+        if isinstance(there, np.ndarray):
+            return exact_scores(self.queries[queries], there, rows, places)
         found = np.empty(len(rows), dtype=np.float32)
         step = max(1, _TAKEN // max(1, self.queries[queries].shape[1]))
         for first in range(0, len(rows), step):
             some = slice(first, first + step)
             different, back = np.unique(places[some], return_inverse=True)
-            vectors = self.corpora[corpus].take(different)
+            vectors = there.take(different)
             found[some] = exact_scores(self.queries[queries], vectors, rows[some], back)
         return found
 
@@ -139,7 +160,7 @@ def exact_scores(queries: FloatArray, passages: FloatArray, rows: IntArray, colu
     A pair's score depends on its two vectors alone, never on what else is scored with it. Products of float32 values
     are exact in float64.
     """
-    from beir_hybrid.retrieval.search.kernels import dot_pairs
+    from beir_hybrid.retrieval.search.dot import dot_pairs
 
     found = np.empty(len(rows), dtype=np.float32)
     dot_pairs(queries, np.ascontiguousarray(passages, dtype=np.float32), rows, columns, found)
@@ -159,19 +180,22 @@ def lengths_of(vectors: FloatArray) -> npt.NDArray[np.float64]:
 
 
 def error_bounds(
-    lengths: npt.NDArray[np.float64], longest: float, dimension: int, rounded: float = 0.0
+    lengths: npt.NDArray[np.float64], longest: float, dimension: int, rounded: float, steps: int
 ) -> npt.NDArray[np.float64]:
-    """For each query, more than its score in a float32 product can differ from `exact_scores`, float64 [queries].
+    """For each query, more than its score in a quick product can differ from `exact_scores`, float64 [queries].
 
     ``lengths`` are those of the queries' vectors, ``longest`` bounds those of the passages', ``rounded`` the relative
-    error of their values, and of the queries', before they are multiplied.
+    error of their values, and of the queries', before they are multiplied; no value goes through more than ``steps``
+    additions in float32.
 
-    The bound of any order of summation (Higham, Accuracy and Stability, 3.1), d u |q| |p|, with room for the
-    rounding of the exact score and a step to the next float32.
+    The bound of a sum's error (Higham, Accuracy and Stability, 3.1 and 4.2), steps u |q| |p|, with room for the
+    rounding of the exact score, a step to the next float32, and values or products too small to be kept.
     """
-    unit = 1.05 * (dimension + 8) * 2.0**-24 + 2.1 * rounded
+    unit = 1.05 * (steps + 8) * 2.0**-24 + 2.1 * rounded
     most = lengths * longest
-    # a sum that leaves the range of float32 on its way says nothing, whatever it ends as
-    inside = most * (1 + unit) < np.finfo(np.float32).max
-    found: npt.NDArray[np.float64] = np.where(inside, unit * most + 1e-30, np.inf)
+    # a sum, or a value, that leaves the range of float32 on its way says nothing, whatever it ends as
+    inside = (most * (1 + unit) < np.finfo(np.float32).max) & (np.maximum(lengths, longest) < 1e38)
+    found: npt.NDArray[np.float64] = np.where(
+        inside, unit * most + dimension * 2.0**-126 * (1 + lengths + longest), np.inf
+    )
     return found

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numba import config, njit, types
 
-from beir_hybrid.retrieval.search.kernels import LANES, dot
+from beir_hybrid.retrieval.search.dot import LANES, dot
 
 # these loops are of no use uncompiled, also where others are not to be compiled (NUMBA_DISABLE_JIT)
 _elsewhere, config.DISABLE_JIT = config.DISABLE_JIT, 0
@@ -56,7 +56,7 @@ def exact_pairs(left, left_ends, right, right_ends, rows, columns, slack, out):
     Args:
         slack: how far a float32 product of two tokens may be off; only those that may be the best are multiplied again.
     """
-    sums = np.empty(LANES)
+    rest = np.zeros((2, LANES), np.float32)
     about = np.empty(np.diff(right_ends).max(), np.float32)
     for at in range(len(rows)):
         first, last = right_ends[columns[at]], right_ends[columns[at] + 1]
@@ -69,7 +69,7 @@ def exact_pairs(left, left_ends, right, right_ends, rows, columns, slack, out):
             best = -np.inf
             for j in range(first, last):
                 if about[j - first] >= most - 2 * slack:
-                    best = max(best, dot(left[i], right[j], sums))
+                    best = max(best, dot(left, i, right, j, rest))
             total += best
         out[at] = np.float32(total)
 

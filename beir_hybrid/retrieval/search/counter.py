@@ -14,6 +14,9 @@ from beir_hybrid.retrieval.search.scores import ScoreTile
 OPEN = 1 << 16
 """Scores of a tile whose exact value is found at a time, at least a row."""
 
+MOST_OPEN = 0.03
+"""Of the scores of a tile, beside those of the best: where more are open, a finer tile takes less time."""
+
 
 class RankCounter:
     """The state of one ranking. Threads may add tiles at the same time.
@@ -47,10 +50,13 @@ class RankCounter:
         if self.request.depth:
             kernels.keep_all(self.best, self.places, best, places)
 
-    def add(self, tile: ScoreTile, first_row: int, first_place: int) -> None:
+    def add(self, tile: ScoreTile, first_row: int, first_place: int) -> ScoreTile:
         """A tile whose first query is ``first_row`` and whose first passage stands at ``first_place`` in the ranking.
 
         What its bounds leave open is scored exactly and written into it; after that all its scores decide alike.
+
+        Returns:
+            The tile, or the finer one that was taken in its place.
         """
         from beir_hybrid.retrieval.search import kernels
 
@@ -71,6 +77,8 @@ class RankCounter:
             end, found = kernels.sift(
                 tile.scores, bounds, begin, pair_row, least, most, state, self.best, above, cuts, rows, columns
             )
+            if tile.finer is not None and not begin and found > end * (2 * self.request.depth + MOST_OPEN * width):
+                return self.add(tile.finer(), first_row, first_place)
             if tile.exact is not None:
                 tile.scores[rows[:found], columns[:found]] = tile.exact(rows[:found], columns[:found])
             with self._lock:
@@ -79,6 +87,7 @@ class RankCounter:
                     cuts, rows[:found], columns[:found], self.counts[:, pairs], self.best, self.places,
                 )  # fmt: skip
             begin = end
+        return tile
 
     def answer(self) -> SearchAnswer:
         """What has been found, once every passage went by."""

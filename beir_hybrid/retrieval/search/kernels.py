@@ -1,4 +1,4 @@
-"""The compiled loops of a search: what a tile decides, what it leaves open, and exact scores. Imported when used.
+"""The compiled loops of a search: what a tile decides, and what it leaves open. Imported when used.
 
 Signatures are fixed, so that each loop is compiled once for a machine and then read from numba's cache.
 """
@@ -20,43 +20,10 @@ _PLACES = types.Array(types.int32, 2, "C", readonly=True)  # what came from anot
 _TILE = types.float32[:, ::1]
 _OUT = types.int64[::1]
 _NEVER = np.float32(np.inf)
-LANES = 32
-"""Sums that a dot product is made of."""
 _WORD = 8
 """Marks that are looked at together."""
 _INFINITE = 0x7F800000
 """The place of infinity in the order of float32 values."""
-
-
-@njit(types.float64(_F1, _F1, types.float64[::1]), nogil=True, cache=True)
-def dot(left, right, sums):
-    """The sum of products in float64 (where each product is exact), in one fixed order: `LANES` sums, then theirs by
-    halves.
-
-    ``sums`` is room for them.
-    """
-    n = len(left)
-    whole = n - n % LANES
-    sums[:] = 0
-    for first in range(0, whole, LANES):
-        for lane in range(LANES):
-            sums[lane] += np.float64(left[first + lane]) * np.float64(right[first + lane])
-    for at in range(whole, n):
-        sums[at - whole] += np.float64(left[at]) * np.float64(right[at])
-    half = LANES // 2
-    while half:
-        for lane in range(half):
-            sums[lane] += sums[lane + half]
-        half //= 2
-    return sums[0]
-
-
-@njit(types.void(_F2, _F2, _I1, _I1, types.float32[::1]), nogil=True, cache=True)
-def dot_pairs(left, right, rows, columns, out):
-    """`dot` of each row of one with the row of the other, rounded to float32."""
-    sums = np.empty(LANES)
-    for at in range(len(rows)):
-        out[at] = np.float32(dot(left[rows[at]], right[columns[at]], sums))
 
 
 @njit(types.int64(_F1, types.int64, types.int64, types.int32[::1]), nogil=True, cache=True)

@@ -29,11 +29,13 @@ class ScoreTile:
         scores: float32 [queries, passages]; a search writes exact scores over those that matter.
         bounds: how far each row's scores may be off the exact ones, float64 [queries]; None: they are exact.
         exact: rows and columns, side by side, to their exact scores.
+        finer: the tile with narrower bounds, for when these leave too much open; None: there is none.
     """
 
     scores: FloatArray
     bounds: npt.NDArray[np.float64] | None
     exact: Callable[[IntArray, IntArray], FloatArray] | None = None
+    finer: Callable[[], ScoreTile] | None = None
 
 
 class PairScores(Protocol):

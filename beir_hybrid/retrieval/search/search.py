@@ -78,7 +78,7 @@ def count_span(
     def count(key: str, row: int, begin: int, passages: object, columns: slice) -> None:
         tile = scores.tile(key, slice(row, min(row + plan.queries, scores.n_queries[key])), passages, columns)
         for counter in by_queries[key]:
-            counter.add(tile, row, counter.request.starts[name] + begin + columns.start)
+            tile = counter.add(tile, row, counter.request.starts[name] + begin + columns.start)
 
     with threadpool_limits(limits=1, user_api="blas"), ThreadPoolExecutor(workers) as executor:
         ahead = executor.submit(scores.read, name, first, min(first + plan.passages, last))

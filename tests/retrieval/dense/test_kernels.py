@@ -13,8 +13,16 @@ import pytest
 from beir_hybrid import Dataset, Passages, Queries
 from beir_hybrid.records import FloatArray
 from beir_hybrid.retrieval.dense.retriever import DenseRetriever
-from beir_hybrid.retrieval.dense.vector_scores import HeldVectors, VectorScores, error_bounds, lengths_of, longest_of
-from beir_hybrid.retrieval.search.search import rankings
+from beir_hybrid.retrieval.dense.vector_scores import (
+    VectorScores,
+    error_bounds,
+    exact_scores,
+    lengths_of,
+    longest_of,
+)
+from beir_hybrid.retrieval.search import counter
+from beir_hybrid.retrieval.search.request import SearchRequest
+from beir_hybrid.retrieval.search.search import rankings, search
 
 pytestmark = pytest.mark.kernels
 LANGUAGES = ("de", "en", "zh")
@@ -65,8 +73,7 @@ def test_every_rank_is_that_of_the_exact_scores(dataset: Dataset, kind: str, dim
     """Every judged rank and every kept hit of all settings, whatever multiplies."""
     queries, passages = vectors(kind, dimension)
     tasks = dataset.tasks()
-    held = {x: HeldVectors(found) for x, found in passages.items()}
-    for ranking in rankings(tasks, VectorScores(queries, held), 20, 1 << 28):
+    for ranking in rankings(tasks, VectorScores(queries, passages), 20, 1 << 28):
         task = ranking.task
         pool = np.concatenate([passages[block.language] for block in task.blocks])
         order = truth(queries[task.query_language][task.rows], pool)
@@ -74,6 +81,102 @@ def test_every_rank_is_that_of_the_exact_scores(dataset: Dataset, kind: str, dim
         judged = zip(task.judged.query.tolist(), task.judged.passage.tolist(), strict=True)
         assert ranking.ranks.tolist() == [place[query][passage] for query, passage in judged], task.name
         assert ranking.hits.passages.reshape(-1, 20).tolist() == [row[:20] for row in order], task.name
+
+
+def awkward(kind: str, n: int, dimension: int) -> FloatArray:
+    """Vectors for which bfloat16 is a bad approximation, each in another way."""
+    rng = np.random.default_rng(n)
+    found = rng.normal(size=(n, dimension)).astype(np.float32)
+    found /= np.linalg.norm(found, axis=1, keepdims=True)
+    if kind == "duplicated":
+        found[n // 2 :] = found[: n - n // 2]
+    elif kind == "binarised":
+        found = np.sign(found)
+    elif kind == "near":  # told apart only by what bfloat16 drops
+        found = found[:1] + rng.normal(size=(n, dimension), scale=1e-6)
+    elif kind == "huge":
+        found *= np.float32(1e18) * rng.integers(1, 9, (n, 1)).astype(np.float32)
+    elif kind == "zero":
+        found[::2] = 0
+    elif kind == "subnormal":
+        found *= np.float32(1e-41)
+    elif kind == "mixed sizes":
+        found *= np.float32(10.0) ** rng.integers(-20, 20, (n, dimension)).astype(np.float32)
+    elif kind == "beyond bfloat16":  # rounded up they are infinite
+        found[::3] = np.finfo(np.float32).max
+    elif kind == "outlier":
+        found[n // 3] *= np.float32(1e6)
+    return found.astype(np.float32)
+
+
+AWKWARD = (
+    "duplicated", "binarised", "near", "huge", "zero", "subnormal", "mixed sizes", "beyond bfloat16", "outlier",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("rough", [False, True])
+@pytest.mark.parametrize("kind", AWKWARD)
+def test_every_rank_of_awkward_vectors(kind: str, rough: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tiles of float32 and of bfloat16 products settle nothing wrongly: all ranks and hits of a full sort."""
+    from beir_hybrid.retrieval.dense import product
+
+    if rough and not product.BFLOAT16:
+        pytest.skip("this processor multiplies no bfloat16 values (AVX512_BF16)")
+    monkeypatch.setattr(product, "BFLOAT16", rough)
+    monkeypatch.setattr(counter, "MOST_OPEN", 2.0)  # however much is open, no finer tile takes its place
+    n, m = 7, 530
+    for dimension in (1, 65, 200):
+        passages = awkward(kind, m, dimension)
+        queries = awkward("real" if kind == "beyond bfloat16" else kind, n, dimension)
+        pairs = np.indices((n, m)).reshape(2, -1)
+        with np.errstate(over="ignore"):
+            scores = exact_scores(queries, passages, *pairs).reshape(n, m)
+        order = [np.lexsort((-np.arange(m), -row)) for row in scores]
+        asked = SearchRequest("q", np.arange(n), {"p": 0}, *pairs, 20)
+        found = VectorScores({"q": queries}, {"p": passages})
+        ((_, answer),) = search([asked], found, 1 << 28, 2)
+        assert {key for _, key in found._there} == {rough}
+        assert np.array_equal(answer.hits.passages.reshape(n, 20), [row[:20] for row in order])
+        assert np.array_equal(answer.ranks.reshape(n, m), 1 + np.argsort(order, axis=1))
+
+
+def test_a_tile_that_leaves_too_much_open_is_made_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Vectors that bfloat16 cannot tell apart are multiplied as float32 from then on, with the same answer."""
+    from beir_hybrid.retrieval.dense import product
+
+    if not product.BFLOAT16:
+        pytest.skip("this processor multiplies no bfloat16 values (AVX512_BF16)")
+    queries, passages = awkward("near", 30, 64), awkward("near", 3000, 64)
+    asked = SearchRequest("q", np.arange(30), {"p": 0}, np.arange(30), np.arange(30), 5)
+    answers = []
+    for most in (counter.MOST_OPEN, 2.0):
+        monkeypatch.setattr(counter, "MOST_OPEN", most)
+        scores = VectorScores({"q": queries}, {"p": passages})
+        answers.append(next(search([asked], scores, 1 << 28, 1))[1])
+        assert (scores._too_rough == {"q"}) == (most < 1)
+    assert np.array_equal(answers[0].ranks, answers[1].ranks)
+    assert np.array_equal(answers[0].hits.passages, answers[1].hits.passages)
+
+
+@pytest.mark.parametrize("rough", [False, True])
+def test_no_product_of_ours_is_further_off_than_its_bound(rough: bool) -> None:
+    """Of any shape, from any row and column on, of any length of vectors."""
+    from beir_hybrid.retrieval.dense import product
+
+    if rough and not product.BFLOAT16:
+        pytest.skip("this processor multiplies no bfloat16 values (AVX512_BF16)")
+    for dimension, first, shape in ((1, 0, (1, 1)), (7, 5, (40, 31)), (193, 11, (12, 64)), (1000, 3, (50, 300))):
+        queries, passages = awkward("real", 100, dimension), awkward("mixed sizes", 400, dimension)
+        passages *= np.float32(1e-3)
+        left = product.packed(queries, product.ROWS, rough)
+        right = product.packed(passages, product.COLUMNS, rough)
+        found = np.empty(shape, np.float32)
+        product.multiply(left, right, first, first + 2, found)
+        rows, columns = slice(first, first + shape[0]), slice(first + 2, first + 2 + shape[1])
+        off = np.abs(found - queries[rows].astype(float) @ passages[columns].T.astype(float))
+        steps, rounded = product.steps(dimension, rough)
+        lengths = lengths_of(queries[rows])
+        assert (off <= error_bounds(lengths, longest_of(passages[columns]), dimension, rounded, steps)[:, None]).all()
 
 
 def test_beirs_search_ranks_likewise(dataset: Dataset) -> None:
@@ -99,12 +202,11 @@ def test_with_torchs_product(dataset: Dataset, kind: str, precision: str) -> Non
     import torch
 
     queries, passages = vectors(kind, 384)
-    held = {x: HeldVectors(found) for x, found in passages.items()}
-    plain = {r.task.name: r for r in rankings(dataset.tasks(), VectorScores(queries, held), 20, 1 << 28)}
+    plain = {r.task.name: r for r in rankings(dataset.tasks(), VectorScores(queries, passages), 20, 1 << 28)}
     before = torch.get_float32_matmul_precision()
     torch.set_float32_matmul_precision(precision)
     try:
-        found = list(rankings(dataset.tasks(), VectorScores(queries, held, "cpu"), 20, 1 << 28))
+        found = list(rankings(dataset.tasks(), VectorScores(queries, passages, "cpu"), 20, 1 << 28))
     finally:
         torch.set_float32_matmul_precision(before)
     for ranking in found:
@@ -125,6 +227,7 @@ def test_what_torch_rounds_is_within_its_bound() -> None:
         each[:] = torch.from_numpy(each).bfloat16().float().numpy()
     off = np.abs(queries["de"].astype(float) @ values.T.astype(float) - exact)
     bounds = [
-        error_bounds(lengths_of(queries["de"]), longest_of(values), 384, rounded)[:, None] for rounded in (0.0, 2.0**-8)
+        error_bounds(lengths_of(queries["de"]), longest_of(values), 384, rounded, 384)[:, None]
+        for rounded in (0.0, 2.0**-8)
     ]
     assert (off > bounds[0]).any() and (off <= bounds[1]).all()

@@ -48,7 +48,7 @@ def test_what_is_read_is_what_was_encoded(tmp_path: Path, encode: Encode, precis
         assert np.array_equal(found, expected[begin:end])
     positions = np.array([0, 15, 16, 47, 69])
     assert np.array_equal(stored.take(positions), expected[positions])
-    assert stored.dimension == 6
+    assert stored.shape[1] == 6
     assert sorted(path.name for path in tmp_path.iterdir()) == [f"{n:06d}.npy" for n in range(5)]
 
 

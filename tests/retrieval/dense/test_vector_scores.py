@@ -10,7 +10,7 @@ import pytest
 from beir_hybrid.datasets.dataset import Dataset
 from beir_hybrid.records import FloatArray, Passages, Queries
 from beir_hybrid.retrieval.contract import Ranking
-from beir_hybrid.retrieval.dense.vector_scores import HeldVectors, VectorScores
+from beir_hybrid.retrieval.dense.vector_scores import VectorScores
 from beir_hybrid.retrieval.search.search import rankings
 from beir_hybrid.settings import Task
 
@@ -28,8 +28,7 @@ def exact_rankings(
     tasks: Sequence[Task], queries: dict[str, FloatArray], passages: dict[str, FloatArray], top_k: int,
     threads: int | None = None,
 ) -> Iterator[Ranking]:  # fmt: skip
-    held = {language: HeldVectors(vectors) for language, vectors in passages.items()}
-    return rankings(tasks, VectorScores(queries, held), top_k, 1 << 28, threads)
+    return rankings(tasks, VectorScores(queries, passages), top_k, 1 << 28, threads)
 
 
 def vectors_of(dataset: Dataset, encode: Encode) -> tuple[dict[str, FloatArray], dict[str, FloatArray]]:

@@ -17,7 +17,6 @@ from beir_hybrid.errors import RetrieverError
 from beir_hybrid.records import FloatArray, IntArray
 from beir_hybrid.retrieval.dense import vector_scores
 from beir_hybrid.retrieval.dense.vector_scores import (
-    HeldVectors,
     VectorScores,
     error_bounds,
     exact_scores,
@@ -43,10 +42,6 @@ class InMemory:
 
     def __len__(self) -> int:
         return len(self.vectors)
-
-    @property
-    def dimension(self) -> int:
-        return self.vectors.shape[1]
 
     def read(self, begin: int, end: int) -> FloatArray:
         self.most = max(self.most, end - begin)
@@ -105,9 +100,8 @@ def test_every_setting_is_as_in_memory(
     queries, passages = real(partly_parallel) if kind == "real" else whole(partly_parallel, encode)
     corpora = {language: InMemory(vectors) for language, vectors in passages.items()}
     tasks = partly_parallel.tasks() if blocks != (1, 1) else partly_parallel.tasks("multi")[-1:]
-    held = {language: HeldVectors(vectors) for language, vectors in passages.items()}
     monkeypatch.undo()
-    expected = {r.task.name: r for r in rankings(tasks, VectorScores(queries, held), 9, MEMORY)}
+    expected = {r.task.name: r for r in rankings(tasks, VectorScores(queries, passages), 9, MEMORY)}
     small_blocks(monkeypatch, *blocks)
     found = {r.task.name: r for r in rankings(tasks, VectorScores(queries, corpora), 9, MEMORY, threads=2)}
     assert found.keys() == expected.keys()
@@ -179,7 +173,7 @@ def test_no_product_is_further_off_than_its_bound() -> None:
     for dimension, scale in ((3, 1.0), (384, 1e-3), (1024, 1e4)):
         a, b = (rng.normal(size=(40, dimension)).astype(np.float32) * np.float32(scale) for _ in range(2))
         off = np.abs((a @ b.T).astype(float) - a.astype(float) @ b.astype(float).T)
-        assert (off <= error_bounds(lengths_of(a), longest_of(b), dimension)[:, None]).all()
+        assert (off <= error_bounds(lengths_of(a), longest_of(b), dimension, 0.0, dimension)[:, None]).all()
         assert np.linalg.norm(b.astype(float), axis=1).max() <= longest_of(b)
 
 
