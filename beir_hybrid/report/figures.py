@@ -13,7 +13,7 @@ import re
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -22,7 +22,6 @@ from beir_hybrid.disk.files import written_whole
 from beir_hybrid.errors import MissingExtraError
 from beir_hybrid.metrics.bias import SHARE_CUTOFF
 from beir_hybrid.published.scores import MEAN
-from beir_hybrid.report.charts import Chart
 from beir_hybrid.report.contents import Contents, read_contents
 from beir_hybrid.report.differences import Bars, all_bars
 from beir_hybrid.report.distances import Distances, labels, rank_distances
@@ -30,7 +29,12 @@ from beir_hybrid.report.matrices import Matrix, Measure, difference, measures
 from beir_hybrid.report.preference import own_language, pool_shares
 from beir_hybrid.tables import MARKS
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 FORMATS = ("png", "svg")
+COLOURS = 8
+"""Lines that can be told apart in one chart."""
 _BLUE, _ORANGE, _GREEN, _RED, _GREY = "#14508c", "#b5500c", "#1b7f4b", "#b3392f", "#8a949e"
 # of these only; the page has all
 _BARS = ("map", "recall@1", "recall@10", "rank_distance")
@@ -56,18 +60,22 @@ def write_figures(folders: Sequence[Path | str], comparison: Comparison, out: Pa
     return _write(_figures(read_contents(folders, comparison)), Path(out))
 
 
-def charts_svg(charts: Sequence[Chart], words: str) -> str:
+def charts_svg(points: pd.DataFrame, ticks: Mapping[float, str], x_label: str, words: str, *, connected: bool) -> str:
     """Charts side by side as one SVG element for a page; text stays text, and the same input gives the same bytes.
 
     Args:
+        points: a row a point, by ``chart`` and ``line``: ``x``, ``value``, and ``ci_low`` and ``ci_high`` where it has
+            an interval; ``metric`` is what y is called.
+        ticks: x -> label.
         words: what a screen reader says of it.
+        connected: whether x is a quantity or an order; else points stand by themselves.
 
     Raises:
         MissingExtraError: matplotlib is not installed.
     """
     out = io.StringIO()
     with _matplotlib({"svg.fonttype": "none"}) as figure:
-        _lines(charts)(figure)
+        draw_lines(figure, points, ticks, x_label, connected=connected)
         figure.savefig(out, format="svg", metadata={"Date": None})
     svg = out.getvalue()
     svg = svg[svg.index("<svg") :]
@@ -266,35 +274,29 @@ def _differences(contents: Contents, bars: Sequence[Bars]) -> Callable[[Any], No
     return draw
 
 
-def _lines(charts: Sequence[Chart]) -> Callable[[Any], None]:
-    """Charts side by side, with one legend."""
-
-    def draw(figure: Any) -> None:
-        columns = min(4, len(charts))
-        rows = -(-len(charts) // columns)
-        figure.set_size_inches(2.3 * columns + 0.3, 2.0 * rows + 0.4)
-        grid = figure.subplots(rows, columns, squeeze=False)
-        for axes, chart in zip(grid.flat, charts, strict=False):
-            for place, line in enumerate(chart.lines):
-                x, y = [point.x for point in line.points], [point.y for point in line.points]
-                ends = [
-                    (0.0, 0.0) if p.low is None or p.high is None else (p.y - p.low, p.high - p.y) for p in line.points
-                ]
-                axes.errorbar(
-                    x, y, yerr=np.array(ends).T if ends else None, label=line.name, color=_colour(place),
-                    marker="os^D"[place % 4], markersize=3, linewidth=1, capsize=2,
-                    linestyle="-" if chart.connected else "none",
-                )  # fmt: skip
-            names = [label for _, label in chart.ticks]
-            axes.set_xticks([x for x, _ in chart.ticks], names, rotation=0 if chart.connected else 25)
-            axes.tick_params(labelsize=6)
-            axes.set_xlabel(chart.x_label, fontsize=7)
-            axes.set_ylabel(chart.y_label, fontsize=7)
-            axes.set_title(chart.title, fontsize=7)
-        for axes in list(grid.flat)[len(charts) :]:
-            axes.set_visible(False)
-        handles, labels_shown = grid.flat[0].get_legend_handles_labels()
-        if len(labels_shown) > 1:
-            figure.legend(handles, labels_shown, loc="outside lower center", ncols=4, frameon=False, fontsize=6)
-
-    return draw
+def draw_lines(figure: Any, points: pd.DataFrame, ticks: Mapping[float, str], x_label: str, *, connected: bool) -> None:
+    """Charts side by side, with one legend; arguments as of `charts_svg`."""
+    charts, lines = list(points.groupby("chart", sort=False)), list(points.line.unique())
+    columns = min(4, len(charts))
+    rows = -(-len(charts) // columns)
+    figure.set_size_inches(2.3 * columns + 0.3, 2.0 * rows + 0.4)
+    grid = figure.subplots(rows, columns, squeeze=False)
+    shown = {}
+    for axes, (title, chart) in zip(grid.flat, charts, strict=False):
+        for name, line in chart.groupby("line", sort=False):
+            place = lines.index(name)
+            ends = [(line.value - line.ci_low).fillna(0.0), (line.ci_high - line.value).fillna(0.0)]
+            shown[name] = axes.errorbar(
+                line.x, line.value, yerr=ends, label=name, color=_colour(place), marker="os^D"[place % 4],
+                markersize=3, linewidth=1, capsize=2, linestyle="-" if connected else "none",
+            )  # fmt: skip
+        axes.set_xticks(list(ticks), list(ticks.values()), rotation=0 if connected else 25)
+        axes.tick_params(labelsize=6)
+        axes.set_xlabel(x_label, fontsize=7)
+        axes.set_ylabel(chart.metric.iloc[0], fontsize=7)
+        axes.set_title(title, fontsize=7)
+    for axes in list(grid.flat)[len(charts) :]:
+        axes.set_visible(False)
+    if len(shown) > 1:
+        handles = [shown[name] for name in lines]
+        figure.legend(handles, lines, loc="outside lower center", ncols=4, frameon=False, fontsize=6)

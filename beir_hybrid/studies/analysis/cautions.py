@@ -33,9 +33,7 @@ def cautions(measured: Measured, means: pd.DataFrame, groups: pd.DataFrame, fits
             "round in pretrained ones."
         )
     found.append(_sizes(measured))
-    found += _languages(measured, groups)
-    if means.at_least.any():
-        found.append("Values with ≥ are lower bounds: passages that were not retrieved have no rank.")
+    found += _languages(groups)
     done = sum(fit.fitted for fit in fits)
     if done > 1:
         found.append(
@@ -74,14 +72,8 @@ def _sizes(measured: Measured) -> str:
     )
 
 
-def _languages(measured: Measured, groups: pd.DataFrame) -> list[str]:
+def _languages(groups: pd.DataFrame) -> list[str]:
     found = []
-    most = max((len(measured.languages(dataset)) for dataset in measured.datasets), default=0)
-    if most > 1:
-        found.append(
-            f"Comparisons of languages rest on {most} of them at most, which differ in script, family and resources "
-            "at the same time: no one of these can be named as the cause."
-        )
     own = groups.reset_index()[["kind", "role", "group", "languages"]].drop_duplicates().astype(str)
     few = own[(own.role != "pair") & own.kind.isin(["joshi", "seen", "cc100"])]
     few = few[few.languages.str.split().str.len() < _FEW_LANGUAGES]

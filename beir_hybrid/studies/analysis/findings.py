@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from beir_hybrid.studies.analysis.cautions import budget_words, cautions
-from beir_hybrid.studies.analysis.curves import Panel, panels
+from beir_hybrid.studies.analysis.curves import curves
 from beir_hybrid.studies.analysis.fits import Fit, fits
 from beir_hybrid.studies.analysis.means import group_means, means
 from beir_hybrid.studies.analysis.measured import Measured, read_measured
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Findings:
-    """The analysis of a study; `means`, `tests` and `groups` are tables of the functions that make them."""
+    """The analysis of a study; `means`, `tests`, `groups` and `curves` are tables of the functions that make them."""
 
     measured: Measured
     options: AnalysisOptions
@@ -31,7 +31,7 @@ class Findings:
     untested: tuple[str, ...]
     groups: pd.DataFrame
     fits: tuple[Fit, ...]
-    panels: tuple[Panel, ...]
+    curves: pd.DataFrame
 
     @property
     def outcome(self) -> StudyOutcome:
@@ -105,5 +105,5 @@ def analyse(outcome: StudyOutcome) -> Findings:
         untested=tuple(untested),
         groups=groups,
         fits=tuple(fits(measured, options)),
-        panels=tuple(panels(measured, options, found, groups)),
+        curves=curves(measured, options, found, groups),
     )

@@ -18,6 +18,8 @@ BIAS_COLUMNS = ("rank_distance", f"same_language_share@{SHARE_CUTOFF}")
 """What stands beside every metric: the language bias, measured in the multilingual setting."""
 MEAN = ["dataset", "setting", "metric", "combination"]
 GROUP = ["dataset", "setting", "metric", "kind", "role", "group", "combination"]
+ROLES = {"query": "", "passage": " of the passage language", "pair": " (query, passage)"}
+"""Whose language decides the group, and how that is said."""
 SPREAD = ["value", "deviation", "ci_low", "ci_high", "seeds"]
 
 
@@ -100,8 +102,8 @@ def group_means(measured: Measured, options: AnalysisOptions, bases: Mapping[Com
         for dataset, setting, metric in zip(rows.dataset, rows.setting, rows.metric, strict=True)
     ]
     rows = rows[pd.Series(wanted, index=rows.index, dtype=bool)]
-    found = pd.concat([_grouped(measured, rows, kind, role) for kind in KINDS for role in ("query", "passage", "pair")])
-    for name, order in (("kind", list(KINDS)), ("role", ["query", "passage", "pair"])):
+    found = pd.concat([_grouped(measured, rows, kind, role) for kind in KINDS for role in ROLES])
+    for name, order in (("kind", list(KINDS)), ("role", list(ROLES))):
         found[name] = pd.Categorical(found[name], order)
     found["group"] = pd.Categorical(found.group, in_order(set(found.group)))
     means = over_seeds(by_seed := over_tasks(found, GROUP))

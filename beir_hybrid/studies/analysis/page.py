@@ -5,12 +5,11 @@ from __future__ import annotations
 import itertools
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from beir_hybrid.errors import MissingExtraError
 from beir_hybrid.report.document import panel_choices, render_document
 from beir_hybrid.report.figures import charts_svg
-from beir_hybrid.studies.analysis.curves import Panel
 from beir_hybrid.studies.analysis.findings import Findings
 from beir_hybrid.studies.analysis.language_groups import KINDS, LEAST_GIB
 from beir_hybrid.studies.analysis.means import tabled_metrics
@@ -25,6 +24,9 @@ from beir_hybrid.studies.analysis.tables import (
 from beir_hybrid.studies.analysis.wording import method_words, notes
 from beir_hybrid.studies.analysis.words import counted
 from beir_hybrid.tables import Table
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _TITLES = {
     "found": "Findings", "means": "Means", "curves": "Curves", "groups": "Groups of languages", "fits": "Fits",
@@ -48,7 +50,13 @@ def render_page(findings: Findings) -> str:
     }
     shown = {
         "means": _chosen("Metric", means),
-        "curves": _chosen("Lines", {(panel.dataset, panel.lines): _drawn(panel) for panel in findings.panels}),
+        "curves": _chosen(
+            "Lines",
+            {
+                names: _drawn(findings, ": ".join(names), points)
+                for names, points in findings.curves.groupby(["dataset", "panel"], sort=False)
+            },
+        ),
         "groups": _chosen("By", groups if len(findings.groups) else {}),
         "fits": [(fit_table(fit), method_words(fit), notes(fit)) for fit in findings.fits],
         "provenance": [_datasets(findings), _versions(findings)] if measured.runs else [],
@@ -89,12 +97,14 @@ def _chosen(label: str, shown: Mapping[tuple[str, str], Mapping[str, Any]]) -> d
     return {"choices": list(zip(["Data set", label], choices, strict=True)), "panels": panels}
 
 
-def _drawn(panel: Panel) -> dict[str, Any]:
-    points = [f"{c.title}: {point.words}" for c in panel.charts for line in c.lines for point in line.points]
+def _drawn(findings: Findings, words: str, points: pd.DataFrame) -> dict[str, Any]:
+    factor = next(each for each in findings.measured.factors if each.name == findings.options.x)
+    ticks = {float(value if factor.numeric else at): factor.labels[at] for at, value in enumerate(factor.values)}
+    said = [f"{chart}: {each}" for chart, each in zip(points.chart, points.words, strict=True)]
     try:
-        return {"svg": charts_svg(panel.charts, f"{panel.dataset}: {panel.lines}"), "points": points}
+        return {"svg": charts_svg(points, ticks, factor.name, words, connected=factor.numeric), "points": said}
     except MissingExtraError:  # the values stand below all the same
-        return {"points": points}
+        return {"points": said}
 
 
 def _datasets(findings: Findings) -> Table:

@@ -9,7 +9,7 @@ from beir_hybrid.evaluation.table import HEADS
 from beir_hybrid.studies.analysis.findings import Findings
 from beir_hybrid.studies.analysis.fits import Fit
 from beir_hybrid.studies.analysis.language_groups import KINDS
-from beir_hybrid.studies.analysis.means import columns_of, tabled_metrics
+from beir_hybrid.studies.analysis.means import ROLES, columns_of, tabled_metrics
 from beir_hybrid.studies.analysis.words import change, changes, is_known, p_words, with_spread
 from beir_hybrid.tables import Table, marked
 
@@ -18,7 +18,6 @@ MARKS = (
     "baseline: beyond chance for these models (corrected p at most 0.05), and in every seed; ≥: a lower bound; -: not "
     "measured, or not defined."
 )
-_ROLES = {"query": "", "passage": " of the passage language", "pair": " (query, passage)"}
 _DIFFERENCE = ["", "difference", "95 % over queries", "corrected p", "95 % over seeds", "sign"]
 
 
@@ -63,7 +62,7 @@ def group_tables(findings: Findings, kinds: Sequence[str]) -> Iterator[Table]:
             for kind in kinds:
                 own = groups[(groups.dataset == dataset) & (groups.metric == metric) & (groups.kind == kind)]
                 for (setting, role), there in own.groupby(["setting", "role"], observed=True):
-                    title = f"{dataset}, {setting}: {metric} by {KINDS[kind]}{_ROLES[role]}"
+                    title = f"{dataset}, {setting}: {metric} by {KINDS[kind]}{ROLES[role]}"
                     yield _group_table(findings, title, metric, there.to_dict("records"))
 
 
