@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
+import json
 import re
+import sys
 import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,6 +17,8 @@ MARKS = {"better": "▲", "worse": "▼", "differs": "◆"}
 """One set of signs for what can be said beyond chance, in every output."""
 ASCII = {"▲": "+", "▼": "-", "◆": "!", "≥": ">=", "–": "-", "−": "-", "×": "x", "…": "...", "±": "+/-"}
 """What stands for them where a stream has no room for more than ASCII."""
+IN_ASCII = "beir-hybrid"
+"""The name of the handler of encoding errors that puts them there."""
 # metrics that are ranks are printed whole, all others with the three decimals papers publish
 _RANKS = ("rank_distance", "worst_rank")
 
@@ -71,6 +76,23 @@ def visible(text: str) -> str:
     )
 
 
+def in_ascii(error: UnicodeError) -> tuple[str, int]:
+    """Signs have stand-ins, the rest is escaped as in JSON, which stays JSON."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    text = error.object[error.start : error.end]
+    return "".join(ASCII.get(char) or json.dumps(char)[1:-1] for char in text), error.end
+
+
+codecs.register_error(IN_ASCII, in_ascii)
+
+
+def _printable(text: str) -> str:
+    """Text as standard output shows it: columns are aligned for that."""
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    return text.encode(encoding, IN_ASCII).decode(encoding)
+
+
 def render(tables: Iterable[Table], form: str, notes: Iterable[str] = ()) -> str:
     """Tables and what is to be said of them, as ``table`` (plain text), ``markdown`` or ``latex``."""
     maker, note = _FORMS[form]
@@ -112,6 +134,7 @@ def _text(table: Table) -> str:
         if any(row[at][-1:] in MARKS.values() for row in lines[1:] if row[at]):
             for row in lines[1:]:
                 row[at] += "" if row[at][-1:] in MARKS.values() else "  "
+    lines = [[_printable(cell) for cell in row] for row in lines]
     widths = [max(width(row[at]) for row in lines) for at in range(len(table.heads))]
     top = []
     if table.groups:

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import argparse
-import codecs
 import contextlib
 import importlib
-import json
 import os
 import sys
 from collections.abc import Sequence
 
 from beir_hybrid.errors import BeirHybridError
 from beir_hybrid.progress import at_work
+from beir_hybrid.tables import IN_ASCII
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -70,18 +69,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _accept_any_text() -> None:
     """Where a stream is not UTF-8, what it cannot hold is written in ASCII: no text ever ends a command."""
-    codecs.register_error("beir-hybrid", _in_ascii)
     for stream in (sys.stdout, sys.stderr):
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:
-            reconfigure(errors="beir-hybrid")
-
-
-def _in_ascii(error: UnicodeError) -> tuple[str, int]:
-    from beir_hybrid.tables import ASCII
-
-    if not isinstance(error, UnicodeEncodeError):
-        raise error
-    text = error.object[error.start : error.end]
-    # escaped as JSON is, so that JSON stays JSON
-    return "".join(ASCII.get(char) or json.dumps(char)[1:-1] for char in text), error.end
+            reconfigure(errors=IN_ASCII)

@@ -125,7 +125,7 @@ def _measured(results: Results) -> list[str]:
     return [setting for setting in SETTINGS if setting in found]
 
 
-def compare_command(folders: Sequence[Path], comparison: Comparison) -> str:
+def compare_command(folders: Sequence[Path], comparison: Comparison, out: str = "page.html") -> str:
     """``beir-hybrid compare ... --format html``, which makes the page: every option that decides a number."""
     options = (
         ["--baseline", comparison.baseline] if comparison.names and comparison.baseline != comparison.names[0] else []
@@ -140,6 +140,4 @@ def compare_command(folders: Sequence[Path], comparison: Comparison) -> str:
     if comparison.test != "tukey":
         options += ["--correction", comparison.correction]
     options += ["--alpha", str(comparison.alpha), "--seed", str(comparison.seed), "--draws", str(comparison.draws)]
-    return shlex.join(
-        ["beir-hybrid", "compare", *map(str, folders), *options, "--format", "html", "--out", "page.html"]
-    )
+    return shlex.join(["beir-hybrid", "compare", *map(str, folders), *options, "--format", "html", "--out", out])

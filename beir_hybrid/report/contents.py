@@ -17,6 +17,7 @@ from beir_hybrid.evaluation.results import Results, read_results
 from beir_hybrid.evaluation.scores import Score
 from beir_hybrid.published.leaderboard import Leaderboard, build_leaderboard
 from beir_hybrid.records import POOL
+from beir_hybrid.report.commands import compare_command
 
 _BOUND = "rank_distance_bound"
 
@@ -101,7 +102,8 @@ def read_contents(
         ComparisonError: the comparison is over several data sets.
     """
     if len(comparison.scores) != 1:
-        raise ComparisonError(f"a page is of one data set, not of {comparison.dataset}; compare each alone")
+        each = [compare_command(own.folders, comparison, f"{own.dataset}.html") for own in comparison.scores]
+        raise ComparisonError(f"a page is of one data set, not of {comparison.dataset}; run: {' && '.join(each)}")
     given = [Path(folder) for folder in ([folders] if isinstance(folders, str | Path) else folders)]
     if [each.resolve() for each in given] != [each.resolve() for each in comparison.scores[0].folders]:
         raise ResultsError(

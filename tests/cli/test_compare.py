@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import shlex
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -137,6 +138,9 @@ def test_a_stream_that_is_not_utf8_ends_no_command(make_folder: Any, monkeypatch
     assert "\\u03b1 \\ud55c\\uad6d" in text
     assert "0.675 +" in text
     assert "line\\nbreak \\x1b[31m" in text
+    # columns stand below each other as they are shown
+    rows = [line for line in text.splitlines() if "\\u03b1" in line or "line\\n" in line]
+    assert len({line.index(" 0.") for line in rows[:2]}) == 1 and rows[0].startswith("\\u03b1 ")
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-16"])
@@ -164,11 +168,19 @@ def test_choices_are_those_of_the_comparison() -> None:
     assert options.CORRECTIONS == CORRECTIONS
 
 
-def test_several_data_sets_at_once(command: Any, folders: list[Path], make_folder: Any) -> None:
-    """Each system once on each: the tables of both and of their mean; a page is of one."""
+def test_several_data_sets_at_once(
+    command: Any, folders: list[Path], make_folder: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each system once on each: the tables of both and of their mean; a page is of one, by the commands it names."""
     more = [make_folder(f"{name}2", task, name=name, dataset="other") for name, task in
             (("dense", BETTER), ("bm25", TASKS))]  # fmt: skip
     done = command("compare", *folders, *more, "--draws", 200)
     assert "mean over data sets, mono: against bm25" in done.out
     assert "toy + other (test), baseline bm25" in done.out
-    refused(command("compare", *folders, *more, "--format", "html"), 1, "a page is of one data set, not of toy + other")
+    no_page = command("compare", *folders, *more, "--baseline", "bm25", "--draws", 200, "--format", "html")
+    refused(no_page, 1, "a page is of one data set, not of toy + other; run: beir-hybrid compare")
+    monkeypatch.chdir(tmp_path)
+    for line in no_page.err.partition("run: ")[2].split(" && "):
+        assert command(*shlex.split(line)[1:]).status == 0
+    for name in ("toy", "other"):
+        assert f"{name} (test): 2 systems" in (tmp_path / f"{name}.html").read_text(encoding="utf-8")

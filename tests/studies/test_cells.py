@@ -15,6 +15,7 @@ from beir_hybrid.errors import StudyError
 from beir_hybrid.studies.budget import budget_sentence
 from beir_hybrid.studies.cells import SCHEMA, Cell, absent_data, plan_cells
 from beir_hybrid.studies.contents import path_digest
+from beir_hybrid.studies.inputs import complete_settings
 from beir_hybrid.training.config import TrainConfig
 from tests.studies.conftest import TRAIN
 
@@ -265,6 +266,24 @@ def test_pretraining(small: Any) -> None:
         plan_cells(small('[factors]\ndapt = ["train"]'))
     with pytest.raises(StudyError, match=r"the text .*nowhere\.txt does not exist"):
         plan_cells(small('[texts]\nt = ["nowhere.txt"]\n[factors]\ndapt = ["t"]', train=train))
+
+
+def test_the_text_is_that_of_the_groups_a_cell_trains_on(small: Any, tmp_path: Path) -> None:
+    """`dapt = "train"` is of the chosen source alone, and another source another cell."""
+    groups = [{**group, "source": "ab"[at % 2]} for at, group in enumerate(sample_groups())]
+    (tmp_path / "g.jsonl").write_text("".join(json.dumps(group) + "\n" for group in groups), encoding="utf-8")
+    train = (
+        TRAIN.replace('"static"', '"transformer"').replace("width = 16", "width = 64").replace('"sample"', '"g.jsonl"')
+    )
+    found = by_label(small('[factors]\ndapt = ["train"]\nsource = ["a", "b"]', train=train))
+    assert len({cell.digest for cell in found.values()}) == 2
+    plan = found["train", "b"].training
+    assert plan is not None
+    (config,) = complete_settings(plan, tmp_path / "inputs", tmp_path / "models").values()
+    (text,) = config.pretrain_text or ()
+    lines = set(Path(text).read_text(encoding="utf-8").splitlines())
+    assert {" ".join(group["query"]["en"].split()) for group in groups[1::2]} <= lines
+    assert not {" ".join(group["query"]["en"].split()) for group in groups[::2]} & lines
 
 
 @pytest.mark.parametrize(
