@@ -169,7 +169,6 @@ _OUR_WORDS = {
     'pairing="batch"': "--pairing batch",
     'pairing="row"': "--pairing row",
     "give negatives=N": "give --negatives N",
-    ", or pass SettingsCallback(strict=False) to go on with batches that an uninterrupted run would not have had": "",
 }
 """What the plugin calls a setting, and what it is called here."""
 

@@ -95,18 +95,14 @@ class SettingsCallback(TrainerCallback, ExportableState):  # type: ignore[misc]
     They are written as ``hybrid_batches.json`` into every checkpoint and, at the end, into the output folder;
     they stand in the model card among the hyperparameters; and a run that resumes from a checkpoint with
     other settings (or other data, batch size, number of processes) is refused: its batches would be others.
-
-    Args:
-        strict: False resumes in spite of a difference.
     """
 
-    def __init__(self, strict: bool = True) -> None:
-        self.strict = strict
+    def __init__(self) -> None:
         self.signature: dict[str, Any] | None = None
 
     def state(self) -> dict[str, Any]:
         """What transformers keeps of it in a checkpoint."""
-        return {"args": {"strict": self.strict}, "attributes": {"signature": self.signature}}
+        return {"args": {}, "attributes": {"signature": self.signature}}
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         sampler = find_sampler(kwargs.get("train_dataloader"))
@@ -117,7 +113,7 @@ class SettingsCallback(TrainerCallback, ExportableState):  # type: ignore[misc]
         before = stored.get("attributes", {}).get("signature")
         # through JSON, as what is compared with has been
         now = json.loads(json.dumps(sampler.signature()))
-        if before is not None and state.global_step > 0 and self.strict:
+        if before is not None and state.global_step > 0:
             _check_same(before, now)
         self.signature = now
 
@@ -172,7 +168,5 @@ def _check_same(before: dict[str, Any], now: dict[str, Any]) -> None:
         listed = "; ".join(f"{key} was {before.get(key)!r}, is {now.get(key)!r}" for key in differing)
         raise ValueError(
             f"the checkpoint was written with other batch settings: {listed}. Resume with the old settings "
-            f"(they are in the checkpoint's {SETTINGS_FILE}), start anew, or pass "
-            "SettingsCallback(strict=False) to go on with batches that an uninterrupted run would not have "
-            "had"
+            f"(they are in the checkpoint's {SETTINGS_FILE}), or start anew"
         )
