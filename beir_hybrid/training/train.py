@@ -141,21 +141,19 @@ def _plain_errors(out: Path) -> Iterator[None]:
             "then go on with --resume"
         ) from error
     except ValueError as error:
-        raise TrainingError(_in_our_words(_one_line(error))) from error
-    except (OSError, SafetensorError) as error:
-        raise TrainingError(_disk(error, out)) from error
-    except RuntimeError as error:
+        told = _one_line(error)
+        for theirs, ours in _OUR_WORDS.items():
+            told = told.replace(theirs, ours)
+        raise TrainingError(told) from error
+    except (OSError, SafetensorError, RuntimeError) as error:
         # torch's way to say that a file could not be written
-        if "PytorchStreamWriter" not in str(error) and "file write failed" not in str(error):
+        written = "PytorchStreamWriter" in str(error) or "file write failed" in str(error)
+        if isinstance(error, RuntimeError) and not written:
             raise
-        raise TrainingError(_disk(error, out)) from error
-
-
-def _disk(error: Exception, out: Path) -> str:
-    return (
-        f"a file could not be read or written while training into {out}: {_one_line(error)}; check the disk (free "
-        "space, permissions), then go on with --resume"
-    )
+        raise TrainingError(
+            f"a file could not be read or written while training into {out}: {_one_line(error)}; check the disk (free "
+            "space, permissions), then go on with --resume"
+        ) from error
 
 
 def _one_line(error: Exception) -> str:
@@ -171,12 +169,6 @@ _OUR_WORDS = {
     "give negatives=N": "give --negatives N",
 }
 """What the plugin calls a setting, and what it is called here."""
-
-
-def _in_our_words(message: str) -> str:
-    for theirs, ours in _OUR_WORDS.items():
-        message = message.replace(theirs, ours)
-    return message
 
 
 def alpha_text(alpha: Any) -> str:
