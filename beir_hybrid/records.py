@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal, TypeAlias, overload
 
@@ -256,24 +256,20 @@ class Hits:
 
     def without(self, silent: npt.NDArray[np.bool_]) -> Hits:
         """The same with nothing retrieved for the queries marked."""
-        keep = ~silent[self.query]
-        indptr = np.concatenate([[0], np.cumsum(np.where(silent, 0, self.counts))]).astype(np.int64)
-        return Hits(indptr, self.passages[keep], self.scores[keep])
+        return self._where(~silent[self.query])
 
     def cut(self, top_k: int) -> Hits:
         """The best ``top_k`` hits of every query."""
-        if not len(self) or self.counts.max() <= top_k:
-            return self
-        keep = self.rank <= top_k
-        indptr = np.concatenate([[0], np.cumsum(np.minimum(self.counts, top_k))]).astype(np.int64)
-        return Hits(indptr, self.passages[keep], self.scores[keep])
+        return self if not len(self) or self.counts.max() <= top_k else self._where(self.rank <= top_k)
+
+    def _where(self, keep: npt.NDArray[np.bool_]) -> Hits:
+        return Hits(_ends(self.query[keep], len(self)), self.passages[keep], self.scores[keep])
 
     def take(self, rows: IntArray) -> Hits:
         """The hits of the queries at ``rows``, in that order."""
         counts = self.counts[rows]
-        indptr = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
-        place = np.repeat(self.indptr[rows] - indptr[:-1], counts) + np.arange(indptr[-1])
-        return Hits(indptr, self.passages[place], self.scores[place])
+        place = np.repeat(self.indptr[rows] - np.cumsum(counts) + counts, counts) + np.arange(counts.sum())
+        return Hits(_ends(np.repeat(np.arange(len(rows)), counts), len(rows)), self.passages[place], self.scores[place])
 
     @classmethod
     def sorted(cls, n_queries: int, query: npt.ArrayLike, passages: npt.ArrayLike, scores: npt.ArrayLike) -> Hits:
@@ -283,8 +279,12 @@ class Hits:
         # trec_eval keeps scores in single precision: values that differ only beyond it are ties
         scores = np.asarray(scores, dtype=np.float32)
         order = _trec_order(query, passages, scores)
-        indptr = np.concatenate([[0], np.cumsum(np.bincount(query, minlength=n_queries))]).astype(np.int64)
-        return cls(indptr, passages[order], scores[order])
+        return cls(_ends(query, n_queries), passages[order], scores[order])
+
+
+def _ends(query: IntArray, n_queries: int) -> IntArray:
+    """``indptr`` of hits of these queries."""
+    return np.concatenate([[0], np.cumsum(np.bincount(query, minlength=n_queries))]).astype(np.int64)
 
 
 def ordered_bits(scores: FloatArray) -> npt.NDArray[np.uint64]:
@@ -330,5 +330,5 @@ class LoadedFile:
 
     path: str
     sha256: str
-    pinned: bool | None = field(default=None)
+    pinned: bool | None = None
     """True: the published file; False: it differs from it; None: no checksum is pinned."""

@@ -13,13 +13,15 @@ the seconds that passed: on a machine that others use as well, they are what can
 from __future__ import annotations
 
 import argparse
+import contextlib
 import multiprocessing
 import os
 import resource
 import shutil
 import tempfile
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -48,11 +50,31 @@ def memory_mb() -> dict[str, float]:
     }
 
 
+@contextlib.contextmanager
+def own_peak() -> Iterator[list[float]]:
+    """This process's own memory in MB, looked at all the time: pages of mapped files, which the system takes back, are
+    no part of it."""
+    seen, done = [memory_mb()["own_mb"]], threading.Event()
+
+    def watch() -> None:
+        while not done.wait(0.02):
+            seen.append(memory_mb()["own_mb"])
+
+    thread = threading.Thread(target=watch)
+    thread.start()
+    try:
+        yield seen
+    finally:
+        done.set()
+        thread.join()
+
+
 def convert(sources: list[Path], folder: Path, workers: int) -> dict[str, Any]:
     import pyarrow.compute  # noqa: F401  # its import is no part of the rate
 
     clock = Clock()
-    corpus = ArrowCorpus.build(sources, folder, id_prefix="en-p-", id_width=16, id_field="docid", workers=workers)
+    with own_peak() as peak:
+        corpus = ArrowCorpus.build(sources, folder, id_prefix="en-p-", id_width=16, id_field="docid", workers=workers)
     took, cpu = clock.read()
     children = resource.getrusage(resource.RUSAGE_CHILDREN)
     cpu += children.ru_utime + children.ru_stime
@@ -64,7 +86,7 @@ def convert(sources: list[Path], folder: Path, workers: int) -> dict[str, Any]:
         "convert_cpu_seconds": round(cpu, 1),
         "convert_passages_a_cpu_second": round(len(corpus) / cpu),
         "convert_passages_a_second": round(len(corpus) / took),
-        "convert_peak_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1),
+        "convert_peak_mb": max(peak),
         "worker_peak_mb": round(children.ru_maxrss / 1024, 1),
     }
 
