@@ -71,8 +71,11 @@ def _described(name: str, source: Source, data_dir: Path | None) -> dict[str, An
         root = source.root(data_dir)
     except DatasetError:
         return {**record, "files": "not there", "path": str(data_dir), "missing_languages": list(source.languages)}
-    lacking = [language for language in source.languages if source.missing(root.path, [language], source.splits[0])]
-    state = "complete" if not lacking else "not there" if len(lacking) == len(source.languages) else "partly there"
+    # the questions of a cross-lingual set may come with the files of its passages
+    split, path = source.splits[0], root.path
+    with_files = [language for language in source.languages if source.remote_files(path, [language], split)]
+    lacking = [language for language in with_files if source.missing(path, [language], split)]
+    state = "complete" if not lacking else "not there" if lacking == with_files else "partly there"
     return {**record, "files": state, "path": str(root.path), "missing_languages": lacking}
 
 

@@ -60,3 +60,9 @@ def test_its_passages_are_converted_ahead_of_time(tmp_path: Path, capsys: pytest
     assert [line.split("\t")[:2] for line in capsys.readouterr().out.splitlines()] == [[x, "1"] for x in source.called]
     assert main(["convert", "ciral", "--data-dir", str(tmp_path), "--languages", "en"]) == 1
     assert "ciral has no passages in 'en'; choose of ha, so, sw, yo" in capsys.readouterr().err
+
+
+def test_nothing_of_it_is_there(no_data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """English, which has no files of its own, makes no part of it."""
+    assert main(["datasets", "ciral"]) == 0
+    assert "files      not there" in capsys.readouterr().out
