@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from beir_hybrid.encoders import find_encoder
-from beir_hybrid.errors import MissingExtraError, RetrieverError, TrainingError, first_line
+from beir_hybrid.errors import MissingExtraError, RetrieverError, TrainingError
 from beir_hybrid.retrieval.dense.models import Role, load_model, own_prompts
 from beir_hybrid.retrieval.kinds import Kind, kind_of_model
 from beir_hybrid.training.config import TrainConfig, flag, refuse_for_static
@@ -93,16 +93,16 @@ def load(source: str, kind: Kind) -> Any:
     Raises:
         TrainingError: it cannot be loaded.
     """
-    import sentence_transformers
+    from beir_hybrid.retrieval.families.model import load_family
 
     device = "cpu" if on_cpu() else None
     if kind == "dense":
         return load_model(source, device, TrainingError)
+    location = str(find_encoder(source, TrainingError).location)
     try:
-        made = getattr(sentence_transformers, _CLASSES[kind])
-        return made(find_encoder(source, TrainingError).location, device=device)
-    except (OSError, ValueError, ImportError, KeyError, RuntimeError) as error:
-        raise TrainingError(f"could not load the model {source!r}: {first_line(error)}") from error
+        return load_family(location, _CLASSES[kind], [device] if device else [])
+    except RetrieverError as error:
+        raise TrainingError(str(error)) from error
 
 
 def _keep_layers(transformer: Any, wanted: int) -> None:

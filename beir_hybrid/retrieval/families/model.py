@@ -51,7 +51,7 @@ class FamilyModel:
     ) -> None:
         self._devices = device.split(",") if device else []
         self._source = str(given) if isinstance(given, str | Path) else None
-        self.model = _loaded(self._source, class_name, self._devices, dtype) if self._source else given
+        self.model = load_family(self._source, class_name, self._devices, dtype) if self._source else given
         self.name = name or (Path(self._source).name if self._source else name_of(self.model))
         self.batch_size = batch_size
         self._prompts = dict(zip(ROLES, (query_prompt, passage_prompt), strict=True))
@@ -131,7 +131,12 @@ class FamilyModel:
             ) from error
 
 
-def _loaded(source: str, class_name: str, devices: Sequence[str], dtype: str | None) -> Any:
+def load_family(source: str, class_name: str, devices: Sequence[str] = (), dtype: str | None = None) -> Any:
+    """A model of a class of sentence-transformers by folder or hub name, on the first of some devices.
+
+    Raises:
+        RetrieverError: it cannot be loaded.
+    """
     import sentence_transformers
     from transformers.utils import logging
 
