@@ -34,10 +34,6 @@ class RemoteFile:
     about_bytes: int = 0
     """For announcements only: published size tables are not exact."""
 
-    def digest_of(self, file: Path) -> str:
-        """The digest of a local file in the algorithm this file is pinned with."""
-        return sha256_of(file, self.algorithm)
-
     @property
     def algorithm(self) -> str:
         return self.checksum.partition(":")[0] or "sha256"
@@ -114,7 +110,9 @@ def _from_hub(file: RemoteFile, target: Path, repo: str, revision: str, path: st
         found = try_to_load_from_cache(repo, path, revision=revision, repo_type="dataset")
     if isinstance(found, str):  # fetched by whatever else uses the hub, and so here offline too
         _check(file, Path(found), target)
-        return _copy(Path(found), target)
+        with written_whole(target) as part:
+            shutil.copyfile(found, part)
+        return
     # the client puts a file below a folder under its own path
     kept = target.with_name(f".{target.name}.hub")
     try:
@@ -126,18 +124,10 @@ def _from_hub(file: RemoteFile, target: Path, repo: str, revision: str, path: st
         Path(got).replace(target)
     finally:
         shutil.rmtree(kept, ignore_errors=True)
-    return None
-
-
-def _copy(found: Path, target: Path) -> None:
-    import shutil
-
-    with written_whole(target) as part:
-        shutil.copyfile(found, part)
 
 
 def _check(file: RemoteFile, got: Path, target: Path) -> None:
-    digest = file.digest_of(got) if file.expected else ""
+    digest = sha256_of(got, file.algorithm) if file.expected else ""
     if digest != file.expected:
         raise DownloadError(
             f"{file.url}: {file.algorithm} is {digest}, expected {file.expected}; the download was discarded, try "

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from beir_hybrid import load_dataset
+from beir_hybrid.datasets.lareqa import read_squad
 from beir_hybrid.datasets.parallel import Answer, Question
-from beir_hybrid.datasets.squad import read_squad
 from beir_hybrid.errors import DatasetError
 
 # two sentences that touch, as Chinese ones do: [0, 5) and [5, 10)
