@@ -160,19 +160,23 @@ class Study(Table):
     def _evaluations(cls, given: Any) -> Any:
         """The table ``[evaluate]`` as a list: what all data sets have in common, and over it their own."""
         if not isinstance(given, dict):
-            return given
+            raise TableError(f"evaluate is {given!r}; expected a table [evaluate]")
         known = [name for name in Evaluation.model_fields if name != "dataset"] + ["datasets"]
         for key in given:
             if key not in known:
                 raise TableError(f"unknown key {key!r}; {did_you_mean(key, known)}", key)
         datasets = given.get("datasets")
-        if not datasets or not isinstance(datasets, dict | list):
+        named = isinstance(datasets, dict | list) and all(isinstance(each, str) for each in datasets)
+        if not named or not datasets:
             raise TableError(f'datasets is {datasets!r}; expected a list like ["xquad-r"]', "datasets")
         if len(set(datasets)) < len(datasets):
             raise TableError(f"datasets is {datasets!r}, with a data set twice", "datasets")
+        own = datasets if isinstance(datasets, dict) else {name: {} for name in datasets}
+        for name, table in own.items():
+            if not isinstance(table, dict):
+                raise TableError(f"{name} is {table!r}; expected a table [evaluate.datasets.{name}]", "datasets")
         common = {key: value for key, value in given.items() if key != "datasets"}
-        own = datasets if isinstance(datasets, dict) else {}
-        return tuple({**common, **own.get(name, {}), "dataset": name} for name in datasets)
+        return tuple({**common, **table, "dataset": name} for name, table in own.items())
 
     @field_validator("budget", mode="after")
     @classmethod
@@ -191,8 +195,10 @@ class Study(Table):
     @classmethod
     def _analysis(cls, given: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
         """What the analysis will be told, checked before anything is trained."""
+        factors = info.data.get("factors")
         try:
-            parse_options(given, {name: [v.label for v in values] for name, values in info.data["factors"].items()})
+            if factors is not None:  # else what is wrong with them is told
+                parse_options(given, {name: [value.label for value in values] for name, values in factors.items()})
         except StudyError as error:
             key = next((key for key in given if f" {key} " in str(error) or f" {key}:" in str(error)), "")
             raise TableError(str(error), key) from error

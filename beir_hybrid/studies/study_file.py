@@ -52,7 +52,8 @@ def load_study(path: Path | str, start: str | None = None) -> Study:
 def _started(values: dict[str, Any], file: Path, start: str | None) -> dict[str, Any]:
     """The tables of a file with those of one start put over them."""
     starts = values.pop("start", {})
-    if not isinstance(starts, dict) or not all(isinstance(s, dict) and set(s) <= _STARTED for s in starts.values()):
+    tables = list(starts.values()) if isinstance(starts, dict) else [starts]
+    if not all(isinstance(s, dict) and set(s) <= _STARTED and all(map(_is_table, s.values())) for s in tables):
         raise StudyError(f"{file}: start is {starts!r}; expected tables [start.NAME.train], .factors and .grid")
     if start is not None and start not in starts:
         known = did_you_mean(start, starts) if starts else "it has no table [start.NAME]"
@@ -60,9 +61,14 @@ def _started(values: dict[str, Any], file: Path, start: str | None) -> dict[str,
     chosen = start or next(iter(starts), None)
     if chosen is None:
         return values
-    own = {table: {**values.get(table, {}), **added} for table, added in starts[chosen].items()}
+    common = {table: values.get(table, {}) for table in starts[chosen]}
+    own = {table: {**common[table], **added} for table, added in starts[chosen].items() if _is_table(common[table])}
     name = {} if chosen == next(iter(starts)) or "name" not in values else {"name": f"{values['name']}-{chosen}"}
     return {**values, **own, **name}
+
+
+def _is_table(value: Any) -> bool:
+    return isinstance(value, dict)
 
 
 def _complaint(error: Any) -> tuple[str, str, str]:
