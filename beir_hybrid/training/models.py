@@ -215,12 +215,15 @@ def adapt(model: Any, rank: int) -> None:
     for transformer in transformers_in(model):
         base = transformer.base_model
         heads = [name for name, part in transformer.named_children() if base not in (part, transformer)]
+        if transformer.get_output_embeddings() is not None:
+            heads = []  # a language-modelling head is tied to the word embeddings
         config = LoraConfig(
             r=rank,
             lora_alpha=2 * rank,
             lora_dropout=0.0,
             target_modules="all-linear",
-            exclude_modules=r"pooler\..*",  # of a bare encoder: nothing that is trained comes out of it
+            # of a bare encoder: nothing that is trained comes out of it
+            exclude_modules=r"pooler\..*" if getattr(transformer, "pooler", None) is not None else None,
             modules_to_save=[name for name in heads if any(True for _ in transformer.get_submodule(name).parameters())],
         )
         transformer.add_adapter(config)

@@ -91,9 +91,9 @@ def train_tokens_in_use(model: Any, kept: Sequence[NDArray[np.int64]]) -> None:
     """
     for module, ids in zip(_with_tokens(model), kept, strict=True):
         whole = module.auto_model.get_input_embeddings()
-        if type(whole) is not torch.nn.Embedding:
+        if type(whole) is not torch.nn.Embedding or module.auto_model.get_output_embeddings() is not None:
             name = type(module.auto_model).__name__
-            raise TrainingError(f"--cut-vocabulary cannot cut the {type(whole).__name__} of {name}; train it whole")
+            raise TrainingError(f"--cut-vocabulary: {name} does more with its word embeddings than to look them up")
         module.auto_model.set_input_embeddings(TokensInUse(whole, torch.from_numpy(ids).to(whole.weight.device)))
 
 

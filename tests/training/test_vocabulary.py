@@ -7,9 +7,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
+from beir_hybrid.errors import TrainingError
 from beir_hybrid.training.train import train
 from beir_hybrid.training.vocabulary import TokensInUse
 from tests.training.conftest import Configure, weights
@@ -78,3 +80,19 @@ def test_tokens_that_are_not_in_use_stand_still(
     train(configure(tmp_path / "o", "transformer", **model, **options))
     moved = (weights(tmp_path / "o")[EMBEDDINGS] != base).any(dim=1)
     assert 10 < int(moved.sum()) < 300
+
+
+def test_embeddings_that_are_more_than_looked_up_are_refused() -> None:
+    """A head that shares them would be trained apart from them."""
+    from types import SimpleNamespace
+
+    from transformers import BertConfig, BertForMaskedLM
+
+    from beir_hybrid.training import vocabulary
+
+    sizes = {"hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 1, "intermediate_size": 8}
+    module = SimpleNamespace(auto_model=BertForMaskedLM(BertConfig(vocab_size=9, **sizes)))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(vocabulary, "_with_tokens", lambda model: [module])
+        with pytest.raises(TrainingError, match="--cut-vocabulary: BertForMaskedLM does more with its word embeddings"):
+            vocabulary.train_tokens_in_use(None, [np.arange(3)])
