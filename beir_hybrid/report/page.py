@@ -86,7 +86,7 @@ def render_page(folders: Sequence[Path | str], comparison: Comparison, *, data_d
         shared_languages=[language for language in contents.languages if any(key[1] == language for key in shares)],
         cutoff=SHARE_CUTOFF,
         distances=distances,
-        largest_share=max((each.largest for each in distances.values()), default=1.0) or 1.0,
+        largest_share=max((each.largest for each in distances.values()), default=1.0),
         bars=list(zip(bar_keys, bars, strict=True)),
         bar_choices=list(zip(["System", "Metric"], bar_choices, strict=False)),
         hardest=hardest,
