@@ -127,9 +127,7 @@ def _measured(results: Results) -> list[str]:
 
 def compare_command(folders: Sequence[Path], comparison: Comparison, out: str = "page.html") -> str:
     """``beir-hybrid compare ... --format html``, which makes the page: every option that decides a number."""
-    options = (
-        ["--baseline", comparison.baseline] if comparison.names and comparison.baseline != comparison.names[0] else []
-    )
+    options = ["--baseline", comparison.baseline] if comparison.baseline != comparison.names[0] else []
     options += ["--settings", ",".join(comparison.settings)]
     known = {metric for aligned in comparison.scores for metric in aligned.metrics}
     if set(comparison.metrics) != known:

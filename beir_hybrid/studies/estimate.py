@@ -27,7 +27,8 @@ def cost_words(missing: Sequence[Job], jobs: Sequence[Job], at_once: int) -> lis
     if not missing:
         return []
     study, seconds, rough = missing[0].study, 0.0, 0
-    done = [(job.cell.kind, job.outcome().seconds / _guess(job.cell)) for job in jobs if not job.missing]
+    took = [(job.cell, job.outcome().seconds) for job in jobs if not job.missing]
+    done = [(cell.kind, spent / _guess(cell)) for cell, spent in took if spent]
     for job in missing:
         shares = [share for kind, share in done if kind == job.cell.kind]
         seconds += _guess(job.cell) * (statistics.median(shares) if shares else 1.0)

@@ -13,7 +13,7 @@ import pytest
 from beir_hybrid.errors import MissingExtraError, StudyError
 from beir_hybrid.evaluation.results import read_results
 from beir_hybrid.studies import StudyOutcome, load_study, read_outcome, run_study
-from beir_hybrid.studies.run import render_grid
+from beir_hybrid.studies.run import render_grid, render_plan
 from tests.studies.conftest import TRAIN
 
 pytestmark = pytest.mark.train
@@ -47,6 +47,10 @@ def test_a_study_and_what_changes_of_it(small: Any, tmp_path: Path, in_process: 
     assert read_outcome(study, out) == outcome
 
     changed = small("[factors]\nalpha = [1.0, 0.5]")
+    for record in (*out.glob("cells/*/training.json"), *out.glob("cells/*/results/*/results.json")):
+        record.write_text(json.dumps({**json.loads(record.read_text()), "seconds": 1800.0}))
+    # one cell is missing, and those that are done took an hour each
+    assert "time: about 60 min with 1 at a time (measured on cells like them)" in render_plan(changed, out, None, 1)
     again = run_study(changed, out, say=said.append)
     assert [job.cell.factors for job in in_process[2:]] == [{"alpha": 0.5}]
     assert "small: 2 cells, 1 done" in said
