@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cache
-from typing import overload
 
 from beir_hybrid.errors import SettingError, did_you_mean
 
@@ -17,23 +16,11 @@ _KEPT = {"tgl": "tl", "tl": "tl", "fuv": "ff", "pbt": "ps"}
 """Codes in use that CLDR would replace, or knows no shorter one of."""
 
 
-class AnyLanguage(Sequence[str]):
+class AnyLanguage(tuple[str, ...]):
     """The languages of a data set that does not say its own: every code is in it, and none is listed."""
 
     def __contains__(self, code: object) -> bool:
         return isinstance(code, str) and find_code(code) == code
-
-    def __len__(self) -> int:
-        return 0
-
-    @overload
-    def __getitem__(self, index: int) -> str: ...
-
-    @overload
-    def __getitem__(self, index: slice) -> Sequence[str]: ...
-
-    def __getitem__(self, index: int | slice) -> str | Sequence[str]:
-        return ()[index]
 
 
 def language_code(given: str) -> str:
