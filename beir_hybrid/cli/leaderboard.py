@@ -70,8 +70,7 @@ def _board(args: argparse.Namespace, board: Leaderboard) -> str:
 
 def _check(args: argparse.Namespace, results: list[Results]) -> int:
     from beir_hybrid.errors import ResultsError
-    from beir_hybrid.published.check import STATUSES, check, find_expectation
-    from beir_hybrid.published.expected import read_expectation
+    from beir_hybrid.published.check import STATUSES, check, find_expectation, read_expectation
     from beir_hybrid.published.leaderboard import name_in_results
 
     given = read_expectation(args.expect) if args.expect else None

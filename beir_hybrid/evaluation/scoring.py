@@ -12,11 +12,10 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from beir_hybrid.evaluation.scores import Score
-from beir_hybrid.metrics.bias import language_bias, peer, reciprocal_ranks_by_language
+from beir_hybrid.metrics.bias import LANGUAGE_SHARE, language_bias, language_shares, peer, reciprocal_ranks_by_language
 from beir_hybrid.metrics.consistency import consistency
 from beir_hybrid.metrics.measures import Metric, measure
 from beir_hybrid.metrics.registered import RegisteredMetric
-from beir_hybrid.metrics.shares import LANGUAGE_SHARE, language_shares
 from beir_hybrid.records import Hits, IntArray, ScoreArray
 from beir_hybrid.retrieval.contract import Observation, Ranking
 from beir_hybrid.settings import Task

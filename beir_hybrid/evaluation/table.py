@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from beir_hybrid.evaluation.scores import mean_or_none
-from beir_hybrid.metrics.bias import SHARE_CUTOFF
+from beir_hybrid.metrics.bias import LANGUAGE_SHARE, SHARE_CUTOFF
 from beir_hybrid.metrics.measures import DEFAULT_METRICS
-from beir_hybrid.metrics.shares import LANGUAGE_SHARE
 from beir_hybrid.records import SETTINGS
 from beir_hybrid.tables import Table, number, render, visible
 

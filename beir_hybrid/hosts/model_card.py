@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,36 +18,42 @@ TASK = "Retrieval"
 CARD = "README.md"
 
 
-@dataclass(frozen=True)
-class Measured:
-    """What one setting of a data set gave.
+def entries(
+    dataset: str, split: str, setting: str, metrics: Mapping[str, float | None], revision: str | None = None
+) -> list[EvalResult]:
+    """What one setting of a data set gave, for the metadata of a card; what is not defined is left out.
 
     Args:
-        dataset: its name.
-        setting: the part of it: ``mono``, ``cross``, ``multi``, or another name.
-        metrics: values by the metric's name.
+        setting: the part of the data set: ``mono``, ``cross``, ``multi``, or another name.
         revision: of the data.
     """
+    from huggingface_hub import EvalResult
 
-    dataset: str
-    split: str
-    setting: str
-    metrics: Mapping[str, float]
-    revision: str | None = None
-
-
-def of_results(results: Results) -> list[Measured]:
-    """The macro means of an evaluation, those of the bias included; what is not defined is left out."""
-    revision = results.inputs.get("dataset_fingerprint")
     return [
-        Measured(results.dataset, results.split, setting, {
-            metric: value for metric, value in means.items() if value is not None
-        }, revision)
-        for setting, means in results.summary.items()
-    ]  # fmt: skip
+        EvalResult(
+            task_type=TASK,
+            dataset_type=dataset,
+            dataset_name=f"{dataset} ({setting})",
+            dataset_config=setting,
+            dataset_split=split,
+            dataset_revision=revision,
+            metric_type=metric.replace("@", "_at_"),
+            metric_name=metric,
+            metric_value=round(float(value), 6),
+        )
+        for metric, value in metrics.items()
+        if value is not None
+    ]
 
 
-def add_to_card(folder: Path | str, measured: Iterable[Measured]) -> Path:
+def of_results(results: Results) -> list[EvalResult]:
+    """The macro means of an evaluation, those of the bias included."""
+    revision = results.inputs.get("dataset_fingerprint")
+    found = (entries(results.dataset, results.split, *each, revision) for each in results.summary.items())
+    return [entry for some in found for entry in some]
+
+
+def add_to_card(folder: Path | str, new: Sequence[EvalResult]) -> Path:
     """Put numbers into the metadata of the card of a model folder; those of the same data set and setting are replaced.
 
     Args:
@@ -71,7 +76,6 @@ def add_to_card(folder: Path | str, measured: Iterable[Measured]) -> Path:
         card = ModelCard(text)
     except Exception as error:  # YAML of any kind, read by another library
         raise BeirHybridError(f"{path}: its metadata cannot be read ({first_line(error)}); mend it") from error
-    new = [entry for each in measured for entry in _entries(each)]
     where = {_place(entry) for entry in new}
     data: Any = card.data
     kept = [entry for entry in data.eval_results or [] if _place(entry) not in where]
@@ -81,25 +85,6 @@ def add_to_card(folder: Path | str, measured: Iterable[Measured]) -> Path:
     with written_whole(path) as part:
         part.write_text(str(card), encoding="utf-8")
     return path
-
-
-def _entries(measured: Measured) -> list[EvalResult]:
-    from huggingface_hub import EvalResult
-
-    return [
-        EvalResult(
-            task_type=TASK,
-            dataset_type=measured.dataset,
-            dataset_name=f"{measured.dataset} ({measured.setting})",
-            dataset_config=measured.setting,
-            dataset_split=measured.split,
-            dataset_revision=measured.revision,
-            metric_type=metric.replace("@", "_at_"),
-            metric_name=metric,
-            metric_value=round(float(value), 6),
-        )
-        for metric, value in measured.metrics.items()
-    ]
 
 
 def _place(entry: EvalResult) -> tuple[Any, ...]:

@@ -14,6 +14,8 @@ from beir_hybrid.records import IntArray, ScoreArray
 from beir_hybrid.retrieval.contract import Ranking
 
 SHARE_CUTOFF = 10
+LANGUAGE_SHARE = f"language_share@{SHARE_CUTOFF}:"
+"""A metric of a task for each passage language, ``language_share@10:de``: see `language_shares`."""
 
 BIAS_METRICS = (
     "rank_distance",
@@ -159,6 +161,24 @@ def _kruskal_wallis(values: IntArray, groups: IntArray) -> float:
     between = np.sum(sums[sizes > 0] ** 2 / sizes[sizes > 0])
     h = 12 / (n * (n + 1)) * between - 3 * (n + 1)
     return float(h / (1 - np.sum(times.astype(np.float64) ** 3 - times) / (float(n) ** 3 - n)))
+
+
+def language_shares(ranking: Ranking, cutoff: int = SHARE_CUTOFF) -> dict[str, float]:
+    """Share of each passage language among the first k passages: the mean over the queries that found any.
+
+    The shares of one ranking add up to 1; a retriever that is blind to language gives each its share of the pool.
+    Empty where nothing was retrieved, or a whole ranking kept fewer than k passages.
+    """
+    first = ranking.hits.cut(cutoff)
+    answered = first.counts >= (min(cutoff, ranking.task.n_passages) if ranking.complete else 1)
+    if not answered.any():
+        return {}
+    names = [block.language for block in ranking.task.blocks]
+    n_queries, n_languages = len(first.counts), len(names)
+    language = ranking.task.block_of(first.passages)
+    counts = np.bincount(first.query * n_languages + language, minlength=n_queries * n_languages)
+    shares = counts.reshape(n_queries, n_languages)[answered] / first.counts[answered, None]
+    return {name: float(share) for name, share in zip(names, shares.mean(axis=0), strict=True)}
 
 
 def reciprocal_ranks_by_language(ranking: Ranking) -> dict[str, float]:

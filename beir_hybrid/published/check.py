@@ -1,19 +1,79 @@
-"""Does a result reproduce what is expected of the command that made it?"""
+"""Does a result reproduce what is expected of the command that made it?
+
+Expectations stand in ``expected.json``, made by ``benchmarks/published_facts.py``, or in a file of one's own.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, Literal
 
 from beir_hybrid.errors import ResultsError
-from beir_hybrid.evaluation.results import Results
+from beir_hybrid.evaluation.results import Results, read_results_file
 from beir_hybrid.evaluation.scores import mean_or_none
-from beir_hybrid.published.expected import Expectation, expectations
 from beir_hybrid.published.scores import MEAN
+from beir_hybrid.records import SETTINGS
 
+TOLERANCE = 0.005
+"""How far a score may be off where a file names no tolerance of its own: half a point."""
 Status = Literal["OK", "FAIL", "not measured"]
 STATUSES: tuple[Status, ...] = ("OK", "FAIL", "not measured")
+
+
+@dataclass(frozen=True)
+class ExpectedScore:
+    """One number to be reached; ``query_language`` is a language or ``mean``."""
+
+    setting: str
+    query_language: str
+    metric: str
+    value: float
+
+
+@dataclass(frozen=True)
+class Expectation:
+    """What a retriever should score on a data set.
+
+    Attributes:
+        languages: those of the pool; means and the multilingual setting hold for exactly these.
+        options: the loading options of the data set.
+        match: what `Retriever.describe` must say for the expectation to be about it; empty: about any.
+        tolerance: the largest difference that is still OK; absolute, and relative for values above 1 (ranks).
+        command: what makes the result.
+    """
+
+    name: str
+    source: str
+    dataset: str
+    split: str
+    languages: tuple[str, ...]
+    scores: tuple[ExpectedScore, ...]
+    match: Mapping[str, Any] = field(default_factory=dict)
+    options: Mapping[str, Any] = field(default_factory=dict)
+    tolerance: float = TOLERANCE
+    command: str = ""
+    note: str = ""
+
+    def allows(self, expected: float, got: float) -> bool:
+        """Whether a figure is within the tolerance: relative above 1, else absolute."""
+        # both numbers are printed with four decimals or fewer: the edge itself is inside
+        return abs(expected - got) <= self.tolerance * max(1.0, abs(expected)) + 1e-9
+
+    def is_about(self, results: Results) -> bool:
+        """Whether it was made for these results' data set, split, options and retriever."""
+        inputs, retriever = results.inputs, results.retriever
+        # a folder of one's own may be called like a data set, and is another
+        return (
+            not inputs.get("dataset_folder")
+            and (self.dataset, self.split) == (results.dataset, results.split)
+            and dict(inputs.get("dataset_options", {})) == dict(self.options)
+            and all(retriever.get(key) == value for key, value in self.match.items())
+        )
 
 
 @dataclass(frozen=True)
@@ -49,25 +109,85 @@ class Check:
         return self.count("FAIL") == 0
 
 
+@cache
+def expectations() -> tuple[Expectation, ...]:
+    """Those the package carries."""
+    text = (files("beir_hybrid.published") / "expected.json").read_text(encoding="utf-8")
+    return tuple(_expectation(record) for record in json.loads(text)["expectations"])
+
+
 def find_expectation(results: Results) -> Expectation:
     """The expectation the package carries for these results, told by what their retriever says of itself.
 
     Raises:
         ResultsError: there is none.
     """
-    found = [each for each in expectations() if each.is_about(results)]
     if folder := results.inputs.get("dataset_folder"):
         raise ResultsError(
             f"{results.name} was measured on the folder {folder}, whatever it is called, and scores are registered of "
             "published data sets only; give --expect FILE with scores of your own"
         )
-    if not found:
-        known = sorted({f"{each.dataset} {each.match.get('variant', '')}".strip() for each in expectations()})
+    for each in expectations():
+        if each.is_about(results):
+            return each
+    known = sorted({f"{each.dataset} {each.match.get('variant', '')}".strip() for each in expectations()})
+    raise ResultsError(
+        f"nothing is registered for {results.name} on {results.dataset} ({results.split}); known: BM25 with its "
+        f"default options on {', '.join(known)}; give --expect FILE with scores of your own"
+    )
+
+
+def read_expectation(path: Path | str) -> Expectation:
+    """An expectation from a file: one record as in ``expected.json``, or the ``results.json`` of another run.
+
+    The macro means and the language means of the settings mono and multi of a ``results.json`` are expected.
+
+    Raises:
+        ResultsError: the file is neither.
+    """
+    path = Path(path)
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, IsADirectoryError, NotADirectoryError) as error:
         raise ResultsError(
-            f"nothing is registered for {results.name} on {results.dataset} ({results.split}); known: BM25 with its "
-            f"default options on {', '.join(known)}; give --expect FILE with scores of your own"
-        )
-    return found[0]
+            f"{path} is not a file; --expect takes an expectation or the results.json of another run"
+        ) from error
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise ResultsError(f"{path}:{getattr(error, 'lineno', 1)}: not valid JSON ({error})") from error
+    if isinstance(record, dict) and "retriever" in record and "summary" in record:
+        return _of_results(read_results_file(path))
+    try:
+        return _expectation(record)
+    except (KeyError, TypeError, ValueError) as error:
+        raise ResultsError(
+            f"{path} is no expectation ({type(error).__name__}: {error}); expected an object with name, dataset, "
+            'split, languages and scores: [{"setting", "query_language", "metric", "value"}, ...]'
+        ) from error
+
+
+def _expectation(record: Mapping[str, Any]) -> Expectation:
+    scores = tuple(ExpectedScore(**{**score, "value": float(score["value"])}) for score in record["scores"])
+    for score in scores:
+        if score.setting not in SETTINGS:
+            raise ValueError(f"unknown setting {score.setting!r}")
+    if not scores:
+        raise ValueError("no scores")
+    return Expectation(**{"source": "", **record, "languages": tuple(record["languages"]), "scores": scores})
+
+
+def _of_results(results: Results) -> Expectation:
+    means = ((setting, MEAN, *each) for setting, found in results.summary.items() for each in found.items())
+    own = ((s.setting, s.query_language, s.metric, s.value) for s in results.scores if s.setting != "cross")
+    given = (*means, *own)
+    scores = tuple(
+        ExpectedScore(setting, language, metric, value)
+        for setting, language, metric, value in given
+        if value is not None
+    )
+    options = dict(results.inputs.get("dataset_options", {}))
+    return Expectation(
+        results.name, "", results.dataset, results.split, results.languages, scores, options=options
+    )  # fmt: skip
 
 
 def check(results: Results, expectation: Expectation) -> Check:

@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from beir_hybrid.evaluation.results import Results
-from beir_hybrid.metrics.bias import SHARE_CUTOFF
-from beir_hybrid.metrics.shares import LANGUAGE_SHARE
+from beir_hybrid.metrics.bias import LANGUAGE_SHARE, SHARE_CUTOFF
 from beir_hybrid.report.contents import Contents
 
 Matrix = list[list[float | None]]

@@ -15,7 +15,7 @@ from typing import Any
 
 from beir_hybrid.disk.files import write_json
 from beir_hybrid.errors import BeirHybridError, TrainingError
-from beir_hybrid.hosts.model_card import Measured, add_to_card
+from beir_hybrid.hosts.model_card import add_to_card, entries
 from beir_hybrid.progress import tell
 from beir_hybrid.training.checkpoints import train_from
 from beir_hybrid.training.config import TrainConfig
@@ -228,7 +228,7 @@ def _save(config: TrainConfig, trainer: Any, folder: TrainFolder, facts: dict[st
         card.write(_card_section(summary, prompts_of(trainer.model), facts["digests"]))
     if summary.validation:
         source = Path(config.dev_groups or config.groups or "groups").name
-        add_to_card(ready, [Measured(source, "dev", "validation", summary.validation, facts["digests"].get("dev"))])
+        add_to_card(ready, entries(source, "dev", "validation", summary.validation, facts["digests"].get("dev")))
     write_json(ready / LOG_FILE, trainer.state.log_history)
     folder.publish(ready, {**vars(summary), "out": str(folder.path)})
 

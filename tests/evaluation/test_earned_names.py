@@ -13,7 +13,7 @@ import pytest
 from beir_hybrid import Dataset, Passages, Queries, evaluate, load_dataset
 from beir_hybrid.comparison import compare
 from beir_hybrid.errors import BeirHybridError
-from beir_hybrid.published.expected import expectations
+from beir_hybrid.published.check import expectations
 from beir_hybrid.published.leaderboard import build_leaderboard
 from beir_hybrid.records import Hits
 from beir_hybrid.retrieval.contract import Ranking

@@ -10,7 +10,7 @@ from huggingface_hub import ModelCard
 from beir_hybrid import evaluate
 from beir_hybrid.cli import main
 from beir_hybrid.errors import BeirHybridError
-from beir_hybrid.hosts.model_card import Measured, add_to_card, of_results
+from beir_hybrid.hosts.model_card import add_to_card, entries, of_results
 from tests.systems_made import letters
 
 CARD = """---
@@ -55,7 +55,7 @@ def test_a_second_measurement_replaces_the_first_and_nothing_else(tmp_path: Path
     """Other data sets, other metadata and the text stay as they are."""
     (tmp_path / "README.md").write_text(CARD, encoding="utf-8")
     for value in (0.25, 0.75):
-        add_to_card(tmp_path, [Measured("sample", "test", "mono", {"map": value})])
+        add_to_card(tmp_path, entries("sample", "test", "mono", {"map": value}))
     text = (tmp_path / "README.md").read_text(encoding="utf-8")
     found = ModelCard.load(tmp_path / "README.md").data
     assert [(each.dataset_type, each.metric_value) for each in found.eval_results] == [("other", 0.5), ("sample", 0.75)]
@@ -69,7 +69,7 @@ def test_what_is_no_card_is_left_alone(tmp_path: Path) -> None:
         add_to_card(tmp_path / "none", [])
     (tmp_path / "README.md").write_text("---\na: [1\n---\n", encoding="utf-8")
     with pytest.raises(BeirHybridError, match=r"README.md: its metadata cannot be read"):
-        add_to_card(tmp_path, [Measured("sample", "test", "mono", {"map": 1.0})])
+        add_to_card(tmp_path, entries("sample", "test", "mono", {"map": 1.0}))
     assert (tmp_path / "README.md").read_text(encoding="utf-8") == "---\na: [1\n---\n"
 
 

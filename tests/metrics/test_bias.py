@@ -13,10 +13,10 @@ from beir_hybrid.metrics.bias import (
     LOWER_IS_BETTER,
     direction,
     language_bias,
+    language_shares,
     peer,
     reciprocal_ranks_by_language,
 )
-from beir_hybrid.metrics.shares import language_shares
 from beir_hybrid.records import Hits, Passages, Queries
 from beir_hybrid.retrieval.contract import Ranking
 

@@ -7,8 +7,7 @@ import dataclasses
 import pytest
 
 from beir_hybrid.errors import ResultsError
-from beir_hybrid.published.check import check, find_expectation
-from beir_hybrid.published.expected import Expectation, ExpectedScore
+from beir_hybrid.published.check import Expectation, ExpectedScore, check, find_expectation
 from beir_hybrid.published.leaderboard import name_in_results
 from tests.results_made import made_results, multi_scores
 

@@ -18,8 +18,7 @@ from beir_hybrid.errors import RetrieverError
 from beir_hybrid.records import BeirQueries, BeirResults, Corpus, FloatArray, IntArray
 from beir_hybrid.retrieval.beir import BeirSearchable
 from beir_hybrid.retrieval.contract import Bound, Ranking, Retriever
-from beir_hybrid.retrieval.families.array_cache import Arrays
-from beir_hybrid.retrieval.families.model import FamilyModel
+from beir_hybrid.retrieval.families.model import Arrays, FamilyModel
 from beir_hybrid.retrieval.families.reranking import Candidates
 from beir_hybrid.retrieval.search.scores import ScoreTile
 from beir_hybrid.retrieval.search.search import beir_search, rankings

@@ -5,18 +5,23 @@ from __future__ import annotations
 import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
+import numpy.typing as npt
+
+from beir_hybrid.disk.arrays import opened_arrays, write_arrays
 from beir_hybrid.disk.files import fingerprint
 from beir_hybrid.disk.locations import cache_dir
 from beir_hybrid.errors import RetrieverError, first_line
 from beir_hybrid.progress import progress
 from beir_hybrid.retrieval.contract import unidentified
 from beir_hybrid.retrieval.dense.models import check_device, model_fingerprint, name_of
-from beir_hybrid.retrieval.families.array_cache import ArrayCache, Arrays
 from beir_hybrid.retrieval.kinds import hub_answers
 
 ROLES = ("query", "passage")
+Arrays: TypeAlias = Mapping[str, npt.NDArray[Any]]
+CHUNK = 256
+"""Texts computed between two writes."""
 
 
 class FamilyModel:
@@ -96,14 +101,21 @@ class FamilyModel:
     def computed(
         self, role: str, lists: Mapping[str, Sequence[str]], compute: Callable[[Sequence[str]], Arrays]
     ) -> Iterator[tuple[str, list[Arrays]]]:
-        """What ``compute`` makes of texts in a role, by list and chunk by chunk; kept, see `ArrayCache`.
+        """What ``compute`` makes of texts in a role, by list and chunk by chunk; how far it is, is said.
 
-        How far it is, is said.
+        A chunk is kept on disk by its content, whole or not at all: an interrupt loses the one under way, and equal
+        chunks of another corpus are found again. Unlike `EmbeddingStore` it holds arrays of any shape a text.
         """
         what = "queries" if role == "query" else f"{role}s"
+        folder = self.folder(role)
         with progress(f"encoding {what}", sum(map(len, lists.values())), "text") as shown:
             for name, texts in lists.items():
-                yield name, list(ArrayCache(self.folder(role)).chunks(texts, compute, shown.advance))
+                chunks = []
+                for begin in range(0, len(texts), CHUNK):
+                    some = list(texts[begin : begin + CHUNK])
+                    chunks.append(compute(some) if folder is None else _kept(folder, some, compute))
+                    shown.advance(len(some))
+                yield name, chunks
 
     @property
     def spread(self) -> dict[str, Any]:
@@ -129,6 +141,19 @@ class FamilyModel:
             raise RetrieverError(
                 f"{self.name} could not encode {len(texts)} texts as {role}: {first_line(error)}"
             ) from error
+
+
+def _kept(folder: Path, texts: Sequence[str], compute: Callable[[Sequence[str]], Arrays]) -> Arrays:
+    path = folder / f"{fingerprint(*texts)}.npz"
+    try:
+        with opened_arrays(path) as kept:
+            return dict(kept)
+    except FileNotFoundError:
+        made = compute(texts)
+    except ValueError as error:
+        raise RetrieverError(f"{error}; delete it, its texts are then computed again") from error
+    write_arrays(path, made)
+    return made
 
 
 def load_family(source: str, class_name: str, devices: Sequence[str] = (), dtype: str | None = None) -> Any:

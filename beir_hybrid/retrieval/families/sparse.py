@@ -13,8 +13,7 @@ from beir_hybrid.datasets.dataset import Dataset
 from beir_hybrid.records import BeirQueries, BeirResults, Corpus, FloatArray, IntArray
 from beir_hybrid.retrieval.beir import BeirSearchable
 from beir_hybrid.retrieval.contract import Bound, Ranking
-from beir_hybrid.retrieval.families.array_cache import Arrays
-from beir_hybrid.retrieval.families.model import FamilyModel
+from beir_hybrid.retrieval.families.model import Arrays, FamilyModel
 from beir_hybrid.retrieval.search.scores import ScoreTile
 from beir_hybrid.retrieval.search.search import beir_search, rankings
 from beir_hybrid.settings import Task

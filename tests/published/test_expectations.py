@@ -10,7 +10,7 @@ import pytest
 
 from beir_hybrid.errors import ResultsError
 from beir_hybrid.evaluation.results import read_results_file
-from beir_hybrid.published.expected import expectations, read_expectation
+from beir_hybrid.published.check import expectations, read_expectation
 
 RESULTS = Path(__file__).parents[2] / "benchmarks" / "results"
 
