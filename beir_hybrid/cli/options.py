@@ -61,24 +61,46 @@ class Parser(argparse.ArgumentParser):
         return got == value if value else got not in (None, False)
 
     def _plain(self, args: Sequence[str]) -> list[str]:
-        """Lists joined by commas; a value that an option may go without left to it only where it is one of its own."""
-        made: list[str] = []
+        """The arguments together and then the options, as argparse wants them; lists joined by commas.
+
+        What follows an option that may go without a value is its value where it is one of its choices, or where there
+        is an argument already.
+        """
+        if self._subparsers is not None:  # the command's own parser does it
+            return list(args)
+        options: list[str] = []
+        arguments: list[str] = []
         left = list(args)
         while left:
             word = left.pop(0)
+            if word == "--":
+                return [*options, *arguments, word, *left]
+            if not word.startswith("-") or word == "-":
+                arguments.append(word)
+                continue
             action = self._option_string_actions.get(word)
+            values: list[str] = []
             if word in _LISTED and action is not None:
-                values: list[str] = []
                 while left and (not values or re.fullmatch(_LISTED[word], left[0])) and not left[0].startswith("-"):
                     values.append(left.pop(0).strip(","))
-                word = f"{word}={','.join(values)}" if values else word
-            elif action is not None and action.nargs == "?" and action.choices and not (made and made[0][:1] != "-"):
-                while left and left[0] not in action.choices and not left[0].startswith("-"):
-                    made.append(left.pop(0))  # an argument that stands after the option, not its value
-            made.append(word)
-            if word == "--":
-                break
-        return [*made, *left]
+                word, values = f"{word}={','.join(values)}" if values else word, []
+            elif action is not None and action.nargs == "+":
+                while left and not left[0].startswith("-"):
+                    values.append(left.pop(0))
+            elif (
+                left
+                and action is not None
+                and (
+                    action.nargs is None
+                    or (
+                        action.nargs == "?"
+                        and (left[0] in (action.choices or ()) or (arguments and left[0][0:1] != "-"))
+                    )
+                )
+            ):
+                values.append(left.pop(0))
+            options += [word, *values]
+        return [*arguments, *options]
 
     def _check_value(self, action: argparse.Action, value: Any) -> None:
         if action.choices is not None and value not in action.choices:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -34,3 +35,21 @@ def test_the_first_help_names_every_command(command: Any) -> None:
     out = command("--help").out
     for name in COMMANDS:
         assert re.search(rf"^ +{name}\b", out, re.MULTILINE)
+
+
+@pytest.mark.parametrize(
+    ("line", "found"),
+    [
+        ("leaderboard xquad-r --check a b", {"dataset": "xquad-r", "results": [Path("a"), Path("b")], "check": True}),
+        ("fuse a --method wsum b --weights -1,2 --out o", {"folders": [Path("a"), Path("b")], "weights": [-1.0, 2.0]}),
+        ("study --show alpha", {"study": "alpha", "show": True}),
+        ("datasets --json miracl", {"name": "miracl", "json": True}),
+        ("export sample --trec out --setting mono:de", {"dataset": "sample", "folder": Path("out"), "trec": True}),
+        ("evaluate --bm25 --trec sample --out o", {"dataset": "sample", "bm25": True, "trec": True}),
+        ("compare --metrics map a -- -b", {"folders": [Path("a"), Path("-b")], "metrics": "map"}),
+    ],
+)
+def test_arguments_may_stand_among_the_options(line: str, found: dict[str, Any]) -> None:
+    """In whatever order a person types them; argparse alone refuses arguments that an option parts."""
+    given = vars(build_parser().parse_args(line.split()))
+    assert {name: given[name] for name in found} == found
