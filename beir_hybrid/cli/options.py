@@ -99,6 +99,8 @@ class Parser(argparse.ArgumentParser):
                 )
             ):
                 values.append(left.pop(0))
+                if re.match(r"-[\d.]", values[0]):  # which argparse would take for an option, but for a single number
+                    word, values = f"{word}={values[0]}", []
             options += [word, *values]
         return [*arguments, *options]
 
