@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -78,3 +79,14 @@ def test_groups_of_other_languages_have_no_difference(tmp_path: Path) -> None:
     assert found["mono", "seen:query", "seen", "count=2"].languages == "de en"
     assert math.isnan(found["mono", "seen:query", "seen", "count=2"].change)
     assert found["mono", "script:query", "Latn", "count=2"].change == pytest.approx(0, abs=0.05)
+
+
+def test_the_same_languages_in_another_group_have_no_difference(tmp_path: Path) -> None:
+    """What one model has seen and the baseline has not is no group of both, though its languages are the same."""
+    one = make_study(tmp_path / "a", lambda *_: 0.5, factors={"half": (1, 2)}, languages=("de", "en", "th", "hi"))
+    halves = {1: ("de", "en"), 2: ("th", "hi")}
+    cells = tuple(replace(cell, trained_languages=halves[cell.factors["half"]]) for cell in one.cells)
+    found = groups_of(replace(one, cells=cells))
+    for group, languages in (("seen", "hi th"), ("unseen", "de en")):
+        own = found["mono", "seen:query", group, "half=2"]
+        assert own.languages == languages and math.isnan(own.change)
