@@ -120,7 +120,8 @@ def squares(contents: Contents) -> list[Square]:
 
 
 def _square(measure: Measure, name: str, matrix: Matrix, *, signed: bool) -> Square:
-    largest = max((abs(v) for row in matrix for v in row if v is not None), default=0.0) or 1.0 if signed else 1.0
+    known = [abs(value) for row in matrix for value in row if value is not None]
+    largest = max(known) if signed and any(known) else 1.0
     there = [at for at in range(len(measure.languages)) if any(row[at] is not None for row in matrix)]
     rows = tuple(
         (language, tuple(_cell(row[at], largest, signed=signed) for at in there))
