@@ -44,6 +44,7 @@ def test_the_wheel_holds_both_packages_and_their_data(wheel: Path) -> None:
     assert {name.split("/")[0] for name in names if ".dist-info/" not in name} == PACKAGES
     assert {
         "beir_hybrid/py.typed",
+        "beir_hybrid/cli/commands.toml",
         "beir_hybrid/datasets/beir_sets.tsv",
         "beir_hybrid/datasets/miracl_files.tsv",
         "beir_hybrid/datasets/sample_data/test.jsonl",

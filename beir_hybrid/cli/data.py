@@ -6,6 +6,7 @@ import argparse
 import contextlib
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,10 +32,8 @@ def _listed(name: str, data_dir: Path | None) -> dict[str, Any]:
         return _record(name, data_dir)
     except DatasetError as error:
         unknown = {"name": "unknown", "url": "", "note": ""}
-        return {
-            "name": name, "summary": str(error), "languages": [], "splits": [], "licence": unknown,
-            "files": "cannot be loaded", "path": None, "missing_languages": [],
-        }  # fmt: skip
+        about = {"name": name, "summary": str(error), "languages": [], "splits": [], "licence": unknown}
+        return {**about, **_state("cannot be loaded")}
 
 
 def _record(name: str, data_dir: Path | None) -> dict[str, Any]:
@@ -46,37 +45,44 @@ def _record(name: str, data_dir: Path | None) -> dict[str, Any]:
 
 
 def _described(name: str, source: Source, data_dir: Path | None) -> dict[str, Any]:
-    from beir_hybrid.datasets.family import Family
-    from beir_hybrid.datasets.folder import FolderSource
-    from beir_hybrid.datasets.source import FileSource
-    from beir_hybrid.errors import DatasetError
-
-    record: dict[str, Any] = {
+    return {
         "name": name,
         "summary": source.summary,
         "languages": list(source.languages),
         "splits": list(source.splits),
         "licence": {"name": source.licence.name, "url": source.licence.url, "note": source.licence.note},
+        **_files(name, source, data_dir),
     }
-    if isinstance(source, Family) and source.find:
-        return {**record, "files": f"found by name, as {source.example}", "path": None, "missing_languages": []}
+
+
+def _state(files: str, path: Path | None = None, missing: Sequence[str] = ()) -> dict[str, Any]:
+    return {"files": files, "path": path and str(path), "missing_languages": list(missing)}
+
+
+def _files(name: str, source: Source, data_dir: Path | None) -> dict[str, Any]:
+    """Where the files of a data set are, and of which languages there are none."""
+    from beir_hybrid.datasets.family import Family
+    from beir_hybrid.datasets.folder import FolderSource
+    from beir_hybrid.datasets.source import FileSource
+    from beir_hybrid.errors import DatasetError
+
     if isinstance(source, Family):
-        return {**record, **_family_files(source, data_dir)}
+        return _state(f"found by name, as {source.example}") if source.find else _family_files(source, data_dir)
     if isinstance(source, FolderSource):
-        return {**record, "files": "complete", "path": str(source.path), "missing_languages": []}
+        return _state("complete", source.path)
     if not isinstance(source, FileSource):
-        where = "with the tool that loads it" if "/" in name else "in the package"
-        return {**record, "files": where, "path": None, "missing_languages": []}
+        return _state("with the tool that loads it" if "/" in name else "in the package")
     try:
-        root = source.root(data_dir)
+        path = source.root(data_dir).path
     except DatasetError:
-        return {**record, "files": "not there", "path": str(data_dir), "missing_languages": list(source.languages)}
+        return _state("not there", data_dir, source.languages)
     # the questions of a cross-lingual set may come with the files of its passages
-    split, path = source.splits[0], root.path
+    split = source.splits[0]
     with_files = [language for language in source.languages if source.remote_files(path, [language], split)]
     lacking = [language for language in with_files if source.missing(path, [language], split)]
-    state = "complete" if not lacking else "not there" if lacking == with_files else "partly there"
-    return {**record, "files": state, "path": str(root.path), "missing_languages": lacking}
+    return _state(
+        "complete" if not lacking else "not there" if lacking == with_files else "partly there", path, lacking
+    )
 
 
 def _family_files(family: Family, data_dir: Path | None) -> dict[str, Any]:
@@ -90,9 +96,7 @@ def _family_files(family: Family, data_dir: Path | None) -> dict[str, Any]:
             if not source.missing(root.path, source.languages, source.splits[0]):
                 here[name] = str(root.path)
     return {
-        "files": f"{len(here)} of {len(family.sets)} sets there",
-        "path": None,
-        "missing_languages": [],
+        **_state(f"{len(here)} of {len(family.sets)} sets there"),
         "sets": [f"{family.name}/{name}" for name in family.sets],
         "sets_there": {f"{family.name}/{name}": path for name, path in here.items()},
     }

@@ -15,7 +15,7 @@ from typing import Literal
 
 from beir_hybrid.datasets import get_source, is_registered, list_datasets
 from beir_hybrid.errors import DatasetError, ResultsError, did_you_mean
-from beir_hybrid.evaluation.results import Results
+from beir_hybrid.evaluation.results import RESULTS_FILE, Results
 from beir_hybrid.evaluation.scores import mean_or_none
 from beir_hybrid.languages import check_language
 from beir_hybrid.metrics.measures import metrics_among
@@ -184,6 +184,8 @@ def name_in_results(dataset: str, results: Sequence[Results]) -> str:
 def _check_dataset(dataset: str) -> None:
     known = {*list_datasets(), *published_datasets()}
     if dataset not in known and not is_registered(dataset):
+        if (Path(dataset) / RESULTS_FILE).exists():
+            raise DatasetError(f"{dataset} is a results folder; name the data set before it, as xquad-r {dataset}")
         raise DatasetError(f"unknown data set {dataset!r}; {did_you_mean(dataset, known)}")
 
 

@@ -112,6 +112,12 @@ def test_bad_input(command: Any, arguments: list[Any], status: int, part: str) -
     assert part in done.err
 
 
+def test_results_without_their_data_set(command: Any, tmp_path: Path) -> None:
+    """What was forgotten is said, not that the folder is no data set."""
+    (tmp_path / "results.json").write_text(LANGUAGE.read_text(encoding="utf-8"), encoding="utf-8")
+    failed(command("leaderboard", tmp_path), f"{tmp_path} is a results folder; name the data set before it")
+
+
 def test_results_of_a_future_schema(command: Any, tmp_path: Path) -> None:
     """A newer version's folder is refused with what to do."""
     (tmp_path / "results.json").write_text('{"schema": 2}')
