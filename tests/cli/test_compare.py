@@ -164,8 +164,10 @@ def test_what_programs_read_is_whole_on_any_stream(
 
 def test_choices_are_those_of_the_comparison() -> None:
     """The command line knows them without loading numpy."""
-    assert options.TESTS == TESTS
-    assert options.CORRECTIONS == CORRECTIONS
+    shared = options.command_table()["shared"]["comparison"]["how it is tested"]
+    choices = dict(key.split() for key in shared)
+    assert choices["--test"].split("|") == list(TESTS)
+    assert choices["--correction"].split("|") == list(CORRECTIONS)
 
 
 def test_several_data_sets_at_once(
