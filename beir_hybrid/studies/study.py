@@ -52,6 +52,8 @@ Rules = list[dict[str, Any]]
 
 
 class Table(BaseModel):
+    """A table of a study file: keys that it does not know, and values of another type, are refused."""
+
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, populate_by_name=True)
 
 
@@ -83,6 +85,8 @@ class Grid(Table):
 
 
 class Budget(Table):
+    """What every cell trains as long as the others by; see `budget_sentence`."""
+
     equal: Literal["pairs", "steps", "each", "none"] = "pairs"
 
 
