@@ -101,6 +101,20 @@ def e5_regimes() -> str:
     return markdown(["XQuAD-R", *COLUMNS.values(), "seeds"], rows)
 
 
+def e5_one_seed(dataset: str) -> str:
+    """The first seed of each fine-tuning on a data set, and neutralized afterwards, below e5-small as it is and mended."""
+    mended: dict[str, dict[tuple[str, str], float]] = {}
+    for row in load(f"neutralize.{dataset}")["rows"]:
+        mended.setdefault(row["name"], {})[row["setting"], row["metric"]] = row["value"]
+    rows = []
+    for name, shown in (("as it is", "e5-small as it is"), ("project, 200", "neutralized, not trained")):
+        rows.append([shown, *(format(mended[name][at], ".0f" if at[1] == "rank_distance" else ".3f") for at in COLUMNS)])
+    for kept in load("e5_one_seed")["rows"]:
+        if kept["dataset"] == dataset:
+            rows.append([kept["label"], *(value_cell(kept, *column) for column in COLUMNS)])
+    return markdown([{"xquad-r": "XQuAD-R", "mlqa-r": "MLQA-R"}[dataset], *COLUMNS.values()], rows)
+
+
 def e5_recipes(dataset: str) -> str:
     """What recipes of fine-tuning e5-small give, one seed each; and with the means' span projected out as well."""
     found = []
