@@ -96,9 +96,9 @@ class Progress:
         if self._total is None:
             parts = [f"{self._doing}: {self._of(self._done)}", shown, self._note]
         else:
-            left = timedelta(seconds=round((self._total - self._done) / rate)) if rate > 0 else "unknown"
             counts = f"{self._done:,} of {self._of(self._total)}"
-            parts = [f"{self._doing}: {counts}", shown, f"{left} left", self._note]
+            known = [shown, f"{timedelta(seconds=round((self._total - self._done) / rate))} left"] if rate > 0 else []
+            parts = [f"{self._doing}: {counts}", *known, self._note]
         return ", ".join(part for part in parts if part)
 
 

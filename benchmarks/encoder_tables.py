@@ -102,13 +102,15 @@ def e5_regimes() -> str:
 
 
 def e5_one_seed(dataset: str) -> str:
-    """The first seed of each fine-tuning on a data set, and neutralized afterwards, below e5-small as it is and mended."""
+    """The first seed of each fine-tuning, some neutralized afterwards, below e5-small as it is and neutralized."""
     mended: dict[str, dict[tuple[str, str], float]] = {}
     for row in load(f"neutralize.{dataset}")["rows"]:
         mended.setdefault(row["name"], {})[row["setting"], row["metric"]] = row["value"]
     rows = []
     for name, shown in (("as it is", "e5-small as it is"), ("project, 200", "neutralized, not trained")):
-        rows.append([shown, *(format(mended[name][at], ".0f" if at[1] == "rank_distance" else ".3f") for at in COLUMNS)])
+        rows.append(
+            [shown, *(format(mended[name][at], ".0f" if at[1] == "rank_distance" else ".3f") for at in COLUMNS)]
+        )
     for kept in load("e5_one_seed")["rows"]:
         if kept["dataset"] == dataset:
             rows.append([kept["label"], *(value_cell(kept, *column) for column in COLUMNS)])

@@ -23,4 +23,6 @@ def row(label: str, folder: Path) -> dict[str, object]:
 
 if __name__ == "__main__":
     name, *given = sys.argv[1:]
-    machine.keep(name, {"rows": [row(label, Path(folder)) for label, _, folder in (one.partition("=") for one in given)]})
+    machine.keep(
+        name, {"rows": [row(label, Path(folder)) for label, _, folder in (one.partition("=") for one in given)]}
+    )

@@ -39,7 +39,7 @@ def build_parser() -> argparse.ArgumentParser:
             name, help=about["help"], description=about.get("description"), examples=about["examples"]
         )
         add_options(made, about, shared)
-        made.set_defaults(function=about.get("run", f"{name}:run"))
+        made.set_defaults(function=about.get("run", f"{name}:run"), resumes=about.get("resumes", False))
     train.add_options(commands.choices["train"])
     return parser
 
@@ -59,7 +59,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stderr.write(f"beir-hybrid: {' '.join(str(error).split())}\n")
         return 1
     except KeyboardInterrupt:
-        sys.stderr.write("beir-hybrid: interrupted; what was finished is kept, the same command goes on from there\n")
+        kept = "; what was finished is kept, the same command goes on from there" if args.resumes else ""
+        sys.stderr.write(f"beir-hybrid: interrupted{kept}\n")
         return 130
     except BrokenPipeError:
         # the reader of a pipe has gone; leave without the interpreter's complaint at exit

@@ -173,7 +173,7 @@ TYPES: Mapping[str, Callable[[str], Any]] = {
     "KEY=VALUE": key_value, "path": Path, "text": str,
 }  # fmt: skip
 """What the value of an option is, by the word it has in the help, or by ``type``; others are texts."""
-_ABOUT = ("help", "description", "examples", "one_of", "run", "needs")
+_ABOUT = ("help", "description", "examples", "one_of", "resumes", "run", "needs")
 
 
 def command_table() -> dict[str, Any]:

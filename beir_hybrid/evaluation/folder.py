@@ -156,6 +156,10 @@ def _write_per_query(path: Path, tasks: Sequence[Task], parts: Sequence[TaskScor
             writer.write_table(pa.table(columns, schema=schema))
 
 
+_DIFFERENCES = 4
+"""Between two sets of inputs that a message says."""
+
+
 def _claim(path: Path, inputs: Mapping[str, Any]) -> None:
     """Write down what the folder is for, or see that it is for the same."""
     # through JSON, so that what is compared is what a file can hold
@@ -172,9 +176,12 @@ def _claim(path: Path, inputs: Mapping[str, Any]) -> None:
         raise ResultsError(f"{record}:{error.lineno}: not valid JSON; choose another --out folder") from error
     if not isinstance(before, dict):
         raise ResultsError(f"{record} is not a record of inputs; choose another --out folder")
-    if differences := _differences(before, wanted):
+    if differences := sorted(_differences(before, wanted), key=lambda one: one.split()[0].count(".")):
+        # what was asked for stands before what follows from it
+        shown, rest = differences[:_DIFFERENCES], differences[_DIFFERENCES:]
+        more = [f"and {len(rest)} more (see {record})"] if rest else []
         raise ResultsError(
-            f"{path} holds results of other inputs: {'; '.join(differences)}; choose another --out folder"
+            f"{path} holds results of other inputs: {'; '.join([*shown, *more])}; choose another --out folder"
         )
 
 

@@ -95,11 +95,17 @@ def _shown(results: Results, setting: str) -> list[str]:
     return fixed if set(ranking) == set(DEFAULT_METRICS) else [*fixed, *asked_for]
 
 
+def _counted(number: int, one: str, several: str) -> str:
+    return f"{number:,} {one if number == 1 else several}"
+
+
 def _title(results: Results) -> str:
     tasks = len({(s.setting, s.query_language, s.corpus_language) for s in results.scores})
     sizes = sorted({score.queries for score in results.scores})
-    queries = f"{sizes[0]:,}" if len(sizes) == 1 else f"{sizes[0]:,} to {sizes[-1]:,}" if sizes else "0"
-    return f"{results.name} on {results.dataset} ({results.split}): {tasks} settings, {queries} queries each"
+    asked = f"{sizes[0]:,} to {sizes[-1]:,} queries" if len(sizes) > 1 else _counted(*sizes or [0], "query", "queries")
+    return (
+        f"{results.name} on {results.dataset} ({results.split}): {_counted(tasks, 'setting', 'settings')}, {asked} each"
+    )
 
 
 def _notes(results: Results) -> list[str]:
@@ -109,7 +115,7 @@ def _notes(results: Results) -> list[str]:
     if "cross" in results.summary:
         notes.append("cross: mean over the passage languages; its last row is the mean over the ordered pairs")
     multi = results.summary.get("multi", {})
-    if "rank_distance_bound" in multi and multi.get("rank_distance") is None:
+    if multi.get("rank_distance_bound") is not None and multi.get("rank_distance") is None:
         notes.append("rank dist >=: lower bound, some relevant passages were not retrieved and have no rank")
     missing = {s.setting: 0 for s in results.scores}
     for key in {(s.setting, s.query_language, s.corpus_language, s.missing_queries) for s in results.scores}:
