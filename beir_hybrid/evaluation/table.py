@@ -102,7 +102,7 @@ def _counted(number: int, one: str, several: str) -> str:
 def _title(results: Results) -> str:
     tasks = len({(s.setting, s.query_language, s.corpus_language) for s in results.scores})
     sizes = sorted({score.queries for score in results.scores})
-    asked = f"{sizes[0]:,} to {sizes[-1]:,} queries" if len(sizes) > 1 else _counted(*sizes or [0], "query", "queries")
+    asked = f"{sizes[0]:,} to {sizes[-1]:,} queries" if len(sizes) > 1 else _counted(sum(sizes), "query", "queries")
     return (
         f"{results.name} on {results.dataset} ({results.split}): {_counted(tasks, 'setting', 'settings')}, {asked} each"
     )
