@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
@@ -26,7 +25,7 @@ class ArrowCorpus(Mapping[str, dict[str, str]]):
     cache holds them, and this object some dozens. A pickle is the path: workers read the same file.
 
     Made by `build` (from files of any kind `read_records` knows) and opened by `open`. The folder holds
-    ``passages.arrow``, ``firsts.json`` (the first id of each of its batches) and ``manifest.json``, which is written
+    ``passages.arrow``, ``firsts.txt`` (the first id of each of its batches) and ``manifest.json``, which is written
     last.
     """
 
@@ -81,7 +80,8 @@ class ArrowCorpus(Mapping[str, dict[str, str]]):
     def _firsts(self) -> list[str]:
         path = self.folder / FIRSTS
         try:
-            found: list[str] = json.loads(path.read_text(encoding="utf-8"))
+            text = path.read_bytes().decode("utf-8")
+            found = text.split("\0") if text else []
             if len(found) != -(-self._size // shards.BATCH):
                 raise ValueError(f"it is of {len(found)} items")
         except (OSError, ValueError) as error:

@@ -17,7 +17,7 @@ from beir_hybrid.languages import language_code
 from beir_hybrid.readers.passages import Record, read_records
 from beir_hybrid.records import IntArray
 
-FORMAT = 4
+FORMAT = 5
 """Raise it when what is on disk changes."""
 COLUMNS = ("id", "docid", "title", "text")
 BATCH = 32

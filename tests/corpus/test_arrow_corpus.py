@@ -154,7 +154,7 @@ def test_a_damaged_folder_says_what_to_delete(corpus: ArrowCorpus, change: str) 
 
 
 @pytest.mark.parametrize(("name", "content"), [
-    ("firsts.json", None), ("firsts.json", b""), ("firsts.json", b'["a"]'), ("passages.arrow", b"x"),
+    ("firsts.txt", None), ("firsts.txt", b""), ("firsts.txt", b'a'), ("passages.arrow", b"x"),
 ])  # fmt: skip
 def test_damage_that_shows_later_says_what_to_delete(corpus: ArrowCorpus, name: str, content: bytes | None) -> None:
     """The list of first ids lost, empty, or of another corpus; bytes that are no Arrow file: one line each."""

@@ -59,7 +59,7 @@ def test_content_is_told_from_other_content(write_shards: Any, numbered: Numbere
 # where an interrupt or a full disk can strike: (module, function), and at which call of it
 MOMENTS = [
     *((workers, "write_shard", at) for at in (1, 2, 3)), (convert, "write_json", 2), (convert, "write_in_order", 1),
-    (shards, "written_whole", 4), (shards, "_rows_of", 1), (convert, "write_json", 4), (convert, "write_json", 5),
+    (shards, "written_whole", 4), (shards, "_rows_of", 1), (convert, "written_whole", 1), (convert, "write_json", 4),
     (shards, "read_records", 2),
 ]  # fmt: skip
 

@@ -42,7 +42,7 @@ def test_stretches_change_nothing(
     assert dict(stretches) == {key: {"title": f"T{key}", "text": f"text of {key}"} for key in keys}
     assert list(stretches.items()) == list(whole.items())
     assert stretches.content == whole.content
-    assert (stretches.folder / "firsts.json").read_bytes() == (whole.folder / "firsts.json").read_bytes()
+    assert (stretches.folder / "firsts.txt").read_bytes() == (whole.folder / "firsts.txt").read_bytes()
 
 
 @pytest.mark.parametrize("size", [0, 1, 4, 5, 6, 50, 1000])
