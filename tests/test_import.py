@@ -46,6 +46,7 @@ HEAVY = {
 EXTENDED = {
     "retrieval.families.maxsim": {"numba"},
     "retrieval.dense.product": {"numba"},
+    "retrieval.search.compiled": {"numba"},
     "retrieval.search.dot": {"numba"},
     "retrieval.search.kernels": {"numba"},
     "training.distill": {"torch", "transformers"},

@@ -15,13 +15,11 @@ import llvmlite.binding
 import numpy as np
 import numpy.typing as npt
 from llvmlite import ir
-from numba import config, njit, types
+from numba import types
 from numba.extending import intrinsic
 
 from beir_hybrid.records import FloatArray
-
-# these loops are of no use uncompiled, also where others are not to be compiled (NUMBA_DISABLE_JIT)
-_elsewhere, config.DISABLE_JIT = config.DISABLE_JIT, 0
+from beir_hybrid.retrieval.search.compiled import compiled
 
 _features = llvmlite.binding.get_host_cpu_features()
 # LLVM knows them as a type since its version 16
@@ -127,7 +125,7 @@ _SIGNATURES = [
 ]
 
 
-@njit(_SIGNATURES, nogil=True, cache=True)
+@compiled(_SIGNATURES)
 def multiply(left, right, first_row, first_column, out):
     """The products of neighbouring vectors of two packed matrices into ``out``, float32 [rows, columns].
 
@@ -160,7 +158,7 @@ def multiply(left, right, first_row, first_column, out):
 _VECTORS_TO_PACK = types.Array(types.float32, 2, "C", readonly=True)
 
 
-@njit(types.void(_VECTORS_TO_PACK, types.float32[:, :, ::1]), nogil=True, cache=True)
+@compiled(types.void(_VECTORS_TO_PACK, types.float32[:, :, ::1]))
 def _pack(vectors, panels):
     n, depth = vectors.shape
     for panel in range(len(panels)):
@@ -170,7 +168,7 @@ def _pack(vectors, panels):
                 panels[panel, at, lane] = vectors[row, at] if row < n else np.float32(0)
 
 
-@njit(types.void(_VECTORS_TO_PACK, types.uint32[:, :, ::1]), nogil=True, cache=True)
+@compiled(types.void(_VECTORS_TO_PACK, types.uint32[:, :, ::1]))
 def _pack_bfloat16(vectors, panels):
     n, depth = vectors.shape
     bits = vectors.view(np.uint32)
@@ -205,6 +203,3 @@ def steps(dimension: int, rough: bool) -> tuple[int, float]:
     values = -(-dimension // 2) if rough else dimension
     # a pair is added in two steps, and what is added may be rounded itself
     return min(values, CHUNK) * (3 if rough else 1) + -(-values // CHUNK), 2.0**-9 if rough else 0.0
-
-
-config.DISABLE_JIT = _elsewhere

@@ -8,19 +8,17 @@ Signatures are fixed, so that each loop is compiled once for a machine and then 
 from __future__ import annotations
 
 import numpy as np
-from numba import config, njit, types
+from numba import types
 
+from beir_hybrid.retrieval.search.compiled import compiled
 from beir_hybrid.retrieval.search.dot import LANES, dot
-
-# these loops are of no use uncompiled, also where others are not to be compiled (NUMBA_DISABLE_JIT)
-_elsewhere, config.DISABLE_JIT = config.DISABLE_JIT, 0
 
 _F1 = types.Array(types.float32, 1, "C", readonly=True)
 _F2 = types.Array(types.float32, 2, "C", readonly=True)
 _I1 = types.Array(types.int64, 1, "C", readonly=True)
 
 
-@njit(types.void(_F2, _I1, _I1, types.float32[:, :]), nogil=True, cache=True)
+@compiled(types.void(_F2, _I1, _I1, types.float32[:, :]))
 def sum_of_best(alike, passage_ends, query_ends, out):
     """From similarities [passage tokens, query tokens] to scores [queries, passages].
 
@@ -40,7 +38,7 @@ def sum_of_best(alike, passage_ends, query_ends, out):
             out[query, passage] = total
 
 
-@njit(types.float32(_F1, _F1), nogil=True, cache=True, fastmath=True)
+@compiled(types.float32(_F1, _F1), fastmath=True)
 def _about(left, right):
     """The dot product in float32, in whatever order is fastest."""
     total = np.float32(0)
@@ -49,7 +47,7 @@ def _about(left, right):
     return total
 
 
-@njit(types.void(_F2, _I1, _F2, _I1, _I1, _I1, types.float64, types.float32[::1]), nogil=True, cache=True)
+@compiled(types.void(_F2, _I1, _F2, _I1, _I1, _I1, types.float64, types.float32[::1]))
 def exact_pairs(left, left_ends, right, right_ends, rows, columns, slack, out):
     """For each token of a query the best `dot` of a passage's tokens, summed in float64 in the order of the tokens.
 
@@ -72,6 +70,3 @@ def exact_pairs(left, left_ends, right, right_ends, rows, columns, slack, out):
                     best = max(best, dot(left, i, right, j, rest))
             total += best
         out[at] = np.float32(total)
-
-
-config.DISABLE_JIT = _elsewhere

@@ -6,11 +6,10 @@ from __future__ import annotations
 
 import numpy as np
 from llvmlite import ir
-from numba import config, njit, types
+from numba import types
 from numba.extending import intrinsic
 
-# these loops are of no use uncompiled, also where others are not to be compiled (NUMBA_DISABLE_JIT)
-_elsewhere, config.DISABLE_JIT = config.DISABLE_JIT, 0
+from beir_hybrid.retrieval.search.compiled import compiled
 
 LANES = 32
 """Sums that a dot product is made of."""
@@ -66,7 +65,7 @@ def _sum_of_products(typing, left, left_row, right, right_row, blocks, rest):
     return types.float64(left, left_row, right, right_row, blocks, rest), generate
 
 
-@njit(types.float64(_ROWS, types.int64, _ROWS, types.int64, types.float32[:, ::1]), nogil=True, cache=True)
+@compiled(types.float64(_ROWS, types.int64, _ROWS, types.int64, types.float32[:, ::1]))
 def dot(left, row, right, other_row, rest):
     """The dot product of a row of one matrix and a row of another: `LANES` sums, then theirs by halves.
 
@@ -80,12 +79,9 @@ def dot(left, row, right, other_row, rest):
     return _sum_of_products(left, row, right, other_row, blocks, rest)
 
 
-@njit(types.void(_ROWS, _ROWS, _NUMBERS, _NUMBERS, types.float32[::1]), nogil=True, cache=True)
+@compiled(types.void(_ROWS, _ROWS, _NUMBERS, _NUMBERS, types.float32[::1]))
 def dot_pairs(left, right, rows, columns, out):
     """`dot` of each row of one with the row of the other, rounded to float32."""
     rest = np.zeros((2, LANES), np.float32)
     for at in range(len(rows)):
         out[at] = np.float32(dot(left, rows[at], right, columns[at], rest))
-
-
-config.DISABLE_JIT = _elsewhere

@@ -8,10 +8,9 @@ Signatures are fixed, so that each loop is compiled once for a machine and then 
 from __future__ import annotations
 
 import numpy as np
-from numba import config, njit, types
+from numba import types
 
-# these loops are of no use uncompiled, also where others are not to be compiled (NUMBA_DISABLE_JIT)
-_elsewhere, config.DISABLE_JIT = config.DISABLE_JIT, 0
+from beir_hybrid.retrieval.search.compiled import compiled
 
 _F1 = types.Array(types.float32, 1, "C", readonly=True)
 _F2 = types.Array(types.float32, 2, "C", readonly=True)
@@ -26,7 +25,7 @@ _INFINITE = 0x7F800000
 """The place of infinity in the order of float32 values."""
 
 
-@njit(types.int64(_F1, types.int64, types.int64, types.int32[::1]), nogil=True, cache=True)
+@compiled(types.int64(_F1, types.int64, types.int64, types.int32[::1]))
 def _reached(scores, depth, guess, box):
     """The place of a score that at least ``depth`` scores reach, and few more where they differ.
 
@@ -56,13 +55,13 @@ def _reached(scores, depth, guess, box):
     return low
 
 
-@njit(types.boolean(types.float32, types.int64, types.float32, types.int64), nogil=True, cache=True)
+@compiled(types.boolean(types.float32, types.int64, types.float32, types.int64))
 def _before(score, place, other_score, other_place):
     """Whether a passage stands above another: by score, where that ties by place, the greater first."""
     return score > other_score or (score == other_score and place > other_place)
 
 
-@njit(types.void(types.float32[::1], types.int32[::1], types.float32, types.int64), nogil=True, cache=True)
+@compiled(types.void(types.float32[::1], types.int32[::1], types.float32, types.int64))
 def _keep(scores, places, score, place):
     """Take a passage among the best, a heap whose worst stands first, if it is one of them."""
     depth = len(scores)
@@ -84,7 +83,7 @@ def _keep(scores, places, score, place):
     places[at] = np.int32(place)
 
 
-@njit(types.void(types.float32[:, ::1], types.int32[:, ::1], _F2, _PLACES), nogil=True, cache=True)
+@compiled(types.void(types.float32[:, ::1], types.int32[:, ::1], _F2, _PLACES))
 def keep_all(scores, places, other_scores, other_places):
     """Merge the best passages of other parts of the corpora into these, row by row."""
     for row in range(len(scores)):
@@ -93,13 +92,11 @@ def keep_all(scores, places, other_scores, other_places):
                 _keep(scores[row], places[row], other_scores[row, at], other_places[row, at])
 
 
-@njit(
+@compiled(
     types.UniTuple(types.int64, 2)(
         _TILE, types.Array(types.float64, 1, "C", readonly=True), types.int64, _I1, _F1, _F1, _I1, _F2,
         _OUT, types.float32[::1], _OUT, _OUT,
     ),
-    nogil=True,
-    cache=True,
 )  # fmt: skip
 def sift(tile, bounds, begin, pair_row, least, most, state, best, above, cuts, rows, columns):
     """Go through rows from ``begin`` on: find what is left open, and count what is surely above each judged pair.
@@ -174,13 +171,11 @@ def sift(tile, bounds, begin, pair_row, least, most, state, best, above, cuts, r
     return n, found
 
 
-@njit(
+@compiled(
     types.void(
         _TILE, types.int64, types.int64, types.int64, _I1, _F1, _I1, _I1, _I1, _F1, _I1, _I1,
         types.int64[:, :], types.float32[:, ::1], types.int32[:, ::1],
     ),
-    nogil=True,
-    cache=True,
 )  # fmt: skip
 def settle(
     tile, begin, end, start, pair_row, pair_score, pair_place, state, above, cuts, rows, columns, counts, best, places
@@ -215,6 +210,3 @@ def settle(
             if not tile[row, column] < cuts[row]:
                 _keep(best[state[row]], places[state[row]], tile[row, column], column + start)
         first = last
-
-
-config.DISABLE_JIT = _elsewhere
