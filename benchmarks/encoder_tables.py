@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import statistics
+from collections.abc import Mapping
 from typing import Any
 
 from table_parts import COLUMNS, RESULTS, load, markdown, mean_cell, published_cell, value_cell
@@ -16,6 +17,20 @@ _FIRST = {
     "common-mean, 200": "the same, means moved together",
     "project, 5": "neutralized by 5 texts a language",
 }
+
+
+_STARTS = {"as it is": "e5-small as it is", _MENDED: "neutralized, not trained"}
+
+
+def _not_trained(dataset: str, shown: Mapping[str, str]) -> list[list[str]]:
+    """Rows of the encoder that was not trained, under these names."""
+    found: dict[str, dict[tuple[str, str], float]] = {}
+    for row in load(f"neutralize.{dataset}")["rows"]:
+        found.setdefault(row["name"], {})[row["setting"], row["metric"]] = row["value"]
+    return [
+        [name, *(format(found[key][at], ".0f" if at[1] == "rank_distance" else ".3f") for at in COLUMNS)]
+        for key, name in shown.items()
+    ]
 
 
 def neutralized(dataset: str) -> str:
@@ -35,11 +50,7 @@ def neutralized(dataset: str) -> str:
 def first() -> str:
     """The table of the README: a real encoder as it is and mended, BM25, and the paper's fine-tuned model."""
     columns = tuple(COLUMNS)
-    found: dict[str, dict[tuple[str, str], float]] = {}
-    for row in load("neutralize.xquad-r")["rows"]:
-        found.setdefault(row["name"], {})[row["setting"], row["metric"]] = row["value"]
-    rows = [[shown, *(format(found[name][column], ".0f" if column[1] == "rank_distance" else ".3f")
-                      for column in columns)] for name, shown in _FIRST.items()]  # fmt: skip
+    rows = _not_trained("xquad-r", _FIRST)
     bm25_means = load("xquad-r.bm25-language")
     rows.insert(0, ["BM25, an analyzer for each language", *(value_cell(bm25_means, *column) for column in columns)])
     rows.append(
@@ -84,13 +95,7 @@ def e5_regimes() -> str:
     """The paper's comparison on e5-small, zero-shot on XQuAD-R: as it is, mended, fine-tuned in three ways."""
     with (RESULTS / "studies" / "regimes-e5-small" / "means.csv").open(encoding="utf-8", newline="") as lines:
         measured = [row for row in csv.DictReader(lines) if row["dataset"] == "xquad-r"]
-    mended: dict[str, dict[tuple[str, str], float]] = {}
-    for row in load("neutralize.xquad-r")["rows"]:
-        mended.setdefault(row["name"], {})[row["setting"], row["metric"]] = row["value"]
-    rows = []
-    for name, shown in (("as it is", "e5-small as it is"), ("project, 200", "neutralized, not trained")):
-        values = (format(mended[name][at], ".0f" if at[1] == "rank_distance" else ".3f") for at in COLUMNS)
-        rows.append([shown, *values, "-"])
+    rows = [[*row, "-"] for row in _not_trained("xquad-r", _STARTS)]
     for regime, shown in _REGIMES.items():
         found = {(row["setting"], row["metric"]): row for row in measured if row["regime"] == regime}
         seeds = next(iter(found.values()))["seeds"]
@@ -103,14 +108,7 @@ def e5_regimes() -> str:
 
 def e5_one_seed(dataset: str) -> str:
     """The first seed of each fine-tuning, some neutralized afterwards, below e5-small as it is and neutralized."""
-    mended: dict[str, dict[tuple[str, str], float]] = {}
-    for row in load(f"neutralize.{dataset}")["rows"]:
-        mended.setdefault(row["name"], {})[row["setting"], row["metric"]] = row["value"]
-    rows = []
-    for name, shown in (("as it is", "e5-small as it is"), ("project, 200", "neutralized, not trained")):
-        rows.append(
-            [shown, *(format(mended[name][at], ".0f" if at[1] == "rank_distance" else ".3f") for at in COLUMNS)]
-        )
+    rows = _not_trained(dataset, _STARTS)
     for kept in load("e5_one_seed")["rows"]:
         if kept["dataset"] == dataset:
             rows.append([kept["label"], *(value_cell(kept, *column) for column in COLUMNS)])
