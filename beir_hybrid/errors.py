@@ -85,8 +85,8 @@ def did_you_mean(got: str, known: Iterable[str], most: int | None = None) -> str
 
 def first_line(error: BaseException, otherwise: str | None = None) -> str:
     """The first line of what an error of other people's code says; ``otherwise``, or its type, if it says nothing."""
-    said = str(error).strip()
-    return said.splitlines()[0].rstrip(".;: ") if said else otherwise or type(error).__name__
+    said = next(iter(str(error).strip().splitlines()), "").rstrip(".;: ")
+    return said or otherwise or type(error).__name__
 
 
 def at(path: Path | str, line: int | None = None) -> str:
