@@ -20,7 +20,7 @@ demo: $(VENV)/.installed-all
 	$(BIN)/python benchmarks/demo.py --out "$(RESULTS)"
 
 test: $(VENV)/.installed-dev
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadgroup --no-loadscope-reorder
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --no-loadscope-reorder
 
 # ranks are a property of the vectors: the exactness tests again, under other kernels of numpy's BLAS
 kernels: $(VENV)/.installed-dev
@@ -30,7 +30,7 @@ kernels: $(VENV)/.installed-dev
 
 # while you work: what needs no Java, no training, no real data and no other process
 quick: $(VENV)/.installed-dev
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadgroup --no-loadscope-reorder -m "not slow and not java and not train and not data"
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --no-loadscope-reorder -m "not slow and not java and not train and not data"
 
 # the documentation, from docs/ into site/index.html; nothing is fetched
 docs: $(VENV)/.installed-dev

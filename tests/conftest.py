@@ -8,7 +8,7 @@ import os
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import pytest
@@ -19,24 +19,36 @@ from beir_hybrid.disk.locations import CACHE_VARIABLE, DATA_VARIABLE
 os.environ.setdefault("NUMBA_DISABLE_JIT", "1")
 
 
-# folders whose tests share what takes long to make: models, results, a Java machine, a browser
-SHARING = {"bm25", "datasets", "encoders", "report", "st_hybrid_batch", "training"}
+# folders whose tests share what takes long to make: models, results, a Java machine, a browser, Ray
+SHARING = {"bm25", "datasets", "encoders", "engines", "report", "st_hybrid_batch", "training"}
+LONG = ("slow", "java", "train", "data")
 
 
-@pytest.hookimpl(tryfirst=True)
+def group_of(nodeid: str) -> str:
+    """Which tests stay in one process: those of a sharing folder or, elsewhere, those of a file."""
+    file = PurePosixPath(nodeid.partition("::")[0])
+    return file.parent.name if file.parent.name in SHARING else str(file)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Where several processes share the tests, those of a file or of a sharing folder stay in one, so that what they
-    share is made once; groups of many long ones come first, so that no process is left working alone."""
-    long: Counter[str] = Counter()
-    for item in items:
-        folder = item.path.parent
-        own = item.get_closest_marker("xdist_group")
-        group = own.args[0] if own else folder.name if folder.name in SHARING else f"{folder.name}-{item.path.stem}"
-        if own is None:
-            item.add_marker(pytest.mark.xdist_group(group))
-        if any(item.get_closest_marker(name) for name in ("slow", "java", "train", "data")):
-            long[group] += 1
-    items.sort(key=lambda item: -long[item.get_closest_marker("xdist_group").args[0]])
+    """Groups with many long tests come first, so that no process is left working alone."""
+    long = Counter(group_of(item.nodeid) for item in items if any(map(item.get_closest_marker, LONG)))
+    items.sort(key=lambda item: -long[group_of(item.nodeid)])
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Where several processes share the tests (``-n``), a group stays in one, so that what it shares is made once.
+
+    Marks do not do it: pytest-xdist 3.8 writes a test's group where pytest 9 no longer reads it.
+    """
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByGroup(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return group_of(nodeid)
+
+    return ByGroup(config, log)
 
 
 @pytest.fixture(scope="session", autouse=True)

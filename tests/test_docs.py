@@ -47,9 +47,6 @@ UNRUN = [
     if block.needs is not None
 ]
 
-# the pages share what the tutorial has made; see pytest-xdist
-pytestmark = pytest.mark.xdist_group("docs")
-
 
 def _name(page: Path) -> str:
     return str(page.relative_to(DOCS))

@@ -132,9 +132,8 @@ def run_datasets(args: argparse.Namespace) -> int:
             f"{record['name']}\n"
             f"  {record['summary']}\n"
             + (f"  sets       {_short(record)}\n" if "sets" in record else "")
-            + f"  languages  {' '.join(record['languages'])}\n"
-            f"  splits     {' '.join(record['splits'])}\n"
-            f"  licence    {record['licence']['name']}{note}\n"
+            + "".join(f"  {key:9}  {' '.join(record[key])}\n" for key in ("languages", "splits") if record[key])
+            + f"  licence    {record['licence']['name']}{note}\n"
             f"  files      {record['files']}{where}\n"
         )
     return 0

@@ -28,7 +28,7 @@ from beir_hybrid.retrieval.search.request import SearchRequest
 from beir_hybrid.retrieval.search.search import search
 
 ray = pytest.importorskip("ray", reason="needs the ray extra")
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("ray")]
+pytestmark = pytest.mark.slow
 LANGUAGES = ("ar", "de", "en")
 
 

@@ -35,7 +35,6 @@ def test_a_handler_that_was_replaced_is_put_back() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.xdist_group("ray")
 def test_ray_leaves_the_handlers_of_a_java_machine_alone() -> None:
     """While connected and afterwards: without them the next BM25 search in this process would end it."""
     pytest.importorskip("ray", reason="needs the ray extra")
