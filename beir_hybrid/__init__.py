@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from beir_hybrid.corpus.arrow_corpus import ArrowCorpus as ArrowCorpus
     from beir_hybrid.datasets import list_datasets as list_datasets
     from beir_hybrid.datasets import load_dataset as load_dataset
+    from beir_hybrid.datasets.beir_view import BeirView as BeirView
     from beir_hybrid.datasets.dataset import Dataset as Dataset
     from beir_hybrid.datasets.folder import load_beir_folder as load_beir_folder
     from beir_hybrid.errors import BeirHybridError as BeirHybridError
@@ -37,6 +38,7 @@ _HOMES = {
     "BM25Retriever": "beir_hybrid.retrieval.bm25.retriever",
     "BeirHybridError": "beir_hybrid.errors",
     "BeirSearchRetriever": "beir_hybrid.retrieval.beir",
+    "BeirView": "beir_hybrid.datasets.beir_view",
     "Dataset": "beir_hybrid.datasets.dataset",
     "Comparison": "beir_hybrid.comparison",
     "DenseRetriever": "beir_hybrid.retrieval.dense.retriever",

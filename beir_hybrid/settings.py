@@ -8,25 +8,20 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from beir_hybrid.corpus.pool import Joined, PooledCorpus
-from beir_hybrid.disk.files import folder_written_whole, write_json_lines
-from beir_hybrid.errors import DatasetError, SettingError, did_you_mean
+from beir_hybrid.corpus.pool import Joined
+from beir_hybrid.errors import SettingError, did_you_mean
 from beir_hybrid.languages import check_language, find_language
 from beir_hybrid.records import (
     POOL,
     SETTINGS,
-    BeirQueries,
-    Corpus,
     IntArray,
     Judged,
     Passages,
-    Qrels,
     Queries,
     Setting,
     passage_text,
@@ -167,10 +162,6 @@ class Task:
         joined = Joined([block.ids for block in self.blocks])
         return joined if self.on_disk else list(joined)
 
-    def position(self, passage: str) -> int | None:
-        """Where a passage stands in the corpus; None if it is not in it."""
-        return PooledCorpus(self.blocks).position(passage)
-
     @property
     def on_disk(self) -> bool:
         """Whether a part of the corpus lives on disk, and is not to be held in memory as a whole."""
@@ -185,57 +176,6 @@ class Task:
                 return begin, begin + len(block)
             begin += len(block)
         return 0, 0
-
-    def load(self, split: str | None = None) -> tuple[Corpus, BeirQueries, Qrels]:
-        """What ``beir.datasets.data_loader.GenericDataLoader.load`` returns: (corpus, queries, qrels).
-
-        The mappings are new at every call: BEIR changes what it is given. A corpus on disk is a mapping that reads
-        each passage when it is asked for; others are dicts.
-
-        Raises:
-            DatasetError: another split than this task's is asked for.
-        """
-        if split is not None and split != self.split:
-            raise DatasetError(
-                f"task {self.name} of {self.dataset} holds split {self.split!r}, not {split!r}; "
-                f"load the data set with split={split!r}"
-            )
-        corpus: Corpus = PooledCorpus(self.blocks)
-        if not self.on_disk:
-            corpus = {
-                passage: {"title": block.title(position), "text": block.texts[position]}
-                for block in self.blocks
-                for position, passage in enumerate(block.ids)
-            }
-        queries = dict(zip(self.query_ids, self.query_texts, strict=True))
-        qrels: Qrels = {query: {} for query in queries}
-        columns = (self.judged.query, self.judged.passage, self.judged.grade)
-        for query, passage, grade in zip(*(column.tolist() for column in columns), strict=True):
-            qrels[self.query_ids[query]][self.passage_ids[passage]] = grade
-        for query, passage, grade in zip(
-            self.unreachable.query, self.unreachable.passage, self.unreachable.grade.tolist(), strict=True
-        ):
-            qrels[self.query_ids[query]][self.unreachable_ids[-1 - passage]] = grade
-        return corpus, queries, qrels
-
-    def export(self, folder: Path | str) -> Path:
-        """Write a plain BEIR folder: ``corpus.jsonl``, ``queries.jsonl``, ``qrels/{split}.tsv``.
-
-        The folder appears whole or not at all.
-
-        Raises:
-            BeirHybridError: the folder exists and is not empty, or cannot be written.
-        """
-        corpus, queries, qrels = self.load()
-        with folder_written_whole(Path(folder)) as part:
-            write_json_lines(part / "corpus.jsonl", ({"_id": key, **record} for key, record in corpus.items()))
-            write_json_lines(part / "queries.jsonl", ({"_id": key, "text": text} for key, text in queries.items()))
-            (part / "qrels").mkdir()
-            with (part / "qrels" / f"{self.split}.tsv").open("w", encoding="utf-8", newline="\n") as out:
-                out.write("query-id\tcorpus-id\tscore\n")
-                for query, judged in qrels.items():
-                    out.writelines(f"{query}\t{passage}\t{grade}\n" for passage, grade in judged.items())
-        return Path(folder)
 
 
 def corpus_language_of(setting: Setting, query_language: str, passage_language: str | None) -> str:

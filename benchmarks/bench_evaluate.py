@@ -96,7 +96,7 @@ def part_beir() -> dict[str, Any]:
     from beir.retrieval.evaluation import EvaluateRetrieval
     from beir.retrieval.search.dense import DenseRetrievalExactSearch
 
-    from beir_hybrid import evaluate, load_dataset
+    from beir_hybrid import BeirView, evaluate, load_dataset
 
     logging.disable(logging.CRITICAL)
     dataset = load_dataset("xquad-r")
@@ -123,7 +123,7 @@ def part_beir() -> dict[str, Any]:
         task = dataset.task(name)
         model.language = task.query_language
         started = time.perf_counter()
-        corpus, asked, qrels = task.load()
+        corpus, asked, qrels = BeirView(task).load()
         search = EvaluateRetrieval(DenseRetrievalExactSearch(model, show_progress_bar=False))
         search.evaluate(qrels, search.retrieve(corpus, asked), [1, 10, 100, 1000])
         seconds[name] = time.perf_counter() - started

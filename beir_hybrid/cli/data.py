@@ -184,6 +184,7 @@ def run_convert(args: argparse.Namespace) -> int:
 def run_export(args: argparse.Namespace) -> int:
     """Write one task as a BEIR folder; the exit status."""
     from beir_hybrid.datasets import get_source, load_dataset
+    from beir_hybrid.datasets.beir_view import BeirView
     from beir_hybrid.evaluation.kept_runs import write_trec_qrels
     from beir_hybrid.settings import parse_task_name
 
@@ -194,7 +195,7 @@ def run_export(args: argparse.Namespace) -> int:
         languages = [query, passage] if passage else [query]
     dataset = load_dataset(args.dataset, args.data_dir, languages, args.split, **dict(args.dataset_option or ()))
     task = dataset.task(args.setting)
-    folder = task.export(args.folder)
+    folder = BeirView(task).export(args.folder)
     if args.trec:
         write_trec_qrels(folder / "qrels" / f"{task.split}.trec", task)
     sys.stdout.write(f"{folder}\n")

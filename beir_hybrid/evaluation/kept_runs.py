@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from beir_hybrid.corpus.pool import PooledCorpus
+from beir_hybrid.datasets.beir_view import BeirView
 from beir_hybrid.disk.files import written_whole
 from beir_hybrid.errors import ResultsError
 from beir_hybrid.records import Hits, IntArray
@@ -78,7 +80,9 @@ def read_hits(folder: Path, task: Task) -> Hits:
     finders: dict[str, Callable[[str], int | None]] = {
         "query_id": {key: place for place, key in enumerate(task.query_ids)}.get,
         # a corpus on disk can be larger than memory: there what was found is asked for one by one
-        "passage_id": task.position if task.on_disk else {key: at for at, key in enumerate(task.passage_ids)}.get,
+        "passage_id": PooledCorpus(task.blocks).position
+        if task.on_disk
+        else {key: at for at, key in enumerate(task.passage_ids)}.get,
     }
     places = []
     for name, find in finders.items():
@@ -156,7 +160,7 @@ def field_gap(ids: Iterable[str]) -> str:
 
 def write_trec_qrels(path: Path | str, task: Task) -> Path:
     """The judgments of a task in TREC's format, ``query 0 passage grade``; the file appears whole or not at all."""
-    _, _, qrels = task.load()
+    _, _, qrels = BeirView(task).load()
     gap = field_gap({*qrels, *(passage for judged in qrels.values() for passage in judged)})
     with written_whole(Path(path)) as part, part.open("w", encoding="utf-8", newline="\n") as out:
         for query, judged in qrels.items():

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from beir_hybrid.datasets import load_dataset
+from beir_hybrid.datasets.beir_view import BeirView
 from beir_hybrid.datasets.dataset import Dataset
 from beir_hybrid.errors import MissingExtraError
 from beir_hybrid.hosts.codes import long_code
@@ -93,7 +94,7 @@ def _task(dataset: Dataset, setting: str, tasks: list[Task]) -> AbsTaskRetrieval
 def _split_data(task: Task, corpora: dict[str, Any]) -> dict[str, Any]:
     from datasets import Dataset as Rows
 
-    corpus, queries, qrels = task.load()
+    corpus, queries, qrels = BeirView(task).load()
     if task.corpus_language not in corpora:
         corpora[task.corpus_language] = Rows.from_dict(
             {

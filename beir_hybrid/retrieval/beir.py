@@ -8,6 +8,8 @@ from typing import Any, overload
 
 from beir.retrieval.search import BaseSearch
 
+from beir_hybrid.corpus.pool import PooledCorpus
+from beir_hybrid.datasets.beir_view import BeirView
 from beir_hybrid.datasets.dataset import Dataset
 from beir_hybrid.errors import RetrieverError
 from beir_hybrid.records import BeirQueries, BeirResults, Corpus, Hits, passage_text
@@ -87,7 +89,7 @@ def hits_of_results(task: Task, results: Mapping[str, Mapping[str, float]], sour
     Raises:
         RetrieverError: an id that is not in the task, or a score that is no number.
     """
-    row_of = {query: row for row, query in enumerate(task.query_ids)}
+    pool, row_of = PooledCorpus(task.blocks), {query: row for row, query in enumerate(task.query_ids)}
     column_of: dict[str, int | None] = {}  # of what was found only: a corpus can be large
     rows: list[int] = []
     columns: list[int] = []
@@ -100,7 +102,7 @@ def hits_of_results(task: Task, results: Mapping[str, Mapping[str, float]], sour
             raise RetrieverError(f"{source} returned a {type(ranked).__name__} for query {query!r}; expected a mapping")
         for passage, score in ranked.items():
             if passage not in column_of:
-                column_of[passage] = task.position(passage)
+                column_of[passage] = pool.position(passage)
             column = column_of[passage]
             if column is None:
                 raise RetrieverError(
@@ -162,7 +164,7 @@ class BeirSearchRetriever:
 
     def retrieve(self, tasks: Sequence[Task], top_k: int | None = None) -> Iterator[Ranking]:
         for task in tasks:
-            corpus, queries, _ = task.load()
+            corpus, queries, _ = BeirView(task).load()
             depth = min(top_k or DEFAULT_DEPTH, len(corpus))
             # BEIR's dense search fails on a single query: ask it twice under two names
             alone = next(iter(queries)) if len(queries) == 1 else None

@@ -11,6 +11,7 @@ import pytest
 
 from beir_hybrid import evaluate, load_dataset
 from beir_hybrid.cli import main
+from beir_hybrid.datasets.beir_view import BeirView
 from beir_hybrid.datasets.folder import load_beir_folder
 from beir_hybrid.errors import DatasetError, SettingError
 from beir_hybrid.retrieval.runs import ResultsRetriever
@@ -19,7 +20,7 @@ from beir_hybrid.retrieval.runs import ResultsRetriever
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """The sample's German setting as a BEIR folder."""
-    return load_dataset("sample", languages="de").task("mono:de").export(tmp_path / "sample-de")
+    return BeirView(load_dataset("sample", languages="de").task("mono:de")).export(tmp_path / "sample-de")
 
 
 @pytest.mark.parametrize("packed", [False, True])
@@ -30,8 +31,8 @@ def test_an_exported_task_is_read_back(folder: Path, packed: bool) -> None:
             (folder / f"{name}.gz").write_bytes(gzip.compress((folder / name).read_bytes()))
             (folder / name).unlink()
     task = load_beir_folder(folder, "de").task("mono:de")
-    corpus, queries, qrels = task.load()
-    expected = load_dataset("sample", languages="de").task("mono:de").load()
+    corpus, queries, qrels = BeirView(task).load()
+    expected = BeirView(load_dataset("sample", languages="de").task("mono:de")).load()
     assert {key.removeprefix("de-p-"): record for key, record in corpus.items()} == expected[0]
     assert {key.removeprefix("de-q-"): text for key, text in queries.items()} == expected[1]
     assert sum(map(len, qrels.values())) == sum(map(len, expected[2].values()))
@@ -100,7 +101,7 @@ def test_the_hubs_layout_is_read(folder: Path) -> None:
     pq.write_table(pa.table(judged), folder / "data" / "test-00000-of-00001.parquet")
     (folder / "qrels" / "test.tsv").unlink()
     found = load_beir_folder(folder, "de")
-    assert found.task("mono:de").load() == expected.task("mono:de").load()
+    assert BeirView(found.task("mono:de")).load() == BeirView(expected.task("mono:de")).load()
     (folder / "corpus" / "corpus-00001-of-00002.parquet").unlink()
     with pytest.raises(DatasetError, match=r"corpus-00001-of-00002\.parquet is missing; it is one of several"):
         load_beir_folder(folder, "de")
@@ -165,7 +166,7 @@ def test_a_folder_says_its_languages(tmp_path: Path, files: dict[str, str]) -> N
     assert (dataset.query_languages, dataset.passage_languages) == (("ha", "yo"), ("en", "fr"))
     assert [task.name for task in dataset.tasks("cross")] == ["cross:ha-en", "cross:ha-fr", "cross:yo-en"]
     assert dataset.groups == {"7": {"ha": "ha-q-1", "yo": "yo-q-3"}, "ha-q-2": {"ha": "ha-q-2"}}
-    corpus, queries, qrels = dataset.task("multi:ha").load()
+    corpus, queries, qrels = BeirView(dataset.task("multi:ha")).load()
     assert dict(corpus) == {
         "en-p-b": {"title": "", "text": "The sea is deep."},
         "en-p-c": {"title": "", "text": "Bread."},

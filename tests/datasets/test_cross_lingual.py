@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from beir_hybrid import Dataset, Passages, Queries, evaluate
+from beir_hybrid.datasets.beir_view import BeirView
 from beir_hybrid.errors import DatasetError, SettingError
 from beir_hybrid.evaluation.table import render_table
 
@@ -42,7 +43,7 @@ def test_no_language_needs_both() -> None:
     assert [task.name for task in dataset.tasks("cross")] == ["cross:ha-en", "cross:ha-fr", "cross:yo-fr"]
     assert [task.name for task in dataset.tasks("multi")] == ["multi:ha", "multi:yo"]
     assert [block.language for block in dataset.task("multi:ha").blocks] == ["en", "fr"]
-    assert dataset.task("multi:yo").load()[2] == {"yo-q-1": {"fr-p-1": 1}}
+    assert BeirView(dataset.task("multi:yo")).load()[2] == {"yo-q-1": {"fr-p-1": 1}}
     assert dataset.passed_over == ""
     with pytest.raises(SettingError, match="judges no passage in a query's own language, so 'mono' does not exist"):
         dataset.tasks("mono")
@@ -94,7 +95,7 @@ def test_gaps_in_the_judgments_are_counted_as_trec_eval_does() -> None:
     assert math.isclose(results.value("mono", "ndcg@10") or 0, 1 / (1 + 1 / math.log2(3)))
     assert f"judgments: {dataset.passed_over}" in render_table(results)
     # BEIR is given the absent passage too, and so comes to the same
-    assert task.load()[2] == {"en-q-1": {"en-p-1": 1, "en-p-9": 1}}
+    assert BeirView(task).load()[2] == {"en-q-1": {"en-p-1": 1, "en-p-9": 1}}
 
 
 def test_own_passages_make_no_setting_of_their_own() -> None:

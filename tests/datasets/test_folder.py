@@ -10,13 +10,14 @@ import pytest
 from beir_hybrid import evaluate, load_dataset
 from beir_hybrid.cli import main
 from beir_hybrid.datasets import get_source, is_registered
+from beir_hybrid.datasets.beir_view import BeirView
 from beir_hybrid.errors import DatasetError, SettingError
 from tests.systems_made import letters
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    return load_dataset("sample", languages="de").task("mono:de").export(tmp_path / "recipes")
+    return BeirView(load_dataset("sample", languages="de").task("mono:de")).export(tmp_path / "recipes")
 
 
 @pytest.mark.parametrize("form", ["{}", "folder:{}"])
@@ -31,7 +32,7 @@ def test_a_path_is_a_data_set(folder: Path, form: str) -> None:
 
 def test_a_registered_name_is_not_shadowed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A folder called like a data set is asked for as a path: ./sample."""
-    load_dataset("sample", languages="de").task("mono:de").export(tmp_path / "sample")
+    BeirView(load_dataset("sample", languages="de").task("mono:de")).export(tmp_path / "sample")
     monkeypatch.chdir(tmp_path)
     assert len(load_dataset("sample").languages) == 11
     assert load_dataset("./sample", languages="de").languages == ("de",)

@@ -13,6 +13,7 @@ import pytest
 from beir_hybrid import load_dataset
 from beir_hybrid.cli import main
 from beir_hybrid.datasets import get_source
+from beir_hybrid.datasets.beir_view import BeirView
 from beir_hybrid.errors import DatasetError, DownloadError, SettingError
 from tests.datasets.hub_server import Hub
 
@@ -141,7 +142,7 @@ def test_beir_nl(hub: Hub, no_data: Path) -> None:
     }
     assert sorted(path.rpartition("/")[2] for path in hub.fetched) == ["corpus.jsonl", "queries.jsonl", "test.jsonl"]
     dev = load_dataset("beir-nl/nfcorpus", split="dev")
-    assert dev.task("mono:nl").load()[2] == {"nl-q-99": {"nl-p-4983": 1, "nl-p-5836": 2, "nl-p-gone": 0}}
+    assert BeirView(dev.task("mono:nl")).load()[2] == {"nl-q-99": {"nl-p-4983": 1, "nl-p-5836": 2, "nl-p-gone": 0}}
 
 
 def test_judgments_of_absent_passages_are_said(hub: Hub, no_data: Path) -> None:

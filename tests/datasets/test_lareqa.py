@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from beir_hybrid import Dataset, load_dataset
+from beir_hybrid.datasets.beir_view import BeirView
 
 pytestmark = pytest.mark.data
 
@@ -151,7 +152,7 @@ def test_cross_lingual_tasks_ask_only_answered_questions(mlqa_r: Dataset) -> Non
     asked = [mlqa_r.queries["de"].groups[row] for row in task.rows]
     assert 0 < len(shared) < len(mlqa_r.queries["de"])
     assert set(asked) == shared
-    corpus, queries, qrels = task.load()
+    corpus, queries, qrels = BeirView(task).load()
     assert len(corpus) == MLQA_PASSAGES["es"]
     assert queries.keys() == qrels.keys()
     assert all(len(judged) == 1 and set(judged) <= corpus.keys() for judged in qrels.values())
@@ -163,7 +164,7 @@ def test_fewer_languages_make_a_smaller_pool(data_dir: Path) -> None:
     task = dataset.task("multi:zh")
     assert dataset.languages == ("de", "zh")
     assert task.n_passages == XQUAD_PASSAGES["de"] + XQUAD_PASSAGES["zh"]
-    assert {len(judged) for judged in task.load()[2].values()} == {2}
+    assert {len(judged) for judged in BeirView(task).load()[2].values()} == {2}
 
 
 def test_the_published_files_are_recorded_as_such(xquad_r: Dataset, mlqa_r: Dataset) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from beir_hybrid import Dataset, load_dataset
+from beir_hybrid.datasets.beir_view import BeirView
 from beir_hybrid.datasets.catalogue import miracl as source
 from beir_hybrid.errors import DatasetError, SettingError
 from beir_hybrid.readers.json_lines import read_json_lines
@@ -85,7 +86,7 @@ def test_the_raw_layout_is_read(write: Write) -> None:
 
 def test_judged_negatives_are_kept(write: Write) -> None:
     """Grade 0 is a judgment too: it is in the task's qrels, and not relevant."""
-    corpus, queries, qrels = load(write()).task("mono:sw").load()
+    corpus, queries, qrels = BeirView(load(write()).task("mono:sw")).load()
     assert len(corpus) == 3
     assert len(queries) == 2
     by_text = {queries[q]: {corpus[p]["text"]: grade for p, grade in judged.items()} for q, judged in qrels.items()}

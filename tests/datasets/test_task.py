@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from beir_hybrid import Dataset, Passages, Queries, load_dataset
+from beir_hybrid.datasets.beir_view import BeirView
 from beir_hybrid.errors import BeirHybridError, DatasetError, SettingError
 
 # German and English are parallel; the second English question was not translated
@@ -37,7 +38,7 @@ def tiny(**changes: Any) -> Dataset:
 
 def test_a_task_hands_out_what_beir_works_on() -> None:
     """Corpus with titles (empty, never missing), queries and graded qrels of exactly one setting."""
-    corpus, queries, qrels = tiny().task("cross", "de", "en").load()
+    corpus, queries, qrels = BeirView(tiny().task("cross", "de", "en")).load()
     assert corpus == {
         "en-p-1": {"title": "", "text": "The fox is red."},
         "en-p-2": {"title": "", "text": "The sea is deep."},
@@ -49,7 +50,7 @@ def test_a_task_hands_out_what_beir_works_on() -> None:
 
 def test_the_pool_holds_all_languages_and_all_answers() -> None:
     """The multilingual task searches every language's passages; each parallel answer is relevant."""
-    corpus, queries, qrels = tiny().task("multi:en").load()
+    corpus, queries, qrels = BeirView(tiny().task("multi:en")).load()
     assert list(corpus) == ["de-p-1", "de-p-2", "en-p-1", "en-p-2", "en-p-3"]
     assert corpus["de-p-1"]["title"] == "Fuchs"
     assert set(queries) == {"en-q-1", "en-q-2"}
@@ -68,23 +69,23 @@ def test_what_beir_changes_stays_its_own() -> None:
     """BEIR mutates what it is given; the next load() and the data set are as before."""
     dataset = tiny()
     task = dataset.task("multi", "de")
-    first = task.load()
+    first = BeirView(task).load()
     for mapping in first:
         mapping.clear()
-    corpus, _, qrels = task.load()
+    corpus, _, qrels = BeirView(task).load()
     qrels["de-q-1"]["de-p-2"] = 9
     corpus["de-p-1"]["text"] = ""
-    assert task.load()[2] == {"de-q-1": {"de-p-1": 1, "en-p-1": 1, "en-p-3": 0}}
-    assert task.load()[0]["de-p-1"]["text"] == "Der Fuchs ist rot."
+    assert BeirView(task).load()[2] == {"de-q-1": {"de-p-1": 1, "en-p-1": 1, "en-p-3": 0}}
+    assert BeirView(task).load()[0]["de-p-1"]["text"] == "Der Fuchs ist rot."
     assert QRELS["de-q-1"] == {"de-p-1": 1, "en-p-1": 1, "en-p-3": 0}
 
 
 def test_load_takes_beirs_split_argument() -> None:
     """As BEIR's loader a task takes the split's name, and refuses one it does not hold."""
     task = tiny().task("mono:de")
-    assert task.load(split="test") == task.load()
+    assert BeirView(task).load(split="test") == BeirView(task).load()
     with pytest.raises(DatasetError, match="holds split 'test', not 'dev'; load the data set with split='dev'"):
-        task.load("dev")
+        BeirView(task).load("dev")
 
 
 @pytest.mark.parametrize("name", ["mono:en", "cross:de-en", "multi:de"])
@@ -93,11 +94,11 @@ def test_beirs_loader_reads_an_exported_task_back(name: str, tmp_path: Path) -> 
     from beir.datasets.data_loader import GenericDataLoader
 
     task = tiny().task(name)
-    folder = task.export(tmp_path / "deep" / "folder")
+    folder = BeirView(task).export(tmp_path / "deep" / "folder")
     assert sorted(str(p.relative_to(folder)) for p in folder.rglob("*")) == [
         "corpus.jsonl", "qrels", "qrels/test.tsv", "queries.jsonl",
     ]  # fmt: skip
-    assert GenericDataLoader(str(folder)).load(split="test") == task.load()
+    assert GenericDataLoader(str(folder)).load(split="test") == BeirView(task).load()
     assert list((tmp_path / "deep").iterdir()) == [folder]
 
 
@@ -106,8 +107,8 @@ def test_the_sample_survives_the_round_trip(tmp_path: Path) -> None:
     from beir.datasets.data_loader import GenericDataLoader
 
     for task in load_dataset("sample", languages="ar,th,zh").tasks():
-        folder = task.export(tmp_path / task.name.replace(":", "-"))
-        assert GenericDataLoader(str(folder)).load("test") == task.load()
+        folder = BeirView(task).export(tmp_path / task.name.replace(":", "-"))
+        assert GenericDataLoader(str(folder)).load("test") == BeirView(task).load()
 
 
 @pytest.mark.data
@@ -118,8 +119,8 @@ def test_xquad_r_survives_the_round_trip(data_dir: Path, tmp_path: Path) -> None
     dataset = load_dataset("xquad-r", data_dir, languages="tr,zh")
     for name in ("mono:tr", "cross:zh-tr", "multi:zh"):
         task = dataset.task(name)
-        folder = task.export(tmp_path / name.replace(":", "-"))
-        assert GenericDataLoader(str(folder)).load("test") == task.load()
+        folder = BeirView(task).export(tmp_path / name.replace(":", "-"))
+        assert GenericDataLoader(str(folder)).load("test") == BeirView(task).load()
 
 
 def test_export_refuses_a_folder_with_content(tmp_path: Path) -> None:
@@ -127,10 +128,10 @@ def test_export_refuses_a_folder_with_content(tmp_path: Path) -> None:
     task = tiny().task("mono:de")
     (tmp_path / "notes.txt").write_text("mine")
     with pytest.raises(BeirHybridError, match="not an empty folder"):
-        task.export(tmp_path)
+        BeirView(task).export(tmp_path)
     assert [p.name for p in tmp_path.iterdir()] == ["notes.txt"]
     (tmp_path / "empty").mkdir()
-    assert (task.export(tmp_path / "empty") / "corpus.jsonl").exists()
+    assert (BeirView(task).export(tmp_path / "empty") / "corpus.jsonl").exists()
 
 
 class LetterModel:
@@ -151,7 +152,7 @@ def test_beir_evaluates_a_task_unchanged() -> None:
     from beir.retrieval.search.dense import DenseRetrievalExactSearch
 
     task = load_dataset("sample", languages="de,en,es").task("multi:de")
-    corpus, queries, qrels = task.load()
+    corpus, queries, qrels = BeirView(task).load()
     # the model alone, without BEIR
     model = LetterModel()
     a, b = model.encode_queries(list(queries.values()), 8), model.encode_corpus(list(corpus.values()), 8)

@@ -12,6 +12,7 @@ import pytest
 
 from beir_hybrid import Dataset, Passages, Queries, evaluate, load_dataset
 from beir_hybrid.comparison import compare
+from beir_hybrid.datasets.beir_view import BeirView
 from beir_hybrid.errors import BeirHybridError
 from beir_hybrid.published.check import expectations
 from beir_hybrid.published.leaderboard import build_leaderboard
@@ -41,7 +42,7 @@ def test_a_bound_is_not_tested_against_a_value(tmp_path: Path) -> None:
     """The same ranking cut at 5 is no worse at 100: the comparison is refused, and says what to do instead."""
     sample = load_dataset("sample", languages="de")
     task = sample.task("mono:de")
-    whole = ByPosition().search(task.load()[0], task.query_ids, 100, "")
+    whole = ByPosition().search(BeirView(task).load()[0], task.query_ids, 100, "")
     for name, depth in (("whole", 100), ("five", 5), ("again", 5)):
         run = {query: dict(list(found.items())[:depth]) for query, found in whole.items()}
         evaluate(sample, run, settings="mono", metrics="recall@20,recall@1", out=tmp_path / name, name=name)

@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from beir_hybrid import evaluate, load_dataset, read_results
+from beir_hybrid.datasets.beir_view import BeirView
 from beir_hybrid.datasets.dataset import Dataset
 from beir_hybrid.errors import ResultsError, RunError
 from beir_hybrid.evaluation.kept_runs import read_hits, write_trec_qrels
@@ -74,7 +75,7 @@ def test_trec_qrels_are_read_again(sample: Dataset, tmp_path: Path) -> None:
     """Every judgment of a task, as TREC's tools read them."""
     task = sample.task("mono:de")
     rows = [judged[1:] for judged in read_judgments(write_trec_qrels(tmp_path / "qrels.trec", task))]
-    _, _, qrels = task.load()
+    _, _, qrels = BeirView(task).load()
     assert {(query, passage): grade for _, query, passage, grade in rows} == {
         (query, passage): grade for query, judged in qrels.items() for passage, grade in judged.items()
     }

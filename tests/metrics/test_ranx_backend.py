@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from beir_hybrid import evaluate, load_dataset
+from beir_hybrid.datasets.beir_view import BeirView
 from beir_hybrid.errors import MissingExtraError, ResultsError
 from beir_hybrid.evaluation.scoring import score_task
 from beir_hybrid.metrics import ranx_backend
@@ -61,7 +62,7 @@ def test_ranx_scores_what_was_kept_as_we_do(tmp_path: Path) -> None:
     first = hits.passages[: hits.counts[0]].tolist()
     assert list(back[task.query_ids[0]]) == [ids[at] for at in first]
     with ranx_library() as ranx:
-        qrels = ranx.Qrels(task.load()[2])
+        qrels = ranx.Qrels(BeirView(task).load()[2])
         for turned in (run, ranx.Run(dict(reversed(back.items())))):
             for metric in METRICS.split(","):
                 found = ranx.evaluate(qrels, turned, metric)

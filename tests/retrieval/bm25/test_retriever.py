@@ -11,6 +11,7 @@ import pytest
 
 from beir_hybrid.corpus.arrow_corpus import ArrowCorpus
 from beir_hybrid.datasets import load_dataset
+from beir_hybrid.datasets.beir_view import BeirView
 from beir_hybrid.datasets.dataset import Dataset
 from beir_hybrid.errors import RetrieverError
 from beir_hybrid.evaluation.evaluate import evaluate
@@ -198,7 +199,7 @@ def test_beir_gets_the_ranking_that_evaluate_measures(sample: Dataset, folder: P
     from beir.retrieval.evaluation import EvaluateRetrieval
 
     task = sample.task("mono:de")
-    corpus, queries, _ = task.load()
+    corpus, queries, _ = BeirView(task).load()
     results = EvaluateRetrieval(BM25Retriever(cache=folder), k_values=[10]).retrieve(corpus, queries)
     (ranking,) = ask(sample, folder, "language", "mono:de", top_k=10)
     for row, query in enumerate(task.query_ids):

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from beir_hybrid.datasets.beir_view import BeirView
 from beir_hybrid.datasets.dataset import Dataset
 from beir_hybrid.errors import BeirHybridError, RetrieverError
 from beir_hybrid.records import FloatArray
@@ -340,7 +341,7 @@ def test_search_ties_as_retrieve_does(partly_parallel: Dataset) -> None:
     """BEIR's door and ours give the same order, texts that repeat included."""
     retriever = DenseRetriever(real_valued)
     task = partly_parallel.task("mono:de")
-    corpus, queries, _ = task.load()
+    corpus, queries, _ = BeirView(task).load()
     found = retriever.search(corpus, queries, 20)
     (ranking,) = retriever.retrieve([task], 20)
     for row, query in enumerate(task.query_ids):

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from beir_hybrid import Dataset, Passages, Queries
+from beir_hybrid.datasets.beir_view import BeirView
 from beir_hybrid.records import FloatArray
 from beir_hybrid.retrieval.dense.retriever import DenseRetriever
 from beir_hybrid.retrieval.dense.vector_scores import (
@@ -192,7 +193,7 @@ def test_beirs_search_ranks_likewise(dataset: Dataset) -> None:
         known |= dict(zip(dataset.passages[x].full_texts(), passages[x], strict=True))
     retriever = DenseRetriever(lambda texts: np.stack([known[text] for text in texts]), similarity="dot")
     task = dataset.task("multi:de")
-    corpus, asked, _ = task.load()
+    corpus, asked, _ = BeirView(task).load()
     found = retriever.search(corpus, asked, 20)
     order = truth(queries["de"], np.concatenate([passages[x] for x in LANGUAGES]))
     ids = list(task.passage_ids)

@@ -14,6 +14,7 @@ import pytest
 from beir.retrieval.evaluation import EvaluateRetrieval
 
 from beir_hybrid import Dataset, evaluate, load_dataset
+from beir_hybrid.datasets.beir_view import BeirView
 from beir_hybrid.errors import RetrieverError
 from beir_hybrid.evaluation.results import read_results
 from beir_hybrid.records import FloatArray, passage_text
@@ -47,7 +48,7 @@ def brute(dataset: Dataset, score: Any, task_name: str) -> list[list[str]]:
 
 def mean_average_precision(dataset: Dataset, ranked: Sequence[Sequence[str]], task_name: str) -> float:
     task = dataset.task(task_name)
-    _, queries, qrels = task.load()
+    _, queries, qrels = BeirView(task).load()
     found = []
     for query, order in zip(queries, ranked, strict=True):
         ranks = sorted(order.index(passage) + 1 for passage, grade in qrels[query].items() if grade > 0)
@@ -104,7 +105,7 @@ def test_ranks_are_those_of_brute_force(
     assert results.summary["multi"]["rank_distance"] is not None
     model._model.model = None  # everything is in the cache
     assert evaluate(sample, model, metrics=["map", "ndcg@10"]).scores == results.scores
-    corpus_, queries, _ = sample.task("multi:en").load()
+    corpus_, queries, _ = BeirView(sample.task("multi:en")).load()
     found = retriever(folder, cache=tmp_path).search(corpus_, queries, 5)
     assert [list(found[q]) for q in queries] == [order[:5] for order in brute(sample, score, "multi:en")]
 
@@ -116,7 +117,7 @@ def test_sentence_transformers_measures_the_same(sample: Dataset, tiny: Any) -> 
     from sentence_transformers.multi_vector_encoder.evaluation import MultiVectorInformationRetrievalEvaluator
     from sentence_transformers.sparse_encoder.evaluation import SparseInformationRetrievalEvaluator
 
-    corpus, queries, qrels = sample.task("multi:de").load()
+    corpus, queries, qrels = BeirView(sample.task("multi:de")).load()
     texts = {name: record["text"] for name, record in corpus.items()}
     relevant = {query: {name for name, grade in own.items() if grade} for query, own in qrels.items()}
     for kind, retriever, evaluator, made in (
@@ -143,7 +144,7 @@ def test_sentence_transformers_reranks_the_same(monkeypatch: pytest.MonkeyPatch)
     from sentence_transformers.cross_encoder.evaluation import CrossEncoderRerankingEvaluator
 
     german = load_dataset("sample", languages=["de"])
-    corpus, queries, qrels = german.task("mono:de").load()
+    corpus, queries, qrels = BeirView(german.task("mono:de")).load()
     texts = {name: passage_text(**record) for name, record in corpus.items()}
     asked = [
         {"query": query, "positive": [texts[name] for name in qrels[key]], "documents": list(texts.values())}
@@ -284,7 +285,7 @@ def test_late_interaction_over_candidates(sample: Dataset, tiny: Any) -> None:
     with pytest.raises(RetrieverError, match="more memory, or a first stage"):
         evaluate(sample, small, settings="mono")
     with pytest.raises(RetrieverError, match="more memory, or a first stage"):
-        small.search(*sample.task("mono:en").load()[:2], 5)
+        small.search(*BeirView(sample.task("mono:en")).load()[:2], 5)
     task = sample.task("mono:de")
     ids = list(task.blocks[0].ids)
     run = {query: {name: float(len(ids) - at) for at, name in enumerate(ids)} for query in task.query_ids}
@@ -362,7 +363,7 @@ def test_tokens_that_nearly_tie_are_multiplied_again() -> None:
 @pytest.mark.train
 def test_beir_takes_them(sample: Dataset, tiny: Any) -> None:
     """``EvaluateRetrieval(retriever).retrieve(corpus, queries)``; a reranker searches with its first stage."""
-    corpus, queries, _ = sample.task("mono:en").load()
+    corpus, queries, _ = BeirView(sample.task("mono:en")).load()
     for made in (
         SparseRetriever(tiny("sparse"), cache=False),
         LateInteractionRetriever(tiny("multi-vector"), cache=False),
