@@ -20,75 +20,49 @@ def cautions(measured: Measured, means: pd.DataFrame, groups: pd.DataFrame, fits
     """One line each, the weightiest first."""
     if not measured.runs:
         return ["Nothing has been measured yet: there is nothing to conclude."]
-    found = []
-    if measured.problems:
-        found.append(
-            "Some cells or results are missing, failed or differ (named above): what is shown is of the others, and "
-            "combinations without all their seeds are not as sure as they may look."
-        )
-    found += _seeds(measured, means)
-    if any(run.cell.training.get("begun_with", {}).get("from_scratch") for run in measured.runs):
-        found.append(
-            "Small models trained from scratch are among these: a difference found here may shrink, vanish or turn "
-            "round in pretrained ones."
-        )
-    found.append(_sizes(measured))
-    found += _languages(groups)
-    done = sum(fit.fitted for fit in fits)
-    if done > 1:
-        found.append(
-            f"{done} fits were made; their p values are not corrected for that number: of twenty effects "
-            "that do not exist one is expected below 0.05."
-        )
-    return found
+    trainings = [run.cell.training for run in measured.runs]
+    seeds = int(means.seeds.min()) if any(trainings) else _FEW_SEEDS  # models as they are have nothing to seed
+    seen = set(groups.reset_index().query("kind == 'seen'").group)
+    small, fitted = _small_groups(groups), sum(fit.fitted for fit in fits)
+    found = {
+        "Some cells or results are missing, failed or differ (named above): what is shown is of the others, and "
+        "combinations without all their seeds are not as sure as they may look.": bool(measured.problems),
+        "Some combinations, or all, have one seed: there is no spread to tell a difference from the luck of one "
+        "training. Run at least three seeds.": seeds == 1,
+        f"The fewest seeds of a combination are {seeds}: spreads over so few are rough, and intervals wide.":
+            1 < seeds < _FEW_SEEDS,
+        "Small models trained from scratch are among these: a difference found here may shrink, vanish or turn round "
+        "in pretrained ones.": any(each.get("begun_with", {}).get("from_scratch") for each in trainings),
+        f"What was asked: {_questions(measured)}. Parallel questions are translations of each other, not questions of "
+        "their own.": True,
+        f"Groups of one or two languages are those languages, not the group: {small}.": bool(small),
+        "On which languages the models were trained is not known: nothing is said of unseen ones.": seen == {"unknown"},
+        "Every language was seen in training: nothing is said of transfer to unseen ones.":
+            bool(seen - {"unknown"}) and seen <= {"unknown", "seen", "both seen"},
+        f"{fitted} fits were made; their p values are not corrected for that number: of twenty effects that do not "
+        "exist one is expected below 0.05.": fitted > 1,
+    }  # fmt: skip
+    return [line for line, holds in found.items() if holds]
 
 
-def _seeds(measured: Measured, means: pd.DataFrame) -> list[str]:
-    if not any(run.cell.training for run in measured.runs):
-        return []  # models as they are: there is nothing to seed
-    least = int(means.seeds.min())
-    if least == 1:
-        return [
-            "Some combinations, or all, have one seed: there is no spread to tell a difference from the luck of one "
-            "training. Run at least three seeds."
-        ]
-    if least < _FEW_SEEDS:
-        return [f"The fewest seeds of a combination are {least}: spreads over so few are rough, and intervals wide."]
-    return []
-
-
-def _sizes(measured: Measured) -> str:
+def _questions(measured: Measured) -> str:
+    """How many there are of each data set and language."""
     lines = []
-    for dataset in measured.datasets:
-        own = measured.scores[measured.scores.dataset == dataset]
+    for dataset, own in measured.scores.groupby("dataset", observed=True):
         counts = own[own.run == own.run.iloc[0]].groupby("query_language").queries.last()
         low, high = counts.min(), counts.max()
         each = f"{low:,}" if low == high else f"{low:,} to {high:,}"
         of = "one language" if len(counts) == 1 else f"each of {len(counts)} languages"
         lines.append(f"{dataset}: {each} questions in {of}")
-    return (
-        f"What was asked: {'; '.join(lines)}. Parallel questions are translations of each other, not questions of "
-        "their own."
-    )
+    return "; ".join(lines)
 
 
-def _languages(groups: pd.DataFrame) -> list[str]:
-    found = []
+def _small_groups(groups: pd.DataFrame) -> str:
     own = groups.reset_index()[["kind", "role", "group", "languages"]].drop_duplicates().astype(str)
     few = own[(own.role != "pair") & own.kind.isin(["joshi", "seen", "cc100"])]
     few = few[few.languages.str.split().str.len() < _FEW_LANGUAGES]
-    small = sorted(set(few.group + " (" + few.languages.str.replace(" ", ", ") + ")"))
-    if small:
-        more = f" and {len(small) - 5} more" if len(small) > 5 else ""
-        shown = "; ".join(small[:5])
-        found.append(f"Groups of one or two languages are those languages, not the group: {shown}{more}.")
-    seen = set(own.group[own.kind == "seen"])
-    if seen and not seen & {"unseen", "none seen", "query seen", "passage seen"}:
-        if seen == {"unknown"}:
-            found.append("On which languages the models were trained is not known: nothing is said of unseen ones.")
-        else:
-            found.append("Every language was seen in training: nothing is said of transfer to unseen ones.")
-    return found
+    found = sorted(set(few.group + " (" + few.languages.str.replace(" ", ", ") + ")"))
+    return "; ".join(found[:5]) + (f" and {len(found) - 5} more" if len(found) > 5 else "")
 
 
 def budget_words(outcome: StudyOutcome) -> str:

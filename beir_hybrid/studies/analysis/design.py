@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,12 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from beir_hybrid.published.languages import Language
-from beir_hybrid.published.languages import languages as language_facts
-from beir_hybrid.records import POOL, SETTINGS, ScoreArray
+from beir_hybrid.records import SETTINGS, ScoreArray
 from beir_hybrid.studies.analysis.formula import Formula, Variable
-from beir_hybrid.studies.analysis.language_groups import LEAST_GIB, UNKNOWN, group_of
-from beir_hybrid.studies.analysis.measured import Factor, Measured, value_label
+from beir_hybrid.studies.analysis.language_groups import LEAST_GIB
+from beir_hybrid.studies.analysis.measured import Measured, value_label
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -70,32 +67,6 @@ class Column:
         return any(part.per_language for part in self.parts)
 
 
-def values_of(name: str, measured: Measured, rows: pd.DataFrame) -> list[Any]:
-    """A variable of a formula for every score; None where it is not known."""
-    for at, factor in enumerate(measured.factors):
-        if factor.name == name:
-            return [factor.values[measured.combinations[code][at]] for code in rows.combination]
-    if name == "setting":
-        return [str(setting) for setting in rows.setting]
-    cells = [measured.runs[run].cell for run in rows.run]
-    if name == "training_languages":
-        return [len(cell.trained_languages) or None for cell in cells]
-    if name == "pairs":
-        return [cell.training.get("pairs") for cell in cells]
-    codes = rows["corpus_language" if name.startswith("passage_") else "query_language"]
-    kind, facts = name.removeprefix("passage_"), language_facts()
-    if kind == "seen":
-        groups = [group_of("seen", code, (), cell.trained_languages) for code, cell in zip(codes, cells, strict=True)]
-        return [None if group == UNKNOWN or code == POOL else group for group, code in zip(groups, codes, strict=True)]
-    return [_fact(kind, facts[code]) if code in facts else None for code in codes]
-
-
-def _fact(kind: str, facts: Language) -> Any:
-    if kind == "cc100":
-        return math.log2(max(facts.cc100_gib, LEAST_GIB))
-    return getattr(facts, "joshi_class" if kind == "joshi" else kind)
-
-
 def build_design(
     formula: Formula, measured: Measured, rows: pd.DataFrame, first: Mapping[str, Any]
 ) -> tuple[list[Column], list[str]]:
@@ -117,20 +88,16 @@ def build_design(
             variable = Variable(factor.name, "C")
             parts_of[variable] = _parts(variable, measured, rows, first)
             terms.append(((variable,), True))
-    made = [Column((), np.ones(len(rows)))]
-    made += [
-        Column(parts, np.prod([part.values for part in parts], axis=0), added)
-        for term, added in terms
-        for parts in itertools.product(*(parts_of[variable] for variable in term))
-    ]
-    kept: list[Column] = []
+    kept = [Column((), np.ones(len(rows)))]
     dropped: list[str] = []
-    for column in made:
-        matrix = np.column_stack([each.values for each in [*kept, column]])
-        if np.linalg.matrix_rank(matrix / np.maximum(np.linalg.norm(matrix, axis=0), 1e-300), tol=1e-8) > len(kept):
-            kept.append(column)
-        elif np.ptp(column.values) > 0 and not column.added:
-            dropped.append(column.name)
+    for term, added in terms:
+        for parts in itertools.product(*(parts_of[variable] for variable in term)):
+            column = Column(parts, np.prod([part.values for part in parts], axis=0), added)
+            matrix = np.column_stack([each.values for each in [*kept, column]])
+            if np.linalg.matrix_rank(matrix / np.maximum(np.linalg.norm(matrix, axis=0), 1e-300), tol=1e-8) > len(kept):
+                kept.append(column)
+            elif np.ptp(column.values) > 0 and not added:
+                dropped.append(column.name)
     if dropped:
         notes.append(
             f"left out, because the data cannot tell the effect apart from those of other terms: {', '.join(dropped)}"
@@ -140,41 +107,37 @@ def build_design(
 
 def _parts(variable: Variable, measured: Measured, rows: pd.DataFrame, first: Mapping[str, Any]) -> list[Part]:
     """One for a number, one for each level but the first of a category."""
-    values = values_of(variable.name, measured, rows)
-    factors = {factor.name: factor for factor in measured.factors}
-    reach = _reach(variable, values, rows, factors)
+    name, values = variable.name, measured.column(variable.name, rows)
+    factor = next((each for each in measured.factors if each.name == name), None)
+    if factor is not None or name in ("training_languages", "pairs", "setting"):
+        per_model, per_language = name != "setting" or factor is not None, False
+    else:  # which languages were seen may differ from model to model
+        codes = rows["corpus_language" if name.startswith("passage_") else "query_language"]
+        pairs = set(zip(codes, values, strict=True))
+        per_model, per_language = len(pairs) > codes.nunique(), True
     if variable.transform != "C" and all(isinstance(v, int | float) and not isinstance(v, bool) for v in values):
         numbers = np.array(values, dtype=np.float64)
-        if variable.transform == "log" and not variable.name.endswith("cc100"):  # which is a logarithm already
+        if factor is None and name.endswith("cc100"):
+            numbers = np.log2(np.maximum(numbers, LEAST_GIB))
+        elif variable.transform == "log":
             numbers = np.log2(numbers)
         low, high = float(numbers.min()), float(numbers.max())
-        return [Part(variable, numbers - numbers.mean(), *reach, low=low, high=high)]
-    words = np.array([value_label(value) for value in values])
-    levels = _levels(factors.get(variable.name), words.tolist(), first)
-    return [Part(variable, (words == each).astype(np.float64), *reach, each, levels[0]) for each in levels[1:]]
+        return [Part(variable, numbers - numbers.mean(), per_model, per_language, low=low, high=high)]
+    words = [value_label(value) for value in values]
+    if factor is not None:
+        start = value_label(first.get(name, factor.values[0]))
+        levels = sorted((label for label in factor.labels if label in words), key=lambda label: label != start)
+    else:
+        levels = _levels(words)
+    there = np.array(words)
+    return [
+        Part(variable, (there == each).astype(np.float64), per_model, per_language, each, levels[0])
+        for each in levels[1:]
+    ]
 
 
-def _reach(
-    variable: Variable, values: Sequence[Any], rows: pd.DataFrame, factors: Mapping[str, Factor]
-) -> tuple[bool, bool]:
-    """Whether a variable belongs to the models, and whether to the languages."""
-    if variable.name in factors or variable.name in ("training_languages", "pairs"):
-        return True, False
-    if variable.name == "setting":
-        return False, False
-    if not variable.name.endswith("seen"):
-        return False, True
-    # which languages were seen may differ from model to model
-    codes = rows["corpus_language" if variable.name.startswith("passage_") else "query_language"]
-    pairs = set(zip(codes, values, strict=True))
-    return len(pairs) > len({code for code, _ in pairs}), True
-
-
-def _levels(factor: Factor | None, words: Sequence[str], first: Mapping[str, Any]) -> list[str]:
-    """The levels that there are, first the one to compare with."""
-    if factor is None:  # the usual order, else the most frequent first
-        usual, counts = (*SETTINGS, "unseen", "seen"), Counter(words)
-        places = {word: place for place, word in enumerate(usual)}
-        return sorted(counts, key=lambda word: (places.get(word, len(usual)), -counts[word], word))
-    start = value_label(first[factor.name]) if factor.name in first else None
-    return sorted((label for label in factor.labels if label in words), key=lambda label: label != start)
+def _levels(words: Sequence[str]) -> list[str]:
+    """The levels of what is no factor, first the one to compare with: the usual order, else the most frequent first."""
+    usual, counts = (*SETTINGS, "unseen", "seen"), Counter(words)
+    places = {word: place for place, word in enumerate(usual)}
+    return sorted(counts, key=lambda word: (places.get(word, len(usual)), -counts[word], word))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from beir_hybrid.records import POOL, ScoreArray
-from beir_hybrid.studies.analysis.design import Column, Part, build_design, values_of
+from beir_hybrid.studies.analysis.design import Column, Part, build_design
 from beir_hybrid.studies.analysis.formula import Formula
 from beir_hybrid.studies.analysis.measured import Measured
 from beir_hybrid.studies.analysis.mixed import Fitted, fit_mixed
@@ -126,7 +126,7 @@ def _observations(
     found, notes = found[found.value.notna()], []
     known = np.ones(len(found), dtype=bool)
     for variable in formula.variables:
-        own = np.array([value is not None for value in values_of(variable.name, measured, found)], dtype=bool)
+        own = np.array([value is not None for value in measured.column(variable.name, found)], dtype=bool)
         if not own.all():
             notes.append(f"{(~own).sum()} values left out, for which {variable} is not known")
         known &= own
@@ -135,8 +135,9 @@ def _observations(
         notes.append(f"{undefined} values left out: {formula.metric} is not defined for them")
     of_passages = any(variable.name.startswith("passage_") for variable in formula.variables)
     if "cross" in settings and len(found) > _MANY and not of_passages:
-        keys = ["run", "combination", "setting", "query_language"]
-        found = found.groupby(keys, observed=True).value.mean().reset_index().assign(corpus_language=POOL)
+        keys = ["run", "setting", "query_language"]
+        mean = found.groupby(keys, observed=True).value.transform("mean")
+        found = found.assign(value=mean, corpus_language=POOL).drop_duplicates(keys)
         notes.append("the pairs of a query language were averaged first")
     return found, notes
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from beir_hybrid.metrics.bias import SHARE_CUTOFF
 from beir_hybrid.metrics.measures import DEFAULT_METRICS
-from beir_hybrid.studies.analysis.language_groups import KINDS, group_of, in_order, pair_group
-from beir_hybrid.studies.analysis.measured import TASK, Combination, Measured
+from beir_hybrid.studies.analysis.language_groups import KINDS, groups_of, in_order, pair_groups
+from beir_hybrid.studies.analysis.measured import TASK, Measured
 from beir_hybrid.studies.analysis.options import AnalysisOptions
 
 if TYPE_CHECKING:
@@ -45,23 +45,36 @@ def over_seeds(values: pd.Series) -> pd.DataFrame:
     return found.assign(**made, seeds=n)[SPREAD]
 
 
+def differences(values: pd.DataFrame, keys: Sequence[str], bases: Mapping[int, int]) -> pd.Series:
+    """The values less those of each combination's baseline, for every seed both have, by keys, combination and seed.
+
+    Args:
+        values: ``value`` by keys, ``combination`` and ``seed``.
+        bases: each combination's baseline.
+    """
+    own = values.assign(base=[bases.get(each, -1) for each in values.combination])
+    same = [*keys, "seed"]
+    both = own.merge(
+        own, left_on=[*same, "base"], right_on=[*same, "combination"], suffixes=("", "_of_base")
+    ).set_index([*keys, "combination", "seed"])
+    return (both["value"] - both["value_of_base"]).rename("value")
+
+
 def means(measured: Measured) -> pd.DataFrame:
     """Every metric that was measured in every setting, by `MEAN`.
 
     ``tasks``: how many; ``at_least``: it is a lower bound, a rank distance some of whose passages have no rank, or a
     metric whose cutoff is deeper than the ranking.
     """
+    import pandas as pd
+
     rows = measured.compared
     found = over_seeds(over_tasks(rows, MEAN))
     tasks = rows.groupby(MEAN[:2], observed=True)[TASK].apply(lambda own: len(own.drop_duplicates()))
     found["tasks"] = [tasks.loc[key[:2]] for key in found.index]
     bounds = measured.scores[measured.scores.common & (measured.scores.metric == "rank_distance_bound")]
-    if "rank_distance" in rows.metric.cat.categories and len(bounds):
-        as_distance = bounds.metric.cat.rename_categories(lambda name: f"({name})" if name == BIAS_COLUMNS[0] else name)
-        as_distance = as_distance.cat.rename_categories({"rank_distance_bound": BIAS_COLUMNS[0]})
-        bounds = over_seeds(over_tasks(bounds.assign(metric=as_distance), MEAN))
-    else:
-        bounds = found.iloc[:0]
+    distance = pd.Categorical([BIAS_COLUMNS[0]] * len(bounds), rows.metric.cat.categories)  # else they are of none
+    bounds = over_seeds(over_tasks(bounds.assign(metric=distance), MEAN))
     unknown = found.index[found.value.isna()].intersection(bounds.index)
     found["at_least"] = found.index.isin(unknown) | rows.groupby(MEAN, observed=True).bound.any()
     found.loc[unknown, SPREAD] = bounds.loc[unknown, SPREAD]
@@ -83,7 +96,7 @@ def columns_of(measured: Measured, dataset: str, metric: str) -> list[tuple[str,
     return found + [("multi", name) for name in BIAS_COLUMNS if name in measured.metrics(dataset, "multi")]
 
 
-def group_means(measured: Measured, options: AnalysisOptions, bases: Mapping[Combination, Combination]) -> pd.DataFrame:
+def group_means(measured: Measured, options: AnalysisOptions, bases: Mapping[int, int]) -> pd.DataFrame:
     """Every grouping of languages of every metric that has a table, and of the language bias, by `GROUP`.
 
     ``role``: whose language decides: ``query``, ``passage`` (cross-lingual) or ``pair`` (seen, cross-lingual).
@@ -102,39 +115,27 @@ def group_means(measured: Measured, options: AnalysisOptions, bases: Mapping[Com
         for dataset, setting, metric in zip(rows.dataset, rows.setting, rows.metric, strict=True)
     ]
     rows = rows[pd.Series(wanted, index=rows.index, dtype=bool)]
-    found = pd.concat([_grouped(measured, rows, kind, role) for kind in KINDS for role in ROLES])
-    for name, order in (("kind", list(KINDS)), ("role", list(ROLES))):
+    found = pd.concat(_groupings(rows))
+    for name, order in (("kind", list(KINDS)), ("role", list(ROLES)), ("group", in_order(set(found.group)))):
         found[name] = pd.Categorical(found[name], order)
-    found["group"] = pd.Categorical(found.group, in_order(set(found.group)))
     means = over_seeds(by_seed := over_tasks(found, GROUP))
     members = found.groupby(GROUP, observed=True).member.agg(lambda own: " ".join(sorted(set(own))))
     means.insert(0, "languages", members)
     means["at_least"] = found.groupby(GROUP, observed=True).bound.any()
-    flat = by_seed.reset_index(name="value").merge(members.reset_index(name="languages"), on=GROUP)
-    flat["base"] = pd.Series([bases.get(each, -1) for each in flat.combination], dtype="int64")
-    same = [*GROUP[:-1], "languages", "seed"]
-    both = flat.merge(flat, left_on=[*same, "base"], right_on=[*same, "combination"], suffixes=("", "_base"))
-    both["value"] = both.value - both.value_base
-    changes = over_seeds(both.set_index([*GROUP, "seed"]).value)
+    values = by_seed.reset_index(name="value").merge(members.reset_index(name="languages"), on=GROUP)
+    changes = over_seeds(differences(values, [*GROUP[:-1], "languages"], bases)).droplevel("languages")
     names = {"value": "change", "deviation": "change_deviation", "ci_low": "change_low", "ci_high": "change_high"}
-    return means.join(changes.rename(columns=names)[list(names.values())])
+    return means.assign(**{new: changes[old].reindex(means.index) for old, new in names.items()})
 
 
-def _grouped(measured: Measured, rows: pd.DataFrame, kind: str, role: str) -> pd.DataFrame:
-    """The rows that a grouping has, each with its group and what it is a member by."""
-    if role == "query":
+def _groupings(rows: pd.DataFrame) -> Iterator[pd.DataFrame]:
+    """The rows that each grouping has, with their group and what they are a member by."""
+    cross = rows[rows.setting == "cross"]
+    pairs = cross.query_language + "-" + cross.corpus_language
+    yield cross.assign(kind="seen", role="pair", group=pair_groups(cross), member=pairs)
+    for kind in KINDS:
         own = rows[(rows.setting != "cross") | (kind != "seen")]
-    else:
-        own = rows[(rows.setting == "cross") & ((kind == "seen") == (role == "pair"))]
-    trained = [measured.runs[run].cell.trained_languages for run in own.run]
-    if role == "pair":
-        groups = [*map(pair_group, own.query_language, own.corpus_language, trained)]
-        member = own.query_language + "-" + own.corpus_language
-    else:
-        member = own.query_language if role == "query" else own.corpus_language
-        there = {dataset: measured.languages(dataset) for dataset in measured.datasets}
-        groups = [
-            group_of(kind, code, there[dataset], seen)
-            for code, dataset, seen in zip(member, own.dataset, trained, strict=True)
-        ]
-    return own.assign(kind=kind, role=role, group=groups, member=member)
+        yield own.assign(kind=kind, role="query", group=groups_of(rows, kind, ""), member=own.query_language)
+        if kind != "seen":
+            groups = groups_of(rows, kind, "passage_")[cross.index]
+            yield cross.assign(kind=kind, role="passage", group=groups, member=cross.corpus_language)

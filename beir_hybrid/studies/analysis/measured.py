@@ -5,21 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 from beir_hybrid.errors import ResultsError
 from beir_hybrid.evaluation.results import Results, read_results
 from beir_hybrid.records import SETTINGS
+from beir_hybrid.studies.analysis.language_groups import SIDES, with_facts
 from beir_hybrid.studies.outcome import CellOutcome, StudyOutcome
 
 if TYPE_CHECKING:
     import pandas as pd
 
-Combination: TypeAlias = int
-"""A place in `Measured.combinations`."""
-Places: TypeAlias = tuple[int, ...]
-"""A place among the values of each factor, in the order of the factors."""
-TASK = ["query_language", "corpus_language"]
+TASK = list(SIDES)
 
 
 @dataclass(frozen=True)
@@ -44,12 +41,8 @@ class Factor:
 
     def place(self, value: Any) -> int | None:
         """Where a value stands among those of the factor; None if it is none of them. 1 is 1.0, and not true."""
-        same = (
-            at
-            for at, own in enumerate(self.values)
-            if (own, isinstance(own, bool)) == (value, value is True or value is False)
-        )
-        return next(same, None)
+        places = (at for at, own in enumerate(self.values) if own == value)
+        return next((at for at in places if isinstance(self.values[at], bool) == isinstance(value, bool)), None)
 
 
 def value_label(value: Any) -> str:
@@ -63,7 +56,7 @@ def value_label(value: Any) -> str:
 class Run:
     """A finished cell: one model, and what was measured of it on each data set."""
 
-    combination: Combination
+    combination: int
     cell: CellOutcome
     results: Mapping[str, Results]
 
@@ -73,18 +66,18 @@ class Measured:
     """All finished cells of a study.
 
     Attributes:
-        combinations: those of the grid, finished or not, in the order of the factors' values.
-        scores: a row a score: ``run`` (its place in ``runs``), ``combination``, ``seed``, ``dataset``, ``setting``,
-            ``query_language``, ``corpus_language``, ``metric``, ``value`` (NaN where it is not defined), ``queries``,
-            ``bound``: the value is a lower bound;
-            ``common``: every model measured in the setting has the task (means over others could not be compared);
-            ``shared``: and every one has the metric.
+        combinations: those of the grid, finished or not: places among the values of each factor, in their order.
+        scores: a row a score: ``run`` (its place in ``runs``), ``combination`` (its place in ``combinations``),
+            ``seed``, ``dataset``, ``setting``, ``query_language``, ``corpus_language``, ``metric``, ``value`` (NaN
+            where it is not defined), ``queries``, ``bound``: the value is a lower bound; ``common``: every model
+            measured in the setting has the task (means over others could not be compared); ``shared``: and every one
+            has the metric; ``pairs`` and ``training_languages`` of the model; and what `with_facts` adds.
         problems: a line for each cell or result that is missing, failed or cannot be read.
     """
 
     outcome: StudyOutcome
     factors: tuple[Factor, ...]
-    combinations: tuple[Places, ...]
+    combinations: tuple[tuple[int, ...], ...]
     runs: tuple[Run, ...]
     scores: pd.DataFrame
     problems: tuple[str, ...]
@@ -94,22 +87,25 @@ class Measured:
         """The scores of the tasks and metrics that all models have."""
         return self.scores[self.scores.common & self.scores.shared]
 
-    @cached_property
+    @property
     def datasets(self) -> tuple[str, ...]:
         return tuple(self.scores.dataset.cat.categories)
 
-    @cached_property
-    def seeds(self) -> tuple[int, ...]:
-        return tuple(sorted({cell.seed for cell in self.outcome.cells}))
-
-    def label(self, combination: Combination) -> str:
+    def label(self, combination: int) -> str:
         """How messages name a combination."""
         return combination_label(self.factors, self.combinations[combination])
 
-    def labels(self, combination: Combination) -> list[str]:
+    def labels(self, combination: int) -> list[str]:
         """The values of the factors that vary; ``all`` where none does."""
         pairs = zip(self.factors, self.combinations[combination], strict=True)
         return [factor.labels[place] for factor, place in pairs if factor.varies] or ["all"]
+
+    def column(self, name: str, rows: pd.DataFrame) -> list[Any]:
+        """A factor, or a column of the table of scores, for some of its rows; None where it is not known."""
+        for at, factor in enumerate(self.factors):
+            if factor.name == name:
+                return [factor.values[self.combinations[code][at]] for code in rows.combination]
+        return list(rows[name])
 
     def settings(self, dataset: str) -> tuple[str, ...]:
         """The settings that were measured on a data set, in their usual order."""
@@ -121,20 +117,16 @@ class Measured:
         own = self.compared[(self.compared.dataset == dataset) & (self.compared.setting == setting)]
         return tuple(own.metric.unique())
 
-    def languages(self, dataset: str) -> tuple[str, ...]:
-        """The query languages of a data set."""
-        return tuple(sorted(self.compared.query_language[self.compared.dataset == dataset].unique()))
-
-    def runs_of(self, combination: Combination, dataset: str) -> dict[int, Run]:
+    def runs_of(self, combination: int, dataset: str) -> dict[int, Run]:
         """The runs of a combination that were measured on the data set, by seed."""
         own = (run for run in self.runs if run.combination == combination and dataset in run.results)
         return {run.cell.seed: run for run in own}
 
 
-def combination_label(factors: Sequence[Factor], places: Places) -> str:
-    """``alpha=0.5, encoder=static``; only what varies, and ``all`` where nothing does."""
-    parts = [f"{f.name}={f.labels[at]}" for f, at in zip(factors, places, strict=True) if f.varies]
-    return ", ".join(parts) or "all"
+def combination_label(factors: Sequence[Factor], places: Sequence[int], but: str = "") -> str:
+    """``alpha=0.5, encoder=static``; only what varies (but for one factor), and ``all`` where nothing does."""
+    pairs = zip(factors, places, strict=True)
+    return ", ".join(f"{f.name}={f.labels[at]}" for f, at in pairs if f.varies and f.name != but) or "all"
 
 
 def read_measured(outcome: StudyOutcome) -> Measured:
@@ -148,7 +140,7 @@ def read_measured(outcome: StudyOutcome) -> Measured:
     # a factor that a cell does not name has its first value
     places = [tuple(f.place(cell.factors.get(f.name, f.values[0])) or 0 for f in factors) for cell in outcome.cells]
     combinations = tuple(sorted(set(places)))
-    runs: dict[tuple[Combination, int], Run] = {}
+    runs: dict[tuple[int, int], Run] = {}
     problems = []
     for cell, own in zip(outcome.cells, places, strict=True):
         at, name = combinations.index(own), f"{combination_label(factors, own)}, seed {cell.seed}"
@@ -197,7 +189,10 @@ def _scores(runs: Sequence[Run]) -> pd.DataFrame:
     measured = runs_with(found)
     found["common"] = runs_with(found, *TASK) == measured
     found["shared"] = runs_with(found[found.common], "metric") == measured
-    return found
+    cells = [runs[run].cell for run in found.run]
+    found["pairs"] = pd.Series([cell.training.get("pairs") for cell in cells], dtype=object)
+    found["training_languages"] = pd.Series([len(cell.trained_languages) or None for cell in cells], dtype=object)
+    return with_facts(found, [cell.trained_languages for cell in cells])
 
 
 def _lacking(found: Measured) -> list[str]:
@@ -205,14 +200,9 @@ def _lacking(found: Measured) -> list[str]:
     lines = []
     for at, run in enumerate(found.runs):
         name = f"{found.label(run.combination)}, seed {run.cell.seed}"
-        lines += [
-            f"{name}: not measured on {dataset}"
-            for dataset in found.datasets
-            if dataset not in run.results and dataset not in run.cell.results
-        ]
+        lines += [f"{name}: not measured on {each}" for each in found.datasets if each not in run.cell.results]
         own = found.scores[(found.scores.run == at) & ~found.scores.common]
-        for dataset in own.dataset.unique():
-            there = own[own.dataset == dataset]
+        for dataset, there in own.groupby("dataset", observed=True):
             other = sorted(set(there.setting.astype(str) + ":" + there[TASK[0]] + ":" + there[TASK[1]]))
             shown = ", ".join(other[:3]) + (f" and {len(other) - 3} more" if len(other) > 3 else "")
             lines.append(f"{name}: {dataset} {shown} left out, which other cells lack")

@@ -22,7 +22,6 @@ from beir_hybrid.studies.analysis.tables import (
     mean_tables,
 )
 from beir_hybrid.studies.analysis.wording import method_words, notes
-from beir_hybrid.studies.analysis.words import counted
 from beir_hybrid.tables import Table
 
 if TYPE_CHECKING:
@@ -61,9 +60,10 @@ def render_page(findings: Findings) -> str:
         "fits": [(fit_table(fit), method_words(fit), notes(fit)) for fit in findings.fits],
         "provenance": [_datasets(findings), _versions(findings)] if measured.runs else [],
     }
+    seeds = {cell.seed for cell in findings.outcome.cells}
     summary = [findings.counts]
     summary += [f"measured on {', '.join(datasets)}"] if datasets else []
-    summary += [counted(len(measured.seeds), "seed")] if measured.seeds else []
+    summary += [f"{len(seeds)} seed{'s' if len(seeds) > 1 else ''}"] if seeds else []
     return render_document(
         "beir_hybrid.studies.analysis:study.html",
         title=f"Study: {findings.title}",

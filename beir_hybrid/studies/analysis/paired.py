@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,18 +15,19 @@ from beir_hybrid.comparison.correction import correct
 from beir_hybrid.disk.files import fingerprint
 from beir_hybrid.errors import BeirHybridError
 from beir_hybrid.published.scores import MEAN as OVER_LANGUAGES
-from beir_hybrid.studies.analysis.means import BIAS_COLUMNS, MEAN, over_seeds, over_tasks, tabled_metrics
-from beir_hybrid.studies.analysis.measured import TASK, Combination, Measured, combination_label
+from beir_hybrid.studies.analysis.means import BIAS_COLUMNS, MEAN, differences, over_seeds, over_tasks, tabled_metrics
+from beir_hybrid.studies.analysis.measured import TASK, Measured, combination_label
 from beir_hybrid.studies.analysis.options import AnalysisOptions
 
 if TYPE_CHECKING:
     import pandas as pd
 
 LEVEL = 0.05
+_TARGET = [*MEAN[:-1], *TASK]
+_SEEDS = ["seeds", "seeds_agreeing", "seeds_deviation", "seeds_low", "seeds_high"]
 COLUMNS = [
     "combination", "dataset", "setting", *TASK, "metric", "baseline", "value", "delta", "ci_low", "ci_high", "p",
-    "p_corrected", "effect", "wins", "ties", "losses", "queries", "seeds", "seeds_agreeing", "seeds_deviation",
-    "seeds_low", "seeds_high", "mark",
+    "p_corrected", "effect", "wins", "ties", "losses", "queries", *_SEEDS, "mark",
 ]  # fmt: skip
 
 
@@ -42,30 +43,31 @@ def paired_tests(measured: Measured, options: AnalysisOptions) -> tuple[pd.DataF
 
     rows: list[dict[str, Any]] = []
     notes: dict[str, None] = {}
+    bases = baselines(measured, options)
     for dataset in measured.datasets:
-        for (base, label), rivals in baselines(measured, options).items():
-            made, problems = _against(measured, options, dataset, base, label, rivals)
-            rows += made
-            notes |= dict.fromkeys(problems)
-    found = pd.DataFrame(rows, columns=[*COLUMNS, "base", "family", "shared", "leaning"], dtype=object)
+        for (base, label), rivals in bases.items():
+            for made in _against(measured, options, dataset, base, label, rivals):
+                if isinstance(made, str):
+                    notes[made] = None
+                else:
+                    rows.append(made)
+    found = pd.DataFrame(rows, columns=[*COLUMNS, "family", "leaning"], dtype=object)
     if found.empty:
         return found[COLUMNS], list(notes)
-    differences = _by_seed(measured, found)
-    spread = over_seeds(differences)
-    found["seeds"] = spread.seeds
+    changes = _by_seed(measured, {rival: base for (base, _), rivals in bases.items() for rival in rivals})
+    deltas = found.set_index([*_TARGET, "combination"]).delta.astype(float)
+    agree = changes * deltas.reindex(changes.index.droplevel("seed")).to_numpy() > 0
+    spread = over_seeds(changes).assign(seeds_agreeing=agree.groupby(level=[*_TARGET, "combination"]).sum())
     names = {"deviation": "seeds_deviation", "ci_low": "seeds_low", "ci_high": "seeds_high"}
-    found[list(names.values())] = spread[list(names)]
-    agree = differences * found.delta.astype(float).reindex(differences.index.get_level_values(0)).to_numpy() > 0
-    found["seeds_agreeing"] = agree.groupby(level=0).sum()
-    tested = found[found.p.notna()]
-    family = tested.groupby(["dataset", "metric", "family"]).p
+    found[_SEEDS] = spread.rename(columns=names).loc[deltas.index, _SEEDS].set_axis(found.index)
+    family = found[found.p.notna()].groupby(["dataset", "metric", "family"]).p
     found["p_corrected"] = family.transform(lambda own: correct(own.to_numpy(float), "holm"))
     sure = (found.p_corrected <= LEVEL) & (found.seeds_agreeing == found.seeds) & (found.delta != 0)
     found["mark"] = found.leaning.where(sure, None)
     return found[COLUMNS], list(notes)
 
 
-def baselines(measured: Measured, options: AnalysisOptions) -> dict[tuple[Combination, str], list[Combination]]:
+def baselines(measured: Measured, options: AnalysisOptions) -> dict[tuple[int, str], list[int]]:
     """Each baseline (-1 where the grid leaves it out) and its label, with what is compared with it: the same values of
     all factors that the baseline does not name.
     """
@@ -73,7 +75,7 @@ def baselines(measured: Measured, options: AnalysisOptions) -> dict[tuple[Combin
         at: f.place(options.baseline[f.name]) for at, f in enumerate(measured.factors) if f.name in options.baseline
     }
     codes = {places: code for code, places in enumerate(measured.combinations)}
-    found: dict[tuple[Combination, str], list[Combination]] = {}
+    found: dict[tuple[int, str], list[int]] = {}
     for places, code in codes.items():
         base = tuple(named.get(at, place) or 0 for at, place in enumerate(places))
         if base != places:
@@ -82,12 +84,11 @@ def baselines(measured: Measured, options: AnalysisOptions) -> dict[tuple[Combin
 
 
 def _against(
-    measured: Measured, options: AnalysisOptions, dataset: str, base: Combination, label: str,
-    rivals: Sequence[Combination],
-) -> tuple[list[dict[str, Any]], list[str]]:  # fmt: skip
+    measured: Measured, options: AnalysisOptions, dataset: str, base: int, label: str, rivals: Sequence[int]
+) -> Iterator[dict[str, Any] | str]:
+    """The tests of the rivals of a baseline, and notes on those that cannot be tested."""
     own = measured.runs_of(base, dataset)
-    notes, found = [], []
-    by_seeds: dict[tuple[int, ...], list[Combination]] = {}
+    by_seeds: dict[tuple[int, ...], list[int]] = {}
     for rival in rivals:
         theirs = measured.runs_of(rival, dataset)
         seeds = tuple(sorted(own.keys() & theirs.keys()))
@@ -95,33 +96,29 @@ def _against(
             by_seeds.setdefault(seeds, []).append(rival)
         elif theirs:
             why = f"no seed in common with the baseline {label}" if own else f"its baseline {label} was not measured"
-            notes.append(f"{dataset}, {measured.label(rival)}: not tested, {why}")
+            yield f"{dataset}, {measured.label(rival)}: not tested, {why}"
     metrics = (*tabled_metrics(measured, options, dataset), *BIAS_COLUMNS)
     for seeds, group in by_seeds.items():
-
-        def scores(at: Combination, seeds: Sequence[int] = seeds) -> Scores:
-            runs = measured.runs_of(at, dataset)
-            folders = [runs[seed].results[dataset].folder or Path() for seed in seeds]
-            return mean_scores(folders, measured.label(at), metrics)
-
+        by_label = {measured.label(at): at for at in (base, *group)}
         try:
+            systems = []
+            for name, at in by_label.items():
+                runs = measured.runs_of(at, dataset)
+                folders = [runs[seed].results[dataset].folder or Path() for seed in seeds]
+                systems.append(mean_scores(folders, name, metrics))
             comparison = compare(
-                [scores(base), *map(scores, group)], baseline=label, settings=measured.settings(dataset),
-                intersect=True, correction="none", draws=options.draws,
+                systems, baseline=label, settings=measured.settings(dataset), intersect=True, correction="none",
+                draws=options.draws,
             )  # fmt: skip
         except BeirHybridError as error:
-            notes.append(f"{dataset}, against {label}: not tested ({error})")
+            yield f"{dataset}, against {label}: not tested ({error})"
             continue
-        by_label = {measured.label(rival): rival for rival in group}
-        found += [
-            {
-                **row.to_json(), "dataset": dataset, "combination": by_label[row.name], "baseline": label, "base": base,
-                "shared": seeds, "family": "" if row.is_mean else row.setting, "leaning": Comparison.leaning(row),
-            }
-            for row in comparison.rows
-            if row.name in by_label and row.delta is not None and (row.is_mean or row.setting != "cross")
-        ]  # fmt: skip
-    return found, notes
+        for row in comparison.rows:
+            if row.delta is not None and (row.is_mean or row.setting != "cross"):
+                yield {
+                    **row.to_json(), "dataset": dataset, "combination": by_label[row.name], "baseline": label,
+                    "family": "" if row.is_mean else row.setting, "leaning": Comparison.leaning(row),
+                }  # fmt: skip
 
 
 def mean_scores(folders: Sequence[Path], name: str, metrics: Collection[str]) -> Scores:
@@ -159,18 +156,11 @@ def mean_scores(folders: Sequence[Path], name: str, metrics: Collection[str]) ->
     return Scores(replace(loaded[0].results, name=name, folder=folders[0] / fingerprint(name)), tables)
 
 
-def _by_seed(measured: Measured, tests: pd.DataFrame) -> pd.Series:
-    """The difference of every seed that both have, of the macro mean or of one language, by (test, seed)."""
+def _by_seed(measured: Measured, bases: dict[int, int]) -> pd.Series:
+    """The difference of every seed that both have, of each macro mean and each language, by target and seed."""
     import pandas as pd
 
     rows = measured.compared
     means = over_tasks(rows, MEAN).rename("value").reset_index().assign(**dict.fromkeys(TASK, OVER_LANGUAGES))
-    values = pd.concat([means, rows])[[*MEAN, *TASK, "seed", "value"]]
-    values["setting"], values["metric"] = values.setting.astype(str), values.metric.astype(str)
-    known = values.set_index(["dataset", "setting", "metric", *TASK, "combination", "seed"]).value.to_dict()
-    found = {}
-    for at, test in tests.iterrows():
-        key = tuple(test[name] for name in ("dataset", "setting", "metric", *TASK))
-        for seed in test.shared:
-            found[at, seed] = known[(*key, test.combination, seed)] - known[(*key, test.base, seed)]
-    return pd.Series(found, dtype=float).rename_axis(["test", "seed"])
+    values = pd.concat([means, rows])[[*_TARGET, "combination", "seed", "value"]]
+    return differences(values.astype(dict.fromkeys(_TARGET, str)), _TARGET, bases)

@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from beir_hybrid.published.languages import languages as language_facts
-from beir_hybrid.records import POOL
 from beir_hybrid.studies.analysis.findings import Findings
-from beir_hybrid.studies.analysis.language_groups import group_of, pair_group
+from beir_hybrid.studies.analysis.language_groups import KINDS, pair_groups
 from beir_hybrid.studies.analysis.means import GROUP, MEAN, SPREAD
 from beir_hybrid.studies.analysis.paired import COLUMNS
 from beir_hybrid.tables import as_csv
@@ -55,27 +53,12 @@ def _csv(findings: Findings, rows: pd.DataFrame, columns: Sequence[str]) -> str:
 
 def _with_facts(findings: Findings) -> pd.DataFrame:
     """Every score with what a reader needs to group it another way."""
-    scores, facts = findings.measured.scores.copy(), language_facts()
-    trained = [findings.measured.runs[run].cell.trained_languages for run in scores.run]
-    for side, prefix in (("query_language", ""), ("corpus_language", "corpus_")):
-        for name in _FACTS:
-            values = [getattr(facts[code], name) if code in facts else None for code in scores[side]]
-            scores[f"{prefix}{name}"] = _objects(scores, values)
-        seen = [group_of("seen", code, (), own) for code, own in zip(scores[side], trained, strict=True)]
-        scores[f"{prefix}seen"] = _objects(
-            scores, [None if c == POOL else s for c, s in zip(scores[side], seen, strict=True)]
-        )
+    scores = findings.measured.scores
     cross = scores.setting == "cross"
-    pairs = map(pair_group, scores.query_language, scores.corpus_language, trained)
-    scores["seen"] = scores.seen.where(~cross, _objects(scores, list(pairs)))
-    return scores
-
-
-def _objects(rows: pd.DataFrame, values: Sequence[Any]) -> pd.Series:
-    """A column in which whole numbers stay whole beside what is not known."""
-    import pandas as pd
-
-    return pd.Series(list(values), index=rows.index, dtype=object)
+    scores = scores.assign(seen=scores.seen.where(~cross, pair_groups(scores)))
+    names = {"joshi": "joshi_class", "cc100": "cc100_gib"}
+    names |= {f"passage_{kind}": f"corpus_{names.get(kind, kind)}" for kind in KINDS}
+    return scores.rename(columns=names)
 
 
 def _fits(findings: Findings) -> Iterator[dict[str, Any]]:

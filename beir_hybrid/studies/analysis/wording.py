@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from beir_hybrid.metrics.bias import direction
 from beir_hybrid.studies.analysis.design import Part
 from beir_hybrid.studies.analysis.fits import Estimate, Fit
-from beir_hybrid.studies.analysis.formula import Variable
 from beir_hybrid.studies.analysis.paired import LEVEL
 from beir_hybrid.studies.analysis.words import change, changes, p_words
 
@@ -16,34 +13,32 @@ _NAMES = {
     "the number of training languages", "pairs": "the number of training pairs",
 }  # fmt: skip
 _BETWEEN = {
-    "joshi": "between high- and low-resource languages", "cc100": "between high- and low-resource languages",
-    "seen": "between languages seen and unseen in training", "script": "between the scripts",
-    "family": "between the language families", "setting": "between the settings",
+    "joshi": " between high- and low-resource languages", "cc100": " between high- and low-resource languages",
+    "seen": " between languages seen and unseen in training", "script": " between the scripts",
+    "family": " between the language families", "setting": " between the settings",
 }  # fmt: skip
 
 
 def sentences(fit: Fit) -> list[str]:
-    """What a fit says, the interactions first: they are what a formula with one asks about.
+    """What a fit says, a sentence an effect, the interactions first: they are what a formula with one asks about.
 
-    A term of several levels is one sentence. What was only held apart says nothing, nor does a property of languages
-    or settings by itself where the question is what it changes; the table has every effect.
+    What was only held apart says nothing, nor does a property of languages or settings by itself where the question is
+    what it changes; the table has every effect.
     """
     where = f"{fit.dataset}, {'all settings' if '+' in fit.setting else fit.setting}"
     if not fit.fitted:
         why = "; ".join(fit.notes) or "nothing was measured"
         return [f"{where}: {fit.formula.text} was not fitted: {why}."]
-    terms: dict[tuple[Variable, ...], list[Estimate]] = {}
-    for estimate in fit.estimates:
-        if estimate.column.parts and not estimate.column.added:
-            terms.setdefault(tuple(part.variable for part in estimate.column.parts), []).append(estimate)
-    changing = {variable for term in terms if len(term) > 1 for variable in term}
+    shown = [each for each in fit.estimates if each.column.parts and not each.column.added]
+    changing = {part.variable for each in shown if len(each.column.parts) > 1 for part in each.column.parts}
     found = []
-    for term, estimates in sorted(terms.items(), key=lambda item: -len(item[0])):
-        if len(term) > 1:
-            found.append(f"{where}: {_interaction(fit, estimates)}")
-        elif estimates[0].column.parts[0].per_model or term[0] not in changing:
-            found.append(f"{where}: {_main(fit, estimates)}")
-    return [*found, *(f"{where}: {note}." for note in fit.notes)]
+    for each in sorted(shown, key=lambda own: -len(own.column.parts)):
+        first = each.column.parts[0]
+        if len(each.column.parts) > 1:
+            found.append(_interaction(fit, each))
+        elif first.per_model or first.variable not in changing:
+            found.append(_main(fit, each, first))
+    return [f"{where}: {said}." for said in (*found, *fit.notes)]
 
 
 def notes(fit: Fit) -> list[str]:
@@ -64,78 +59,46 @@ def method_words(fit: Fit) -> str:
     return f"mixed model, REML ({counts}); standard deviations: {', '.join(random)}"
 
 
-def _main(fit: Fit, estimates: Sequence[Estimate]) -> str:
-    metric, first = fit.formula.metric, estimates[0].column.parts[0]
-    subject = f"{metric} (lower is better)" if direction(metric) < 0 else metric
-    held = _held(fit, first)
-    if len(estimates) == 1:
-        said = f"{_effect(first)[1]}, {subject} {_moves(fit, estimates[0], held)}"
-    else:
-        items = [f"with {each.column.parts[0].level} by {_sized(fit, each)}" for each in estimates]
-        said = f"instead of {_name(first)} = {first.first}, {subject} differs {', '.join(items)}{held}"
-        said += _unshown(estimates)
-    if str(first.variable) in fit.bent:
-        return f"{said}. A straight line does not describe this: see the curve."
-    of_languages = _plain(first) in ("joshi", "cc100", "script", "family")
-    return f"{said}.{' (Languages that differ in this differ in much else.)' if of_languages else ''}"
+def _main(fit: Fit, estimate: Estimate, part: Part) -> str:
+    metric = fit.formula.metric
+    sure = estimate.p is not None and estimate.p < LEVEL
+    moves = f"is {'higher' if estimate.value > 0 else 'lower'}:" if sure else "differs by"
+    better = " (lower is better)" if direction(metric) < 0 else ""
+    said = f"{_by(part)}, {metric}{better} {moves} {_size(fit, estimate)}{_held(fit, part)}{_doubt(fit, estimate)}"
+    if str(part.variable) in fit.bent:
+        said += ". A straight line does not describe this: see the curve"
+    of_languages = _plain(part) in ("joshi", "cc100", "script", "family")
+    return f"{said} (languages that differ in this differ in much else)" if of_languages else said
 
 
-def _moves(fit: Fit, estimate: Estimate, held: str) -> str:
-    size = _sized(fit, estimate)
-    if estimate.p is None:
-        return f"differs by {size}{held}; how sure that is cannot be told from {_few(fit, estimate)}"
-    if estimate.p >= LEVEL:
-        return f"differs by {size}{held}: no difference is shown at this size"
-    return f"is {'higher' if estimate.value > 0 else 'lower'}: {size}{held}"
+def _interaction(fit: Fit, estimate: Estimate) -> str:
+    # factors of the study first: it is their effect that differs between languages
+    first, *others = sorted(estimate.column.parts, key=lambda part: (part.per_language, not part.per_model))
+    doubt = _doubt(fit, estimate, _BETWEEN.get(_plain(others[0]), "") if len(others) == 1 else "")
+    size, ways = _size(fit, estimate), " and ".join(map(_by, others))
+    return f"the effect on {fit.formula.metric} of {_subject(first)} changes by {size} {ways}{doubt}"
 
 
-def _interaction(fit: Fit, estimates: Sequence[Estimate]) -> str:
-    items = []
-    for estimate in estimates:
-        first, *others = _ordered(estimate.column.parts)
-        items.append((_effect(first)[0], " and ".join(_effect(part)[1] for part in others), _sized(fit, estimate)))
-    effects, ways = {effect for effect, _, _ in items}, {by for _, by, _ in items}
-    if len(ways) == 1:
-        said = [f"of {effect} changes by {size}" for effect, _, size in items]
-        said[-1] += f" {items[0][1]}"
-    elif len(effects) == 1:
-        said = [f"of {items[0][0]} changes {', '.join(f'by {size} {by}' for _, by, size in items)}"]
-    else:
-        said = [f"of {effect} changes by {size} {by}" for effect, by, size in items]
-    text = f"the effect on {fit.formula.metric} {'; '.join(said)}"
-    if len(estimates) == 1 and estimates[0].p is None:
-        return f"{text}; how sure that is cannot be told from {_few(fit, estimates[0])}."
-    return f"{text}{_unshown(estimates, _BETWEEN.get(_plain(others[0]), '') if len(others) == 1 else '')}."
-
-
-def _sized(fit: Fit, estimate: Estimate) -> str:
-    """``-0.012 [-0.018, -0.006] (p = 0.021)``, of the change that `_effect` tells it for."""
+def _size(fit: Fit, estimate: Estimate) -> str:
+    """``-0.012 [-0.018, -0.006] (p = 0.021)``, of the change that `_by` tells it for."""
     scale = 1.0
     for part in estimate.column.parts:
         scale *= part.high - part.low if _ranges(part) else 1.0
     size = estimate.value * scale
     if estimate.low is None or estimate.high is None or estimate.p is None:
-        return changes(size, None, None, fit.formula.metric)[0]
+        return change(size, fit.formula.metric)
     words = p_words(estimate.p)
     p = f"p {words}" if words.startswith("<") else f"p = {words}"
     return f"{' '.join(changes(size, estimate.low * scale, estimate.high * scale, fit.formula.metric))} ({p})"
 
 
-def _unshown(estimates: Sequence[Estimate], between: str = "") -> str:
-    if any(estimate.p is None or estimate.p < LEVEL for estimate in estimates):
-        return ""
-    return f": no difference{f' {between}' if between else ''} is shown at this size"
-
-
-def _few(fit: Fit, estimate: Estimate) -> str:
-    if estimate.column.by_language and not estimate.column.by_model:
-        return f"{fit.languages} languages"
-    return f"{fit.models} trained models and {fit.languages} languages"
-
-
-def _ordered(parts: Sequence[Part]) -> list[Part]:
-    """Factors of the study first: it is their effect that differs between languages."""
-    return sorted(parts, key=lambda part: (part.per_language, not part.per_model))
+def _doubt(fit: Fit, estimate: Estimate, between: str = "") -> str:
+    """What keeps an effect from being one; empty where nothing does."""
+    if estimate.p is None:
+        models = "" if estimate.column.by_language and not estimate.column.by_model else f"{fit.models} trained models"
+        of = f"{models} and {fit.languages} languages" if models else f"{fit.languages} languages"
+        return f"; how sure that is cannot be told from {of}"
+    return "" if estimate.p < LEVEL else f": no difference{between} is shown at this size"
 
 
 def _plain(part: Part) -> str:
@@ -156,29 +119,36 @@ def _ranges(part: Part) -> bool:
     return not part.level and not part.per_language
 
 
-def _effect(part: Part) -> tuple[str, str]:
-    """What has an effect, and the change of it that the effect is told for."""
-    name = _NAMES.get(_plain(part), _plain(part))
+def _reach(part: Part) -> str:
+    low, high = (2**end if part.variable.transform == "log" else end for end in (part.low, part.high))
+    return f"{low:g} to {high:g}"
+
+
+def _subject(part: Part) -> str:
+    """What has an effect."""
     if part.level:
-        subject = f"{_name(part)} = {part.level} instead of {part.first}"
-        if _plain(part) != "seen":
-            return subject, f"with {subject}"
-        return subject, f"with the {'passage' if _of(part) else 'query'} language seen in training instead of unseen"
+        return f"{_name(part)} = {part.level} instead of {part.first}"
+    return f"{_NAMES.get(_plain(part), _plain(part))} ({_reach(part)})" if _ranges(part) else _name(part)
+
+
+def _by(part: Part) -> str:
+    """The change of it that the effect is told for."""
+    name = _NAMES.get(_plain(part), _plain(part))
+    if part.level and _plain(part) == "seen":
+        return f"with the {'passage' if _of(part) else 'query'} language seen in training instead of unseen"
+    if part.level:
+        return f"with {_subject(part)}"
     if _ranges(part):
-        low, high = (2**end if part.variable.transform == "log" else end for end in (part.low, part.high))
-        return f"{name} ({low:g} to {high:g})", f"from {name} {low:g} to {high:g}"
+        return f"from {name} {_reach(part)}"
     step = "doubling of the CC-100 text" if _plain(part) == "cc100" else f"{name} more"
-    return _name(part), f"for each {step}{_of(part)}"
+    return f"for each {step}{_of(part)}"
 
 
 def _held(fit: Fit, first: Part) -> str:
     """At what values of the variables it interacts with a main effect is told."""
-    own = first.variable
-    places: dict[str, None] = {}
-    for column in (estimate.column for estimate in fit.estimates):
-        variables = [part.variable for part in column.parts]
-        if len(variables) > 1 and own in variables and not column.added:
-            places |= {_place(part): None for part in column.parts if part.variable != own}
+    parts = [each.column.parts for each in fit.estimates if not each.column.added]
+    with_it = [own for own in parts if len(own) > 1 and first.variable in [part.variable for part in own]]
+    places = dict.fromkeys(_place(part) for own in with_it for part in own if part.variable != first.variable)
     return f", {' and '.join(places)}" if places else ""
 
 

@@ -44,11 +44,6 @@ def p_words(p: float | None) -> str:
     return "< 0.001" if p is not None and p < 0.001 else f"{p:.3f}"
 
 
-def counted(count: int, thing: str) -> str:
-    """``1 cell``, ``2 cells``."""
-    return f"{count:,} {thing}{'' if count == 1 else 's'}"
-
-
 def _digits(metric: str, value: float) -> int:
     if metric.startswith(_RANKS):
         return 2 if abs(value) < 0.995 else 1
