@@ -16,6 +16,7 @@ from beir_hybrid.datasets import load_dataset
 from beir_hybrid.errors import StudyError
 from beir_hybrid.evaluation.evaluate import evaluate
 from beir_hybrid.studies.analysis import write_report
+from beir_hybrid.studies.analysis.report import Report
 from beir_hybrid.studies.outcome import CellOutcome, StudyOutcome
 from tests.report.chromium import Browser
 from tests.studies.analysis.made import flat, make_study
@@ -45,16 +46,21 @@ def outcome(tmp_path_factory: pytest.TempPathFactory) -> StudyOutcome:
 
 
 @pytest.fixture(scope="module")
-def folder(outcome: StudyOutcome, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("report")
-    write_report(outcome, folder)
-    return folder
+def written(outcome: StudyOutcome, tmp_path_factory: pytest.TempPathFactory) -> Report:
+    return write_report(outcome, tmp_path_factory.mktemp("report"))
+
+
+@pytest.fixture(scope="module")
+def folder(written: Report) -> Path:
+    return written.files[0].parent
 
 
 def test_the_same_outcome_gives_the_same_files(outcome: StudyOutcome, folder: Path, tmp_path: Path) -> None:
     """No date and no random name; writing again replaces, and nothing half-written stays."""
-    for _ in range(2):
-        report = write_report(outcome, tmp_path / "new")
+    (tmp_path / "new").mkdir()
+    for name in NAMES:
+        (tmp_path / "new" / name).write_text("of another day")
+    report = write_report(outcome, tmp_path / "new")
     assert [path.name for path in report.files] == list(NAMES)
     assert sorted(path.name for path in (tmp_path / "new").iterdir()) == sorted(NAMES)
     for name in NAMES:
@@ -106,9 +112,9 @@ def test_the_other_files(folder: Path) -> None:
     }
 
 
-def test_the_text(outcome: StudyOutcome, tmp_path: Path) -> None:
+def test_the_text(written: Report) -> None:
     """Tables, tests, sentences and limits; what failed is named first."""
-    text = write_report(outcome, tmp_path).text
+    text = written.text
     assert "17 of 18 cells done, 1 failed" in text
     assert "alpha=1, encoder=plain, seed 3: failed (killed (out of memory?))" in text
     assert re.search(r"^0 +plain +0\.6\d\d ± 0\.\d{3} ", text, re.MULTILINE)
@@ -118,8 +124,9 @@ def test_the_text(outcome: StudyOutcome, tmp_path: Path) -> None:
     assert "Every cell sees the same number of pairs. Every trained cell saw 1,000 pairs." in text
 
 
-def test_a_budget_that_is_not_equal_is_told(outcome: StudyOutcome, tmp_path: Path) -> None:
+def test_a_budget_that_is_not_equal_is_told(tmp_path: Path) -> None:
     """The statement of the study file is checked against what the cells say."""
+    outcome = make_study(tmp_path / "cells", flat, seeds=(1,))
     more = replace(outcome.cells[0], training={"pairs": 3000})
     text = write_report(replace(outcome, cells=(more, *outcome.cells[1:])), tmp_path).text
     assert "The cells saw between 1,000 and 3,000 pairs: they were not trained alike" in text
