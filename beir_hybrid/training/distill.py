@@ -6,12 +6,11 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from transformers import TrainerCallback
 
-from st_hybrid_batch.callbacks import find_sampler, position
+from st_hybrid_batch.callbacks import BatchCallback
 
 
-class SelfDistillation(TrainerCallback):  # type: ignore[misc]  # transformers is untyped here
+class SelfDistillation(BatchCallback):
     """Adds to the loss of a batch how far its rankings have moved from the starting model's: the Kullback-Leibler
     divergence of each question's distribution over the passages of the batch (softmax of scale times cosine) from the
     one that the starting model gives, averaged over the questions. Validation losses are without it.
@@ -27,36 +26,26 @@ class SelfDistillation(TrainerCallback):  # type: ignore[misc]  # transformers i
     """
 
     def __init__(self, loss: Any, start: Any, weight: float, directions: Any = None) -> None:
-        self._loss, self._weight = loss, weight
+        super().__init__(loss)
+        self._weight = weight
         self._directions = None if directions is None else torch.as_tensor(directions, dtype=torch.float32)
         self._start = start.eval().requires_grad_(False)
         # a MatryoshkaLoss has the ranking loss within; so has a cached one, which does not ask it
         self._ranking = loss if hasattr(loss, "calculate_loss") else getattr(loss, "loss", loss)
-        self._sampler: Any = None
-        self._epoch = self._step = 0
         self._features: list[dict[str, Any]] | None = None
         self._held: list[Tensor] | None = None
         self._wrap()
 
-    def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        self._sampler = find_sampler(kwargs.get("train_dataloader"))
-        self._hook = self._loss.register_forward_pre_hook(self._begin_batch)
-
-    def on_epoch_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        self._epoch, self._step = position(args, state, kwargs["train_dataloader"])
+    def begin_batch(self, module: Any, inputs: Any) -> None:
+        super().begin_batch(module, inputs)
+        self._features = self._held = None
+        if self.setting == "mono" or (self.setting is not None and self._directions is not None):
+            # pooling may change the attention mask in place
+            self._features = [_copied(column) for column in inputs[0]]
 
     def on_train_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        self._hook.remove()
+        super().on_train_end(args, state, control, **kwargs)
         self._features = self._held = None
-
-    def _begin_batch(self, module: Any, inputs: Any) -> None:
-        self._held = None
-        self._features = None
-        if torch.is_grad_enabled():  # not in a validation
-            if self._directions is not None or self._sampler.setting(self._epoch, self._step) == "mono":
-                # pooling may change the attention mask in place
-                self._features = [_copied(column) for column in inputs[0]]
-            self._step += 1
 
     def _wrap(self) -> None:
         """Let the ranking loss add the term where it has all vectors of the batch."""

@@ -162,10 +162,7 @@ def _one_line(error: Exception) -> str:
 
 _OUR_WORDS = {
     "per_device_train_batch_size (or per_device_eval_batch_size)": "--batch-size",
-    "(alpha=1)": "(--sampling mono)",
-    "or alpha=1": "or --sampling mono",
-    'pairing="batch"': "--pairing batch",
-    'pairing="row"': "--pairing row",
+    "alpha=1 for monolingual batches only": "--sampling mono",
     "give negatives=N": "give --negatives N",
 }
 """What the plugin calls a setting, and what it is called here."""

@@ -87,7 +87,7 @@ class Cosine(_FromTo):
 
 
 def check_share(name: str, value: Any) -> float:
-    """``value`` as a float in [0, 1], or a ValueError that names it."""
+    """``value`` as a float, or a ValueError that names it: it is not in [0, 1]."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0.0 <= value <= 1.0:
         raise ValueError(
             f"{name} is the probability that a batch is monolingual: expected a number in [0, 1], got "

@@ -23,7 +23,55 @@ def hybrid_callbacks(loss: nn.Module) -> list[TrainerCallback]:
     return [BatchLossCallback(loss), SettingsCallback()]
 
 
-class BatchLossCallback(TrainerCallback):  # type: ignore[misc]
+class BatchCallback(TrainerCallback):  # type: ignore[misc]
+    """Follows the batches of a trainer: while the loss computes one of the training, ``setting`` says what it is.
+
+    Args:
+        loss: the loss handed to the trainer.
+    """
+
+    def __init__(self, loss: nn.Module) -> None:
+        self.loss = loss
+        self.setting: str | None = None
+        """``"mono"`` or ``"cross"``; None in an evaluation, or without a hybrid sampler."""
+        self._hooks: list[Any] = []
+        self._sampler: HybridBatchSampler | None = None
+        self._epoch = self._step = 0
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        self._unhook()
+        self._sampler = find_sampler(kwargs.get("train_dataloader"))
+        self._hooks = [
+            self.loss.register_forward_pre_hook(self.begin_batch),
+            self.loss.register_forward_hook(self.end_batch),
+        ]
+
+    def on_epoch_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        accumulated = args.gradient_accumulation_steps
+        updates = -(-len(kwargs["train_dataloader"]) // accumulated)
+        self._epoch, seen = divmod(state.global_step, updates)
+        # a resumed run has already seen some batches of its epoch
+        self._step = 0 if args.ignore_data_skip else seen * accumulated
+
+    def on_train_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        self._unhook()
+
+    def begin_batch(self, module: nn.Module, inputs: Any) -> None:
+        """The loss is about to compute; ``inputs`` are the arguments of its ``forward``."""
+        self.setting = None
+        if self._sampler is not None and torch.is_grad_enabled():
+            self.setting = self._sampler.setting(self._epoch, self._step)
+            self._step += 1
+
+    def end_batch(self, module: nn.Module, inputs: Any, output: Any) -> None:
+        """The loss has computed ``output``."""
+
+    def _unhook(self) -> None:
+        while self._hooks:
+            self._hooks.pop().remove()
+
+
+class BatchLossCallback(BatchCallback):
     """Logs the mean training loss of monolingual and of cross-lingual batches.
 
     ``loss_mono`` and ``loss_cross`` stand beside ``loss`` in the logs, in ``trainer.state.log_history``, and are means
@@ -35,58 +83,29 @@ class BatchLossCallback(TrainerCallback):  # type: ignore[misc]
         loss: the loss handed to the trainer.
     """
 
-    def __init__(self, loss: nn.Module) -> None:
-        self._loss = loss
-        self._hook: Any = None
-        self._sampler: HybridBatchSampler | None = None
-        self._epoch = self._step = 0
+    def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        super().on_train_begin(args, state, control, **kwargs)
         self._losses: dict[str, tuple[Any, int]] = {}  # sum and number of each setting
 
-    def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        self._remove_hook()
-        self._sampler = find_sampler(kwargs.get("train_dataloader"))
-        self._losses = {}
-        if self._sampler is not None:
-            self._hook = self._loss.register_forward_hook(self._collect)
-
-    def on_epoch_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        if self._sampler is not None:
-            self._epoch, self._step = position(args, state, kwargs["train_dataloader"])
+    def end_batch(self, module: nn.Module, inputs: Any, output: Any) -> None:
+        if self.setting is not None:
+            loss = torch.stack(list(output.values())).sum() if isinstance(output, dict) else output
+            total, count = self._losses.get(self.setting, (0.0, 0))
+            self._losses[self.setting] = total + loss.detach().double(), count + 1
 
     def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, float] | None = None, **_: Any) -> None:
         if logs is None or "loss" not in logs or self._sampler is None:
             return
-        means = self._means(args.device)
-        logs.update(means)
-        state.log_history[-1].update(means)
-        self._losses = {}
-
-    def on_train_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        self._remove_hook()
-
-    def _collect(self, module: nn.Module, inputs: Any, output: Any) -> None:
-        if self._sampler is None or not torch.is_grad_enabled():
-            return  # an evaluation during training
-        setting = self._sampler.setting(self._epoch, self._step)
-        self._step += 1
-        loss = torch.stack(list(output.values())).sum() if isinstance(output, dict) else output
-        total, count = self._losses.get(setting, (0.0, 0))
-        self._losses[setting] = total + loss.detach().double(), count + 1
-
-    def _means(self, device: Any) -> dict[str, float]:
         # float32 where float64 is missing (MPS)
-        dtype = torch.float32 if device.type == "mps" else torch.float64
-        sums = [[float(each) for each in self._losses.get(setting, (0.0, 0))] for setting in _SETTINGS]
-        totals = torch.tensor(sums, dtype=dtype).to(device)  # (settings, 2)
+        dtype = torch.float32 if args.device.type == "mps" else torch.float64
+        sums = [[float(each) for each in self._losses.pop(setting, (0.0, 0))] for setting in _SETTINGS]
+        totals = torch.tensor(sums, dtype=dtype).to(args.device)  # (settings, 2)
         if torch.distributed.is_available() and torch.distributed.is_initialized():
             torch.distributed.all_reduce(totals)
         means = zip(_SETTINGS, totals.tolist(), strict=True)
-        return {f"loss_{setting}": round(total / count, 4) for setting, (total, count) in means if count}
-
-    def _remove_hook(self) -> None:
-        if self._hook is not None:
-            self._hook.remove()
-            self._hook = None
+        told = {f"loss_{setting}": round(total / count, 4) for setting, (total, count) in means if count}
+        logs.update(told)
+        state.log_history[-1].update(told)
 
 
 class SettingsCallback(TrainerCallback, ExportableState):  # type: ignore[misc]
@@ -114,7 +133,13 @@ class SettingsCallback(TrainerCallback, ExportableState):  # type: ignore[misc]
         # through JSON, as what is compared with has been
         now = json.loads(json.dumps(sampler.signature()))
         if before is not None and state.global_step > 0:
-            _check_same(before, now)
+            differing = [key for key in sorted(before.keys() | now.keys()) if before.get(key) != now.get(key)]
+            if differing:
+                listed = "; ".join(f"{key} was {before.get(key)!r}, is {now.get(key)!r}" for key in differing)
+                raise ValueError(
+                    f"the checkpoint was written with other batch settings: {listed}. Resume with the old settings "
+                    f"(they are in the checkpoint's {SETTINGS_FILE}), or start anew"
+                )
         self.signature = now
 
     def on_epoch_begin(self, args: Any, state: Any, control: Any, model: Any = None, **kwargs: Any) -> None:
@@ -152,21 +177,3 @@ def find_sampler(dataloader: Any) -> HybridBatchSampler | None:
     while sampler is not None and not isinstance(sampler, HybridBatchSampler):
         sampler = getattr(sampler, "batch_sampler", None)
     return sampler
-
-
-def position(args: Any, state: Any, dataloader: Any) -> tuple[int, int]:
-    """The epoch that begins, and the batches of it that a resumed run has already seen."""
-    accumulated = args.gradient_accumulation_steps
-    updates = -(-len(dataloader) // accumulated)
-    epoch, seen = divmod(state.global_step, updates)
-    return epoch, 0 if args.ignore_data_skip else seen * accumulated
-
-
-def _check_same(before: dict[str, Any], now: dict[str, Any]) -> None:
-    differing = [key for key in sorted(before.keys() | now.keys()) if before.get(key) != now.get(key)]
-    if differing:
-        listed = "; ".join(f"{key} was {before.get(key)!r}, is {now.get(key)!r}" for key in differing)
-        raise ValueError(
-            f"the checkpoint was written with other batch settings: {listed}. Resume with the old settings "
-            f"(they are in the checkpoint's {SETTINGS_FILE}), or start anew"
-        )

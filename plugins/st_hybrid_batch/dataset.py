@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import inspect
 import uuid
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import cached_property
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import cached_property, partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -15,10 +16,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from st_hybrid_batch.group import Group, check_text
+from st_hybrid_batch.group import Group, check_text, rows_of_groups
 from st_hybrid_batch.identity import passage_ids
 from st_hybrid_batch.index import GroupIndex, group_starts, numbers_of
-from st_hybrid_batch.rows import generated_rows, rows_of_groups, source_digest
 
 _LAYOUT = 2
 """Changes when rows or ids are made in another way: data sets cached before are then made anew."""
@@ -104,16 +104,16 @@ class ParallelDataset(datasets.Dataset):  # type: ignore[misc]
             negatives: hard negatives of every row; by default as many as the first row has.
             cache_dir: in place of the cache of ``datasets``.
         """
+        arguments = dict(gen_kwargs or {})
         given = {
-            "generator": generator,
-            "gen_kwargs": dict(gen_kwargs or {}),
+            "read": partial(generator, **arguments),
             "languages": None if languages is None else tuple(languages),
             "negatives": negatives,
-            "source": f"{_LAYOUT} {source_digest(generator, gen_kwargs or {})}",
+            "source": f"{_LAYOUT} {source_digest(generator, arguments)}",
         }
         try:
             rows = datasets.Dataset.from_generator(
-                generated_rows, gen_kwargs=given, cache_dir=None if cache_dir is None else str(cache_dir)
+                rows_of_groups, gen_kwargs=given, cache_dir=None if cache_dir is None else str(cache_dir)
             )
         except datasets.exceptions.DatasetGenerationError as error:
             raise error.__cause__ or error from None  # the reader's own words
@@ -128,7 +128,7 @@ class ParallelDataset(datasets.Dataset):  # type: ignore[misc]
         negatives: int | None = None,
     ) -> ParallelDataset:
         """Build in memory from groups; arguments as in `from_generator`."""
-        rows = rows_of_groups(groups, languages, negatives)
+        rows = rows_of_groups(lambda: groups, languages, negatives)
         parts = []
         while part := list(islice(rows, _ROWS_AT_ONCE)):
             schema = pa.schema([(name, pa.string()) for name in part[0]])
@@ -159,41 +159,31 @@ class ParallelDataset(datasets.Dataset):  # type: ignore[misc]
             passage_group: column that rows with the same passage have in common, across languages and questions.
         """
         _check_kind(dataset)
-        names = {"group": group, "language": language, "query": query, "passage": passage}
+        names = {"query": query, "passage": passage}
         names |= {f"negative_{number}": name for number, name in enumerate(negatives, start=1)}
-        named = [*names.values(), *([passage_group] if passage_group else [])]
-        if missing := [name for name in named if name not in dataset.column_names]:
+        names |= {"language": language, "group": group} | ({"passage_group": passage_group} if passage_group else {})
+        if missing := [name for name in names.values() if name not in dataset.column_names]:
             raise ValueError(
                 f"no column {missing[0]!r}; the data set has {dataset.column_names}. Name the columns as keywords"
             )
         if not dataset.num_rows:
             raise ValueError("the data set has no rows")
-        given = _with_names(
-            dataset.select_columns(list(dict.fromkeys(named))).flatten_indices().with_format(None),
-            (group, language, passage_group),
-        ).data
-        for name in dict.fromkeys(names.values()):
-            _check_texts(name, given.column(name))
+        dataset = dataset.select_columns(list(dict.fromkeys(names.values()))).flatten_indices().with_format(None)
+        given = _with_names(dataset, (group, language, passage_group)).data
+        for ours, theirs in names.items():
+            if ours != "passage_group":
+                _check_texts(theirs, given.column(theirs))
         # texts of more than 2 GiB together can be put in another order as large strings alone
-        columns = {
-            ours: given.column(theirs).cast(pa.string() if ours in ("group", "language") else pa.large_string())
-            for ours, theirs in names.items()
+        columns = {ours: given.column(theirs).cast(pa.large_string()) for ours, theirs in names.items()}
+        columns.setdefault("passage_group", pa.nulls(len(given), pa.large_string()))
+        table = pa.table(columns).append_column("number", pa.array(numbers_of(columns["group"])[1]))
+        table = table.sort_by([("number", "ascending"), ("language", "ascending")]).drop_columns(["number"])
+        short = {
+            name: pc.fill_null(table[name].cast(pa.string()), "") for name in ("language", "group", "passage_group")
         }
-        shared = given.column(passage_group) if passage_group else pa.nulls(len(given), pa.string())
-        table = pa.table({**columns, "passage_group": pc.fill_null(shared, "")})
-        # groups in order of first appearance, within a group by language
-        languages, code = numbers_of(table.column("language"))
-        number = numbers_of(table.column("group"))[1]
-        order = np.lexsort((np.argsort(np.argsort(languages))[code], number))
-        twice = np.flatnonzero((np.diff(number[order]) == 0) & (np.diff(code[order]) == 0))
-        if twice.size:
-            first, second = order[twice[0] : twice[0] + 2].tolist()
-            raise ValueError(
-                f"rows {first} and {second}: group {table['group'][first].as_py()!r} is twice in "
-                f"{table['language'][first].as_py()!r}. A group is one question in several languages; give questions "
-                "that share a passage groups of their own and name the passage with passage_group="
-            )
-        return cls(_in_memory(table.take(pa.array(order))))
+        made = cls(_in_memory(pa.table({**{name: table[name] for name in names}, **short})))
+        made.index  # noqa: B018  refuses a language that a group has twice
+        return made
 
     def for_validation(self) -> ParallelDataset:
         """The same rows to validate on, as a trainer's ``eval_dataset`` always is: the same batches every time.
@@ -276,6 +266,41 @@ def _check_texts(name: str, column: pa.ChunkedArray) -> None:
         good = pc.fill_null(pc.greater(pc.utf8_length(pc.utf8_trim_whitespace(column)), 0), False)
     if (row := pc.index(good, False).as_py()) >= 0:
         check_text(column[row].as_py(), f"row {row}: column {name!r}")
+
+
+def source_digest(generator: Callable[..., Any], arguments: Mapping[str, Any]) -> str:
+    """A digest of every file that arguments of a reader name: contents of files; names, sizes and times in folders.
+
+    Args:
+        generator: the reader. An argument that it annotates with something else than a ``Path`` names no file.
+        arguments: its arguments: mappings and sequences are looked through.
+    """
+    parameters = inspect.signature(generator).parameters
+    digest = hashlib.blake2b(digest_size=16)
+    for name, value in arguments.items():
+        told = parameters[name].annotation if name in parameters else inspect.Parameter.empty
+        if told is inspect.Parameter.empty or "Path" in str(told):
+            for path in sorted(_paths(value)):
+                digest.update(str(path).encode())
+                for file in sorted(path.rglob("*")) if path.is_dir() else ():
+                    found = file.stat()
+                    digest.update(f"{file} {found.st_size} {found.st_mtime_ns}".encode())
+                if path.is_file():
+                    with path.open("rb") as file_bytes:
+                        digest.update(hashlib.file_digest(file_bytes, "blake2b").digest())
+    return digest.hexdigest()
+
+
+def _paths(value: Any) -> Iterator[Path]:
+    if isinstance(value, str | Path):
+        try:
+            if Path(value).exists():
+                yield Path(value)
+        except OSError:  # a text that is no file name
+            pass
+    elif isinstance(value, Mapping | list | tuple):
+        for part in value.values() if isinstance(value, Mapping) else value:
+            yield from _paths(part)
 
 
 def _in_memory(table: pa.Table) -> datasets.Dataset:

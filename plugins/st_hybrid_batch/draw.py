@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from itertools import permutations
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,26 +16,30 @@ from st_hybrid_batch.languages import I64, LanguagePairs, LanguageWeights, langu
 
 logger = logging.getLogger(__name__)
 
+Bools = NDArray[np.bool_]
 # Rows drawn at once. Large enough to spread numpy's cost per call over many batches, small enough to
 # stay in the cache. It is part of the definition of a draw: changing it changes which batches a seed gives.
 _BLOCK_ROWS = 8192
 _PLAN, _BLOCK, _SHUFFLE = range(3)
+_LISTED = 20
+_HINTS = {
+    "monolingual": "Use a smaller batch",
+    "cross-lingual": "Use a smaller batch, or alpha=1 for monolingual batches only; rows are parallel only if they "
+    "carry the same group id",
+}
 
 
-@dataclass(frozen=True)
-class Plan:
-    """The steps of one epoch, each array ``(steps,)``.
+class Plan(NamedTuple):
+    """The steps of one epoch, each array ``(steps,)``."""
 
-    ``query`` and ``passage`` are language numbers, -1 where a pair is drawn for every row. A step takes batch number
-    ``batch`` of the ``shuffle``-th shuffle of the groups that can serve it (population number ``population``).
-    """
-
-    mono: NDArray[np.bool_]
-    query: I64
-    passage: I64
+    mono: Bools
     population: I64
-    shuffle: I64
-    batch: I64
+    """Which groups can serve it, by number."""
+    query: I64
+    """Number of the questions' language, -1 where a pair is drawn for every row; ``passage`` likewise."""
+    passage: I64
+    turn: I64
+    """How many batches were taken from this population before."""
 
 
 class BatchDrawer:
@@ -78,154 +84,115 @@ class BatchDrawer:
         steps: int,
         seed: int,
     ) -> None:
-        self.index = index
-        self.global_batch = global_batch
-        self.alpha = alpha
-        self.steps = steps
-        self.seed = seed
+        self.index, self.global_batch, self.alpha, self.steps, self.seed = index, global_batch, alpha, steps, seed
         self.block_steps = max(1, _BLOCK_ROWS // global_batch)
-        # groups that can serve a sort of batch ("has German", "has two languages"): by their sets of languages, (S,)
-        self._populations: list[NDArray[np.bool_]] = []
-        self._batches: list[int] = []  # global batches of distinct passages in each
-        self._weights = language_weights(languages, index.languages, index.sizes())
-        has = index.has() & (self._weights > 0)
+        self._populations: list[tuple[Bools, int]] = []  # sets of languages (S,) whose groups serve; batches of those
+        self._shuffled: dict[int, tuple[tuple[int, int], NDArray[np.uint32]]] = {}
+        self._plan: tuple[int, Plan] | None = None
+        weights = language_weights(languages, index.languages, index.sizes())
+        has = index.has() & (weights > 0)
+        drawn = np.flatnonzero(weights).tolist()
         needs_mono, needs_cross = needs(alpha)
-        # (population, query language, passage language, weight) of what a step of each sort can be
         self._mono = self._cross = np.empty((4, 0), dtype=np.int64)
         if needs_mono:
-            self._mono = self._monolingual(has)
+            self._mono = self._sorts("monolingual", ((one, one, weights[one], has[:, one]) for one in drawn))
         if needs_cross:
-            self._pairs = LanguagePairs(has, self._weights)
-            self._cross = self._by_row(has) if pairing == "row" else self._by_batch(has)
-        self._plan: tuple[int, Plan] | None = None
-        self._shuffled: dict[int, tuple[tuple[int, int], NDArray[np.uint32]]] = {}
+            self._pairs = LanguagePairs(has, weights)
+            by_batch = (
+                (one, other, weights[one] * weights[other], has[:, one] & has[:, other])
+                for one, other in permutations(drawn, 2)
+            )
+            self._cross = self._sorts(
+                "cross-lingual", [(-1, -1, 1, has.sum(axis=1) >= 2)] if pairing == "row" else by_batch
+            )
 
     def plan(self, epoch: int) -> Plan:
         """What all the steps of an epoch are."""
         if self._plan is None or self._plan[0] != epoch:
-            self._plan = epoch, self._draw_plan(epoch)
+            uniform = _rng(self.seed, epoch, _PLAN, 0).random((2, self.steps))
+            mono = uniform[0] < alpha_at(self.alpha, epoch, self.steps)
+            drawn = np.empty((3, self.steps), dtype=np.int64)
+            for here, sorts in ((mono, self._mono), (~mono, self._cross)):
+                if here.any():
+                    ends = np.cumsum(sorts[3])
+                    target = (uniform[1][here] * ends[-1]).astype(np.int64)
+                    drawn[:, here] = sorts[:3, np.searchsorted(ends, target, side="right")]
+            self._plan = epoch, Plan(mono, drawn[0], drawn[1], drawn[2], _occurrence(drawn[0]))
         return self._plan[1]
+
+    def mono(self, epoch: int, step: int) -> bool:
+        """Whether a step is monolingual."""
+        return bool(self.plan(epoch).mono[step])
+
+    def blocks(self, epoch: int) -> Iterator[tuple[I64, I64]]:
+        """All steps of an epoch, some at a time."""
+        for number in range(-(-self.steps // self.block_steps)):
+            yield self.block(epoch, number)
 
     def block(self, epoch: int, number: int) -> tuple[I64, I64]:
         """Steps ``[number * block_steps, ...)`` of an epoch: query rows and passage rows, ``(k, global batch)``."""
         plan = self.plan(epoch)
-        steps = range(number * self.block_steps, min((number + 1) * self.block_steps, self.steps))
-        groups = np.stack([self._groups(epoch, plan, step) for step in steps])
-        shape, here = groups.shape, slice(steps.start, steps.stop)
-        query = np.broadcast_to(plan.query[here, None], shape).copy()
-        passage = np.broadcast_to(plan.passage[here, None], shape).copy()
+        here = slice(number * self.block_steps, min((number + 1) * self.block_steps, self.steps))
+        turns = zip(plan.population[here].tolist(), plan.turn[here].tolist(), strict=True)
+        groups = np.stack([self._groups(epoch, *turn) for turn in turns])
+        query, passage = (np.repeat(side[here, None], self.global_batch, axis=1) for side in (plan.query, plan.passage))
         by_row = plan.query[here] < 0
         if by_row.any():
             sets = self.index.set_of_group[groups[by_row]].astype(np.int64)
             query[by_row], passage[by_row] = self._pairs.draw(sets, _rng(self.seed, epoch, _BLOCK, number))
         return self.index.rows(groups, query, passage)
 
-    def _groups(self, epoch: int, plan: Plan, step: int) -> NDArray[np.uint32]:
-        number, shuffle = int(plan.population[step]), int(plan.shuffle[step])
-        key, batches = self._shuffled.get(number, (None, None))
+    def _groups(self, epoch: int, population: int, turn: int) -> NDArray[np.uint32]:
+        """The groups of a population's batch number ``turn``."""
+        sets, count = self._populations[population]
+        shuffle, number = divmod(turn, count)
+        key, batches = self._shuffled.get(population, (None, None))
         if batches is None or key != (epoch, shuffle):
-            self._shuffled.pop(number, None)  # before the next one is made
-            rng = _rng(self.seed, epoch, _SHUFFLE + number, shuffle)
-            batches = shuffled_batches(*self._serving(self._populations[number]), self.global_batch, rng)
-            self._shuffled[number] = (epoch, shuffle), batches
-        return batches[plan.batch[step]]  # type: ignore[no-any-return]
+            self._shuffled.pop(population, None)  # before the next one is made
+            rng = _rng(self.seed, epoch, _SHUFFLE + population, shuffle)
+            batches = shuffled_batches(*self._serving(sets), self.global_batch, rng)
+            self._shuffled[population] = (epoch, shuffle), batches
+        return batches[number]  # type: ignore[no-any-return]
 
-    def _draw_plan(self, epoch: int) -> Plan:
-        uniform = _rng(self.seed, epoch, _PLAN, 0).random((2, self.steps))
-        mono = uniform[0] < alpha_at(self.alpha, epoch, self.steps)
-        drawn = np.empty((3, self.steps), dtype=np.int64)  # population, query language, passage language
-        for here, sorts in ((mono, self._mono), (~mono, self._cross)):
-            if here.any():
-                drawn[:, here] = sorts[:3, _choose(uniform[1][here], sorts[3])]
-        population, query, passage = drawn
-        shuffle, batch = np.divmod(_occurrence(population), np.array(self._batches)[population])
-        return Plan(mono, query, passage, population, shuffle, batch)
-
-    def _serving(self, sets: NDArray[np.bool_]) -> tuple[NDArray[np.uint32], NDArray[np.int32] | None]:
+    def _serving(self, sets: Bools) -> tuple[NDArray[np.uint32], NDArray[np.int32] | None]:
         """Groups with these sets of languages, and the passage id of each, or None where all differ."""
         groups = self.index.groups_with(sets)
         return groups, None if self.index.passage_id is None else self.index.passage_id[groups]
 
-    def _add(self, sets: NDArray[np.bool_]) -> int | None:
-        """Number of the population with these sets of languages, or None if it fills no batch."""
-        for number, known in enumerate(self._populations):
-            if np.array_equal(known, sets):
-                return number
-        groups, ids = self._serving(sets)
-        batches = batch_count(len(groups), ids, self.global_batch)
-        if batches == 0:
-            return None
-        self._populations.append(sets)
-        self._batches.append(batches)
-        return len(self._batches) - 1
+    def _sorts(self, setting: str, candidates: Iterable[tuple[int, int, int, Bools]]) -> I64:
+        """What a step of a setting can be: ``(4, n)`` populations, query languages, passage languages and weights.
 
-    def _monolingual(self, has: NDArray[np.bool_]) -> I64:
-        numbers = [(language, self._add(has[:, language])) for language in np.flatnonzero(self._weights)]
-        if short := [language for language, number in numbers if number is None]:
-            listed = ", ".join(f"{self.index.languages[i]} ({self.index.sizes()[i]} groups)" for i in short)
-            told = f"fewer groups with distinct passages than the {self.global_batch} rows of a global batch: {listed}"
-            if len(short) == len(numbers):
-                raise ValueError(
-                    f"monolingual batches need distinct passages, but all languages have {told}. Use a smaller batch"
-                )
-            logger.warning("no monolingual batches for languages that have %s", told)
-        sorts = [(number, i, i, self._weights[i]) for i, number in numbers if number is not None]
-        return np.array(sorts, dtype=np.int64).T
-
-    def _by_row(self, has: NDArray[np.bool_]) -> I64:
-        two = has.sum(axis=1) >= 2
-        groups = len(self.index.groups_with(two))
-        if groups == 0:
-            raise ValueError(
-                "cross-lingual batches need groups with at least two languages, but no group has two of the languages "
-                "drawn. Rows are parallel only if they carry the same group id: check the ids, or train on monolingual "
-                "batches only (alpha=1)"
-            )
-        number = self._add(two)
-        if number is None:
-            raise ValueError(
-                f"a global batch of {self.global_batch} rows needs as many distinct passages, but only {groups} groups "
-                "have two or more of the languages drawn (and groups with a text in common count once). Use a smaller "
-                "batch, or alpha=1"
-            )
-        return np.array([[number], [-1], [-1], [1]], dtype=np.int64)
-
-    def _by_batch(self, has: NDArray[np.bool_]) -> I64:
-        sorts, left_out = [], 0
-        for query, passage in np.argwhere(~np.eye(len(self._weights), dtype=bool)):
-            weight = int(self._weights[query] * self._weights[passage])
-            number = self._add(has[:, query] & has[:, passage]) if weight else None
-            if number is not None:
-                sorts.append((number, query, passage, weight))
-            else:
-                left_out += weight > 0
+        Args:
+            setting: ``"monolingual"`` or ``"cross-lingual"``.
+            candidates: query language, passage language, weight, and the sets of languages whose groups serve.
+        """
+        sorts, short = [], []
+        for query, passage, weight, sets in candidates:
+            known = (number for number, (other, _) in enumerate(self._populations) if np.array_equal(other, sets))
+            number = next(known, len(self._populations))
+            if number == len(self._populations):
+                groups, ids = self._serving(sets)
+                if not (batches := batch_count(len(groups), ids, self.global_batch)):
+                    names = [self.index.languages[one] for one in dict.fromkeys((query, passage))]
+                    short.append(f"{'-'.join(names) if query >= 0 else 'two of the languages'} ({len(groups)} groups)")
+                    continue
+                self._populations.append((sets, batches))
+            sorts.append((number, query, passage, weight))
+        listed = ", ".join(short[:_LISTED]) + (f" and {len(short) - _LISTED} more" if len(short) > _LISTED else "")
+        told = f"fewer groups with distinct passages than the {self.global_batch} rows of a global batch: {listed}"
         if not sorts:
-            raise ValueError(
-                f'pairing="batch" needs a language pair with at least {self.global_batch} common groups (a global '
-                'batch), and there is none. Use a smaller batch or pairing="row"'
-            )
-        if left_out:
-            logger.warning(
-                "%d ordered language pairs have fewer than %d common groups and are never drawn",
-                left_out,
-                self.global_batch,
-            )
+            raise ValueError(f"no {setting} batch can be drawn: there are {told}. {_HINTS[setting]}")
+        if short:
+            logger.warning("no %s batches for languages that have %s", setting, told)
         return np.array(sorts, dtype=np.int64).T
-
-
-def _choose(uniform: NDArray[np.float64], weights: I64) -> I64:
-    cumulated = np.cumsum(weights)
-    chosen: I64 = np.searchsorted(cumulated, (uniform * cumulated[-1]).astype(np.int64), side="right")
-    return chosen
 
 
 def _occurrence(values: I64) -> I64:
     """How often each value occurred before: ``[4, 4, 7, 4] -> [0, 1, 0, 2]``."""
     order = np.argsort(values, kind="stable")
     ranked = values[order]
-    first = np.searchsorted(ranked, ranked)
     occurrence = np.empty_like(values)
-    occurrence[order] = np.arange(len(values)) - first
+    occurrence[order] = np.arange(len(values)) - np.searchsorted(ranked, ranked)
     return occurrence
 
 
@@ -266,8 +233,6 @@ def shuffled_batches(
     order = rng.permutation(len(groups))
     key = rng.permutation(int(ids.max()) + 1)
     order = order[np.argsort(key[ids[order]], kind="stable")]
-    sorted_key = key[ids[order]]
-    first = np.searchsorted(sorted_key, sorted_key)
-    order = order[np.arange(len(order)) - first < batches][: batches * size]
+    order = order[_occurrence(key[ids[order]]) < batches][: batches * size]
     dealt = groups[order].reshape(size, batches).T
     return np.ascontiguousarray(dealt[rng.permutation(batches)])

@@ -13,10 +13,10 @@ from sentence_transformers.base.evaluation import BaseEvaluator
 from st_hybrid_batch.group import Group
 from st_hybrid_batch.languages import I64, check_languages
 
+F32 = NDArray[np.float32]
 _QUERIES_AT_ONCE = 256
 _MOST_PAIRS = 250_000
 """More than this a cross encoder is not asked to score at every evaluation."""
-F32 = NDArray[np.float32]
 METRICS = ("mono_map", "cross_map", "multi_map", "rank_distance")
 
 
@@ -89,6 +89,8 @@ class ParallelEvaluator(BaseEvaluator):  # type: ignore[misc]
         self.primary_metric = f"{name}_{primary}" if name else primary
         self.greater_is_better = primary != "rank_distance"
         self.query_prompt, self.passage_prompt, self.batch_size = query_prompt, passage_prompt, batch_size
+        self._queries: list[str] = []
+        self._passages: list[str] = []
         self._lay_out(chosen)
 
     def __call__(
@@ -143,23 +145,22 @@ class ParallelEvaluator(BaseEvaluator):  # type: ignore[misc]
 
     def _lay_out(self, groups: list[Group]) -> None:
         """Number the passages by language and the questions with their relevant passages."""
-        self._passages: list[str] = []
-        starts = []
         own = np.full((len(groups), len(self.languages)), -1)  # the passage of each group and language
-        shared: dict[tuple[str | None, str], int] = {}  # one of each passage group and language
+        relevant = own.copy()
+        starts = []
         for column, language in enumerate(self.languages):
             starts.append(len(self._passages))
-            numbers: dict[str, int] = {}
+            numbers: dict[str, int] = {}  # of each text
+            shared: dict[str | None, int] = {}  # of each passage group
             for row, group in enumerate(groups):
-                if language in group.query and language in group.passage:
-                    number = numbers.setdefault(group.passage[language], len(self._passages))
-                    self._passages += [group.passage[language]] if number == len(self._passages) else []
-                    own[row, column] = number
-                    shared.setdefault((group.passage_group, language), number)
-        relevant = own.copy()
-        for row, column in np.argwhere(own < 0):
-            if (name := groups[row].passage_group) is not None:
-                relevant[row, column] = shared.get((name, self.languages[column]), -1)
+                if language in group.languages:
+                    number = numbers.setdefault(group.passage[language], len(numbers) + starts[-1])
+                    shared.setdefault(group.passage_group, number)
+                    own[row, column] = relevant[row, column] = number
+            self._passages += numbers
+            for row, group in enumerate(groups):
+                if own[row, column] < 0 and group.passage_group is not None:
+                    relevant[row, column] = shared.get(group.passage_group, -1)
         rows, self._query_language = np.nonzero(own >= 0)
         self._queries = [
             groups[row].query[self.languages[column]] for row, column in zip(rows, self._query_language, strict=True)
@@ -168,7 +169,7 @@ class ParallelEvaluator(BaseEvaluator):  # type: ignore[misc]
 
 
 def _languages_of(groups: Iterable[Group]) -> list[str]:
-    return sorted({language for group in groups for language in group.query.keys() & group.passage.keys()})
+    return sorted({language for group in groups for language in group.languages})
 
 
 def parallel_ranks(scores: Iterable[F32], block_start: I64, relevant: I64) -> tuple[I64, I64]:
@@ -215,24 +216,15 @@ def summarise(languages: I64, inside: I64, pooled: I64) -> dict[str, float]:
         ``mono_map``, ``cross_map`` and ``multi_map`` (uncut mean average precision), and ``rank_distance``
         (worst minus best pool rank over the relevant passages of a query; queries with two or more).
     """
-    mono: list[float] = []
-    cross: list[float] = []
-    multi: list[float] = []
-    distance: list[float] = []
+    values: dict[str, list[float]] = {name: [] for name in METRICS}
     for language in np.unique(languages):
         own_inside, own_pooled = inside[languages == language], pooled[languages == language]
         for other in range(inside.shape[1]):
             found = own_inside[:, other][own_inside[:, other] > 0]
             if len(found):
-                (mono if other == language else cross).append(float((1.0 / found).mean()))
-        multi.append(float(np.mean([_average_precision(row[row > 0]) for row in own_pooled])))
-        spreads = [float(np.ptp(row[row > 0])) for row in own_pooled if (row > 0).sum() > 1]
-        if spreads:
-            distance.append(float(np.mean(spreads)))
-    means = {"mono_map": mono, "cross_map": cross, "multi_map": multi, "rank_distance": distance}
-    return {name: float(np.mean(values)) for name, values in means.items() if values}
-
-
-def _average_precision(ranks: I64) -> float:
-    ranks = np.sort(ranks)
-    return float((np.arange(1, len(ranks) + 1) / ranks).mean())
+                values["mono_map" if other == language else "cross_map"].append((1.0 / found).mean())
+        ranks = [np.sort(row[row > 0]) for row in own_pooled]
+        values["multi_map"].append(np.mean([(np.arange(1, len(row) + 1) / row).mean() for row in ranks]))
+        if spreads := [np.ptp(row) for row in ranks if len(row) > 1]:
+            values["rank_distance"].append(np.mean(spreads))
+    return {name: float(np.mean(found)) for name, found in values.items() if found}

@@ -1,10 +1,15 @@
-"""A parallel group: the same question and passage in several languages."""
+"""A parallel group, the same question and passage in several languages, and groups as rows of a data set."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import logging
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+
+from st_hybrid_batch.languages import check_languages
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -40,6 +45,11 @@ class Group:
             for text in hard:
                 check_text(text, where)
 
+    @property
+    def languages(self) -> list[str]:
+        """Those it has both question and passage in, sorted."""
+        return sorted(self.query.keys() & self.passage.keys())
+
 
 def group_from_record(record: Any, where: str = "group") -> Group:
     """A group from its dictionary form; languages whose text is None count as absent.
@@ -70,6 +80,64 @@ def check_text(text: Any, where: str) -> None:
         raise ValueError(f"{where} holds half of a surrogate pair (an escape \\ud...), which is no text") from error
     if not text.strip():
         raise ValueError(f"{where} is empty; leave the language out of the group, or the group out of the data")
+
+
+def rows_of_groups(
+    read: Callable[[], Iterable[Group]],
+    languages: Sequence[str] | None = None,
+    negatives: int | None = None,
+    source: str = "",
+) -> Iterator[dict[str, str]]:
+    """Lay groups out as rows, group after group, within a group by language.
+
+    A language in which a group has a question but no passage, or the reverse, is left out of that group (how many is
+    logged).
+
+    Args:
+        read: yields the groups; called once.
+        languages: the languages to keep; all by default. One that no group has is refused.
+        negatives: hard negatives of every row; by default as many as the first row has.
+        source: a digest of what is read, for ``Dataset.from_generator``, which caches by the arguments.
+    """
+    seen: set[str] = set()
+    one_sided = without = rows = 0
+    before = None
+    for group in read():
+        if group.id == before:
+            raise ValueError(
+                f"{group.where}: group {group.id!r} comes up twice; expected each group once, with all its languages"
+            )
+        before = group.id
+        seen |= group.query.keys()
+        one_sided += len(group.query.keys() ^ group.passage.keys())
+        kept = [language for language in group.languages if languages is None or language in languages]
+        without += not kept
+        for language in kept:
+            texts = group.negatives.get(language, ())
+            negatives = len(texts) if negatives is None else negatives
+            if len(texts) < negatives:
+                raise ValueError(
+                    f"{group.where}: {len(texts)} hard negatives in {language!r}, expected {negatives} in every row; "
+                    "give negatives=N to use fewer (0 for none)"
+                )
+            rows += 1
+            yield {
+                "query": group.query[language],
+                "passage": group.passage[language],
+                **{f"negative_{number}": text for number, text in enumerate(texts[:negatives], start=1)},
+                "language": language,
+                "group": group.id,
+                "passage_group": group.passage_group or "",
+            }
+    check_languages(languages or (), sorted(seen))
+    if rows == 0:
+        raise ValueError("got no groups; expected at least one with a question and a passage in one language")
+    if one_sided:
+        logger.warning(
+            "%d texts were left out: their group has a question or a passage in that language, not both", one_sided
+        )
+    if without:
+        logger.warning("%d groups were left out: they have no language that is kept", without)
 
 
 def _shown(value: Any) -> str:

@@ -53,20 +53,35 @@ class GroupIndex:
         names, codes = numbers_of(language)
         if len(names) > MAX_LANGUAGES:
             raise ValueError(f"got {len(names)} languages; one data set holds at most {MAX_LANGUAGES}")
-        bit_of_code = np.argsort(np.argsort(names)).astype(np.uint8)
-        bits = bit_of_code[codes]
+        bits = np.argsort(np.argsort(names)).astype(np.uint8)[codes]
         starts = group_starts(group)
-        _check_order(bits, starts, group)
+        follows = np.ones(len(bits), dtype=bool)
+        follows[starts] = False
+        wrong = np.flatnonzero((bits[1:] <= bits[:-1]) & follows[1:])
+        if wrong.size:
+            row = int(wrong[0]) + 1
+            raise ValueError(
+                f"group {group[row].as_py()!r} is twice in {language[row].as_py()!r}, or its rows are not sorted by "
+                "language. A group is one question in several languages: give questions that share a passage groups of "
+                "their own and name the passage with a passage group; ParallelDataset.from_dataset sorts rows"
+            )
+        ids = group.filter(pa.array(~follows))
+        if len(ids.unique()) < len(starts):
+            counts = pc.value_counts(ids.combine_chunks())
+            twice = counts.field("values").filter(pc.greater(counts.field("counts"), 1))[0].as_py()
+            raise ValueError(
+                f"group {twice!r} comes up in two places; expected each group once, with all its languages together"
+            )
         masks = np.bitwise_or.reduceat(np.uint64(1) << bits.astype(np.uint64), starts)
         set_of_group, distinct = pandas.factorize(masks, sort=True)
-        ids = passage_id[starts]
-        repeated = not np.diff(np.sort(ids)).all()
+        passages = passage_id[starts]
+        repeated = not np.diff(np.sort(passages)).all()
         return cls(
             languages=tuple(sorted(names)),
             masks=distinct,
-            set_of_group=set_of_group.astype(_unsigned(len(distinct))),
-            first_row=starts.astype(_unsigned(len(bits))),
-            passage_id=pandas.factorize(ids, sort=True)[0].astype(np.int32) if repeated else None,
+            set_of_group=set_of_group.astype(np.min_scalar_type(len(distinct))),
+            first_row=starts.astype(np.min_scalar_type(len(bits))),
+            passage_id=pandas.factorize(passages, sort=True)[0].astype(np.int32) if repeated else None,
             n_rows=len(bits),
         )
 
@@ -106,30 +121,5 @@ def numbers_of(column: Any) -> tuple[list[str], NDArray[np.int32]]:
 
 def group_starts(group: Any) -> I64:
     """The rows at which a group begins: where the id differs from the row before."""
-    length = len(group)
-    changes = pc.not_equal(group.slice(1), group.slice(0, length - 1)).to_numpy() if length > 1 else np.empty(0, bool)
+    changes = pc.not_equal(group.slice(1), group.slice(0, len(group) - 1)).to_numpy()
     return np.concatenate(([0], np.flatnonzero(changes) + 1)).astype(np.int64)
-
-
-def _check_order(bits: NDArray[np.uint8], starts: I64, group: Any) -> None:
-    follows = np.ones(len(bits), dtype=bool)
-    follows[starts] = False
-    wrong = np.flatnonzero((bits[1:] <= bits[:-1]) & follows[1:])
-    if wrong.size:
-        row = int(wrong[0]) + 1
-        raise ValueError(
-            f"rows {row - 1} and {row}: group {group[row].as_py()!r} is twice in one language, or its rows are not "
-            "sorted by language. A group is one question in several languages; ParallelDataset.from_dataset sorts rows"
-        )
-    ids = group.filter(pa.array(~follows))
-    if len(ids.unique()) < len(starts):
-        counts = pc.value_counts(ids.combine_chunks())
-        twice = counts.field("values").filter(pc.greater(counts.field("counts"), 1))[0].as_py()
-        raise ValueError(
-            f"group {twice!r} comes up in two places; expected each group once, with all its languages. Give questions "
-            "that share a passage groups of their own and name the passage with a passage group"
-        )
-
-
-def _unsigned(limit: int) -> type[np.unsignedinteger]:
-    return next(size for size in (np.uint8, np.uint16, np.uint32, np.uint64) if limit <= np.iinfo(size).max)

@@ -77,18 +77,10 @@ class HybridBatches:
         """The sampler: what the trainer calls, for training and for every evaluation."""
         return HybridBatchSampler(dataset, batch_size, *given, **named, settings=self)
 
-    def steps(self, groups: int, rows: int, global_batch: int) -> int:
-        """Steps of an epoch."""
-        if isinstance(self.coverage, int):
-            return self.coverage
-        return (groups if self.coverage == "groups" else rows) // global_batch
-
     def to_dict(self) -> dict[str, Any]:
         """The settings as JSON."""
-        values = {field.name: getattr(self, field.name) for field in fields(self)}
-        if isinstance(self.languages, Mapping):
-            values["languages"] = dict(self.languages)
-        return {**values, "alpha": alpha_to_dict(self.alpha)}
+        languages = dict(self.languages) if isinstance(self.languages, Mapping) else self.languages
+        return {**vars(self), "alpha": alpha_to_dict(self.alpha), "languages": languages}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> HybridBatches:
@@ -96,10 +88,7 @@ class HybridBatches:
         known = {field.name for field in fields(cls)}
         if unknown := sorted(values.keys() - known):
             raise ValueError(f"unknown settings {unknown}; expected some of {sorted(known)}")
-        given = dict(values)
-        if "alpha" in given:
-            given["alpha"] = alpha_from_dict(given["alpha"])
-        return cls(**given)
+        return cls(**{**values, "alpha": alpha_from_dict(values.get("alpha", cls.alpha))})
 
 
 class HybridBatchSampler(DefaultBatchSampler):  # type: ignore[misc]
@@ -151,7 +140,7 @@ class HybridBatchSampler(DefaultBatchSampler):  # type: ignore[misc]
                 f"expected a ParallelDataset, got a {type(dataset).__name__}; select, shuffle, filter and map return "
                 "an ordinary Dataset: make it one again with ParallelDataset(dataset)"
             )
-        validation = dataset.validation | _asked_for_validation()
+        validation = _asked_for_validation() or dataset.validation
         self.settings = settings or HybridBatches()
         if generator is not None:  # sentence-transformers 6.0 seeds the generator and forgets to hand on the seed
             seed = generator.initial_seed()
@@ -177,7 +166,9 @@ class HybridBatchSampler(DefaultBatchSampler):  # type: ignore[misc]
             self._queries, self._passages, self._mono = validation_batches(index, global_batch)
             self.steps = len(self._queries)
             return
-        self.steps = self.settings.steps(index.n_groups, index.n_rows, global_batch)
+        coverage = self.settings.coverage
+        rows = {"groups": index.n_groups, "rows": index.n_rows}
+        self.steps = coverage if isinstance(coverage, int) else rows[coverage] // global_batch
         self._drawer = BatchDrawer(
             index,
             global_batch=global_batch,
@@ -197,23 +188,18 @@ class HybridBatchSampler(DefaultBatchSampler):  # type: ignore[misc]
         self.dataset.set_epoch(epoch)
 
     def __iter__(self) -> Iterator[list[tuple[int, int]]]:
-        blocks = [(self._queries, self._passages)] if self._drawer is None else self._blocks(self._drawer)
-        for query_rows, passage_rows in blocks:
-            shape = (-1, self.batch_size)  # (steps * ranks, batch)
-            for query, passage in zip(query_rows.reshape(shape), passage_rows.reshape(shape), strict=True):
+        drawer = self._drawer
+        blocks = [(self._queries, self._passages)] if drawer is None else drawer.blocks(self.dataset.epoch)
+        for sides in blocks:
+            for query, passage in zip(*(side.reshape(-1, self.batch_size) for side in sides), strict=True):
                 queries = query.tolist()
                 # a monolingual row is its own partner: half the conversion
                 passages = queries if query[0] == passage[0] else passage.tolist()
                 yield list(zip(queries, passages, strict=True))
 
-    def _blocks(self, drawer: BatchDrawer) -> Iterator[tuple[Any, Any]]:
-        epoch = self.dataset.epoch
-        for number in range(-(-self.steps // drawer.block_steps)):
-            yield drawer.block(epoch, number)
-
     def setting(self, epoch: int, step: int) -> str:
         """``"mono"`` or ``"cross"``: what the batches of a step are."""
-        mono = step < self._mono if self._drawer is None else self._drawer.plan(epoch).mono[step]
+        mono = step < self._mono if self._drawer is None else self._drawer.mono(epoch, step)
         return "mono" if mono else "cross"
 
     def signature(self) -> dict[str, Any]:
@@ -239,24 +225,20 @@ def _asked_for_validation() -> bool:
     from datasets import DatasetDict
     from sentence_transformers.base.trainer import BaseTrainer
 
-    frame, trainer, evaluating = inspect.currentframe(), None, False
-    while frame is not None:
-        if isinstance(frame.f_locals.get("self"), BaseTrainer):
-            trainer = trainer or frame.f_locals["self"]
-            evaluating |= frame.f_code.co_name in ("get_eval_dataloader", "get_test_dataloader")
-        frame = frame.f_back
-    if trainer is None:
-        return False
-    if isinstance(trainer.train_dataset, DatasetDict):
-        raise ValueError("hybrid batches need one ParallelDataset, not a DatasetDict: put all groups into one data set")
-    losses = trainer.loss.modules() if not isinstance(trainer.loss, dict) else []
-    for loss in losses:
-        hosts = (parent for parent in type(loss).__mro__ if parent.__module__.startswith("sentence_transformers."))
-        host = next(hosts, None)
-        if host is not None and ".losses." in host.__module__ and host.__name__ not in _READ_NO_LABEL:
+    callers = [(info.frame.f_locals.get("self"), info.function) for info in inspect.stack(context=0)]
+    asking = {method: caller for caller, method in callers if isinstance(caller, BaseTrainer)}
+    for trainer in asking.values():
+        if isinstance(trainer.train_dataset, DatasetDict):
             raise ValueError(
-                f"{type(loss).__name__} reads the label as a score or class, but the label of a ParallelDataset holds "
-                "ids of passages. Give the trainer a loss, e.g. loss=MaskedMultipleNegativesRankingLoss(model) (the "
-                "trainers' defaults read scores)"
+                "hybrid batches need one ParallelDataset, not a DatasetDict: put all groups into one data set"
             )
-    return evaluating
+        for loss in trainer.loss.modules() if not isinstance(trainer.loss, dict) else ():
+            classes = (one for one in type(loss).__mro__ if one.__module__.startswith("sentence_transformers."))
+            host = next(classes, None)
+            if host is not None and ".losses." in host.__module__ and host.__name__ not in _READ_NO_LABEL:
+                raise ValueError(
+                    f"{type(loss).__name__} reads the label as a score or class, but the label of a ParallelDataset "
+                    "holds ids of passages. Give the trainer a loss, e.g. "
+                    "loss=MaskedMultipleNegativesRankingLoss(model) (the trainers' defaults read scores)"
+                )
+    return not asking.keys().isdisjoint({"get_eval_dataloader", "get_test_dataloader"})

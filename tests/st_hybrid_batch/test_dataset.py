@@ -9,7 +9,7 @@ import pytest
 datasets = pytest.importorskip("datasets")
 
 from st_hybrid_batch import Group, ParallelDataset, read_jsonl, read_mmarco  # noqa: E402
-from st_hybrid_batch.rows import source_digest  # noqa: E402
+from st_hybrid_batch.dataset import source_digest  # noqa: E402
 from tests.st_hybrid_batch.helpers import ids_of, make_group  # noqa: E402
 
 
@@ -211,8 +211,9 @@ def long_form(**changes):
         ({"query": ["q", " "]}, "row 1: column 'query' is empty"),
         ({"passage": [None, "p"]}, "row 0: column 'passage' must be a text, got None"),
         ({"language": ["a", None]}, "row 1: column 'language' must be a text, got None"),
-        ({"language": ["a", "a"]}, "rows 0 and 1: group '1' is twice in 'a'"),
+        ({"language": ["a", "a"]}, "group '1' is twice in 'a'"),
         ({"query": [1, 2]}, "row 0: column 'query' must be a text, got 1"),
+        ({key: [] for key in ("group", "language", "query", "passage")}, "the data set has no rows"),
     ],
 )
 def test_bad_datasets(changes, told):

@@ -267,7 +267,7 @@ def test_the_value_of_distillation(trained: Callable[[str], Path], tmp_path: Pat
         bare = float(loss([model.preprocess(part) for part in texts], None).detach())
         distillation = SelfDistillation(loss, start, 3.0, directions)
         settings = iter(("mono", "cross"))
-        loss.register_forward_pre_hook(distillation._begin_batch)
+        loss.register_forward_pre_hook(distillation.begin_batch)
         distillation._sampler = SimpleNamespace(setting=lambda epoch, step, settings=settings: next(settings))
         model.zero_grad()
         held = loss([model.preprocess(part) for part in texts], None)

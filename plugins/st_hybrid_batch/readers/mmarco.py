@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from st_hybrid_batch.group import Group, check_text
-from st_hybrid_batch.readers.lines import BOM, read_lines
+from st_hybrid_batch.readers.jsonl import BOM, read_lines
 
 COLLECTION = "collections/{language}_collection.tsv"
 QUERIES = "queries/train/{language}_queries.train.tsv"

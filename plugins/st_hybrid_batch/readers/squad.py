@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, TextIO
@@ -10,7 +11,7 @@ from typing import Any, TextIO
 from st_hybrid_batch.group import Group, check_text
 
 _AT_ONCE = 1 << 20
-_AFTER = {*" \t\r\n,:]}"}
+_LIST = re.compile(r'\s*\{.*?"data"\s*:\s*\[', re.DOTALL)
 
 
 def read_squad(paths: Mapping[str, str | Path]) -> Iterator[Group]:
@@ -52,78 +53,45 @@ def read_squad(paths: Mapping[str, str | Path]) -> Iterator[Group]:
 
 def _paragraphs(path: Path) -> Iterator[tuple[str, str, list[tuple[str, str]]]]:
     """Place, context, and id and text of the questions of every paragraph."""
-    with path.open(encoding="utf-8-sig") as file:
-        for number, article in enumerate(_articles(file, path)):
-            for index, paragraph in enumerate(article.get("paragraphs", [])):
-                where = f"{path}: data[{number}].paragraphs[{index}]"
-                try:
-                    context, questions = paragraph["context"], [(qa["id"], qa["question"]) for qa in paragraph["qas"]]
-                except (KeyError, TypeError) as error:
-                    raise ValueError(
-                        f'{where}: expected "context" and "qas" with "id" and "question" ({error})'
-                    ) from error
-                check_text(context, f"{where}: context")
-                for identifier, question in questions:
-                    check_text(question, f"{where}: question {identifier!r}")
-                yield where, context, questions
+    for number, article in enumerate(_articles(path)):
+        for index, paragraph in enumerate(article.get("paragraphs", [])):
+            where = f"{path}: data[{number}].paragraphs[{index}]"
+            try:
+                context, questions = paragraph["context"], [(qa["id"], qa["question"]) for qa in paragraph["qas"]]
+            except (KeyError, TypeError) as error:
+                raise ValueError(f'{where}: expected "context" and "qas" with "id" and "question" ({error})') from error
+            check_text(context, f"{where}: context")
+            for identifier, question in questions:
+                check_text(question, f"{where}: question {identifier!r}")
+            yield where, context, questions
 
 
-def _articles(file: TextIO, path: Path) -> Iterator[dict[str, Any]]:
+def _articles(path: Path) -> Iterator[dict[str, Any]]:
     """The objects of the list ``data``, each decoded when it is asked for."""
-    json_text = _JsonText(file)
+    decode = json.JSONDecoder().raw_decode
     try:
-        json_text.take("{")
-        while json_text.value() != "data":
-            json_text.take(":")
-            json_text.value()
-            json_text.take(",")
-        json_text.take(":")
-        json_text.take("[")
-        while json_text.peek() != "]":
-            article = json_text.value()
-            if not isinstance(article, dict):
-                raise ValueError(f"an article is a {type(article).__name__}")
-            yield article
-            if json_text.peek() != "]":
-                json_text.take(",")
+        with path.open(encoding="utf-8-sig") as file:
+            text = ""
+            while not (begin := _LIST.match(text)):
+                text = _and_more(text, file)
+            text = text[begin.end() :]
+            while not (text := text.lstrip(" \t\r\n,")).startswith("]"):
+                try:
+                    article, end = decode(text)
+                except json.JSONDecodeError:
+                    text = _and_more(text, file)
+                    continue
+                if not isinstance(article, dict):
+                    raise ValueError(f"an article is a {type(article).__name__}")
+                yield article
+                text = text[end:]
     except UnicodeDecodeError as error:
         raise ValueError(f"{path}: not UTF-8 ({error.reason}); save the file as UTF-8") from error
     except ValueError as error:
         raise ValueError(f'{path}: expected SQuAD-shaped JSON with a "data" list ({error})') from error
 
 
-class _JsonText:
-    """JSON in a file, taken value by value: what is in memory is a value and a little more."""
-
-    def __init__(self, file: TextIO) -> None:
-        self._file, self._text, self._decoder = file, "", json.JSONDecoder()
-
-    def peek(self) -> str:
-        """The next character that is no space; empty at the end."""
-        self._text = self._text.lstrip()
-        while not self._text and self._more():
-            self._text = self._text.lstrip()
-        return self._text[:1]
-
-    def take(self, character: str) -> None:
-        if self.peek() != character:
-            raise ValueError(f"expected {character!r}, got {self._text[:40]!r}")
-        self._text = self._text[1:]
-
-    def value(self) -> Any:
-        self.peek()
-        while True:
-            try:
-                value, end = self._decoder.raw_decode(self._text)
-            except json.JSONDecodeError:
-                if not self._more():
-                    raise
-            else:
-                if self._text[end : end + 1] in _AFTER or not self._more():  # a number may go on
-                    self._text = self._text[end:]
-                    return value
-
-    def _more(self) -> bool:
-        part = self._file.read(_AT_ONCE)
-        self._text += part
-        return bool(part)
+def _and_more(text: str, file: TextIO) -> str:
+    if not (part := file.read(max(_AT_ONCE, len(text)))):
+        raise ValueError(f"it ends in {text[-40:]!r}")
+    return text + part
