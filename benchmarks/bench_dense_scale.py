@@ -32,6 +32,7 @@ import numpy as np
 from machine import RESULTS, keep
 
 from beir_hybrid.processors import processors
+from beir_hybrid.retrieval.dense.embeddings import in_turn
 from beir_hybrid.retrieval.dense.vector_files import ROWS, VectorFiles
 from beir_hybrid.retrieval.dense.vector_scores import VectorScores
 from beir_hybrid.retrieval.search.request import SearchRequest
@@ -181,7 +182,7 @@ class Numbered:
 
 
 def grown(folder: Path, passages: int, dimension: int, n: int, top_k: int, threads: int) -> dict[str, Any]:
-    """Write vectors by way of `VectorFiles.encode` (of an encoder that costs next to nothing), and search them."""
+    """Write vectors by way of `VectorFiles.fill` (of an encoder that costs next to nothing), and search them."""
     table = np.random.default_rng(3).standard_normal((1 << 16, dimension), dtype=np.float32)
     offsets = np.random.default_rng(4).standard_normal((256, dimension), dtype=np.float32)
 
@@ -191,7 +192,7 @@ def grown(folder: Path, passages: int, dimension: int, n: int, top_k: int, threa
         return found / np.linalg.norm(found, axis=1, keepdims=True)
 
     stored, texts = VectorFiles(folder, passages, "float16"), Numbered(range(passages))
-    _, writing = peak_mb(lambda: stored.encode(texts, made))  # type: ignore[arg-type]
+    _, writing = peak_mb(lambda: stored.fill(texts, in_turn(made)))  # type: ignore[arg-type]
     queries = queries_of(n, dimension)
     _, searching = peak_mb(
         lambda: list(

@@ -16,6 +16,7 @@ import importlib.util
 import os
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -59,7 +60,9 @@ def forward_alone(model: Any, encoder: Encoder, dtype: Any) -> Callable[[str, li
 
 def ways(model: Any, folder: str, encoders: dict[str, Encoder]) -> dict[str, Way]:
     prompts = own_prompts(model)
-    found: dict[str, Way] = {f"beir-hybrid {name}": each.encode_mixed for name, each in encoders.items()}  # type: ignore[dict-item]
+    found: dict[str, Way] = {
+        f"beir-hybrid {name}": partial(each.encode, ordered=False) for name, each in encoders.items()
+    }  # type: ignore[dict-item]
     plain = {"batch_size": BATCH, "show_progress_bar": False}
     found["sentence-transformers"] = lambda role, texts: model.encode(texts, prompt=prompts[role], **plain)  # type: ignore[index]
     for backend, module in (("onnx", "optimum.onnxruntime"), ("openvino", "optimum.intel")):

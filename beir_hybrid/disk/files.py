@@ -61,6 +61,25 @@ def written_whole(path: Path) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
+def alone(path: Path, kind: type[BeirHybridError] = BeirHybridError) -> Iterator[None]:
+    """One process at a time at work on a file or folder: the others wait. The lock beside it is never removed.
+
+    Raises:
+        kind: its folder cannot be made or written.
+    """
+    from filelock import FileLock
+
+    lock = FileLock(path.with_name(f".{path.name}.lock"))
+    with writing(path, kind):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+@contextlib.contextmanager
 def folder_written_whole(path: Path) -> Iterator[Path]:
     """The same for a folder; ``path`` must not exist yet, or be empty.
 

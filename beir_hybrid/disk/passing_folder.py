@@ -10,17 +10,20 @@ import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
+from beir_hybrid.disk.files import writing
+
 
 @contextlib.contextmanager
 def passing_folder(base: Path, kind: str) -> Iterator[Path]:
     """A new folder in ``base``, removed in the end; so are those that killed processes of this machine left there.
 
     Raises:
-        OSError: it cannot be made.
+        BeirHybridError: it cannot be made.
     """
     from filelock import FileLock, Timeout
 
-    base.mkdir(parents=True, exist_ok=True)
+    with writing(base / kind):
+        base.mkdir(parents=True, exist_ok=True)
     # locks of other machines cannot be relied on
     prefix = f"{kind}-{re.sub('[^A-Za-z0-9]+', '-', platform.node())}-"
     for left in base.glob(f"{prefix}*"):
@@ -31,7 +34,8 @@ def passing_folder(base: Path, kind: str) -> Iterator[Path]:
     folder = base / f"{prefix}{uuid.uuid4().hex[:12]}"
     with FileLock(_lock_of(folder)):  # held before the folder is there for others to see
         try:
-            folder.mkdir()
+            with writing(folder):
+                folder.mkdir()
             yield folder
         finally:
             shutil.rmtree(folder, ignore_errors=True)

@@ -1,25 +1,43 @@
-"""Dense retrieval with the workers of a Ray cluster."""
+"""Dense retrieval with the workers of a Ray cluster: blocks of texts are encoded and spans of corpora counted by tasks.
+
+Vectors come back to this process, which writes the files; the workers of a search read them. Scores are exact wherever
+they are computed, so the answer is that of one process, bit for bit.
+"""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from beir_hybrid.engines.ray_cluster import STORE, ray_cluster
-from beir_hybrid.engines.ray_encode import FileToWrite, encode_lists_on_ray, resource_of, write_files_on_ray
-from beir_hybrid.engines.ray_search import search_on_ray
 from beir_hybrid.engines.ray_storage import check_storage
+from beir_hybrid.engines.ray_tasks import run_tasks
 from beir_hybrid.errors import MissingExtraError
-from beir_hybrid.retrieval.dense.embeddings import EmbeddingStore, Encode
+from beir_hybrid.records import FloatArray, IntArray
+from beir_hybrid.retrieval.dense.embeddings import Told, encoded
 from beir_hybrid.retrieval.dense.encoder import Encoder
 from beir_hybrid.retrieval.dense.vector_files import VectorFiles
 from beir_hybrid.retrieval.dense.vector_scores import VectorScores
-from beir_hybrid.retrieval.engine import FilesToFill, Progress
+from beir_hybrid.retrieval.search.counter import RankCounter
+from beir_hybrid.retrieval.search.plan import SearchPlan
 from beir_hybrid.retrieval.search.request import SearchAnswer, SearchRequest
-from beir_hybrid.retrieval.search.search import search
+from beir_hybrid.retrieval.search.search import answers, count_span, search
+
+_MOST_FILES = 32
+"""In a span: what a killed worker loses is a minute's work at most."""
+
+Part = tuple[IntArray, FloatArray, npt.NDArray[np.int32]]
+"""What one worker found for one ranking, see `RankCounter.merge`."""
+Span = tuple[str, int, int]
+"""The passages [begin, end) of a corpus."""
+
+_loaded: dict[str, Encoder] = {}
+"""The encoder of a worker, which its tasks share."""
 
 
 @dataclass(frozen=True)
@@ -57,47 +75,84 @@ class RunningOnRay:
     Args:
         ray: the module, connected.
         encoder: in its portable form.
-        seen: storage that was found to be shared, with the kind of nodes.
     """
 
     ray: Any
     encoder: Encoder
     threads: int = 1
-    seen: set[tuple[Path, str]] = field(default_factory=set)
 
-    def fill(self, corpora: Sequence[FilesToFill], encode: Encode, progress: Progress) -> None:
-        todo: list[FileToWrite] = []
-        with contextlib.ExitStack() as stack:
-            # in one order, whatever the order they are asked for: processes that wait for each other's files would hang
-            for corpus in sorted(corpora, key=lambda each: each.files.folder):
-                numbers = stack.enter_context(corpus.files.filling(corpus.texts, encode, progress, "passage"))
-                todo += [FileToWrite.of(corpus.files, number, corpus.texts, corpus.on_disk) for number in numbers]
-            if todo:
-                self._check_storage(todo[0].files.folder, resource_of(self.ray, self.encoder))
-            write_files_on_ray(self.ray, self.encoder, todo, progress)
+    @property
+    def _resource(self) -> str:
+        """What encoding takes: a GPU where the cluster has some, unless the encoder is to run on a CPU."""
+        there = self.ray.cluster_resources().get("GPU", 0) >= 1
+        return "GPU" if there and not self.encoder.on_cpu else "CPU"
 
-    def embed(self, store: EmbeddingStore, lists: Sequence[Sequence[str]], encode: Encode, progress: Progress) -> None:
-        blocks = store.missing(lists)
-        if len(blocks) < 2:  # done here before a worker has loaded the model
-            store.fill(lists, encode, progress=progress, what="passage")
-            return
-        progress(sum(map(len, lists)) - sum(map(len, blocks)))
-        for number, vectors in encode_lists_on_ray(self.ray, self.encoder, blocks):
-            store.keep(blocks[number], vectors)
-            progress(len(blocks[number]))
+    def encode(
+        self, blocks: Iterable[tuple[int, Sequence[str]]], told: Told, *, ordered: bool = False
+    ) -> Iterator[tuple[int, FloatArray]]:
+        known = [self.ray.put(self.encoder)]  # in a list, so that Ray does not fetch it for each task
+        for (number, texts), vectors in run_tasks(
+            self.ray, _encode, [known, ordered], blocks, "block of texts", self._resource
+        ):
+            told(len(texts))
+            yield number, vectors
 
     def search(
-        self, requests: Sequence[SearchRequest], scores: VectorScores, memory: int, progress: Progress
+        self, requests: Sequence[SearchRequest], scores: VectorScores, memory: int, told: Told
     ) -> Iterator[tuple[int, SearchAnswer]]:
-        files = [corpus for corpus in scores.corpora.values() if isinstance(corpus, VectorFiles)]
-        if len(files) < len(scores.corpora):  # they are in the memory of this process
-            return search(requests, scores, memory, progress=progress)
-        for corpus in files:
-            if len(corpus):
-                self._check_storage(corpus.folder, "CPU")
-        return search_on_ray(self.ray, requests, scores, memory, progress)
+        """``memory`` is that of each worker. Corpora in the memory of this process are searched here."""
+        files = {name: corpus for name, corpus in scores.corpora.items() if isinstance(corpus, VectorFiles)}
+        if len(files) < len(scores.corpora):
+            return search(requests, scores, memory, progress=told)
+        for folder in sorted({corpus.folder.parent for corpus in files.values() if len(corpus)}):
+            check_storage(self.ray, folder, "CPU")
+        plan = SearchPlan(requests, scores, memory, 1)
+        spans = _spans(files, max(1, int(self.ray.cluster_resources().get("CPU", 1))))
+        known = self.ray.put((requests, scores, plan))
 
-    def _check_storage(self, folder: Path, resource: str) -> None:
-        if (folder.parent, resource) not in self.seen:
-            check_storage(self.ray, folder.parent, resource)
-            self.seen.add((folder.parent, resource))
+        def count(names: Sequence[str], counters: Mapping[int, RankCounter]) -> None:
+            judged = self.ray.put({number: counter.judged_scores for number, counter in counters.items()})
+            inside = [span for span in spans if span[0] in names]
+            for (_, begin, end), parts in run_tasks(self.ray, _count, (known, judged), inside, "piece of work"):
+                for number, part in parts.items():
+                    counters[number].merge(*part)
+                told(end - begin)
+
+        return answers(requests, scores, plan, count)
+
+
+def _encode(encoder: Sequence[Any], ordered: bool, block: tuple[int, Sequence[str]]) -> FloatArray:
+    """Run by a worker, which loads the encoder once."""
+    import ray
+
+    key = encoder[0].hex()
+    if key not in _loaded:
+        _loaded.clear()
+        _loaded[key] = ray.get(encoder[0]).loaded()
+    here = _loaded[key]
+    return encoded(block[1], lambda texts: here.encode("passage", texts, ordered=ordered), "passage")
+
+
+def _count(
+    known: tuple[Sequence[SearchRequest], VectorScores, SearchPlan], judged: Mapping[int, FloatArray], span: Span
+) -> dict[int, Part]:
+    """Run by a worker: by number of the ranking, passages of the span above each judged one, and the best of them."""
+    requests, scores, plan = known
+    name, begin, end = span
+    counters = {
+        number: RankCounter(requests[number], scores, exact)
+        for number, exact in judged.items()
+        if name in requests[number].starts
+    }
+    count_span(name, begin, end, list(counters.values()), scores, plan, 1)
+    return {number: (counter.counts, counter.best, counter.places) for number, counter in counters.items()}
+
+
+def _spans(corpora: Mapping[str, VectorFiles], n_workers: int) -> list[Span]:
+    """Whole files, in pieces small enough that all workers are busy to the end."""
+    spans = []
+    files = sum(-(-len(corpus) // corpus.rows) for corpus in corpora.values())
+    for name, corpus in corpora.items():
+        step = corpus.rows * max(1, min(_MOST_FILES, files // (4 * n_workers)))
+        spans += [(name, begin, min(begin + step, len(corpus))) for begin in range(0, len(corpus), step)]
+    return spans

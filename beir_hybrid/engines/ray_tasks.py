@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain, islice
 from typing import Any
 
 from beir_hybrid.engines.ray_cluster import reason_of
@@ -16,7 +16,7 @@ DEATHS = 4
 
 
 def run_tasks(
-    ray: Any, work: Callable[..., Any], known: Sequence[Any], pieces: Sequence[Any], what: str, resource: str = "CPU"
+    ray: Any, work: Callable[..., Any], known: Sequence[Any], pieces: Iterable[Any], what: str, resource: str = "CPU"
 ) -> Iterator[tuple[Any, Any]]:
     """Each piece with its answer, in the order they are ready.
 
@@ -24,6 +24,7 @@ def run_tasks(
         ray: the module, connected.
         work: run by workers; it gets what is ``known``, then the piece.
         known: the same for all pieces; large things as references.
+        pieces: taken as workers get free, so they may be made then.
         what: a piece is called, for messages.
         resource: what a task takes one of: ``CPU`` or ``GPU``.
 
@@ -31,8 +32,10 @@ def run_tasks(
         BeirHybridError: raised by a worker.
         EngineError: no worker can be started, or a piece kills every worker that gets it.
     """
-    if not pieces:
+    rest = iter(pieces)
+    if not (first := list(islice(rest, 1))):
         return
+    rest = chain(first, rest)
     takes = {"num_gpus": 1} if resource == "GPU" else {"num_cpus": 1}
     # workers stay between tasks, with what they have loaded (by default not those on a GPU)
     options: dict[str, Any] = {**takes, "max_calls": 0, "scheduling_strategy": "SPREAD"}
@@ -46,13 +49,13 @@ def run_tasks(
         raise EngineError(f"Ray workers do not start: {reason_of(error)}") from error
     task = ray.remote(**options, max_retries=DEATHS - 1, retry_exceptions=False)(work)
     at_once = 2 * max(1, int(ray.cluster_resources().get(resource, 1)))
-    waiting = deque(pieces)
     running: dict[Any, Any] = {}
     try:
-        while waiting or running:
-            while waiting and len(running) < at_once:
-                piece = waiting.popleft()
+        while True:
+            for piece in islice(rest, at_once - len(running)):
                 running[task.remote(*known, piece)] = piece
+            if not running:
+                return
             for reference in ray.wait(list(running))[0]:
                 piece = running.pop(reference)
                 try:

@@ -3,56 +3,44 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal, Protocol
 
 from beir_hybrid.processors import processors
-from beir_hybrid.retrieval.dense.embeddings import EmbeddingStore, Encode
+from beir_hybrid.records import FloatArray
+from beir_hybrid.retrieval.dense.embeddings import Rows, Told, in_turn
 from beir_hybrid.retrieval.dense.encoder import Encoder
-from beir_hybrid.retrieval.dense.vector_files import VectorFiles
 from beir_hybrid.retrieval.dense.vector_scores import VectorScores
 from beir_hybrid.retrieval.search.request import SearchAnswer, SearchRequest
 from beir_hybrid.retrieval.search.search import search
 
 EngineName = Literal["local", "ray"]
 ENGINES: tuple[EngineName, ...] = ("local", "ray")
-Progress = Callable[[int], object]
-
-
-@dataclass(frozen=True, eq=False)
-class FilesToFill:
-    """A corpus whose vectors are to be in files.
-
-    Args:
-        files: where they are to be.
-        texts: of the whole corpus, in its order.
-        on_disk: texts are read from the corpus's files by whoever encodes them.
-    """
-
-    files: VectorFiles
-    texts: Sequence[str]
-    on_disk: bool
 
 
 class RunningEngine(Protocol):
-    """An engine at work."""
+    """An engine at work with an encoder."""
 
     @property
     def threads(self) -> int:
         """How many score at a time in one of its processes, each of which has the memory that is given."""
         ...
 
-    def fill(self, corpora: Sequence[FilesToFill], encode: Encode, progress: Progress) -> None:
-        """Encode what is missing in the files of corpora; `encode` is the encoder in this process."""
-        ...
+    def encode(
+        self, blocks: Iterable[tuple[int, Sequence[str]]], told: Told, *, ordered: bool = False
+    ) -> Iterator[tuple[int, FloatArray | Rows]]:
+        """Passages to vectors, see `EncodeBlocks`.
 
-    def embed(self, store: EmbeddingStore, lists: Sequence[Sequence[str]], encode: Encode, progress: Progress) -> None:
-        """Encode the passages that are not in the store, see `EmbeddingStore.fill`."""
+        Args:
+            told: how many texts are done.
+            ordered: the texts are in the order of `Encoder.in_order`.
+        """
         ...
 
     def search(
-        self, requests: Sequence[SearchRequest], scores: VectorScores, memory: int, progress: Progress
+        self, requests: Sequence[SearchRequest], scores: VectorScores, memory: int, told: Told
     ) -> Iterator[tuple[int, SearchAnswer]]:
         """See `search`; the same answer in every engine."""
         ...
@@ -66,26 +54,31 @@ class Engine(Protocol):
         ...
 
 
-class LocalEngine:
-    """This process, on all its processors."""
+@dataclass(frozen=True, eq=False)
+class Here:
+    """This process at work, on all its processors."""
 
-    @contextlib.contextmanager
-    def running(self, encoder: Encoder) -> Iterator[LocalEngine]:
-        """Itself: nothing is started."""
-        yield self
+    encoder: Encoder
 
     @property
     def threads(self) -> int:
         return processors()
 
-    def fill(self, corpora: Sequence[FilesToFill], encode: Encode, progress: Progress) -> None:
-        for corpus in corpora:
-            corpus.files.encode(corpus.texts, encode, progress)
-
-    def embed(self, store: EmbeddingStore, lists: Sequence[Sequence[str]], encode: Encode, progress: Progress) -> None:
-        store.fill(lists, encode, progress=progress, what="passage")
+    def encode(
+        self, blocks: Iterable[tuple[int, Sequence[str]]], told: Told, *, ordered: bool = False
+    ) -> Iterator[tuple[int, FloatArray | Rows]]:
+        encode = partial(self.encoder.encode, "passage", progress=told, ordered=ordered)
+        return in_turn(encode, "passage", told)(blocks)
 
     def search(
-        self, requests: Sequence[SearchRequest], scores: VectorScores, memory: int, progress: Progress
+        self, requests: Sequence[SearchRequest], scores: VectorScores, memory: int, told: Told
     ) -> Iterator[tuple[int, SearchAnswer]]:
-        return search(requests, scores, memory, progress=progress)
+        return search(requests, scores, memory, progress=told)
+
+
+class LocalEngine:
+    """This process: nothing is started."""
+
+    @contextlib.contextmanager
+    def running(self, encoder: Encoder) -> Iterator[Here]:
+        yield Here(encoder)

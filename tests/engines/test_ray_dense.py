@@ -14,13 +14,14 @@ import pytest
 from beir_hybrid import load_dataset
 from beir_hybrid.cli import main
 from beir_hybrid.datasets.dataset import Dataset
-from beir_hybrid.engines import ray_encode, ray_search, ray_tasks
-from beir_hybrid.engines.ray_search import search_on_ray
+from beir_hybrid.engines import ray_engine, ray_tasks
+from beir_hybrid.engines.ray_engine import RunningOnRay
 from beir_hybrid.errors import EngineError, RetrieverError
 from beir_hybrid.records import FloatArray
 from beir_hybrid.retrieval.contract import Ranking
 from beir_hybrid.retrieval.dense import embeddings, vector_files
 from beir_hybrid.retrieval.dense import retriever as dense
+from beir_hybrid.retrieval.dense.embeddings import in_turn
 from beir_hybrid.retrieval.dense.retriever import DenseRetriever
 from beir_hybrid.retrieval.dense.vector_files import VectorFiles
 from beir_hybrid.retrieval.dense.vector_scores import VectorScores
@@ -47,7 +48,7 @@ def small_files(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """Files of 16 vectors, encoded 5 at a time, in a cache of the test's own."""
     monkeypatch.setattr(vector_files, "ROWS", 16)
     monkeypatch.setattr(embeddings, "BLOCK", 5)
-    monkeypatch.setattr(ray_search, "_MOST_FILES", 2)
+    monkeypatch.setattr(ray_engine, "_MOST_FILES", 2)
     monkeypatch.setenv("BEIR_HYBRID_CACHE", str(tmp_path / "cache"))
     return tmp_path / "cache"
 
@@ -155,12 +156,14 @@ def test_a_worker_killed_while_searching_costs_its_span(tmp_path: Path) -> None:
     vectors = rng.normal(size=(200, 8)).astype(np.float32)
     texts = [str(number) for number in range(200)]
     stored = VectorFiles(tmp_path / "v", 200, transform=Deadly(tmp_path / "killed"))
-    stored.encode(texts, lambda some: vectors[[int(text) for text in some]])
+    stored.fill(texts, in_turn(lambda some: vectors[[int(text) for text in some]]))
     queries = {"q": rng.normal(size=(9, 8)).astype(np.float32)}
     asked, scores = [asked_of(9, 200, 12)], VectorScores(queries, {"p": stored})
     ((_, expected),) = search(asked, scores, 1 << 28)
     told: list[int] = []
-    ((_, found),) = search_on_ray(ray, asked, scores, 1 << 28, told.append)
+    ((_, found),) = RunningOnRay(ray, DenseRetriever(make_encode())._encoder).search(
+        asked, scores, 1 << 28, told.append
+    )
     assert (tmp_path / "killed").exists()
     assert np.array_equal(found.ranks, expected.ranks)
     assert np.array_equal(found.hits.passages, expected.hits.passages)
@@ -255,4 +258,4 @@ def test_the_command_gives_the_same_by_both_engines(
 
 def test_an_encoder_on_no_gpu_takes_a_processor() -> None:
     """Where the cluster has no GPU, tasks are given a processor each."""
-    assert ray_encode.resource_of(ray, DenseRetriever(make_encode())._encoder) == "CPU"
+    assert RunningOnRay(ray, DenseRetriever(make_encode())._encoder)._resource == "CPU"

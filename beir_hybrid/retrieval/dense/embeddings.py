@@ -1,172 +1,180 @@
-"""Embeddings kept on disk by content: a text is encoded once for a model and prompt, whatever asks for it.
-
-A store is a folder of segments ``<name>.npy`` (float32 [n, d], memory-mapped while read: a mapping keeps a file
-descriptor, and there may be more segments than those) with ``<name>.keys`` (a 16-byte digest of each text). A segment
-is written whole or not at all and never changes, so an interrupt loses at most the block under way, and two processes
-can fill one store.
-"""
+"""Vectors by the text they are of: a text is encoded once for a model and prompt, whatever asks for it."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from beir_hybrid.disk.files import written_whole
 from beir_hybrid.errors import RetrieverError
-from beir_hybrid.records import FloatArray
+from beir_hybrid.records import FloatArray, IntArray
+from beir_hybrid.retrieval.dense.segments import Segments
 
-Encode = Callable[[Sequence[str]], npt.ArrayLike]
-InOrder = Callable[[list[str]], list[str]]
-
-_KEY_BYTES = 16
 BLOCK = 2048
-"""Texts encoded between two writes: what an interrupt can lose."""
+"""Texts encoded between two writes, what an interrupt can lose; and texts that an encoder gets at most."""
+_KEY = np.dtype([("text", "V16")])
+_KEY_AND_ROWS = np.dtype([("text", "V16"), ("rows", "<i8")])
 
 
-def _key(text: str) -> bytes:
-    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=_KEY_BYTES).digest()
+class Rows(NamedTuple):
+    """What a model made of texts: text i has the next ``counts[i]`` rows of ``vectors`` [rows, d]."""
+
+    vectors: FloatArray
+    counts: IntArray
+
+
+Told = Callable[[int], object]
+Encode = Callable[[Sequence[str]], npt.ArrayLike]
+EncodeBlocks = Callable[[Iterable[tuple[int, Sequence[str]]]], Iterator[tuple[int, FloatArray | Rows]]]
+"""Numbered blocks of texts to what was made of each, in the order they are ready."""
+
+
+def in_turn(encode: Encode, what: str = "text", told: Told | None = None) -> EncodeBlocks:
+    """One block after the other, in this process; see `encoded`."""
+    return lambda blocks: ((number, encoded(texts, encode, what, told)) for number, texts in blocks)
+
+
+def encoded(texts: Sequence[str], encode: Encode, what: str, told: Told | None = None) -> FloatArray:
+    """The vectors of texts, float32 [n, d], each different text once and at most `BLOCK` at a time.
+
+    Args:
+        what: the texts are called, in messages.
+        told: how many texts repeated others.
+
+    Raises:
+        RetrieverError: see `check_vectors`; or vectors of several lengths.
+    """
+    parts: list[FloatArray] = []
+    for begin in range(0, len(texts), BLOCK):
+        some = texts[begin : begin + BLOCK]
+        place = {text: at for at, text in enumerate(dict.fromkeys(some))}
+        vectors = check_vectors(encode(list(place)), list(place), what)
+        if parts and parts[0].shape[1] != vectors.shape[1]:
+            raise RetrieverError(
+                f"the encoder returned vectors of {vectors.shape[1]} dimensions after ones of {parts[0].shape[1]}"
+            )
+        parts.append(vectors if len(place) == len(some) else vectors[[place[text] for text in some]])
+        if told and len(place) < len(some):
+            told(len(some) - len(place))
+    return parts[0] if len(parts) == 1 else np.concatenate(parts) if parts else np.empty((0, 0), np.float32)
 
 
 class EmbeddingStore:
-    """The embeddings of one model under one prompt.
+    """The vectors of one model under one prompt: `Segments` with ``NAME.keys`` beside them, a digest of each text.
+
+    The keys come last: a segment counts from the moment they are there.
 
     Args:
-        folder: where the segments are; None: in memory only, for encoders that cannot be identified.
+        folder: where they are kept; None: in memory only, for encoders that cannot be identified.
         in_order: the texts as they are best encoded; by default as they come.
+        several: a text may have several rows.
     """
 
-    def __init__(self, folder: Path | None, in_order: InOrder = list) -> None:
+    def __init__(
+        self, folder: Path | None, in_order: Callable[[list[str]], list[str]] = list, *, several: bool = False
+    ) -> None:
         self.folder = folder
         self._in_order = in_order
-        self._segments: list[FloatArray | Path] = []
+        self._form = _KEY_AND_ROWS if several else _KEY
+        self._segments = Segments(folder, " and {}.keys, its texts are then encoded again")
+        self._names: list[str] = []
+        self._sizes: list[int] = []
         self._dimensions: set[int] = set()
-        self._where: dict[bytes, tuple[int, int]] = {}
-        self._read: set[str] = set()
+        self._where: dict[bytes, tuple[int, int, int]] = {}
+        """By key: the number of the segment, the first row, and how many there are."""
 
-    def embed(
-        self,
-        texts: Sequence[str],
-        encode: Encode,
-        *,
-        progress: Callable[[int], object] | None = None,
-        what: str = "text",
-    ) -> FloatArray:
-        """The embeddings of ``texts``, float32 [len(texts), d]; only those not in the store are encoded.
+    def embed(self, texts: Sequence[str], encode: EncodeBlocks, told: Told | None = None) -> FloatArray:
+        """The vectors of ``texts``, float32 [len(texts), d]; see `rows`."""
+        return self.rows(texts, encode, told).vectors
+
+    def rows(self, texts: Sequence[str], encode: EncodeBlocks, told: Told | None = None) -> Rows:
+        """What the model makes of ``texts``, in their order; only those not in the store are encoded.
 
         Args:
-            encode: texts to vectors [n, d]; called with at most `BLOCK` different texts.
-            progress: called with the number of texts that were in the store; ``encode`` says itself what it does.
+            encode: called with blocks of at most `BLOCK` different texts.
+            told: how many texts were in the store; ``encode`` says itself what it does.
 
         Raises:
-            RetrieverError: ``encode`` returned another shape, NaN or infinity (naming the text), or vectors of
-                another dimension than before.
+            RetrieverError: a segment is damaged, or vectors have another dimension than those before.
         """
-        self.fill([texts], encode, progress=progress, what=what)
-        return self._gather([_key(text) for text in texts])
-
-    def fill(
-        self,
-        lists: Sequence[Sequence[str]],
-        encode: Encode,
-        *,
-        progress: Callable[[int], object] | None = None,
-        what: str = "text",
-    ) -> None:
-        """Encode what is not in the store of all lists together, so that texts of one length meet; see `embed`."""
-        todo = self.missing(lists)
-        if progress:
-            progress(sum(map(len, lists)) - sum(map(len, todo)))
-        for block in todo:
-            self.keep(block, check_vectors(encode(block), block, what))
-
-    def missing(self, lists: Iterable[Sequence[str]]) -> list[list[str]]:
-        """The blocks of texts that `fill` would encode, in its order."""
-        self._refresh()
-        found: dict[bytes, str] = {}
-        for texts in lists:
-            found.update({key: text for text in texts if (key := _key(text)) not in self._where and key not in found})
-        todo = self._in_order(list(found.values()))
-        return [todo[begin : begin + BLOCK] for begin in range(0, len(todo), BLOCK)]
-
-    def keep(self, texts: Sequence[str], vectors: FloatArray) -> None:
-        """Keep the embeddings of a block of `missing`, written whole or not at all."""
-        self._append([_key(text) for text in texts], vectors)
-
-    def _gather(self, keys: Sequence[bytes]) -> FloatArray:
-        places = np.array([self._where[key] for key in keys], dtype=np.int64).reshape(-1, 2)
-        dimensions = self._dimensions
-        if len(dimensions) > 1:
+        self.fill([texts], encode, told)
+        if len(self._dimensions) > 1:
             raise RetrieverError(
-                f"the embeddings in {self.folder or 'memory'} have dimensions {sorted(dimensions)}; "
+                f"the embeddings in {self.folder or 'memory'} have dimensions {sorted(self._dimensions)}; "
                 f"the encoder must give vectors of one length"
             )
-        out = np.empty((len(keys), *(dimensions or {0})), dtype=np.float32)  # no text at all: (0, 0)
-        for number in np.unique(places[:, 0]):
-            rows = np.flatnonzero(places[:, 0] == number)
-            segment = self._segments[number]
-            vectors = _mapped(segment) if isinstance(segment, Path) else segment
-            out[rows] = vectors[places[rows, 1]]
-        return out
+        places = np.array([self._where[_key(text)] for text in texts], dtype=np.int64).reshape(-1, 3)
+        segments, first, counts = places.T
+        begin = np.cumsum(counts) - counts
+        out = np.empty((counts.sum(), *(self._dimensions or {0})), dtype=np.float32)  # no text at all: (0, 0)
+        for number in np.unique(segments).tolist():
+            own = segments == number
+            vectors = self._segments.read(self._names[number], self._sizes[number])
+            out[_spans(begin[own], counts[own])] = vectors[_spans(first[own], counts[own])]
+        return Rows(out, counts)
 
-    def _append(self, keys: Sequence[bytes], vectors: FloatArray) -> None:
-        if self.folder is None:
-            self._add(keys, vectors, vectors.shape[1])
-            return
-        name = hashlib.blake2b(b"".join(keys), digest_size=12).hexdigest()
-        # the keys come last: a segment counts from the moment they are there
-        with written_whole(self.folder / f"{name}.npy") as part, part.open("wb") as out:
-            np.save(out, vectors)
-        with written_whole(self.folder / f"{name}.keys") as part:
-            part.write_bytes(b"".join(keys))
-        self._open(name)
+    def fill(self, lists: Sequence[Sequence[str]], encode: EncodeBlocks, told: Told | None = None) -> None:
+        """Encode what is not in the store of all lists together, so that texts of one length meet; see `rows`."""
+        self._refresh()
+        lacking: dict[bytes, str] = {}
+        for texts in lists:
+            lacking.update({key: text for text in texts if (key := _key(text)) not in self._where})
+        todo = self._in_order(list(lacking.values()))
+        if told:
+            told(sum(map(len, lists)) - len(todo))
+        blocks = [todo[begin : begin + BLOCK] for begin in range(0, len(todo), BLOCK)]
+        for number, made in encode(enumerate(blocks)):
+            self._keep(blocks[number], made)
+
+    def _keep(self, texts: Sequence[str], made: FloatArray | Rows) -> None:
+        vectors, counts = made if isinstance(made, Rows) else (made, 1)
+        keys = np.empty(len(texts), self._form)
+        keys["text"] = np.frombuffer(b"".join(map(_key, texts)), "V16")
+        if "rows" in (self._form.names or ()):
+            keys["rows"] = counts
+        name = hashlib.blake2b(keys["text"].tobytes(), digest_size=12).hexdigest()
+        self._segments.write(name, vectors)
+        if self.folder is not None:
+            with written_whole(self.folder / f"{name}.keys") as part:
+                part.write_bytes(keys.tobytes())
+        self._add(name, keys)
 
     def _refresh(self) -> None:
         """See the segments that this and other processes have written since the last look."""
-        if self.folder is None or not self.folder.is_dir():
-            return
-        for path in sorted(self.folder.glob("*.keys")):
-            if path.stem not in self._read and not path.name.startswith("."):
-                self._open(path.stem)
+        known = set(self._names)
+        for path in sorted(self.folder.glob("[!.]*.keys")) if self.folder else ():
+            if path.stem not in known:
+                packed = path.read_bytes()
+                self._add(path.stem, np.frombuffer(packed[: len(packed) // self._form.itemsize * self._form.itemsize],
+                                                   self._form))  # fmt: skip
 
-    def _open(self, name: str) -> None:
-        folder = self.folder
-        if folder is None:
-            return
-        packed = (folder / f"{name}.keys").read_bytes()
-        keys = [packed[at : at + _KEY_BYTES] for at in range(0, len(packed), _KEY_BYTES)]
-        path = folder / f"{name}.npy"
-        shape = _mapped(path).shape
-        if len(shape) != 2 or shape[0] * _KEY_BYTES != len(packed):
-            raise _damaged(path, f"shape {shape} for {len(packed)} bytes of keys")
-        self._read.add(name)
-        self._add(keys, path, shape[1])
-
-    def _add(self, keys: Sequence[bytes], segment: FloatArray | Path, dimension: int) -> None:
-        number = len(self._segments)
-        self._segments.append(segment)
-        self._dimensions.add(dimension)
-        for row, key in enumerate(keys):
-            self._where.setdefault(key, (number, row))
+    def _add(self, name: str, keys: npt.NDArray[np.void]) -> None:
+        counts = keys["rows"] if "rows" in (self._form.names or ()) else np.ones(len(keys), dtype=np.int64)
+        ends = np.cumsum(counts)
+        size = int(ends[-1]) if len(ends) else 0
+        self._dimensions.add(self._segments.read(name, size).shape[1])
+        number = len(self._names)
+        self._names.append(name)
+        self._sizes.append(size)
+        rows = zip((key.tobytes() for key in keys["text"]), (ends - counts).tolist(), counts.tolist(), strict=True)
+        for key, first, n in rows:
+            self._where.setdefault(key, (number, first, n))
 
 
-def _mapped(path: Path) -> FloatArray:
-    try:
-        found: FloatArray = np.load(path, mmap_mode="r")
-    except (ValueError, EOFError, FileNotFoundError) as error:
-        raise _damaged(path, error) from error
-    except OSError as error:  # the file may be whole: too many open files, no permission
-        raise RetrieverError(f"could not read {path}: {error.strerror or error}; mend that and try again") from error
+def _key(text: str) -> bytes:
+    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+
+
+def _spans(first: IntArray, counts: IntArray) -> IntArray:
+    """The numbers [first, first + count) of each, one after the other."""
+    ends = np.cumsum(counts)
+    found: IntArray = np.repeat(first - ends + counts, counts) + np.arange(ends[-1] if len(ends) else 0)
     return found
-
-
-def _damaged(path: Path, why: object) -> RetrieverError:
-    return RetrieverError(
-        f"{path} is damaged ({why}); delete it and {path.stem}.keys, its texts are then encoded again"
-    )
 
 
 def check_vectors(vectors: npt.ArrayLike, texts: Sequence[str], what: str) -> FloatArray:

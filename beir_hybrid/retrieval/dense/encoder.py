@@ -109,17 +109,26 @@ class Encoder:
         ]
 
     def encode(
-        self, role: Role, texts: Sequence[str], progress: Callable[[int], object] | None = None
+        self,
+        role: Role,
+        texts: Sequence[str],
+        progress: Callable[[int], object] | None = None,
+        *,
+        ordered: bool = True,
     ) -> npt.ArrayLike:
-        """Vectors [n, d] as the model gives them, in the memory of this process, in batches of the order that is given
-        (see `in_order`).
+        """Vectors [n, d] as the model gives them, in the memory of this process.
 
         Args:
             progress: called with the number of texts done.
+            ordered: the batches are of the order that is given; else of that of `in_order`.
 
         Raises:
             RetrieverError: the model fails; the text it fails on is named.
         """
+        if not ordered and not self.plain:
+            texts_in_order = self.in_order(role, texts)
+            place = {text: at for at, text in enumerate(texts_in_order)}
+            return np.asarray(self.encode(role, texts_in_order, progress))[[place[text] for text in texts]]
         try:
             return self._encode(role, texts, progress)
         except BeirHybridError:
@@ -157,17 +166,6 @@ class Encoder:
                 if progress:
                     progress(len(batch))
         return np.concatenate(parts) if parts else np.empty((0, 0), np.float32)
-
-    def encode_mixed(
-        self, role: Role, texts: Sequence[str], progress: Callable[[int], object] | None = None
-    ) -> npt.ArrayLike:
-        """The same for texts in any order, each encoded once."""
-        if self.plain:
-            return self.encode(role, texts, progress)
-        ordered = self.in_order(role, list(dict.fromkeys(texts)))
-        vectors = np.asarray(self.encode(role, ordered, progress))
-        place = {text: at for at, text in enumerate(ordered)}
-        return vectors[[place[text] for text in texts]]
 
     def _failing(self, role: Role, texts: list[str]) -> tuple[str, bool]:
         """The text that cannot be encoded, by halving; the first and False where smaller parts can all be."""

@@ -12,12 +12,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-import numpy.typing as npt
 
-from beir_hybrid.corpus.arrow_corpus import ArrowCorpus
 from beir_hybrid.datasets.dataset import Dataset
-from beir_hybrid.disk.files import fingerprint
+from beir_hybrid.disk.files import fingerprint_of
 from beir_hybrid.disk.locations import cache_dir
+from beir_hybrid.disk.passing_folder import passing_folder
 from beir_hybrid.engines.build import build_engine
 from beir_hybrid.errors import RetrieverError
 from beir_hybrid.neutralize.transform import Transform, read_transform
@@ -26,16 +25,16 @@ from beir_hybrid.records import BeirQueries, BeirResults, Corpus, FloatArray, Hi
 from beir_hybrid.retrieval.beir import BeirSearchable, CorpusTexts, beir_results
 from beir_hybrid.retrieval.contract import Bound, Ranking, unidentified
 from beir_hybrid.retrieval.dense.agreement import CANDIDATES, PrecisionLoss, agreement
-from beir_hybrid.retrieval.dense.corpora import Corpora, CorpusContent, vectors_folder
 from beir_hybrid.retrieval.dense.dtype_choice import agrees, bfloat16_agreement
 from beir_hybrid.retrieval.dense.dtypes import DtypeChoice, check_dtype
-from beir_hybrid.retrieval.dense.embeddings import EmbeddingStore, Encode
+from beir_hybrid.retrieval.dense.embeddings import EmbeddingStore, Told, in_turn
 from beir_hybrid.retrieval.dense.encoder import Encoder, Role, function_of
 from beir_hybrid.retrieval.dense.models import model_fingerprint, open_model, own_prompts
 from beir_hybrid.retrieval.dense.scored_form import ScoredForm
+from beir_hybrid.retrieval.dense.segments import Cache, folder_of
 from beir_hybrid.retrieval.dense.vector_files import PRECISIONS, Precision, VectorFiles
 from beir_hybrid.retrieval.dense.vector_scores import VectorScores
-from beir_hybrid.retrieval.engine import EngineName, FilesToFill, RunningEngine
+from beir_hybrid.retrieval.engine import EngineName, RunningEngine
 from beir_hybrid.retrieval.search.plan import SearchPlan
 from beir_hybrid.retrieval.search.request import SearchAnswer, SearchRequest
 from beir_hybrid.retrieval.search.search import rankings_of
@@ -104,7 +103,7 @@ class DenseRetriever(BeirSearchable):
         name: str | None = None,
         batch_size: int | None = None,
         device: str | None = None,
-        cache: Path | str | bool | None = None,
+        cache: Cache = None,
         identity: str | None = None,
         memory: int = DEFAULT_MEMORY,
         truncate_dim: int | None = None,
@@ -142,31 +141,24 @@ class DenseRetriever(BeirSearchable):
         self._encoder = Encoder(
             self._model, self._source, device, self.prompts, batch_size or self._batch, self.identity
         )
-        base = None
-        if cache is not False and self.identity is not None:
-            base = (cache_dir() / "embeddings" if cache is None or cache is True else Path(cache)) / self.identity
         check_dtype(self._model, dtype)
         self._dtype_agreement: dict[str, Any] | None = None
         if dtype == "auto":
-            self._dtype_agreement = bfloat16_agreement(self._encoder, base, self.similarity)
+            kept = folder_of(cache, self.identity)
+            self._dtype_agreement = bfloat16_agreement(self._encoder, kept and kept.parent, self.similarity)
             dtype = "bfloat16" if self._dtype_agreement and agrees(self._dtype_agreement) else "float32"
         self._encoder = replace(self._encoder, dtype=dtype)
-        self._stores = {role: EmbeddingStore(self._folder(base, role), self._in_order(role)) for role in self.prompts}
+        # the role counts as well: models with a router encode the same text in two ways
+        asked = {role: (role, text, *([dtype] if dtype != "float32" else [])) for role, text in self.prompts.items()}
+        self._stores = {
+            role: EmbeddingStore(folder_of(cache, self.identity, *parts), partial(self._encoder.in_order, role))
+            for role, parts in asked.items()
+        }
 
     @property
     def _batch(self) -> int:
         """A processor is busy with few texts, an accelerator waits between small batches."""
         return 32 if str(getattr(self._model, "device", "cpu")).startswith("cpu") else 256
-
-    def _folder(self, base: Path | None, role: Role) -> Path | None:
-        if base is None:
-            return None
-        # the role counts as well: models with a router encode the same text in two ways
-        parts = [role, self.prompts[role], *([self._encoder.dtype] if self._encoder.dtype != "float32" else [])]
-        return base / fingerprint(*parts)
-
-    def _in_order(self, role: Role) -> Callable[[list[str]], list[str]]:
-        return lambda texts: self._encoder.in_order(role, texts)
 
     @property
     def model(self) -> Any:
@@ -217,12 +209,9 @@ class DenseRetriever(BeirSearchable):
         Raises:
             RetrieverError: the model returned NaN, infinity or the wrong shape.
         """
-        store = self._stores[role]
-        vectors = store.embed(texts, self._encoding(role, progress), progress=progress, what=role)
+        encode = partial(self._encoder.encode, role, progress=progress)
+        vectors = self._stores[role].embed(texts, in_turn(encode, role), progress)
         return self._scored(role, language)(vectors)
-
-    def _encoding(self, role: Role, progress: Callable[[int], object] | None) -> Encode:
-        return lambda block: self._encode(role, block, progress)
 
     def _scored(self, role: Role, language: str | None) -> ScoredForm:
         change = None if self._transform is None else partial(self._transform, role=role, language=language)
@@ -234,44 +223,44 @@ class DenseRetriever(BeirSearchable):
 
     @contextlib.contextmanager
     def _vectors_of(
-        self, contents: Mapping[str, CorpusContent], queries: Mapping[str, FloatArray],
-        requests: Sequence[SearchRequest], engine: RunningEngine, progress: Callable[[int], object],
-    ) -> Iterator[Corpora]:  # fmt: skip
-        """The vectors of corpora: in memory where they fit, else in files, in the cache where the encoder is known."""
+        self, texts: Mapping[str, Sequence[str]], contents: Mapping[str, str], queries: Mapping[str, FloatArray],
+        requests: Sequence[SearchRequest], engine: RunningEngine, told: Told,
+    ) -> Iterator[Mapping[str, FloatArray | VectorFiles]]:  # fmt: skip
+        """The vectors of corpora: in memory where they fit, else in files, in the cache where the encoder is known.
+
+        Args:
+            texts: title and text of every passage as one string; read slice by slice where they need not fit.
+            contents: digests of texts, where there are some already.
+        """
         dimension = max((vectors.shape[1] for vectors in queries.values()), default=0)
+        held: dict[str, FloatArray | VectorFiles] = {}
         with contextlib.ExitStack() as stack:
-            if self._precision == "float32" and self._fits(
-                sum(len(each.texts) for each in contents.values()), dimension
-            ):
-                texts = {name: list(content.texts) for name, content in contents.items()}
-                engine.embed(
-                    self._stores["passage"], list(texts.values()), self._encoding("passage", progress), progress
-                )
-                held = {name: self.embed("passage", some, language=name) for name, some in texts.items()}
-                made = Corpora(held, max(self._memory, _WORK), 0)
+            if self._precision == "float32" and self._fits(sum(map(len, texts.values())), dimension):
+                lists = {name: list(some) for name, some in texts.items()}
+                encode = partial(engine.encode, told=told, ordered=True)
+                self._stores["passage"].fill(list(lists.values()), encode, told)
+                held |= {name: self.embed("passage", some, language=name) for name, some in lists.items()}
             else:
-                base = self._stores["passage"].folder or stack.enter_context(vectors_folder())
+                base = self._stores["passage"].folder or stack.enter_context(passing_folder(cache_dir(), "vectors"))
                 files = {
                     name: VectorFiles(
-                        base / f"corpus-{content.digest}-{self._precision}", len(content.texts), self._precision,
-                        self._scored("passage", name),
+                        base / f"corpus-{contents.get(name) or fingerprint_of(some)}-{self._precision}", len(some),
+                        self._precision, self._scored("passage", name),
                     )
-                    for name, content in contents.items()
+                    for name, some in texts.items()
                 }  # fmt: skip
                 # refuses before anything is encoded
-                work = SearchPlan(requests, VectorScores(queries, files), self._memory, engine.threads).work
-                todo = [FilesToFill(files[name], content.texts, content.on_disk) for name, content in contents.items()]
-                engine.fill(todo, lambda block: self._encoder.encode_mixed("passage", block), progress)
-                made = Corpora(files, self._memory, work)
-            dimensions = [vectors.shape[1] for vectors in queries.values() if len(vectors)]
-            dimensions += [each.shape[1] for each in made.vectors.values() if len(each)]
-            self._check_dimensions({*dimensions})
-            yield made
-
-    def _encode(
-        self, role: Role, texts: Sequence[str], progress: Callable[[int], object] | None = None
-    ) -> npt.ArrayLike:
-        return self._encoder.encode(role, texts, progress)
+                SearchPlan(requests, VectorScores(queries, files), self._memory, engine.threads)
+                for name, corpus in files.items():
+                    corpus.fill(texts[name], partial(engine.encode, told=told), told)
+                held |= files
+            dimensions = {each.shape[1] for each in (*queries.values(), *held.values()) if len(each)}
+            if len(dimensions) > 1:
+                raise RetrieverError(
+                    f"{self.name} gave vectors of {' and '.join(map(str, sorted(dimensions)))} dimensions; "
+                    f"queries and passages must have the same"
+                )
+            yield held
 
     def bind(self, dataset: Dataset) -> Bound:
         """Every task of the data set, always at full depth."""
@@ -309,13 +298,13 @@ class DenseRetriever(BeirSearchable):
             with progress(
                 "encoding", sum(map(len, queries.values())) + sum(map(len, passages.values())), "text"
             ) as bar:
-                asked_texts = [block.texts for block in queries.values()]
-                self._stores["query"].fill(
-                    asked_texts, self._encoding("query", bar.advance), progress=bar.advance, what="query"
-                )
+                asked = [block.texts for block in queries.values()]
+                encode = partial(self._encoder.encode, "query", progress=bar.advance)
+                self._stores["query"].fill(asked, in_turn(encode, "query"), bar.advance)
                 vectors = {name: self.embed("query", block.texts, language=name) for name, block in queries.items()}
-                contents = {name: CorpusContent.of(block) for name, block in passages.items()}
-                corpora = stack.enter_context(self._vectors_of(contents, vectors, requests, engine, bar.advance))
+                texts = {name: block.lazy_full_texts() for name, block in passages.items()}
+                contents = {name: block.content for name, block in passages.items()}
+                corpora = stack.enter_context(self._vectors_of(texts, contents, vectors, requests, engine, bar.advance))
             for ranking in rankings_of(tasks, self._answers(requests, vectors, corpora, engine)):
                 lost = loss and loss.of(ranking, vectors[ranking.task.query_language], self._embed_passages)
                 observed = {"agreement_with_float32": lost} if lost else {}
@@ -323,29 +312,28 @@ class DenseRetriever(BeirSearchable):
                 yield cut.unanswered(_silent(vectors, ranking.task))
 
     def _answers(
-        self, requests: Sequence[SearchRequest], queries: Mapping[str, FloatArray], corpora: Corpora,
-        engine: RunningEngine,
+        self, requests: Sequence[SearchRequest], queries: Mapping[str, FloatArray],
+        corpora: Mapping[str, FloatArray | VectorFiles], engine: RunningEngine,
     ) -> Iterator[tuple[int, SearchAnswer]]:  # fmt: skip
         device = str(getattr(self._model, "device", "cpu"))
-        scores = VectorScores(queries, corpora.vectors, None if device.startswith("cpu") else device)
-        with contextlib.ExitStack() as stack:
-            # what is in memory is searched in no time
-            bar = stack.enter_context(progress("searching", corpora.work, "passage")) if corpora.work else None
-            yield from engine.search(requests, scores, corpora.memory, bar.advance if bar else _no_progress)
+        scores = VectorScores(queries, corpora, None if device.startswith("cpu") else device)
+        if not any(isinstance(each, VectorFiles) for each in corpora.values()):  # what is in memory takes no time
+            return engine.search(requests, scores, max(self._memory, _WORK), lambda n: None)
+        return self._shown(requests, scores, engine)
+
+    def _shown(
+        self, requests: Sequence[SearchRequest], scores: VectorScores, engine: RunningEngine
+    ) -> Iterator[tuple[int, SearchAnswer]]:
+        work = SearchPlan(requests, scores, self._memory, engine.threads).work
+        with progress("searching", work, "passage") as bar:
+            yield from engine.search(requests, scores, self._memory, bar.advance)
 
     def _embed_passages(self, texts: Sequence[tuple[str, str]]) -> FloatArray:
         """Passages of any languages, given as (language, text)."""
-        store = self._stores["passage"]
-        vectors = store.embed([text for _, text in texts], self._encoding("passage", None), what="passage")
+        encode = partial(self._encoder.encode, "passage")
+        vectors = self._stores["passage"].embed([text for _, text in texts], in_turn(encode, "passage"))
         scored = [self._scored("passage", texts[at][0])(vectors[at : at + 1]) for at in range(len(texts))]
         return np.concatenate(scored)
-
-    def _check_dimensions(self, dimensions: set[int]) -> None:
-        if len(dimensions) > 1:
-            raise RetrieverError(
-                f"{self.name} gave vectors of {' and '.join(map(str, sorted(dimensions)))} dimensions; "
-                f"queries and passages must have the same"
-            )
 
     def search(
         self, corpus: Corpus, queries: BeirQueries, top_k: int, score_function: str | None = None, **_: Any
@@ -357,18 +345,15 @@ class DenseRetriever(BeirSearchable):
             request = SearchRequest.of_all(len(queries), depth)
             vectors = {"": self.embed("query", list(queries.values()))}
             texts = CorpusTexts(corpus, passage_ids)
-            contents = {"": CorpusContent(texts, isinstance(corpus, ArrowCorpus))}
             with contextlib.ExitStack() as stack:
                 engine = stack.enter_context(self._engine.running(self._encoder))
                 with progress("encoding", len(texts), "text") as bar:
-                    corpora = stack.enter_context(self._vectors_of(contents, vectors, [request], engine, bar.advance))
+                    corpora = stack.enter_context(
+                        self._vectors_of({"": texts}, {}, vectors, [request], engine, bar.advance)
+                    )
                 return next(self._answers([request], vectors, corpora, engine))[1].hits
 
         return beir_results(queries, passage_ids, top_k, best)
-
-
-def _no_progress(n: int) -> None:
-    pass
 
 
 def _silent(vectors: Mapping[str, FloatArray], task: Task) -> IntArray:

@@ -18,7 +18,8 @@ from beir_hybrid.errors import RetrieverError
 from beir_hybrid.records import BeirQueries, BeirResults, Corpus, FloatArray, IntArray
 from beir_hybrid.retrieval.beir import BeirSearchable
 from beir_hybrid.retrieval.contract import Bound, Ranking, Retriever
-from beir_hybrid.retrieval.families.model import Arrays, FamilyModel
+from beir_hybrid.retrieval.dense.embeddings import Rows
+from beir_hybrid.retrieval.families.model import FamilyModel
 from beir_hybrid.retrieval.families.reranking import Candidates
 from beir_hybrid.retrieval.search.scores import ScoreTile
 from beir_hybrid.retrieval.search.search import beir_search, rankings
@@ -210,10 +211,8 @@ class LateInteractionRetriever(BeirSearchable):
 
     def _vectors(self, role: str, lists: Mapping[str, Sequence[str]]) -> dict[str, TokenVectors]:
         found: dict[str, TokenVectors] = {}
-        for name, parts in self._model.computed(role, lists, partial(self._encoded, role)):
-            lengths = np.concatenate([np.zeros(1, np.int64), *(part["lengths"] for part in parts)])
-            vectors = np.concatenate([part["vectors"] for part in parts]) if parts else np.empty((0, 1), np.float32)
-            found[name] = TokenVectors.of(vectors, np.cumsum(lengths))
+        for name, made in self._model.rows(role, lists, partial(self._encoded, role)):
+            found[name] = TokenVectors.of(made.vectors, np.concatenate([[0], np.cumsum(made.counts)]))
             held = sum(each.vectors.nbytes for each in found.values())
             if role == "passage" and held > self._memory << 20:
                 raise RetrieverError(
@@ -223,13 +222,13 @@ class LateInteractionRetriever(BeirSearchable):
                 )
         return found
 
-    def _encoded(self, role: str, texts: Sequence[str]) -> Arrays:
+    def _encoded(self, role: str, texts: Sequence[str]) -> Rows:
         made = [np.asarray(each, np.float32) for each in self._model.encode(role, texts, convert_to_numpy=True)]
         empty = next((text for text, each in zip(texts, made, strict=True) if not len(each)), None)
         if empty is not None or not all(np.isfinite(each).all() for each in made):
             what = "NaN or infinity" if empty is None else f"no vector for {empty[:80]!r}"
             raise RetrieverError(f"{self.name} gave {what}; expected a finite vector for each token of a {role}")
-        return {"vectors": np.concatenate(made), "lengths": np.array([len(each) for each in made], np.int64)}
+        return Rows(np.concatenate(made), np.array([len(each) for each in made], np.int64))
 
     def search(
         self, corpus: Corpus, queries: BeirQueries, top_k: int, score_function: str | None = None, **_: Any

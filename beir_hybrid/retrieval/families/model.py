@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
-import numpy.typing as npt
+import numpy as np
 
-from beir_hybrid.disk.arrays import opened_arrays, write_arrays
-from beir_hybrid.disk.files import fingerprint
-from beir_hybrid.disk.locations import cache_dir
 from beir_hybrid.errors import RetrieverError, first_line
 from beir_hybrid.progress import progress
 from beir_hybrid.retrieval.contract import unidentified
+from beir_hybrid.retrieval.dense.embeddings import EmbeddingStore, Rows
 from beir_hybrid.retrieval.dense.models import check_device, model_fingerprint, name_of
+from beir_hybrid.retrieval.dense.segments import Cache, folder_of
 from beir_hybrid.retrieval.kinds import hub_answers
 
 ROLES = ("query", "passage")
-Arrays: TypeAlias = Mapping[str, npt.NDArray[Any]]
 CHUNK = 256
-"""Texts computed between two writes."""
+"""Texts that a model is given, and that are counted, at a time."""
 
 
 class FamilyModel:
@@ -35,7 +33,7 @@ class FamilyModel:
         batch_size: texts (or pairs) at a time.
         device: one device, or several joined by commas, over which sentence-transformers spreads the work.
         dtype: of the weights, such as ``bfloat16``; None: as they are saved.
-        cache: the folder of what is computed; None: ``families`` in the cache folder. False: nothing is kept.
+        cache: the folder of what is computed, see `folder_of`.
 
     Raises:
         RetrieverError: it cannot be loaded.
@@ -52,7 +50,7 @@ class FamilyModel:
         batch_size: int = 32,
         device: str | None = None,
         dtype: str | None = None,
-        cache: Path | str | bool | None = None,
+        cache: Cache = None,
     ) -> None:
         self._devices = device.split(",") if device else []
         self._source = str(given) if isinstance(given, str | Path) else None
@@ -89,33 +87,29 @@ class FamilyModel:
         """Whether it is a model of sentence-transformers, and takes the options of one."""
         return type(self.model).__module__.startswith("sentence_transformers.")
 
-    def folder(self, role: str) -> Path | None:
-        """Where what is computed of texts in a role is kept; None where nothing can be."""
-        if self._cache is False or self._fingerprint is None:
-            return None
-        base = cache_dir() / "families" if self._cache in (None, True) else Path(str(self._cache))
-        return (
-            base / self._fingerprint / fingerprint(role, self.prompt(role) if role in ROLES else "", str(self._dtype))
-        )
+    def store(self, role: str, *, several: bool = False) -> EmbeddingStore:
+        """What is kept of texts in a role; nothing outlives it where nothing may be kept on disk."""
+        asked = (role, self.prompt(role) if role in ROLES else "", str(self._dtype), *(["rows"] if several else []))
+        return EmbeddingStore(folder_of(self._cache, self._fingerprint, *asked), several=several)
 
-    def computed(
-        self, role: str, lists: Mapping[str, Sequence[str]], compute: Callable[[Sequence[str]], Arrays]
-    ) -> Iterator[tuple[str, list[Arrays]]]:
-        """What ``compute`` makes of texts in a role, by list and chunk by chunk; how far it is, is said.
-
-        A chunk is kept on disk by its content, whole or not at all: an interrupt loses the one under way, and equal
-        chunks of another corpus are found again. Unlike `EmbeddingStore` it holds arrays of any shape a text.
-        """
+    def rows(
+        self, role: str, lists: Mapping[str, Sequence[str]], encode: Callable[[Sequence[str]], Rows]
+    ) -> Iterator[tuple[str, Rows]]:
+        """What ``encode`` makes of texts in a role, list by list; how far it is, is said."""
         what = "queries" if role == "query" else f"{role}s"
-        folder = self.folder(role)
+        store = self.store(role, several=True)
         with progress(f"encoding {what}", sum(map(len, lists.values())), "text") as shown:
+
+            def encode_blocks(blocks: Iterable[tuple[int, Sequence[str]]]) -> Iterator[tuple[int, Rows]]:
+                for number, texts in blocks:
+                    parts = []
+                    for begin in range(0, len(texts), CHUNK):
+                        parts.append(encode(texts[begin : begin + CHUNK]))
+                        shown.advance(len(parts[-1].counts))
+                    yield number, Rows(*map(np.concatenate, zip(*parts, strict=True)))
+
             for name, texts in lists.items():
-                chunks = []
-                for begin in range(0, len(texts), CHUNK):
-                    some = list(texts[begin : begin + CHUNK])
-                    chunks.append(compute(some) if folder is None else _kept(folder, some, compute))
-                    shown.advance(len(some))
-                yield name, chunks
+                yield name, store.rows(list(texts), encode_blocks, shown.advance)
 
     @property
     def spread(self) -> dict[str, Any]:
@@ -141,19 +135,6 @@ class FamilyModel:
             raise RetrieverError(
                 f"{self.name} could not encode {len(texts)} texts as {role}: {first_line(error)}"
             ) from error
-
-
-def _kept(folder: Path, texts: Sequence[str], compute: Callable[[Sequence[str]], Arrays]) -> Arrays:
-    path = folder / f"{fingerprint(*texts)}.npz"
-    try:
-        with opened_arrays(path) as kept:
-            return dict(kept)
-    except FileNotFoundError:
-        made = compute(texts)
-    except ValueError as error:
-        raise RetrieverError(f"{error}; delete it, its texts are then computed again") from error
-    write_arrays(path, made)
-    return made
 
 
 def load_family(source: str, class_name: str, devices: Sequence[str] = (), dtype: str | None = None) -> Any:

@@ -18,7 +18,7 @@ from beir_hybrid.progress import progress
 from beir_hybrid.records import BeirQueries, BeirResults, Corpus, FloatArray, Hits
 from beir_hybrid.retrieval.beir import BeirSearchable, CorpusTexts, hits_to_results
 from beir_hybrid.retrieval.contract import Bound, Ranking, Retriever
-from beir_hybrid.retrieval.dense.embeddings import EmbeddingStore
+from beir_hybrid.retrieval.dense.embeddings import in_turn
 from beir_hybrid.retrieval.families.model import FamilyModel
 from beir_hybrid.retrieval.kinds import kind_of_model
 from beir_hybrid.settings import Task
@@ -132,7 +132,7 @@ class RerankingRetriever(BeirSearchable):
             raise RetrieverError(f"{self._model.name} is no reranker: expected an object with predict or rank")
         self._candidates = Candidates(first, depth)
         self.name = f"{self._model.name} on {first.name}"
-        self._store = EmbeddingStore(self._model.folder("pair"))
+        self._store = self._model.store("pair")
 
     def describe(self) -> dict[str, Any]:
         return {**self._model.record("reranking"), **self._candidates.record()}
@@ -172,7 +172,7 @@ class RerankingRetriever(BeirSearchable):
                     shown.advance(len(some))
                 return np.concatenate(found)[:, None]
 
-            return self._store.embed(pairs, compute, progress=shown.advance, what="pair")[:, 0]
+            return self._store.embed(pairs, in_turn(compute, "pair"), shown.advance)[:, 0]
 
     def _predicted(self, pairs: Sequence[tuple[str, ...]]) -> FloatArray:
         model = self._model.model

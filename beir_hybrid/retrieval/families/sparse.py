@@ -13,7 +13,8 @@ from beir_hybrid.datasets.dataset import Dataset
 from beir_hybrid.records import BeirQueries, BeirResults, Corpus, FloatArray, IntArray
 from beir_hybrid.retrieval.beir import BeirSearchable
 from beir_hybrid.retrieval.contract import Bound, Ranking
-from beir_hybrid.retrieval.families.model import Arrays, FamilyModel
+from beir_hybrid.retrieval.dense.embeddings import Rows
+from beir_hybrid.retrieval.families.model import FamilyModel
 from beir_hybrid.retrieval.search.scores import ScoreTile
 from beir_hybrid.retrieval.search.search import beir_search, rankings
 from beir_hybrid.settings import Task
@@ -37,6 +38,12 @@ class SparseScores:
     passages: Mapping[str, Any]
     a_passage: int = 0
     held: int = 0
+
+    def __post_init__(self) -> None:
+        every = [*self.queries.values(), *self.passages.values()]
+        width = max((each.shape[1] for each in every), default=1)
+        for each in every:  # what is behind the last dimension that a text has is zero
+            each.resize(each.shape[0], width)
 
     @property
     def n_queries(self) -> Mapping[str, int]:
@@ -98,28 +105,27 @@ class SparseRetriever(BeirSearchable):
 
     def _vectors(self, role: str, lists: Mapping[str, Sequence[str]]) -> dict[str, Any]:
         """Vectors of texts by name, ``scipy.sparse.csr_array`` float64 [n, d]."""
-        from scipy.sparse import csr_array, vstack
+        from scipy.sparse import csr_array
 
         found = {}
-        for name, parts in self._model.computed(role, lists, partial(self._encoded, role)):
-            rows = [
-                csr_array((part["values"].astype(np.float64), part["indices"], part["indptr"]), shape=part["shape"])
-                for part in parts
-            ]
-            found[name] = vstack(rows, format="csr") if rows else csr_array((0, 1))
+        for name, made in self._model.rows(role, lists, partial(self._encoded, role)):
+            ends = np.concatenate([[0], np.cumsum(made.counts)])
+            places, values = made.vectors.reshape(-1, 2).T
+            shape = (len(made.counts), int(places.max(initial=0)) + 1)
+            found[name] = csr_array((values.astype(np.float64), places.astype(np.int32), ends), shape=shape)
             found[name].sort_indices()
         return found
 
-    def _encoded(self, role: str, texts: Sequence[str]) -> Arrays:
+    def _encoded(self, role: str, texts: Sequence[str]) -> Rows:
+        """The dimensions of each text that are not zero, beside their values; float32 holds both exactly."""
         from scipy.sparse import coo_array
 
         made = self._model.encode(role, texts, convert_to_tensor=True, convert_to_sparse_tensor=True, save_to_cpu=True)
         sparse = made.detach().to("cpu").coalesce()
         rows, columns = sparse.indices().numpy()
         whole = coo_array((sparse.values().float().numpy(), (rows, columns)), shape=tuple(sparse.shape)).tocsr()
-        return {
-            "values": whole.data, "indices": whole.indices, "indptr": whole.indptr, "shape": np.array(whole.shape),
-        }  # fmt: skip
+        values = np.stack([whole.indices, whole.data], axis=1).astype(np.float32)
+        return Rows(values, np.diff(whole.indptr).astype(np.int64))
 
     def search(
         self, corpus: Corpus, queries: BeirQueries, top_k: int, score_function: str | None = None, **_: Any

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from beir_hybrid.records import FloatArray, Hits, IntArray
 from beir_hybrid.retrieval.search.request import SearchAnswer, SearchRequest
-from beir_hybrid.retrieval.search.scores import ScoreTile
+from beir_hybrid.retrieval.search.scores import PairScores, ScoreTile
 
 OPEN = 1 << 16
 """Scores of a tile whose exact value is found at a time, at least a row."""
@@ -23,18 +23,18 @@ class RankCounter:
 
     Args:
         request: what is wanted.
-        n_queries: how many queries ``request.queries`` names.
-        scores: the exact scores of the judged pairs.
+        scores: of queries and passages.
+        judged_scores: the exact ones of the judged pairs, if they are known.
     """
 
-    def __init__(self, request: SearchRequest, n_queries: int, scores: FloatArray) -> None:
+    def __init__(self, request: SearchRequest, scores: PairScores, judged_scores: FloatArray | None = None) -> None:
         self.request = request
+        self.judged_scores = _judged_scores(request, scores) if judged_scores is None else judged_scores
         self._lock = Lock()
         self._judged_row, self._judged_place = (
             np.ascontiguousarray(each, dtype=np.int64) for each in (request.judged_row, request.judged_place)
         )
-        self._scores = scores
-        self._state = np.full(n_queries, -1, dtype=np.int64)
+        self._state = np.full(scores.n_queries[request.queries], -1, dtype=np.int64)
         self._state[request.rows] = np.arange(len(request.rows))
         # of each judged pair: passages that score higher; that score the same and have a greater place; a smaller one
         self.counts = np.zeros((3, len(request.judged_row)), dtype=np.int64)
@@ -63,7 +63,7 @@ class RankCounter:
         n, width = tile.scores.shape
         pairs = slice(*np.searchsorted(self._judged_row, [first_row, first_row + n]))
         pair_row = self._judged_row[pairs] - first_row
-        scores, state = self._scores[pairs], self._state[first_row : first_row + n]
+        scores, state = self.judged_scores[pairs], self._state[first_row : first_row + n]
         least = most = scores
         bounds = np.zeros(n) if tile.bounds is None else tile.bounds
         if tile.bounds is not None:
@@ -96,6 +96,15 @@ class RankCounter:
         indptr = np.arange(len(self.best) + 1, dtype=np.int64) * self.request.depth
         higher, after, before = self.counts
         return SearchAnswer(Hits(indptr, places.ravel(), scores.ravel()), 1 + higher + after, 1 + higher + before)
+
+
+def _judged_scores(request: SearchRequest, scores: PairScores) -> FloatArray:
+    found = np.empty(len(request.judged_row), dtype=np.float32)
+    for name, start in request.starts.items():
+        inside = (request.judged_place >= start) & (request.judged_place < start + scores.sizes[name])
+        places = request.judged_place[inside] - start
+        found[inside] = scores.pairs(request.queries, request.judged_row[inside], name, places)
+    return found
 
 
 def _down(values: npt.NDArray[np.float64]) -> FloatArray:

@@ -7,14 +7,12 @@ of the exact scores, whatever the sizes of tiles, the threads and the library th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-
-import numpy as np
 
 from beir_hybrid.processors import processors
 from beir_hybrid.progress import progress
-from beir_hybrid.records import BeirQueries, BeirResults, Corpus, FloatArray, Hits
+from beir_hybrid.records import BeirQueries, BeirResults, Corpus, Hits
 from beir_hybrid.retrieval.beir import beir_results, corpus_texts
 from beir_hybrid.retrieval.contract import Ranking
 from beir_hybrid.retrieval.search.counter import RankCounter
@@ -45,22 +43,25 @@ def search(
     """
     workers = threads or processors()
     plan = SearchPlan(requests, scores, memory, workers)
-    for batch in plan.batches:
-        counters = {number: RankCounter(requests[number], *judged_scores(requests[number], scores)) for number in batch}
-        for name in plan.searched(batch):
+
+    def count(names: Sequence[str], counters: Mapping[int, RankCounter]) -> None:
+        for name in names:
             count_span(name, 0, scores.sizes[name], list(counters.values()), scores, plan, workers, progress)
+
+    return answers(requests, scores, plan, count)
+
+
+def answers(
+    requests: Sequence[SearchRequest], scores: PairScores, plan: SearchPlan,
+    count: Callable[[Sequence[str], Mapping[int, RankCounter]], object],
+) -> Iterator[tuple[int, SearchAnswer]]:  # fmt: skip
+    """The answer to each request, with its number; ``count`` counts all passages of corpora into those that search
+    them."""
+    for batch in plan.batches:
+        counters = {number: RankCounter(requests[number], scores) for number in batch}
+        count(plan.searched(batch), counters)
         for number, counter in counters.items():
             yield number, counter.answer()
-
-
-def judged_scores(request: SearchRequest, scores: PairScores) -> tuple[int, FloatArray]:
-    """How many queries there are, and the exact scores of the judged pairs."""
-    found = np.empty(len(request.judged_row), dtype=np.float32)
-    for name, start in request.starts.items():
-        inside = (request.judged_place >= start) & (request.judged_place < start + scores.sizes[name])
-        places = request.judged_place[inside] - start
-        found[inside] = scores.pairs(request.queries, request.judged_row[inside], name, places)
-    return scores.n_queries[request.queries], found
 
 
 def count_span(

@@ -20,6 +20,7 @@ from beir_hybrid.datasets.dataset import Dataset
 from beir_hybrid.errors import BeirHybridError, RetrieverError
 from beir_hybrid.records import FloatArray
 from beir_hybrid.retrieval.dense import embeddings
+from beir_hybrid.retrieval.dense.encoder import Encoder
 from beir_hybrid.retrieval.dense.retriever import DenseRetriever
 
 Encode = Callable[[list[str]], FloatArray]
@@ -252,7 +253,7 @@ from beir_hybrid.retrieval.dense import embeddings
 embeddings.BLOCK = 5
 store = embeddings.EmbeddingStore(Path(sys.argv[1]))
 texts = [f"text {n}" for n in range(200)][:: int(sys.argv[2])]
-vectors = store.embed(texts, lambda block: [[float(text.split()[1]), 1.0] for text in block])
+vectors = store.embed(texts, embeddings.in_turn(lambda block: [[float(text.split()[1]), 1.0] for text in block]))
 assert vectors[:, 0].tolist() == [float(text.split()[1]) for text in texts]
 """
 
@@ -266,7 +267,7 @@ def test_two_processes_fill_one_cache(tmp_path: Path) -> None:
     ]
     assert [process.wait(60) for process in running] == [0, 0, 0]
     store = embeddings.EmbeddingStore(tmp_path / "store")
-    vectors = store.embed([f"text {n}" for n in range(200)], lambda block: pytest.fail("encoded again"))
+    vectors = store.embed([f"text {n}" for n in range(200)], lambda blocks: iter([]))
     assert vectors[:, 0].tolist() == list(range(200))
     assert not list((tmp_path / "store").glob("*.part"))
 
@@ -439,16 +440,16 @@ class TestSentenceTransformers:
         import torch
 
         calls: list[int] = []
+        encode = Encoder.encode
+        monkeypatch.setattr(
+            Encoder,
+            "encode",
+            lambda *given, **more: calls.append(1) or encode(*given, **more),  # type: ignore[func-returns-value]
+        )
 
         def embed(model: Any, **options: Any) -> int:
             retriever = DenseRetriever(model, **options)
             before = len(calls)
-            encode = retriever._encode
-            monkeypatch.setattr(
-                retriever,
-                "_encode",
-                lambda *given: calls.append(1) or encode(*given),  # type: ignore[func-returns-value]
-            )
             retriever.embed("query", ["how old is the bridge"])
             return len(calls) - before
 

@@ -7,7 +7,7 @@ import io
 import pickle
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +20,13 @@ from beir_hybrid.records import FloatArray
 from beir_hybrid.retrieval.contract import combined
 from beir_hybrid.retrieval.dense import embeddings, int8, vector_files
 from beir_hybrid.retrieval.dense import retriever as dense
+from beir_hybrid.retrieval.dense.embeddings import in_turn
 from beir_hybrid.retrieval.dense.int8 import Scale, sampled
 from beir_hybrid.retrieval.dense.retriever import DenseRetriever
 from beir_hybrid.retrieval.dense.scored_form import ScoredForm
 from beir_hybrid.retrieval.dense.vector_files import VectorFiles
 
-Encode = Callable[[list[str]], FloatArray]
+Encode = Callable[[Sequence[str]], FloatArray]
 TEXTS = [f"text {number % 60}" for number in range(70)]
 
 
@@ -40,7 +41,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_what_is_read_is_what_was_encoded(tmp_path: Path, encode: Encode, precision: Any) -> None:
     """Any stretch and any positions, over file borders, always float32."""
     stored = VectorFiles(tmp_path, len(TEXTS), precision)
-    stored.encode(TEXTS, lambda texts: encode(list(texts)))
+    stored.fill(TEXTS, in_turn(encode))
     expected = encode(TEXTS)
     for begin, end in ((0, 70), (0, 1), (15, 17), (16, 32), (69, 70), (3, 64)):
         found = stored.read(begin, end)
@@ -57,20 +58,20 @@ def test_int8_keeps_a_byte_a_value_and_its_scale(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     vectors = {text: rng.normal(size=6).astype(np.float32) for text in TEXTS}
     stored = VectorFiles(tmp_path / "a", len(TEXTS), "int8")
-    stored.encode(TEXTS, lambda texts: np.stack([vectors[text] for text in texts]))
+    stored.fill(TEXTS, in_turn(lambda texts: np.stack([vectors[text] for text in texts])))
     assert (tmp_path / "a" / "000000.npy").stat().st_size == 128 + 16 * 6
     expected = np.stack([vectors[text] for text in TEXTS])
     step = (expected.max(axis=0) - expected.min(axis=0)) / 255
     assert np.all(np.abs(stored.read(0, 70) - expected) <= step / 2 * 1.001)
     again = VectorFiles(tmp_path / "a", len(TEXTS), "int8")
-    again.encode(TEXTS, lambda _: pytest.fail("encoded again"))
+    again.fill(TEXTS, in_turn(lambda _: pytest.fail("encoded again")))
     assert np.array_equal(again.read(16, 20), stored.read(0, 70)[16:20])
     assert np.array_equal(again.take(np.array([3, 69])), stored.read(0, 70)[[3, 69]])
     (tmp_path / "a" / "000004.npy").unlink()
     scale = (tmp_path / "a" / "scale.npy").read_bytes()
     (tmp_path / "a" / "scale.npy").unlink()
     with pytest.raises(RetrieverError, match=r"scale\.npy is missing, .*; delete .*/a"):
-        VectorFiles(tmp_path / "a", len(TEXTS), "int8").encode(TEXTS, lambda texts: np.ones((len(texts), 6)))
+        VectorFiles(tmp_path / "a", len(TEXTS), "int8").fill(TEXTS, in_turn(lambda texts: np.ones((len(texts), 6))))
     (tmp_path / "a" / "scale.npy").write_bytes(scale[:-8])
     with pytest.raises(RetrieverError, match=r"scale\.npy is damaged .*; delete the folder .*/a"):
         VectorFiles(tmp_path / "a", len(TEXTS), "int8").read(0, 1)
@@ -92,14 +93,14 @@ def test_the_scale_cuts_what_is_beyond_its_sample(monkeypatch: pytest.MonkeyPatc
 def test_what_a_killed_process_left_is_removed(tmp_path: Path, encode: Encode) -> None:
     """A half-written file of a process that was killed goes with the next run, which holds the folder alone."""
     (tmp_path / ".000003.npy.12345678.part").write_bytes(b"half")
-    VectorFiles(tmp_path, len(TEXTS)).encode(TEXTS, lambda texts: encode(list(texts)))
+    VectorFiles(tmp_path, len(TEXTS)).fill(TEXTS, in_turn(encode))
     assert sorted(path.name for path in tmp_path.iterdir()) == [f"{n:06d}.npy" for n in range(5)]
 
 
 def test_a_pickle_is_the_path(tmp_path: Path, encode: Encode) -> None:
     """Workers read the same files: no vector travels with a pickle."""
     stored = VectorFiles(tmp_path, len(TEXTS), "int8", ScoredForm("x", "cosine"))
-    stored.encode(TEXTS, lambda texts: encode(list(texts)))
+    stored.fill(TEXTS, in_turn(encode))
     whole = stored.read(0, 70)
     pickled = pickle.dumps(stored)
     assert len(pickled) < 1000
@@ -142,7 +143,7 @@ def test_an_interrupt_loses_one_block(
 ) -> None:
     """Blocks that were finished are not encoded again; the rerun's files are those of a clean run."""
     clean = VectorFiles(tmp_path / "clean", len(TEXTS))
-    clean.encode(TEXTS, lambda texts: encode(list(texts)))
+    clean.fill(TEXTS, in_turn(encode))
     saved, save = [], np.save
 
     def failing(out: Any, vectors: Any) -> None:
@@ -156,13 +157,17 @@ def test_an_interrupt_loses_one_block(
     with monkeypatch.context() as patch:
         patch.setattr(np, "save", failing)
         with pytest.raises((KeyboardInterrupt, BeirHybridError)):
-            stored.encode(TEXTS, lambda texts: encode(list(texts)))
+            stored.fill(TEXTS, in_turn(encode))
     assert len(list((tmp_path / "stored").iterdir())) == at - 1
     seen: list[str] = []
     told: list[int] = []
-    VectorFiles(tmp_path / "stored", len(TEXTS)).encode(
-        TEXTS, lambda texts: seen.extend(texts) or encode(list(texts)), told.append
-    )
+
+    def telling(texts: Sequence[str]) -> FloatArray:
+        seen.extend(texts)
+        told.append(len(texts))
+        return encode(list(texts))
+
+    VectorFiles(tmp_path / "stored", len(TEXTS)).fill(TEXTS, in_turn(telling, "text", told.append), told.append)
     assert set(seen) == set(TEXTS[16 * (at - 1) :])
     assert sum(told) == len(TEXTS)
     for path in (tmp_path / "clean").iterdir():
@@ -171,7 +176,7 @@ def test_an_interrupt_loses_one_block(
 
 def test_damage_names_the_file(tmp_path: Path, encode: Encode) -> None:
     """A file that lost bytes, or has too few vectors, is to be deleted."""
-    VectorFiles(tmp_path, len(TEXTS)).encode(TEXTS, lambda texts: encode(list(texts)))
+    VectorFiles(tmp_path, len(TEXTS)).fill(TEXTS, in_turn(encode))
     path = tmp_path / "000002.npy"
     whole = path.read_bytes()
     for content in (b"", whole[:-4], (tmp_path / "000004.npy").read_bytes()):
@@ -183,13 +188,15 @@ def test_damage_names_the_file(tmp_path: Path, encode: Encode) -> None:
 def test_vectors_of_changing_length_or_beyond_float16_are_refused(tmp_path: Path) -> None:
     """Within a block, between blocks, and what half precision cannot hold."""
     with pytest.raises(RetrieverError, match="vectors of 3 dimensions after ones of 2"):
-        VectorFiles(tmp_path / "a", 70).encode(TEXTS, lambda texts: np.ones((len(texts), 2 + ("text 7" in texts))))
+        VectorFiles(tmp_path / "a", 70).fill(
+            TEXTS, in_turn(lambda texts: np.ones((len(texts), 2 + ("text 7" in texts))))
+        )
     with pytest.raises(RetrieverError, match="the encoder must give vectors of one length"):
-        VectorFiles(tmp_path / "b", 70).encode(
-            TEXTS, lambda texts: np.ones((len(texts), 2 + any(int(t[5:]) >= 16 for t in texts)))
+        VectorFiles(tmp_path / "b", 70).fill(
+            TEXTS, in_turn(lambda texts: np.ones((len(texts), 2 + any(int(t[5:]) >= 16 for t in texts))))
         )
     with pytest.raises(RetrieverError, match="a value that float16 cannot hold"):
-        VectorFiles(tmp_path / "c", 70, "float16").encode(TEXTS, lambda texts: np.full((len(texts), 2), 1e6))
+        VectorFiles(tmp_path / "c", 70, "float16").fill(TEXTS, in_turn(lambda texts: np.full((len(texts), 2), 1e6)))
 
 
 def large(monkeypatch: pytest.MonkeyPatch) -> None:

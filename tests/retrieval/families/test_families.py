@@ -389,11 +389,11 @@ def test_another_prompt_of_the_model_is_another_cache(tiny: Any, tmp_path: Path)
     model = SparseEncoder(str(tiny("sparse")), device="cpu")
     bare = FamilyModel(model, "SparseEncoder", cache=tmp_path)
     asked = FamilyModel(model, "SparseEncoder", cache=tmp_path, query_prompt="Q: ")
-    before = bare.folder("query")
+    before = bare.store("query").folder
     model.prompts = {"query": "Q: "}
     own = FamilyModel(model, "SparseEncoder", cache=tmp_path)
-    assert own.folder("query") == asked.folder("query") != before
-    assert own.folder("pair") == bare.folder("pair")
+    assert own.store("query").folder == asked.store("query").folder != before
+    assert own.store("pair").folder == bare.store("pair").folder
 
 
 def test_texts_of_a_pair_may_hold_anything(sample: Dataset) -> None:
