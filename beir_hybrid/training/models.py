@@ -76,14 +76,11 @@ def starting_model(config: TrainConfig, source: str) -> Any:
                 "adapters; sentence-transformers hands it texts alone, in training and when the trained model encodes: "
                 "all would go through one language's. Train another model"
             )
-        if config.keep_layers is not None:
-            _keep_layers(transformer, config.keep_layers)
+        shape(transformer, config)
         pooler = getattr(transformer, "pooler", None)
         if isinstance(pooler, torch.nn.Module):
             # sentence-transformers pools by itself: no gradient comes here, which several processes would wait for
             pooler.requires_grad_(False)
-        if config.freeze_embeddings:
-            transformer.get_input_embeddings().requires_grad_(False)
     return model
 
 
@@ -105,12 +102,16 @@ def load(source: str, kind: Kind) -> Any:
         raise TrainingError(str(error)) from error
 
 
-def _keep_layers(transformer: Any, wanted: int) -> None:
-    """Drop all but the first layers of a transformers model.
+def shape(transformer: Any, config: TrainConfig) -> None:
+    """Drop all but the first layers of a transformers model, and freeze its word embeddings, as the settings say.
 
     Raises:
-        TrainingError: it has fewer, or its layers are not found where encoders have them.
+        TrainingError: it has fewer layers, or they are not found where encoders have them.
     """
+    if config.freeze_embeddings:
+        transformer.get_input_embeddings().requires_grad_(False)
+    if (wanted := config.keep_layers) is None:
+        return
     base = transformer.base_model  # a cross encoder has its head beside it
     inner = getattr(base, "encoder", base)
     layers: Any = next((getattr(inner, name) for name in ("layer", "layers") if hasattr(inner, name)), [])

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from beir_hybrid.disk.files import folder_written_whole
 from beir_hybrid.errors import TrainingError, at, first_line
 from beir_hybrid.readers.lines import read_lines
@@ -47,17 +49,21 @@ def pretrain(
         max_seq_length: tokens read of a text.
 
     Raises:
-        TrainingError: the model has no tokens to mask.
+        TrainingError: the model has no tokens to mask, or not what a setting is about.
     """
     import datasets
     from transformers import DataCollatorForLanguageModeling, Trainer, TrainingArguments
 
-    from beir_hybrid.training.models import on_cpu
+    from beir_hybrid.training.models import on_cpu, shape
     from beir_hybrid.training.progress import ProgressLine, only_ours
+    from beir_hybrid.training.vocabulary import keep_tokens
 
     masked_model, tokenizer = _masked_model(source, config.seed)
-    _score_masked_tokens_only(masked_model)
     encoded = tokenizer(list(texts), truncation=True, max_length=max_seq_length, return_special_tokens_mask=True)
+    shape(masked_model, config)
+    if config.cut_vocabulary:
+        keep_tokens(masked_model, np.array(sorted({*tokenizer.all_special_ids}.union(*encoded["input_ids"]))))
+    _score_masked_tokens_only(masked_model)
     arguments = TrainingArguments(
         output_dir=str(work),
         max_steps=config.pretrain_steps,

@@ -53,6 +53,28 @@ class TokensInUse(torch.nn.Module):
         return torch.where((row >= 0)[..., None], vectors, self._whole[ids.cpu()].to(vectors))
 
 
+class ScoresOfTokensInUse(torch.nn.Module):
+    """The head of masked-language modelling that shares the embeddings of the tokens in use: no other token is guessed.
+
+    Args:
+        embeddings: the embeddings.
+        bias: of every token of the vocabulary, shape (vocabulary,).
+    """
+
+    def __init__(self, embeddings: TokensInUse, bias: torch.nn.Parameter) -> None:
+        super().__init__()
+        self.bias = bias
+        self._embeddings = (embeddings,)  # whose weights they are, and stay
+
+    def forward(self, hidden: Tensor) -> Tensor:
+        """Scores ``(..., vocabulary)`` of vectors ``(..., dim)``, minus infinity of tokens that are not in use."""
+        (embeddings,) = self._embeddings
+        kept = embeddings._kept.to(hidden.device)
+        scores = torch.nn.functional.linear(hidden, embeddings.weight, self.bias[kept])
+        every = scores.new_full((*hidden.shape[:-1], embeddings.num_embeddings), -torch.inf)
+        return every.index_copy(-1, kept, scores)
+
+
 def _saved_whole(module: Any, state: dict[str, Any], prefix: str, _: Any) -> None:
     rows = state[f"{prefix}weight"]
     whole, kept = module._whole.to(rows.device, rows.dtype), module._kept.to(rows.device)
@@ -90,11 +112,31 @@ def train_tokens_in_use(model: Any, kept: Sequence[NDArray[np.int64]]) -> None:
         TrainingError: the model does more with its word embeddings than to look them up.
     """
     for module, ids in zip(_with_tokens(model), kept, strict=True):
-        whole = module.auto_model.get_input_embeddings()
-        if type(whole) is not torch.nn.Embedding or module.auto_model.get_output_embeddings() is not None:
-            name = type(module.auto_model).__name__
-            raise TrainingError(f"--cut-vocabulary: {name} does more with its word embeddings than to look them up")
-        module.auto_model.set_input_embeddings(TokensInUse(whole, torch.from_numpy(ids).to(whole.weight.device)))
+        if module.auto_model.get_output_embeddings() is not None:
+            raise _does_more(module.auto_model)
+        keep_tokens(module.auto_model, ids)
+
+
+def keep_tokens(transformer: Any, ids: NDArray[np.int64]) -> None:
+    """Let the word embeddings of a transformers model train and keep moments of some tokens only, a head that shares
+    them likewise.
+
+    Raises:
+        TrainingError: its word embeddings are none that are looked up.
+    """
+    whole = transformer.get_input_embeddings()
+    if type(whole) is not torch.nn.Embedding:
+        raise _does_more(transformer)
+    in_use = TokensInUse(whole, torch.from_numpy(ids).to(whole.weight.device))
+    head = transformer.get_output_embeddings()
+    transformer.set_input_embeddings(in_use)
+    if head is not None and head.weight is whole.weight:
+        transformer.set_output_embeddings(ScoresOfTokensInUse(in_use, head.bias))
+
+
+def _does_more(transformer: Any) -> TrainingError:
+    name = type(transformer).__name__
+    return TrainingError(f"--cut-vocabulary: {name} does more with its word embeddings than to look them up")
 
 
 def _with_tokens(model: Any) -> list[Any]:

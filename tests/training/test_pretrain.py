@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -93,6 +95,39 @@ def test_models_that_are_saved_whole(
         train(configure(tmp_path / "static", model=str(trained("static")), **options))
     # nothing worth keeping was begun there
     train(configure(tmp_path / "static", model=str(trained("static"))))
+
+
+def test_pretraining_trains_what_the_settings_leave_to_train(
+    configure: Configure, trained: Callable[[str], Path], text_file: Path, tmp_path: Path
+) -> None:
+    """--cut-vocabulary moves the tokens of the pretraining text alone, weight decay or not, --freeze-embeddings none,
+    and --keep-layers pretrains the layers that are kept; a cut pretraining goes on from its checkpoint."""
+    from transformers import AutoModelForMaskedLM, AutoTokenizer
+
+    from beir_hybrid.training.pretrain import pretrain
+
+    base = trained("transformer")
+    config = configure(
+        tmp_path / "o", "transformer", model=str(base), pretrain_steps=4, pretrain_learning_rate=0.01, keep_layers=1
+    )
+    texts = [line for line in text_file.read_text(encoding="utf-8").splitlines() if line]
+    found = {}
+    for name, change in (("cut", {"cut_vocabulary": True}), ("frozen", {"freeze_embeddings": True}), ("whole", {})):
+        changed = dataclasses.replace(config, **change)
+        pretrain(str(base), texts, tmp_path / name, tmp_path / f"{name}-work", changed, 16)
+        found[name] = AutoModelForMaskedLM.from_pretrained(tmp_path / name).get_input_embeddings().weight
+    before = AutoModelForMaskedLM.from_pretrained(base).get_input_embeddings().weight
+    moved = {name: set((weight != before).any(dim=1).nonzero().flatten().tolist()) for name, weight in found.items()}
+    tokenizer = AutoTokenizer.from_pretrained(base)
+    in_use = {*tokenizer.all_special_ids}.union(*tokenizer(texts)["input_ids"])
+    assert moved["cut"] <= in_use and len(moved["cut"]) > 5
+    assert not moved["frozen"] and len(moved["whole"]) == len(before)
+    shutil.rmtree(tmp_path / "cut-work" / "checkpoint-4")
+    shutil.rmtree(tmp_path / "cut")
+    pretrain(
+        str(base), texts, tmp_path / "cut", tmp_path / "cut-work", dataclasses.replace(config, cut_vocabulary=True), 16
+    )
+    assert AutoModelForMaskedLM.from_pretrained(tmp_path / "cut").get_input_embeddings().weight.equal(found["cut"])
 
 
 def test_only_masked_tokens_are_scored(trained: Callable[[str], Path]) -> None:
