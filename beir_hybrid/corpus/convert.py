@@ -16,7 +16,7 @@ from typing import Any
 from beir_hybrid.corpus.digests import digests_of
 from beir_hybrid.corpus.shards import FORMAT, Naming, RepeatedIdError, Written, write_in_order
 from beir_hybrid.corpus.workers import Job, write_shards
-from beir_hybrid.disk.files import fingerprint, write_json, written_whole
+from beir_hybrid.disk.files import alone, fingerprint, write_json, written_whole
 from beir_hybrid.disk.locations import cache_dir
 from beir_hybrid.errors import DatasetError, at
 from beir_hybrid.processors import processors
@@ -32,39 +32,18 @@ _WORTH_PROCESSES = 32 << 20
 
 def convert(sources: Sequence[Path], folder: Path, naming: Naming, workers: int | None) -> None:
     """See `ArrowCorpus.build`."""
-    from filelock import FileLock
-
     if workers is not None and workers < 1:
         raise DatasetError(f"workers is {workers}; expected 1 or more, or None for one a processor")
     described = _described(sources, workers or processors())
     settings = {"format": FORMAT, **asdict(naming)}
     if (folder / MANIFEST).exists():  # whole, for it is written last; its place may be one that is only read
         return _refuse_other_sources(folder, described, settings)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(folder / ".lock")
-        lock.acquire()
-    except OSError as error:
-        raise DatasetError(f"could not write {folder}: {error.strerror or error}; choose another folder") from error
-    try:
+    with alone(folder, DatasetError):
         if (folder / MANIFEST).exists():  # made by another process meanwhile
-            _refuse_other_sources(folder, described, settings)
-        else:
-            _clear(folder)
-            try:
-                _convert(sources, folder, described, settings, naming, workers)
-            finally:
-                _clear(folder)
+            return _refuse_other_sources(folder, described, settings)
+        _convert(sources, folder, described, settings, naming, workers)
         shutil.rmtree(folder / _SHARDS, ignore_errors=True)
-    finally:
-        lock.release()
     return None
-
-
-def _clear(folder: Path) -> None:
-    """Remove temporary files of processes that were killed: the lock says that none is at work."""
-    for left in folder.rglob(".*.part"):
-        left.unlink(missing_ok=True)
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:

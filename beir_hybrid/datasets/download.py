@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from beir_hybrid.disk.files import sha256_of, writing, written_whole
+from beir_hybrid.disk.files import alone, sha256_of, writing, written_whole
 from beir_hybrid.errors import DownloadError
 from beir_hybrid.progress import progress
 
@@ -84,20 +84,16 @@ def download(file: RemoteFile, target: Path) -> None:
     Raises:
         DownloadError: no connection, an HTTP error, or content that does not match the checksum.
     """
-    from filelock import FileLock
-
     if target.exists():
         return
     on_hub = _ON_HUB.fullmatch(file.url)
-    with writing(target, DownloadError):
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(target.with_name(".fetch.lock")):
-            if target.exists():
-                return
-            if on_hub:
-                _from_hub(file, target, **on_hub.groupdict())
-            else:
-                _from_elsewhere(file, target)
+    with alone(target.parent / "fetch", DownloadError), writing(target, DownloadError):
+        if target.exists():
+            return
+        if on_hub:
+            _from_hub(file, target, **on_hub.groupdict())
+        else:
+            _from_elsewhere(file, target)
 
 
 def _from_hub(file: RemoteFile, target: Path, repo: str, revision: str, path: str) -> None:

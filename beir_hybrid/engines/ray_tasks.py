@@ -46,7 +46,10 @@ def run_tasks(
             f"no Ray worker could be started in {_PATIENCE:.0f} seconds; is the cluster free for work?"
         ) from error
     except ray.exceptions.RayError as error:
-        raise EngineError(f"Ray workers do not start: {reason_of(error)}") from error
+        raise EngineError(
+            f"Ray workers do not start: {reason_of(error)}; all nodes need the same versions of Python, ray and "
+            f"beir-hybrid"
+        ) from error
     task = ray.remote(**options, max_retries=DEATHS - 1, retry_exceptions=False)(work)
     at_once = 2 * max(1, int(ray.cluster_resources().get(resource, 1)))
     running: dict[Any, Any] = {}

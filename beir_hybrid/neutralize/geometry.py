@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
@@ -17,24 +17,46 @@ Vectors: TypeAlias = Mapping[Role, Mapping[str, FloatArray]]
 """Vectors [n, d] of the texts of each language, encoded as queries and as passages; the same languages in both."""
 
 
+Key: TypeAlias = tuple[Role | Literal[""], str]
+"""A role and a language; ``""``: any other."""
+
+
 @dataclass(frozen=True, eq=False)
 class Removal:
     """What is taken off a vector x [d]: first an offset, then what of the rest lies in some directions.
 
     Args:
-        offsets: by role and language; ``""`` is any other language.
-        directions: orthonormal rows [k, d] by role and language, likewise.
-        everywhere: orthonormal rows [k, d] of directions that are removed whatever role and language.
+        offsets: [d] by role and language.
+        directions: orthonormal rows [k, d] by role and language; those of ``("", "")`` go whatever these are.
     """
 
-    offsets: Mapping[tuple[Role, str], FloatArray] = field(default_factory=dict)
-    directions: Mapping[tuple[Role, str], FloatArray] = field(default_factory=dict)
-    everywhere: FloatArray | None = None
+    offsets: Mapping[Key, FloatArray] = field(default_factory=dict)
+    directions: Mapping[Key, FloatArray] = field(default_factory=dict)
+
+    def of(self, role: Role, language: str | None) -> tuple[FloatArray | None, FloatArray | None]:
+        """The offset and the directions for a role and language, those of any other where it has none of its own."""
+        keys: tuple[Key, ...] = ((role, language or ""), (role, ""), ("", ""))
+        first = (
+            next((by_key[key] for key in keys if key in by_key), None) for by_key in (self.offsets, self.directions)
+        )
+        offset, directions = first
+        return offset, directions
+
+    @property
+    def everywhere(self) -> FloatArray | None:
+        """The directions that go whatever role and language; None where these matter."""
+        return self.directions.get(("", ""))
 
 
-def language_means(vectors: Vectors) -> dict[tuple[Role, str], ScoreArray]:
+def unit(vectors: Any) -> Any:
+    """Vectors [n, d] at unit length, those of zeros as they are."""
+    norms = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return vectors / np.where(norms > 0, norms, 1)
+
+
+def language_means(vectors: Vectors) -> dict[Key, ScoreArray]:
     """The mean vector [d] of each role and language; under ``""`` that of the languages' means."""
-    means: dict[tuple[Role, str], ScoreArray] = {}
+    means: dict[Key, ScoreArray] = {}
     for role, by_language in vectors.items():
         own = {language: rows.mean(axis=0, dtype=np.float64) for language, rows in by_language.items()}
         means |= {(role, language): mean for language, mean in own.items()}
@@ -64,15 +86,12 @@ def shrunk(vectors: Vectors) -> Vectors:
                   for language, rows in by_language.items()}  # fmt: skip
         apart = sum(float(np.square(each).sum()) for each in away.values()) / max(len(away) - 1, 1)
         between = max(apart - float(np.mean(list(chance.values()))), 0.0)
+        part = {language: each / (each + between) if each > 0 else 0.0 for language, each in chance.items()}
         moved[role] = {
-            language: (rows - away[language] * _part(chance[language], between)).astype(np.float32)
+            language: (rows - away[language] * part[language]).astype(np.float32)
             for language, rows in by_language.items()
         }
     return moved
-
-
-def _part(chance: float, between: float) -> float:
-    return chance / (chance + between) if chance > 0 else 0.0
 
 
 def center(vectors: Vectors, directions: int | None) -> Removal:
@@ -106,7 +125,7 @@ def lir(vectors: Vectors, directions: int | None) -> Removal:
         NeutralizeError: a language has fewer texts than directions.
     """
     k = 1 if directions is None else directions
-    found: dict[tuple[Role, str], FloatArray] = {}
+    found: dict[Key, FloatArray] = {}
     for role, by_language in vectors.items():
         for language, rows in by_language.items():
             if len(rows) < k:
@@ -147,7 +166,7 @@ def project(vectors: Vectors, directions: int | None) -> Removal:
         raise NeutralizeError(
             "the vectors of all texts are zero: the model knows none of their words; give other texts"
         )
-    return Removal(everywhere=_leading(np.array(means), min(k, spanned)))
+    return Removal(directions={("", ""): _leading(np.array(means), min(k, spanned))})
 
 
 def _leading(rows: FloatArray | ScoreArray, k: int) -> FloatArray:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from beir_hybrid.disk.files import folder_written_whole
+from beir_hybrid.disk.files import folder_written_whole, sha256_of
 from beir_hybrid.errors import NeutralizeError, did_you_mean
 from beir_hybrid.neutralize.geometry import (
     METHODS,
@@ -17,6 +17,7 @@ from beir_hybrid.neutralize.geometry import (
     language_means,
     language_share,
     shrunk,
+    unit,
 )
 from beir_hybrid.neutralize.texts import (
     PER_LANGUAGE,
@@ -105,11 +106,11 @@ def neutralize(
         raise NeutralizeError(
             "there is nothing to learn from; give texts: --groups FILE, --dataset NAME, or --texts de=FILE,en=FILE"
         )
-    sources = _sources(groups, dataset, texts, queries)
-    read = _read(groups, dataset, texts, queries, chosen, data_dir, split, dataset_options or {})
-    sample = draw(read, per_language, seed, chosen)
+    found = list(_sources(groups, dataset, texts, queries, chosen, data_dir, split, dataset_options or {}))
+    sample = draw((one for _, _, read in found for one in read), per_language, seed, chosen)
     leaks = _without_leaks(sample, check_leaks, data_dir)
     encoder = _dense(model, options)
+    sources = {name: said for name, said, _ in found}
     record = {"sources": sources, "per_language": per_language, "seed": seed, "leak_check": leaks}
     transform = learn(encoder, sample, method, directions, record, shrink=shrink)
     with folder_written_whole(Path(out)) as part:
@@ -146,7 +147,8 @@ def learn(
     shares = {}
     transform = Transform(removal, encoder.similarity == "cosine")
     for role, by_language in vectors.items():
-        after = {lang: _unit(transform(rows, role, lang), transform.unit) for lang, rows in by_language.items()}
+        after = {lang: transform(rows, role, lang) for lang, rows in by_language.items()}
+        after = {lang: unit(rows) if transform.unit else rows for lang, rows in after.items()}
         shares[role] = {"before": language_share(by_language), "after": language_share(after)}
     removed = [each for each in (removal.everywhere, *removal.directions.values()) if each is not None]
     said = {
@@ -173,45 +175,25 @@ def _check_method(method: str, directions: int | None, per_language: int) -> Non
 
 
 def _sources(
-    groups: Path | str | None, dataset: str | None, texts: Any, queries: Any
-) -> dict[str, Any]:  # fmt: skip
-    from beir_hybrid.disk.files import sha256_of
-
-    found: dict[str, Any] = {}
-    if groups and is_sample(Path(groups)):
-        found["groups"] = "sample"
-    elif groups:
-        if not Path(groups).is_file():
-            raise NeutralizeError(f"{groups} is no file; expected JSON Lines of parallel groups")
-        found["groups"] = {"file": Path(groups).name, "sha256": sha256_of(Path(groups))}
-    if dataset:
-        found["dataset"] = dataset
-    for name, given in (("texts", texts), ("queries", queries)):
-        if given:
-            found[name] = {language: path.name for language, path in language_files(given).items()}
-    return found
-
-
-def _read(
-    groups: Path | str | None,
-    dataset: str | None,
-    texts: Any,
-    queries: Any,
-    languages: Sequence[str] | None,
-    data_dir: Path | str | None,
-    split: str | None,
-    dataset_options: Mapping[str, Any],
-) -> Iterator[Text]:
+    groups: Path | str | None, dataset: str | None, texts: Any, queries: Any, languages: Sequence[str] | None,
+    data_dir: Path | str | None, split: str | None, options: Mapping[str, Any],
+) -> Iterator[tuple[str, Any, Iterator[Text]]]:  # fmt: skip
+    """Each source's name, what is recorded of it, and its texts."""
     if groups:
+        path = Path(groups)
+        if not (is_sample(path) or path.is_file()):
+            raise NeutralizeError(f"{groups} is no file; expected JSON Lines of parallel groups")
+        said = "sample" if is_sample(path) else {"file": path.name, "sha256": sha256_of(path)}
         # queries that are given apart stand in place of the groups'
-        yield from (one for one in texts_of_groups(Path(groups)) if not (queries and one.role == "query"))
+        yield "groups", said, (one for one in texts_of_groups(path) if not (queries and one.role == "query"))
     if dataset:
         wanted = None if languages is None else ",".join(languages)
-        yield from texts_of_dataset(dataset, data_dir, wanted, split, dataset_options)
-    if texts:
-        yield from texts_of_files(texts, "passage")
-    if queries:
-        yield from texts_of_files(queries, "query")
+        yield "dataset", dataset, texts_of_dataset(dataset, data_dir, wanted, split, options)
+    roles: tuple[tuple[str, Any, Role], ...] = (("texts", texts, "passage"), ("queries", queries, "query"))
+    for name, given, role in roles:
+        if given:
+            files = {language: path.name for language, path in language_files(given).items()}
+            yield name, files, texts_of_files(given, role)
 
 
 def _without_leaks(sample: Sample, datasets: Sequence[str], data_dir: Path | str | None) -> dict[str, Any]:
@@ -252,23 +234,12 @@ def _encode(encoder: DenseRetriever, sample: Sample) -> Vectors:
         "passage": sample.texts.get("passage") or sample.texts["query"],
         "query": sample.texts.get("query") or sample.texts["passage"],
     }
-    found: dict[Role, dict[str, Any]] = {}
-    lists = {role: [one.text for texts in some.values() for one in texts] for role, some in asked.items()}
-    with progress("encoding", sum(map(len, lists.values())), "text") as bar:
-        encoded = {role: encoder.embed(role, texts, bar.advance) for role, texts in lists.items()}
-    for role, by_language in asked.items():
-        vectors = encoded[role]
-        begin = 0
-        for language, texts in by_language.items():
-            found.setdefault(role, {})[language] = vectors[begin : begin + len(texts)]
-            begin += len(texts)
-    return found
-
-
-def _unit(vectors: Any, wanted: bool) -> Any:
-    import numpy as np
-
-    if not wanted:
-        return vectors
-    norms = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return vectors / np.where(norms > 0, norms, 1)
+    total = sum(len(texts) for by_language in asked.values() for texts in by_language.values())
+    with progress("encoding", total, "text") as bar:
+        return {
+            role: {
+                language: encoder.embed(role, [one.text for one in texts], bar.advance)
+                for language, texts in by_language.items()
+            }
+            for role, by_language in asked.items()
+        }

@@ -6,14 +6,14 @@ import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
 from beir_hybrid.disk.arrays import opened_arrays, write_arrays
 from beir_hybrid.disk.files import fingerprint, write_json
 from beir_hybrid.errors import NeutralizeError
-from beir_hybrid.neutralize.geometry import Removal, Role
+from beir_hybrid.neutralize.geometry import Key, Removal, Role, unit
 from beir_hybrid.progress import tell
 from beir_hybrid.records import FloatArray, ScoreArray
 
@@ -35,14 +35,11 @@ class Transform:
     removal: Removal
     unit: bool
     record: Mapping[str, Any] = field(default_factory=dict)
-    means: Mapping[tuple[Role, str], ScoreArray] = field(default_factory=dict)
+    means: Mapping[Key, ScoreArray] = field(default_factory=dict)
 
     @property
     def width(self) -> int:
-        arrays = [*self.removal.offsets.values(), *self.removal.directions.values()]
-        if self.removal.everywhere is not None:
-            arrays.append(self.removal.everywhere)
-        return int(arrays[0].shape[-1])
+        return int(next(iter(_arrays(self.removal).values())).shape[-1])
 
     @property
     def needs_language(self) -> bool:
@@ -52,9 +49,8 @@ class Transform:
     @property
     def languages(self) -> list[str]:
         """Those it knows, sorted."""
-        return sorted({language for _, language in (*self.removal.offsets, *self.removal.directions) if language}) or (
-            sorted(self.record.get("languages", ()))
-        )
+        known = {language for _, language in (*self.removal.offsets, *self.removal.directions) if language}
+        return sorted(known or self.record.get("languages", ()))
 
     def __call__(self, vectors: FloatArray, role: Role, language: str | None = None) -> FloatArray:
         """Vectors [n, d] without what is language; their length is not brought back to 1.
@@ -76,14 +72,10 @@ class Transform:
             )
         rows: ScoreArray = vectors.astype(np.float64)
         if self.unit:
-            norms = np.linalg.norm(rows, axis=1, keepdims=True)
-            rows = rows / np.where(norms > 0, norms, 1)
-        offset = _of(self.removal.offsets, role, language)
+            rows = unit(rows)
+        offset, directions = self.removal.of(role, language)
         if offset is not None:
             rows = rows - offset
-        directions = self.removal.everywhere
-        if directions is None:
-            directions = _of(self.removal.directions, role, language)
         if directions is not None:
             # not a matrix product: what those give differs with the place of a row
             rows = rows - np.einsum("nk,kd->nd", np.einsum("nd,kd->nk", rows, directions, dtype=np.float64), directions)
@@ -92,10 +84,7 @@ class Transform:
 
     def matrix(self, role: Role = "passage", language: str | None = None) -> tuple[FloatArray, FloatArray | None]:
         """The same as ``x @ weight.T + bias``: weight [d, d] and bias [d], which is None where nothing is taken off."""
-        offset = _of(self.removal.offsets, role, language)
-        directions = self.removal.everywhere
-        if directions is None:
-            directions = _of(self.removal.directions, role, language)
+        offset, directions = self.removal.of(role, language)
         weight = np.eye(self.width)
         if directions is not None:
             weight -= directions.T.astype(np.float64) @ directions
@@ -125,18 +114,8 @@ class Transform:
 
     def describe(self) -> dict[str, Any]:
         """What results record: how and from which texts it was learnt."""
-        said = (
-            "method",
-            "directions",
-            "languages",
-            "sources",
-            "per_language",
-            "seed",
-            "texts",
-            "queries",
-            "leak_check",
-        )
-        return {"identity": self.identity} | {key: self.record[key] for key in said if key in self.record}
+        left_out = ("base", "shrink", "language_share_of_variance", "unit", "identity")
+        return {"identity": self.identity} | {key: said for key, said in self.record.items() if key not in left_out}
 
     @property
     def identity(self) -> str:
@@ -147,25 +126,17 @@ class Transform:
 
     def write(self, folder: Path) -> None:
         """Into a folder that exists: what is needed to apply it, the languages' means, and the record."""
-        means = {f"mean-{_name(key)}": mean.astype(np.float32) for key, mean in self.means.items()}
+        means = _named("mean", {key: mean.astype(np.float32) for key, mean in self.means.items()})
         write_arrays(folder / ARRAYS_FILE, _arrays(self.removal) | means)
         write_json(folder / RECORD_FILE, {**self.record, "unit": self.unit, "identity": self.identity})
 
 
-def _of(arrays: Mapping[tuple[Role, str], FloatArray], role: Role, language: str | None) -> FloatArray | None:
-    found = arrays.get((role, language or ""))
-    return arrays.get((role, "")) if found is None else found
-
-
-def _name(key: tuple[Role, str]) -> str:
-    role, language = key
-    return f"{role}-{language}" if language else role
+def _named(kind: str, arrays: Mapping[Key, FloatArray]) -> dict[str, FloatArray]:
+    return {"-".join(part for part in (kind, *key) if part): value for key, value in arrays.items()}
 
 
 def _arrays(removal: Removal) -> dict[str, FloatArray]:
-    named = {f"offset-{_name(key)}": value for key, value in removal.offsets.items()}
-    named |= {f"directions-{_name(key)}": value for key, value in removal.directions.items()}
-    return named | ({} if removal.everywhere is None else {"directions": removal.everywhere})
+    return _named("offset", removal.offsets) | _named("directions", removal.directions)
 
 
 def read_transform(folder: Path | str) -> Transform:
@@ -183,10 +154,8 @@ def read_transform(folder: Path | str) -> Transform:
         record = json.loads((folder / RECORD_FILE).read_text(encoding="utf-8"))
         with opened_arrays(folder / ARRAYS_FILE) as file:
             arrays: dict[str, FloatArray] = dict(file)
-        unit = bool(record["unit"])
-        found = Transform(
-            Removal(_keyed("offset", arrays), _keyed("directions", arrays), arrays.get("directions")), unit, record
-        )
+        removal = Removal(_keyed("offset", arrays), _keyed("directions", arrays))
+        found = Transform(removal, bool(record["unit"]), record)
         if found.identity != record["identity"]:
             raise ValueError("its digest is another")
     except (OSError, ValueError, KeyError, IndexError, TypeError) as error:
@@ -196,11 +165,10 @@ def read_transform(folder: Path | str) -> Transform:
     return found
 
 
-def _keyed(kind: str, arrays: Mapping[str, FloatArray]) -> dict[tuple[Role, str], FloatArray]:
-    found: dict[tuple[Role, str], FloatArray] = {}
+def _keyed(kind: str, arrays: Mapping[str, FloatArray]) -> dict[Key, FloatArray]:
+    found: dict[Key, FloatArray] = {}
     for name, value in arrays.items():
-        what, _, rest = name.partition("-")
-        role, _, language = rest.partition("-")
-        if what == kind and role in ("query", "passage"):
-            found["query" if role == "query" else "passage", language] = value
+        what, role, language = (*name.split("-", 2), "", "")[:3]
+        if what == kind and role in ("query", "passage", ""):
+            found[cast(Any, role), language] = value
     return found

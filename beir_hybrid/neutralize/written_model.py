@@ -112,64 +112,54 @@ def _router(transform: Transform) -> Any:
 
 def model_card(transform: Transform) -> str:
     """What was done to which model with which texts, and how it is used."""
+    from huggingface_hub import ModelCardData
+
     record = transform.record
     base: Mapping[str, Any] = record["base"]
-    languages = list(record["languages"])
-    counts = {role: [entry["texts"] for entry in by_language.values()] for role, by_language in record["texts"].items()}
+    languages, k, leaks = list(record["languages"]), record.get("directions"), record["leak_check"]
+    numbers = {
+        "queries" if role == "query" else "passages": [entry["texts"] for entry in by_language.values()]
+        for role, by_language in record["texts"].items()
+    }
     texts = " and ".join(
-        f"{_range(numbers)} {'queries' if role == 'query' else 'passages'}" for role, numbers in counts.items()
+        (f"{min(n):,}" if min(n) == max(n) else f"{min(n):,} to {max(n):,}") + f" {what}" for what, n in numbers.items()
     )
     shares = record["language_share_of_variance"]["passage"]
-    leaks = record["leak_check"]
-    lines = [
-        "---",
-        "library_name: sentence-transformers",
-        "pipeline_tag: sentence-similarity",
-        f"base_model: {json.dumps(str(base['name']))}",
-        f"language: {json.dumps(languages)}",
-        "tags: [sentence-transformers, feature-extraction, beir-hybrid]",
-        "---",
-        "",
-        f"# {base['name']}, neutralized",
-        "",
-        f"`{base['name']}` (fingerprint `{base['fingerprint']}`) with what is language removed from its vectors, by "
-        f"`beir-hybrid neutralize`. No weight of the base was trained or changed.",
-        "",
-        f"- method: `{record['method']}`{_directions(record)}",
-        f"- learnt from {texts} a language in {len(languages)} languages: {' '.join(languages)}",
-        f"- sources: {json.dumps(record['sources'], ensure_ascii=False)}, seed {record['seed']}",
-        f"- queries: {record['queries']}",
-        f"- of the variance of these passages' vectors {shares['before']:.1%} lay between the languages' means, "
-        f"{shares['after']:.1%} do now",
-        f"- overlap with test sets: {'none with ' + ', '.join(leaks['disjoint_from']) if leaks else 'not checked'}",
-        f"- `{RECORD_FILE}` holds the digests of the texts, `{ARRAYS_FILE}` the languages' means",
-        "- its licence is that of the base",
-        "",
-        "```python",
-        "from sentence_transformers import SentenceTransformer",
-        "",
-        'model = SentenceTransformer("THIS FOLDER")',
-    ]
+    metadata = ModelCardData(
+        library_name="sentence-transformers", pipeline_tag="sentence-similarity", base_model=str(base["name"]),
+        language=languages, tags=["sentence-transformers", "feature-extraction", "beir-hybrid"],
+    )  # fmt: skip
     if transform.needs_language:
-        first = languages[0]
-        lines += [
-            f'queries = model.encode(["..."], prompt_name="query", task="query-{first}")      # a language\'s queries',
-            f'passages = model.encode(["..."], prompt_name="document", task="document-{first}")  # and passages',
-            'others = model.encode_document(["..."])  # another language: what is common to all is removed',
-        ]
+        one = languages[0]
+        use = f"""queries = model.encode(["..."], prompt_name="query", task="query-{one}")      # a language's queries
+passages = model.encode(["..."], prompt_name="document", task="document-{one}")  # and passages
+others = model.encode_document(["..."])  # another language: what is common to all is removed"""
     else:
-        lines += [
-            'queries = model.encode_query(["..."])',
-            'passages = model.encode_document(["..."])  # of any language, known or not',
-        ]
-    return "\n".join([*lines, "```", ""])
+        use = """queries = model.encode_query(["..."])
+passages = model.encode_document(["..."])  # of any language, known or not"""
+    return f"""---
+{metadata.to_yaml()}
+---
 
+# {base["name"]}, neutralized
 
-def _range(numbers: list[int]) -> str:
-    low, high = min(numbers), max(numbers)
-    return f"{low:,}" if low == high else f"{low:,} to {high:,}"
+`{base["name"]}` (fingerprint `{base["fingerprint"]}`) with what is language removed from its vectors, by \
+`beir-hybrid neutralize`. No weight of the base was trained or changed.
 
+- method: `{record["method"]}`{"" if k is None else f", {k} direction{'' if k == 1 else 's'}"}
+- learnt from {texts} a language in {len(languages)} languages: {" ".join(languages)}
+- sources: {json.dumps(record["sources"], ensure_ascii=False)}, seed {record["seed"]}
+- queries: {record["queries"]}
+- of the variance of these passages' vectors {shares["before"]:.1%} lay between the languages' means, \
+{shares["after"]:.1%} do now
+- overlap with test sets: {"none with " + ", ".join(leaks["disjoint_from"]) if leaks else "not checked"}
+- `{RECORD_FILE}` holds the digests of the texts, `{ARRAYS_FILE}` the languages' means
+- its licence is that of the base
 
-def _directions(record: Mapping[str, Any]) -> str:
-    k = record.get("directions")
-    return "" if k is None else f", {k} direction{'' if k == 1 else 's'}"
+```python
+from sentence_transformers import SentenceTransformer
+
+model = SentenceTransformer("THIS FOLDER")
+{use}
+```
+"""

@@ -232,8 +232,8 @@ def test_a_folder_that_cannot_be_made_is_one_line(sources: list[Path], tmp_path:
 def test_a_whole_corpus_is_opened_where_nothing_can_be_written(sources: list[Path], tmp_path: Path) -> None:
     """A shared cache may be one that is only read: no lock is taken of what is finished."""
     ArrowCorpus.build(sources, tmp_path / "corpus")
-    (tmp_path / "corpus" / ".lock").unlink()
-    (tmp_path / "corpus" / ".lock").mkdir()  # root may write to any folder, but not to this
+    (tmp_path / ".corpus.lock").unlink()
+    (tmp_path / ".corpus.lock").mkdir()  # root may write to any folder, but not to this
     assert len(ArrowCorpus.build(sources, tmp_path / "corpus")) == 60
 
 

@@ -15,10 +15,9 @@ from typing import Any
 
 import pytest
 
-from beir_hybrid.engines import ray_storage
 from beir_hybrid.engines.build import build_engine
 from beir_hybrid.engines.ray_cluster import ray_cluster
-from beir_hybrid.errors import BeirHybridError, EngineError, MissingExtraError, RetrieverError
+from beir_hybrid.errors import EngineError, MissingExtraError, RetrieverError
 from beir_hybrid.retrieval.dense.retriever import DenseRetriever
 from beir_hybrid.retrieval.engine import LocalEngine
 
@@ -140,62 +139,6 @@ def test_a_local_cluster_leaves_nothing_behind(killed: bool) -> None:
         assert time.monotonic() < deadline, left
         time.sleep(0.2)
     shutil.rmtree(Path(session).parent, ignore_errors=True)  # logs of the killed one
-
-
-class OneNode:
-    """As much of Ray as a look at the storage needs; its one node sees another disk."""
-
-    def __init__(self, reads: Any) -> None:
-        self.reads = reads
-        self.exceptions = ray.exceptions
-
-    def nodes(self) -> list[dict[str, Any]]:
-        return [
-            {"Alive": True, "NodeID": "ab" * 28, "Resources": {"CPU": 2.0}, "NodeManagerHostname": "far"},
-            {"Alive": False, "NodeID": "cd" * 28, "Resources": {"CPU": 2.0}, "NodeManagerHostname": "dead"},
-        ]
-
-    def remote(self, function: Any) -> OneNode:
-        return self
-
-    def options(self, **_: Any) -> Any:
-        return type("Call", (), {"remote": staticmethod(lambda path: path)})
-
-    def wait(self, references: list[str], timeout: float) -> tuple[list[str], list[str]]:
-        return (references, []) if self.reads != "nothing" else ([], references)
-
-    def get(self, reference: str) -> Any:
-        if isinstance(self.reads, Exception):
-            raise self.reads
-        return self.reads if self.reads != "right" else ray_storage.read_probe(reference)
-
-
-@pytest.mark.parametrize(
-    ("reads", "message"),
-    [
-        (None, "node far of the Ray cluster does not see .*; set BEIR_HYBRID_CACHE to a folder on storage that all"),
-        ("old", "node far of the Ray cluster does not see"),
-        ("nothing", "node far of the Ray cluster does not answer"),
-        (ray.exceptions.RaySystemError("x\nModuleNotFoundError: No module named 'beir_hybrid'"),
-         "node far .* cannot work for this program: .*No module named 'beir_hybrid'.*; all nodes need the same"),
-    ],
-)  # fmt: skip
-def test_storage_that_is_not_shared_is_said(tmp_path: Path, reads: Any, message: str) -> None:
-    """Before anything is encoded; the probe does not stay."""
-    with pytest.raises(EngineError, match=message) as error:
-        ray_storage.check_storage(OneNode(reads), tmp_path, "CPU")
-    assert "\n" not in str(error.value)
-    assert list(tmp_path.iterdir()) == []
-    ray_storage.check_storage(OneNode("right"), tmp_path, "CPU")
-    with pytest.raises(EngineError, match="the Ray cluster has no GPU to work on"):
-        ray_storage.check_storage(OneNode("right"), tmp_path, "GPU")
-
-
-def test_storage_that_cannot_be_written_is_said(tmp_path: Path) -> None:
-    """A file where the cache should be."""
-    (tmp_path / "file").write_text("")
-    with pytest.raises(BeirHybridError, match="could not write"):
-        ray_storage.check_storage(OneNode("right"), tmp_path / "file", "CPU")
 
 
 def test_the_environment_is_as_it_was() -> None:

@@ -259,3 +259,13 @@ def test_the_command_gives_the_same_by_both_engines(
 def test_an_encoder_on_no_gpu_takes_a_processor() -> None:
     """Where the cluster has no GPU, tasks are given a processor each."""
     assert RunningOnRay(ray, DenseRetriever(make_encode())._encoder)._resource == "CPU"
+
+
+def test_a_node_that_does_not_see_the_vectors_is_named(tmp_path: Path) -> None:
+    """Workers read files of vectors: storage that is not shared is one line that says what to set."""
+    scores = VectorScores({"q": np.ones((1, 8), np.float32)}, {"p": VectorFiles(tmp_path / "elsewhere", 20)})
+    engine = RunningOnRay(ray, DenseRetriever(make_encode())._encoder)
+    request = SearchRequest.of_all(1, 3, "q", "p")
+    with pytest.raises(EngineError, match=r"node .* does not see .*elsewhere.*; set BEIR_HYBRID_CACHE") as error:
+        list(engine.search([request], scores, 1 << 28, lambda n: None))
+    assert "\n" not in str(error.value)

@@ -6,7 +6,6 @@ trec_eval's (score descending, then id descending): a cut at ``top_k`` keeps the
 
 from __future__ import annotations
 
-import contextlib
 import itertools
 import json
 import re
@@ -15,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from beir_hybrid.disk.files import fingerprint_of, write_json, writing
+from beir_hybrid.disk.files import build_once, fingerprint_of, write_json
 from beir_hybrid.errors import RetrieverError
 from beir_hybrid.retrieval.bm25.analyzers import AnalyzerSpec
 from beir_hybrid.retrieval.bm25.bridge import java_errors
@@ -71,8 +70,6 @@ class LuceneIndex(Index):
         Raises:
             RetrieverError: ids that are not in order, ids and texts of different length, or the disk or Lucene fails.
         """
-        from filelock import FileLock
-
         if len(ids) != len(texts):
             raise RetrieverError(f"{len(ids)} passage ids for {len(texts)} texts; expected one text an id")
         # Java's version counts too: its Unicode tables and its Thai dictionary decide what a word is.
@@ -81,21 +78,13 @@ class LuceneIndex(Index):
         key = fingerprint_of(itertools.chain([json.dumps(settings, sort_keys=True), str(len(ids))], passages))
         language = re.sub(r"[^a-z]", "_", analyzer.language) or "any"
         folder = cache_dir / f"bm25-{language}-{key[:24]}"
-        if not folder.exists():
+
+        def write(part: Path) -> None:
             _refuse_disorder(ids)
-            part = folder.with_name(f".{folder.name}.part")
-            with writing(folder, RetrieverError):
-                cache_dir.mkdir(parents=True, exist_ok=True)
-                with FileLock(folder.with_name(f".{folder.name}.lock")):
-                    if not folder.exists():
-                        part.mkdir(exist_ok=True)
-                        try:
-                            write_index(part, texts, analyzer, threads=threads, progress=progress)
-                            write_json(part / "meta.json", {**settings, "passages": len(ids), "fingerprint": key})
-                            part.rename(folder)
-                        finally:
-                            with contextlib.suppress(OSError):  # not empty: the next call goes on from what is finished
-                                part.rmdir()
+            write_index(part, texts, analyzer, threads=threads, progress=progress)
+            write_json(part / "meta.json", {**settings, "passages": len(ids), "fingerprint": key})
+
+        build_once(folder, write, resume=True, kind=RetrieverError)
         return cls(folder, analyzer, len(ids))
 
     def __len__(self) -> int:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from beir_hybrid.datasets.download import RemoteFile, download
-from beir_hybrid.disk.files import folder_written_whole
+from beir_hybrid.disk.files import build_once
 from beir_hybrid.errors import DownloadError, RetrieverError
 from beir_hybrid.progress import tell
 from beir_hybrid.retrieval.bm25.java import anserini_jar
@@ -79,8 +79,6 @@ def fetch_index(index: PrebuiltIndex, cache: Path) -> Path:
         RetrieverError: the archive holds no index.
         BeirHybridError: the disk fails.
     """
-    from filelock import FileLock
-
     stem = index.filename.removesuffix(".tar.gz").removesuffix(".tgz")
     theirs = Path(os.environ.get("PYSERINI_CACHE") or Path.home() / ".cache" / "pyserini") / "indexes"
     target = cache / "prebuilt" / f"{stem}.{index.md5[:8]}"
@@ -88,32 +86,29 @@ def fetch_index(index: PrebuiltIndex, cache: Path) -> Path:
         if holds_index(place):
             return place
     archive = cache / "prebuilt" / index.filename
-    try:
-        archive.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(archive.with_name(f".{index.filename}.lock")):
-            if not holds_index(target):
-                _download(index, archive)
-                _unpack(archive, target)
-    except OSError as error:
-        raise RetrieverError(f"could not write {archive}: {error.strerror or error}; choose another cache") from error
+
+    def unpack(part: Path) -> None:
+        _download(index, archive)
+        _unpack(archive, part)
+
+    build_once(target, unpack, whole=holds_index, kind=RetrieverError)
+    archive.unlink(missing_ok=True)  # it takes as much room as the index
     return target
 
 
-def _unpack(archive: Path, target: Path) -> None:
-    """The files of the index in an archive into ``target``, which appears when they are whole."""
-    with folder_written_whole(target) as part:
-        try:
-            with tarfile.open(archive) as packed:
-                packed.extractall(part, filter="data")
-        except (tarfile.TarError, EOFError) as error:
-            reason = " ".join(str(error).split())
-            raise RetrieverError(f"{archive} cannot be unpacked ({reason}); delete it and run again") from error
-        found = [path.parent for path in sorted(part.rglob("segments_*"))]
-        if not found:
-            raise RetrieverError(f"{archive} holds no Lucene index; delete it and run again")
-        for path in found[0].iterdir() if found[0] != part else ():
-            path.rename(part / path.name)
-    archive.unlink()  # it takes as much room as the index
+def _unpack(archive: Path, part: Path) -> None:
+    """The files of the index in an archive, into an empty folder."""
+    try:
+        with tarfile.open(archive) as packed:
+            packed.extractall(part, filter="data")
+    except (tarfile.TarError, EOFError) as error:
+        reason = " ".join(str(error).split())
+        raise RetrieverError(f"{archive} cannot be unpacked ({reason}); delete it and run again") from error
+    found = [path.parent for path in sorted(part.rglob("segments_*"))]
+    if not found:
+        raise RetrieverError(f"{archive} holds no Lucene index; delete it and run again")
+    for path in found[0].iterdir() if found[0] != part else ():
+        path.rename(part / path.name)
 
 
 def _download(index: PrebuiltIndex, archive: Path) -> None:

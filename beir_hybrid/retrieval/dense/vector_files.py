@@ -77,8 +77,6 @@ class VectorFiles:
         """
         if self._missing():
             with alone(self.folder, RetrieverError):
-                for left in self.folder.glob(".*.part"):  # of a process that was killed: none is at work now
-                    left.unlink(missing_ok=True)
                 self._prepare(texts, encode)
                 missing = self._missing()
                 spans = {number: self._span(number) for number in missing}
