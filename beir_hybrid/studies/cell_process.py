@@ -10,25 +10,34 @@ import os
 import pickle
 import sys
 import threading
+import time
 import traceback
+from collections.abc import Callable
 
 from beir_hybrid.errors import BeirHybridError, first_line
 from beir_hybrid.studies.store import Job
+
+_PAUSE = 0.1
 
 
 def main() -> int:
     """Work on the cell of stdin; the exit status."""
     job: Job = pickle.load(sys.stdin.buffer)
-    threading.Thread(target=_end_with_the_asker, args=(job,), daemon=True).start()
-    return 0 if work_on(job) else 1
+    threading.Thread(target=_end_with_the_asker, daemon=True).start()
+    limits = threading.Thread(target=_end_beyond_limits, args=(job,), daemon=True)
+    return 0 if work_on(job, limits.start) else 1
 
 
-def work_on(job: Job) -> bool:
-    """Whether the cell was worked on without a failure; why not is then in its folder."""
+def work_on(job: Job, begins: Callable[[], object] = lambda: None) -> bool:
+    """Whether the cell was worked on without a failure; why not is then in its folder.
+
+    Args:
+        begins: is called when the work begins: waiting for another process on the same cell is none.
+    """
     from beir_hybrid.studies.perform import perform
 
     try:
-        perform(job)
+        perform(job, begins)
     except BeirHybridError as error:
         job.fail(str(error))
     except Exception as error:  # noqa: BLE001  # whatever a cell dies of, the others go on
@@ -42,12 +51,27 @@ def work_on(job: Job) -> bool:
     return False
 
 
-def _end_with_the_asker(job: Job) -> None:
+def _end_with_the_asker() -> None:
     # the bare descriptor: a thread that waits in a buffered read would hold its lock when the process ends
     while os.read(0, 4096):
         pass
-    job.end()
     os._exit(130)
+
+
+def _end_beyond_limits(job: Job) -> None:
+    import psutil
+
+    limits, began, process = job.study.limits, time.monotonic(), psutil.Process()
+    while True:
+        excess, used = "", process.memory_info().rss / 1e9
+        if limits.minutes_per_cell is not None and time.monotonic() - began > 60 * limits.minutes_per_cell:
+            excess = f"took longer than {limits.minutes_per_cell:g} minutes ([limits] minutes_per_cell)"
+        if limits.memory_gb is not None and used > limits.memory_gb:
+            excess = f"used {used:.1f} GB of memory, more than {limits.memory_gb:g} ([limits] memory_gb)"
+        if excess:
+            job.fail(excess)
+            os._exit(1)
+        time.sleep(_PAUSE)
 
 
 if __name__ == "__main__":

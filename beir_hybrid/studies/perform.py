@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import time
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,8 +20,11 @@ KEPT_HITS = 10
 """Passages kept of every query of a dense retriever: what the shares of languages are measured on."""
 
 
-def perform(job: Job) -> None:
+def perform(job: Job, begins: Callable[[], object]) -> None:
     """Do what is missing of a cell; interrupted at any point, the next call goes on from there.
+
+    Args:
+        begins: is called when no other process works on the cell any more.
 
     Raises:
         BeirHybridError: it cannot be trained or measured.
@@ -31,12 +35,12 @@ def perform(job: Job) -> None:
     # cells can be shared: another study may be working on this very one
     lock = FileLock(job.path / ".lock")
     try:
-        lock.acquire(timeout=0)
+        held = lock.acquire(timeout=0)
     except Timeout:
         tell("waiting for another process that works on the same cell")
-        lock.acquire()
-    try:
-        job.begin()
+        held = lock.acquire()
+    with held:
+        begins()
         missing = job.missing
         if not missing:
             return
@@ -49,9 +53,6 @@ def perform(job: Job) -> None:
         if not job.study.keep_models:
             for folder in (job.models, job.inputs):
                 shutil.rmtree(folder, ignore_errors=True)
-    finally:
-        job.end()
-        lock.release()
 
 
 def _train(job: Job, plan: TrainingPlan) -> None:

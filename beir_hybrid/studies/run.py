@@ -60,10 +60,10 @@ def run_study(
         missing = _missing(jobs)
         say(f"{study.name}: {len(jobs)} cells, {sum(not job.missing for job in jobs)} done")
         if missing:
-            working = make_engine(engine, address, workers, study)
-            for line in cost_words(missing, jobs, min(working.workers, len(missing))):
-                say(line)
-            _work(missing, working, say)
+            with make_engine(engine, address, workers, study.limits.threads) as working:
+                for line in cost_words(missing, jobs, min(working.workers, len(missing))):
+                    say(line)
+                _work(missing, working, say)
     return outcome_of(study, jobs)
 
 
@@ -118,21 +118,22 @@ def _missing(jobs: Sequence[Job]) -> list[Job]:
     return list({job.path: job for job in jobs if job.missing}.values())
 
 
-def make_engine(name: str, address: str | None, workers: int | None, study: Study) -> Engine:
+def make_engine(
+    name: str, address: str | None, workers: int | None, threads: int
+) -> contextlib.AbstractContextManager[Engine]:
     """The engine of a name."""
     if name == "ray":
-        from beir_hybrid.studies.engines.ray import RayEngine
+        from beir_hybrid.studies.engines.ray import ray_engine
 
-        return RayEngine(address, workers, study.limits.threads)
-    from beir_hybrid.studies.engines.local import LocalEngine
+        return ray_engine(address, workers, threads)
+    from beir_hybrid.studies.engines.local import local_engine
 
-    return LocalEngine(workers, study.limits.threads)
+    return contextlib.nullcontext(local_engine(workers, threads))
 
 
 def _work(jobs: Sequence[Job], engine: Engine, say: Say) -> None:
     started, number = time.monotonic(), 0
-    events = engine(jobs)
-    with contextlib.closing(events):  # type: ignore[type-var]  # it is a generator
+    with contextlib.closing(engine.events(jobs)) as events:  # type: ignore[type-var]  # it is a generator
         for event, job in events:
             name = job.cell.name
             if event == "begins":

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import platform
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -74,24 +71,6 @@ class Job:
         """It is tried again."""
         (self.path / "failure.json").unlink(missing_ok=True)
 
-    def begin(self) -> None:
-        """From now on this process, which holds its lock, works on it: its limits of time count from here."""
-        (self.path / ".begun").write_text(_process(os.getpid()), encoding="utf-8")
-
-    def end(self, pid: int | None = None) -> None:
-        """This process (or that one) does not work on it any more."""
-        if self.seconds_of_work(pid or os.getpid()) is not None:
-            (self.path / ".begun").unlink(missing_ok=True)
-
-    def seconds_of_work(self, pid: int) -> float | None:
-        """Since a process of this machine began; None before, and while it waits for another one on the same cell."""
-        begun = self.path / ".begun"
-        try:
-            ours = begun.read_text(encoding="utf-8") == _process(pid)
-            return time.time() - begun.stat().st_mtime if ours else None
-        except FileNotFoundError:
-            return None
-
     def outcome(self) -> CellOutcome:
         """What is known of the cell."""
         cell = self.cell
@@ -132,10 +111,6 @@ class Job:
         if why:
             raise StudyError(f"{path} is damaged ({why}); delete {path.parent}, its cell is then run again")
         return dict(found)
-
-
-def _process(pid: int) -> str:
-    return f"{platform.node()} {pid}"
 
 
 def _seconds(results: Path) -> float:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Callable, Iterator, Sequence
+import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from beir_hybrid.studies import Study, load_study
-from beir_hybrid.studies.engines import Event
+from beir_hybrid.studies.engines import Engine
 from beir_hybrid.studies.store import Job
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
@@ -53,29 +55,17 @@ def small(write_study: WriteStudy) -> Callable[..., Study]:
     return lambda *args, **kwargs: load_study(write_study(*args, **kwargs))
 
 
-class InProcess:
-    """An engine that works on cells in this process, one after the other, and remembers them."""
-
-    workers = 1
-
-    def __init__(self) -> None:
-        self.worked: list[Job] = []
-
-    def __call__(self, jobs: Sequence[Job]) -> Iterator[tuple[Event, Job]]:
-        from beir_hybrid.studies.cell_process import work_on
-
-        for job in jobs:
-            self.worked.append(job)
-            yield "begins", job
-            work_on(job)
-            yield "over", job
-
-
 @pytest.fixture
 def in_process(monkeypatch: pytest.MonkeyPatch) -> list[Job]:
-    """Cells are worked on in this process; the jobs that were."""
+    """Cells are worked on in this process, one after the other; the jobs that were."""
     from beir_hybrid.studies import run
+    from beir_hybrid.studies.cell_process import work_on
 
-    engine = InProcess()
-    monkeypatch.setattr(run, "make_engine", lambda *_: engine)
-    return engine.worked
+    worked: list[Job] = []
+
+    def work(job: Job, stop: threading.Event) -> None:
+        worked.append(job)
+        work_on(job)
+
+    monkeypatch.setattr(run, "make_engine", lambda *_: contextlib.nullcontext(Engine(1, work)))
+    return worked

@@ -12,9 +12,8 @@ from typing import Any
 import pytest
 
 from beir_hybrid.errors import EngineError
-from beir_hybrid.studies import run, run_study
-from beir_hybrid.studies.engines.ray import RayEngine
-from tests.studies.conftest import InProcess
+from beir_hybrid.studies import run_study
+from beir_hybrid.studies.engines.ray import ray_engine
 
 ROOT = Path(__file__).parents[2]
 
@@ -27,9 +26,7 @@ def test_the_same_answer_though_a_worker_dies(small: Any, tmp_path: Path, monkey
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(ROOT), str(ROOT / "plugins")]))
     monkeypatch.delenv("RAY_ADDRESS", raising=False)
     study = small("[factors]\nalpha = [0.5]")
-    with monkeypatch.context() as patch:
-        patch.setattr(run, "make_engine", lambda *_: InProcess())
-        alone = run_study(study, tmp_path / "alone")
+    alone = run_study(study, tmp_path / "alone", workers=1)
     killed: list[int] = []
     killer = threading.Thread(target=_kill_a_worker, args=(killed,))
     killer.start()
@@ -66,4 +63,4 @@ def test_no_cluster() -> None:
     """An address where nothing answers is one line, within seconds."""
     pytest.importorskip("ray")
     with pytest.raises(EngineError, match=r"no Ray cluster answers at .*: Connection refused; give the address"):
-        RayEngine("127.0.0.1:1", None, 1)
+        ray_engine("127.0.0.1:1", None, 1).__enter__()

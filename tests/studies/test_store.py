@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import time
 from pathlib import Path
 from typing import Any
 
@@ -40,22 +38,3 @@ def test_a_record_that_is_a_folder(small: Any, tmp_path: Path) -> None:
     study = small("[factors]\nalpha = [0.5]")
     (tmp_path / "training.json").mkdir()
     assert "is damaged" in Job(plan_cells(study)[0], study, tmp_path).outcome().message
-
-
-def test_waiting_is_no_part_of_the_time(small: Any, tmp_path: Path) -> None:
-    """A process that waits for another one on the same cell has worked for no time, and does not end the other's."""
-    study = small("[factors]\nalpha = [0.5]")
-    job, ours = Job(plan_cells(study)[0], study, tmp_path), os.getpid()
-    assert job.seconds_of_work(ours) is None
-    job.begin()
-    os.utime(tmp_path / ".begun", (time.time() - 50, time.time() - 50))
-    assert 50 <= (job.seconds_of_work(ours) or 0) < 60
-    assert job.seconds_of_work(ours + 1) is None
-    job.end(ours + 1)
-    assert 50 <= (job.seconds_of_work(ours) or 0) < 60
-    job.end()
-    assert job.seconds_of_work(ours) is None and list(tmp_path.glob(".begun*")) == []
-    # of a process that was killed; whoever holds the lock of the cell now has begun
-    (tmp_path / ".begun").write_text("elsewhere 1")
-    job.begin()
-    assert job.seconds_of_work(ours) is not None

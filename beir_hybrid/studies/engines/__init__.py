@@ -1,54 +1,56 @@
-"""What works on cells: processes of this machine, or Ray."""
+"""What works on cells, several at a time: processes of this machine, or Ray tasks that start them elsewhere."""
 
 from __future__ import annotations
 
+import threading
 import time
-from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Literal
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from typing import Literal
 
 from beir_hybrid.studies.store import Job
 
 ENGINES = ("local", "ray")
 Event = Literal["begins", "works", "over"]
+_PAUSE = 0.1
 _TOLD = 30.0
 
 
-class Engine(ABC):
-    """Works on jobs, several at a time."""
+@dataclass(frozen=True)
+class Engine:
+    """Works on jobs, each watched by a thread.
+
+    Attributes:
+        workers: cells at a time.
+        work: works on a job until it is over, done or failed, or until the event is set.
+    """
 
     workers: int
-    """Cells at a time."""
+    work: Callable[[Job, threading.Event], None]
 
-    def __call__(self, jobs: Sequence[Job]) -> Iterator[tuple[Event, Job]]:
-        """Yields each job when it begins, every half minute while it is worked on, and when it is over, done or failed.
+    def events(self, jobs: Sequence[Job]) -> Iterator[tuple[Event, Job]]:
+        """Each job when it begins, every half minute while it is worked on, and when it is over.
 
         Closing the iterator ends what is under way.
         """
-        waiting, running, told = list(jobs), dict[Any, Job](), time.monotonic()
-        try:
-            while waiting or running:
-                while waiting and len(running) < self.workers:
-                    job = waiting.pop(0)
-                    running[self.start(job, running)] = job
-                    yield "begins", job
-                for task in self.wait(running):
-                    yield "over", running.pop(task)
-                if time.monotonic() - told >= _TOLD:
-                    told = time.monotonic()
-                    for job in running.values():
-                        yield "works", job
-        finally:
-            self.end(running)
-
-    @abstractmethod
-    def start(self, job: Job, running: Mapping[Any, Job]) -> Any:
-        """Start on a job, beside the tasks that run; its task."""
-
-    @abstractmethod
-    def wait(self, running: Mapping[Any, Job]) -> list[Any]:
-        """Wait a moment; the tasks that are over."""
-
-    @abstractmethod
-    def end(self, running: Mapping[Any, Job]) -> None:
-        """End the tasks that run, and the engine."""
+        stop, begun, told = threading.Event(), set[Future[None]](), time.monotonic()
+        with ThreadPoolExecutor(self.workers) as pool:
+            left = {pool.submit(self.work, job, stop): job for job in jobs}
+            try:
+                while left:
+                    wait(left, _PAUSE, FIRST_COMPLETED)
+                    for task, job in list(left.items()):
+                        if task not in begun and (task.running() or task.done()):
+                            begun.add(task)
+                            yield "begins", job
+                        if task.done():
+                            task.result()  # raises what is no failure of the cell
+                            del left[task]
+                            yield "over", job
+                    if time.monotonic() - told >= _TOLD:
+                        told = time.monotonic()
+                        yield from (("works", job) for task, job in left.items() if task in begun)
+            finally:
+                stop.set()
+                pool.shutdown(cancel_futures=True)

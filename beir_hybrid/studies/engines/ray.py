@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import contextlib
 import os
-import time
-from collections.abc import Mapping
-from typing import Any
+import threading
+from collections.abc import Iterator, Mapping
 
 from beir_hybrid.engines.ray_cluster import ray_cluster, reason_of
-from beir_hybrid.studies.child import Child
 from beir_hybrid.studies.engines import Engine
+from beir_hybrid.studies.engines.local import run_process
 from beir_hybrid.studies.store import Job
 
 _RETRIES = 2
 _VARIABLES = ("BEIR_HYBRID_", "HF_")
 _PAUSE = 0.2
-_WAIT = 5.0
 
 
-class RayEngine(Engine):
+@contextlib.contextmanager
+def ray_engine(address: str | None, workers: int | None, threads: int) -> Iterator[Engine]:
     """Works on jobs as Ray tasks; all machines must see the folder of the cells.
 
     Args:
@@ -31,37 +30,31 @@ class RayEngine(Engine):
         MissingExtraError: Ray is not installed.
         EngineError: no cluster answers at the address.
     """
-
-    def __init__(self, address: str | None, workers: int | None, threads: int) -> None:
-        self._connection = contextlib.ExitStack()
-        self._ray = self._connection.enter_context(ray_cluster(address))
-        room = self._ray.cluster_resources()
+    with ray_cluster(address) as ray:
+        room = ray.cluster_resources()
         cores, gpus = int(room.get("CPU", 1)), float(room.get("GPU", 0))
-        self.workers = workers or int(gpus) or max(1, cores // threads)
-        share = min(1.0, gpus / self.workers) if gpus else 0.0
-        task = self._ray.remote(_work)
-        self._task = task.options(num_cpus=threads, num_gpus=share, max_retries=_RETRIES, name="study cell")
-
-    def start(self, job: Job, running: Mapping[Any, Job]) -> Any:
-        job.path.mkdir(parents=True, exist_ok=True)
+        number = workers or int(gpus) or max(1, cores // threads)
+        share = min(1.0, gpus / number) if gpus else 0.0
+        remote = ray.remote(_work).options(
+            num_cpus=threads, num_gpus=share, max_retries=_RETRIES, name="study cell"
+        )  # fmt: skip
         # where data and models are is asked of the same variables on every machine
-        return self._task.remote(job, {name: v for name, v in os.environ.items() if name.startswith(_VARIABLES)})
+        variables = {name: value for name, value in os.environ.items() if name.startswith(_VARIABLES)}
 
-    def wait(self, running: Mapping[Any, Job]) -> list[Any]:
-        over, _ = self._ray.wait(list(running), num_returns=1, timeout=_WAIT)
-        for task in over:
-            job = running[task]
+        def work(job: Job, stop: threading.Event) -> None:
+            job.path.mkdir(parents=True, exist_ok=True)
+            task = remote.remote(job, variables)
+            while not ray.wait([task], timeout=_PAUSE)[0]:
+                if stop.is_set():
+                    ray.cancel(task, force=False)
+                    return
             try:
-                if not self._ray.get(task):
+                if not ray.get(task):
                     job.fail(f"the machine that got it does not see {job.path}; use a folder all machines share")
-            except self._ray.exceptions.RayError as error:  # a machine was lost more often than a task is retried
+            except ray.exceptions.RayError as error:  # a machine was lost more often than a task is retried
                 job.fail(f"lost on the cluster after {_RETRIES + 1} attempts: {reason_of(error)[:200]}")
-        return list(over)
 
-    def end(self, running: Mapping[Any, Job]) -> None:
-        for task in running:
-            self._ray.cancel(task, force=False)
-        self._connection.close()
+        yield Engine(number, work)
 
 
 def _work(job: Job, variables: Mapping[str, str]) -> bool:
@@ -69,10 +62,5 @@ def _work(job: Job, variables: Mapping[str, str]) -> bool:
     if not job.path.is_dir():
         return False
     os.environ.update(variables)
-    child = Child(job)
-    try:
-        while not child.is_over():
-            time.sleep(_PAUSE)
-    finally:
-        child.end()
+    run_process(job, threading.Event())
     return True

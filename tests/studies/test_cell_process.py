@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -17,9 +18,8 @@ from filelock import FileLock, Timeout
 
 from beir_hybrid.studies import run_study
 from beir_hybrid.studies.cells import plan_cells
-from beir_hybrid.studies.child import Child, resident_bytes
 from beir_hybrid.studies.engines import local
-from beir_hybrid.studies.engines.local import LocalEngine, visible_gpus
+from beir_hybrid.studies.engines.local import local_engine, run_process, visible_gpus
 from beir_hybrid.studies.store import Job
 from tests.studies.conftest import TRAIN
 
@@ -75,15 +75,39 @@ def _assert_free(out: Path) -> None:
 
 def test_a_killed_process(small: Any, tmp_path: Path) -> None:
     """What the system kills, as it does when memory runs out, is a failure of its cell in one line."""
+    import psutil
+
     study = small("[factors]\nalpha = [0.5]")
     job = Job(plan_cells(study)[0], study, tmp_path / "cell")
-    child = Child(job)
-    assert not child.is_over()
-    wait_for(lambda: resident_bytes(child.pid) > 1_000_000)
-    os.kill(child.pid, signal.SIGKILL)
-    wait_for(child.is_over)
+    watched = threading.Thread(target=run_process, args=(job, threading.Event()))
+    watched.start()
+
+    def children() -> list[psutil.Process]:
+        return [each for each in psutil.Process().children() if "beir_hybrid.studies.cell_process" in each.cmdline()]
+
+    wait_for(lambda: bool(children()))
+    children()[0].kill()
+    watched.join()
     assert job.read("failure")["message"] == f"killed (out of memory?); see {job.log}"
-    assert resident_bytes(child.pid) == 0
+
+
+def test_waiting_is_no_part_of_the_time(small: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The limit of a cell begins when no other process works on it any more, and waiting is said."""
+    from beir_hybrid.studies import perform
+
+    said: list[str] = []
+    monkeypatch.setattr(perform, "tell", said.append)
+    monkeypatch.setattr(perform, "_train", lambda *_: None)
+    monkeypatch.setattr(perform, "_measure", lambda *_: None)
+    study = small("[factors]\nalpha = [0.5]")
+    job, begun = Job(plan_cells(study)[0], study, tmp_path), threading.Event()
+    with FileLock(tmp_path / ".lock"):
+        waiting = threading.Thread(target=perform.perform, args=(job, begun.set))
+        waiting.start()
+        wait_for(lambda: said == ["waiting for another process that works on the same cell"])
+        assert not begun.wait(0.2)
+    waiting.join()
+    assert begun.is_set()
 
 
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGKILL])
@@ -109,7 +133,6 @@ def test_an_interrupted_command(write_study: Any, tmp_path: Path, sent: signal.S
             return False
 
     wait_for(is_free, 30)
-    assert not list(lock.parent.glob(".begun*"))
     if sent == signal.SIGINT:
         return
     path.write_text(path.read_text().replace("steps = 100000", "steps = 4"))
@@ -118,19 +141,14 @@ def test_an_interrupted_command(write_study: Any, tmp_path: Path, sent: signal.S
 
 
 def test_gpus_are_shared_in_turn(monkeypatch: pytest.MonkeyPatch) -> None:
-    """One cell a GPU unless more are asked for; each goes to the GPU with the fewest."""
+    """One cell a GPU unless more are asked for, which are spread evenly."""
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "2,5")
     assert visible_gpus() == ["2", "5"]
-    assert LocalEngine(None, 1).workers == 2
-
-    class Running:
-        def __init__(self, gpu: str) -> None:
-            self.gpu = gpu
-
-    monkeypatch.setattr(local, "Child", lambda job, gpu: gpu)
-    engine: Any = LocalEngine(4, 1)
-    assert engine.start(None, []) == "2"
-    assert engine.start(None, [Running("2")]) == "5"
-    assert engine.start(None, [Running("2"), Running("5"), Running("2")]) == "5"
+    assert local_engine(None, 1).workers == 2
+    used: list[str] = []
+    monkeypatch.setattr(local, "run_process", lambda job, stop, gpu: (used.append(gpu), all_begun.wait()))
+    all_begun, jobs = threading.Barrier(4), [object()] * 4
+    over = [event for event, _ in local_engine(4, 1).events(jobs)]  # type: ignore[arg-type]  # nobody looks at them
+    assert sorted(used) == ["2", "2", "5", "5"] and over.count("over") == 4
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     assert visible_gpus() == []
