@@ -24,10 +24,10 @@ def main(folders: list[str]) -> None:
     started = time.perf_counter()
     comparison = compare(folders)
     compared = time.perf_counter()
-    page = render_page(folders, comparison)
+    page = render_page(comparison)
     rendered = time.perf_counter()
     with tempfile.TemporaryDirectory() as out:
-        figures = len(write_figures(folders, comparison, Path(out)))
+        figures = len(write_figures(comparison, Path(out)))
     drawn = time.perf_counter()
     found = {
         "dataset": comparison.dataset,

@@ -33,6 +33,11 @@ ROOMS = {
     "studies/analysis": ["tests/studies/analysis"],
     "metrics": ["tests/metrics", "tests/evaluation"],
 }
+# they take longer than all others together, and what compiles for itself does not load the fault
+SLOW = (
+    "tests/metrics/test_ranx_compiled.py",
+    "tests/evaluation/test_evaluate.py::test_runs_that_were_written_evaluate_to_the_same_numbers",
+)
 # how work is cut into blocks, and how a figure or JSON is laid out: a fault there changes no number
 EQUIVALENT = (
     "_BLOCK", "_COLUMNS", "_BATCH", "_LARGEST", "_SETTINGS", "_SLICE", "COUNT", "figure.", "axes.", "size=",
@@ -169,7 +174,8 @@ def noticed(fault: Fault | None, tests: Sequence[str]) -> bool:
         os.dup2(null, 2)
         if fault is not None:
             sys.meta_path.insert(0, _Loader(fault))
-        os._exit(int(pytest.main(["-x", "-q", "-p", "no:cacheprovider", "-p", "no:randomly", *tests])))
+        skipped = [part for slow in SLOW for part in ("--deselect", slow)]
+        os._exit(int(pytest.main(["-x", "-q", "-p", "no:cacheprovider", "-p", "no:randomly", *skipped, *tests])))
     _, status = os.waitpid(child, 0)
     return os.waitstatus_to_exitcode(status) != 0
 

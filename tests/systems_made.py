@@ -59,4 +59,4 @@ class Made:
 
     @property
     def contents(self) -> Contents:
-        return read_contents(self.folders, self.comparison)
+        return read_contents(self.comparison)[0]

@@ -15,7 +15,7 @@ def run(args: argparse.Namespace) -> int:
     if args.format == "html":
         from beir_hybrid.report.page import render_page
 
-        text = render_page(args.folders, comparison, data_dir=args.data_dir)
+        text = render_page(comparison, data_dir=args.data_dir)
     else:
         from beir_hybrid.comparison.render import render
 

@@ -44,13 +44,13 @@ def run(args: argparse.Namespace) -> int:
     if args.format == "html":
         from beir_hybrid.report.page import render_page
 
-        write_output(render_page(args.results, comparison, data_dir=args.data_dir), args.out, args.format)
+        write_output(render_page(comparison, data_dir=args.data_dir), args.out, args.format)
     else:
         write_output(_board(args, board), args.out, args.format)
     if args.figures:
         from beir_hybrid.report.figures import write_figures
 
-        for path in write_figures(args.results, comparison, args.figures):
+        for path in write_figures(comparison, args.figures):
             tell(f"figure: {path}")
     return 0
 

@@ -32,7 +32,8 @@ def render(comparison: Comparison, form: str, *, per_language: bool = False) -> 
         return json.dumps(comparison.to_json(), ensure_ascii=False, indent=1, allow_nan=False) + "\n"
     if form == "csv":
         return as_csv([row.to_json() for row in comparison.rows], COLUMNS)
-    return render_tables(_tables(comparison, per_language=per_language), form, notes(comparison))
+    made = tables(comparison, comparison.datasets, per_language=per_language)
+    return render_tables(made, form, notes(comparison))
 
 
 def shown(metric: str) -> bool:
@@ -87,25 +88,26 @@ def _test(comparison: Comparison) -> str:
     }[comparison.test]
 
 
-def _tables(comparison: Comparison, *, per_language: bool) -> list[Table]:
-    tables = []
+def tables(comparison: Comparison, datasets: Sequence[str], *, per_language: bool = False) -> list[Table]:
+    """The tables of some data sets, or of the mean over them."""
+    made = []
     several = len(comparison.datasets) > 1
-    for dataset in comparison.datasets:
+    for dataset in datasets:
         for setting in comparison.settings:
             rows = comparison.select(setting, dataset=dataset)
             there = list(dict.fromkeys(row.metric for row in rows))
             metrics = [metric for metric in there if shown(metric)]
             what = f"{'mean over data sets' if dataset == MEAN else dataset}, {setting}" if several else setting
-            tables.append(_macro_table(comparison, rows, what, metrics or there))
+            made.append(_macro_table(comparison, rows, what, metrics or there))
             means = [row for row in rows if row.is_mean]
             if len(comparison.names) > 1:
-                tables.append(_differences(comparison, means, f"{what}: against {comparison.baseline}"))
+                made.append(_differences(comparison, means, f"{what}: against {comparison.baseline}"))
             single = [row for row in rows if not row.is_mean]
             if per_language:
-                tables += _per_language(comparison, single, what, metrics)
+                made += _per_language(comparison, single, what, metrics)
             elif setting != "cross" and metrics:
-                tables.append(_language_table(comparison, [row for row in single if row.metric == metrics[0]], what))
-    return [table for table in tables if table.rows]
+                made.append(_language_table(comparison, [row for row in single if row.metric == metrics[0]], what))
+    return [table for table in made if table.rows]
 
 
 def _macro_table(comparison: Comparison, rows: Sequence[Row], what: str, metrics: Sequence[str]) -> Table:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 from collections.abc import Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal, TypeAlias
 
 from beir_hybrid.comparison.align import Aligned
@@ -103,6 +103,17 @@ class Comparison:
     def datasets(self) -> tuple[str, ...]:
         """The data sets, and `MEAN` after several."""
         return tuple(dict.fromkeys(row.dataset for row in self.rows))
+
+    def parts(self) -> tuple[Comparison, ...]:
+        """A comparison of each data set; rows that are the mean over several are in none."""
+        return tuple(
+            replace(
+                self, dataset=each.dataset, split=each.split, scores=(each,), settings=each.settings,
+                metrics=tuple(metric for metric in self.metrics if metric in each.metrics),
+                rows=tuple(row for row in self.rows if row.dataset == each.dataset),
+            )
+            for each in self.scores
+        )  # fmt: skip
 
     def __str__(self) -> str:
         """The table that the command prints."""

@@ -1,8 +1,7 @@
-"""What a report is about: the systems of a comparison in order, and what was compared of them, no more."""
+"""What a report is about: the systems of a comparison on a data set, and what was compared of them, no more."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -12,19 +11,17 @@ import numpy as np
 from beir_hybrid.comparison import Comparison
 from beir_hybrid.comparison.align import Aligned
 from beir_hybrid.comparison.rows import Row
-from beir_hybrid.errors import ComparisonError, ResultsError
 from beir_hybrid.evaluation.results import Results, read_results
 from beir_hybrid.evaluation.scores import Score
 from beir_hybrid.published.leaderboard import Leaderboard, build_leaderboard
 from beir_hybrid.records import POOL
-from beir_hybrid.report.commands import compare_command
 
 _BOUND = "rank_distance_bound"
 
 
 @dataclass(frozen=True, eq=False)
 class Contents:
-    """The systems of a comparison, in its order and under its names.
+    """The systems of a comparison on one data set, in its order and under its names.
 
     Attributes:
         results: those of each system, cut to what was compared; ``results[i].name`` is ``comparison.names[i]``.
@@ -51,11 +48,6 @@ class Contents:
     @property
     def aligned(self) -> Aligned:
         return self.comparison.scores[0]
-
-    @property
-    def title(self) -> str:
-        count = f"{len(self.names)} systems" if len(self.names) > 1 else self.names[0]
-        return f"{self.comparison.dataset} ({self.comparison.split}): {count}"
 
     @property
     def whole(self) -> bool:
@@ -92,29 +84,20 @@ class Contents:
         }
 
 
-def read_contents(
-    folders: Sequence[Path | str], comparison: Comparison, data_dir: Path | str | None = None
-) -> Contents:
-    """The contents of the folders that were compared.
+def read_contents(comparison: Comparison, data_dir: Path | str | None = None) -> tuple[Contents, ...]:
+    """The contents of the folders that were compared, by data set.
 
     Raises:
-        ResultsError: a folder cannot be read, or they are not those of the comparison.
-        ComparisonError: the comparison is over several data sets.
+        ResultsError: a folder cannot be read.
     """
-    if len(comparison.scores) != 1:
-        each = [compare_command(own.folders, comparison, f"{own.dataset}.html") for own in comparison.scores]
-        raise ComparisonError(f"a page is of one data set, not of {comparison.dataset}; run: {' && '.join(each)}")
-    given = [Path(folder) for folder in ([folders] if isinstance(folders, str | Path) else folders)]
-    if [each.resolve() for each in given] != [each.resolve() for each in comparison.scores[0].folders]:
-        raise ResultsError(
-            f"{len(given)} folders were given for a comparison of {len(comparison.names)} systems; "
-            "give those that were compared, in their order"
-        )
-    results = []
-    for at, (folder, name) in enumerate(zip(given, comparison.names, strict=True)):
-        own = read_results(folder)
-        results.append(replace(own, name=name, scores=_scores(comparison, at, own)))
-    return Contents(comparison, tuple(results), data_dir)
+    found = []
+    for part in comparison.parts():
+        results = []
+        for at, (folder, name) in enumerate(zip(part.scores[0].folders, part.names, strict=True)):
+            own = read_results(folder)
+            results.append(replace(own, name=name, scores=_scores(part, at, own)))
+        found.append(Contents(part, tuple(results), data_dir))
+    return tuple(found)
 
 
 def _scores(comparison: Comparison, system: int, results: Results) -> list[Score]:

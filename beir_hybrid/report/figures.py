@@ -46,8 +46,8 @@ _SETTINGS = {
 }  # fmt: skip
 
 
-def write_figures(folders: Sequence[Path | str], comparison: Comparison, out: Path | str) -> list[Path]:
-    """Write every figure of the comparison into a folder, once for each of `FORMATS`.
+def write_figures(comparison: Comparison, out: Path | str) -> list[Path]:
+    """Write every figure of the comparison into a folder, once for each of `FORMATS`; several data sets have their own.
 
     Heat maps of each system and its difference to the baseline, the same-language share, the rank distances, and
     the difference to the baseline by language. What was not measured has no figure. The same input gives the same
@@ -57,7 +57,9 @@ def write_figures(folders: Sequence[Path | str], comparison: Comparison, out: Pa
         MissingExtraError: matplotlib is not installed.
         ResultsError: as `render_page`.
     """
-    return _write(_figures(read_contents(folders, comparison)), Path(out))
+    every = {each.comparison.dataset: each for each in read_contents(comparison)}
+    folders = _plain(every) if len(every) > 1 else dict.fromkeys(every, "")
+    return [path for name, each in every.items() for path in _write(_figures(each), Path(out) / folders[name])]
 
 
 def charts_svg(points: pd.DataFrame, ticks: Mapping[float, str], x_label: str, words: str, *, connected: bool) -> str:

@@ -6,8 +6,10 @@ import json
 from collections.abc import Sequence
 from itertools import groupby
 from pathlib import Path
+from typing import Any
 
 from beir_hybrid.comparison import Comparison, Row
+from beir_hybrid.comparison.render import tables
 from beir_hybrid.evaluation.results import Results
 from beir_hybrid.evaluation.table import HEADS
 from beir_hybrid.metrics.bias import SHARE_CUTOFF, direction
@@ -25,83 +27,95 @@ from beir_hybrid.tables import Table
 
 _SECTIONS = {
     "leaderboard": "Leaderboard", "heat": "Languages", "preference": "Own language", "distance": "Rank distance",
-    "bars": "Baseline", "hardest": "Hardest queries", "provenance": "Provenance",
+    "bars": "Baseline", "hardest": "Hardest queries",
 }  # fmt: skip
 
 _LEAST, _RANKS = 3, 12_000
 """Of the hardest queries at least so many, and else as many as have that many ranks to show: a page can be mailed."""
 
 
-def render_page(folders: Sequence[Path | str], comparison: Comparison, *, data_dir: Path | str | None = None) -> str:
+def render_page(comparison: Comparison, *, data_dir: Path | str | None = None) -> str:
     """The page of a comparison as HTML.
 
-    Leaderboard with the published numbers, heat maps by query and passage language, same-language preference, rank
-    distances, differences to the baseline, the hardest queries with their texts, provenance. It shows what was
-    compared and no more; what means nothing for the data set is left out. The page needs no network and asks for
-    nothing; every text of the data is escaped.
+    Of each data set a leaderboard with the published numbers, heat maps by query and passage language, same-language
+    preference, rank distances, differences to the baseline, the hardest queries with their texts; before them the mean
+    over several, after them provenance. It shows what was compared and no more; what means nothing for a data set is
+    left out. The page needs no network and asks for nothing; every text of the data is escaped.
 
     Args:
-        folders: those that were compared, in the same order.
-        comparison: what `compare` made of them.
-        data_dir: where the texts of the data set are; see `load_dataset`. They are left out where they are not on
+        comparison: of result folders, which still stand where they were.
+        data_dir: where the texts of the data sets are; see `load_dataset`. They are left out where they are not on
             this machine: nothing is downloaded.
 
     Raises:
-        ResultsError: a folder cannot be read, or the folders are not those of the comparison.
-        ComparisonError: the comparison is over several data sets.
+        ResultsError: a folder cannot be read.
     """
-    contents = read_contents(folders, comparison, data_dir)
-    board = contents.board
-    columns = [(s, m) for s in comparison.settings for m in shown_metrics(board, s)]
-    languages = [MEAN, *(language for language in board.languages if language in contents.languages)]
-    heat = squares(contents)
-    shares = own_language(contents)
-    distances = rank_distances(contents)
-    bars = all_bars(contents)
-    each = len(contents.languages) ** 2 * len(contents.names)
-    hardest = hardest_queries(contents, min(COUNT, max(_LEAST, _RANKS // each)))
-    shown = {
-        "heat": heat, "preference": shares, "distance": distances, "bars": bars,
-        "hardest": hardest and hardest.queries,
-    }  # fmt: skip
-    heat_choices, heat_keys = panel_choices([(each.measure, each.name) for each in heat])
-    bar_choices, bar_keys = panel_choices([(each.name, f"{each.setting}: {each.metric}") for each in bars])
+    every = read_contents(comparison, data_dir)
+    several = len(every) > 1
+    parts = [_part(each, f"{at}-" if several else "", len(every)) for at, each in enumerate(every)]
+    count = f"{len(comparison.names)} systems" if len(comparison.names) > 1 else comparison.names[0]
+    names = [(f"{part['id']}leaderboard", each.comparison.dataset) for part, each in zip(parts, every, strict=True)]
+    sections = [("over", "Mean"), *names] if several else [each for each in _SECTIONS.items() if parts[0][each[0]]]
+    results = [(f"{each.comparison.dataset}: " if several else "", one) for each in every for one in each.results]
     return render_document(
         "beir_hybrid.report:comparison.html",
-        title=contents.title,
-        sections=[(key, name) for key, name in _SECTIONS.items() if shown.get(key, True)],
+        title=f"{comparison.dataset} ({comparison.split}): {count}",
+        sections=[*sections, ("provenance", "Provenance")],
         comparison=comparison,
-        names=contents.names,
-        others=contents.others,
-        best=_best(contents),
-        board=[made for language in languages if (made := panel(board, language, columns))],
-        by_language=contents.by_language,
+        best=_best(comparison),
+        over=tables(comparison, [MEAN]) if several else [],
+        parts=parts,
         heads=HEADS,
-        notes=board.notes,
         sources=sources(),
-        heat=list(zip(heat_keys, heat, strict=True)),
-        heat_choices=list(zip(["Measure", "System"], heat_choices, strict=False)),
-        shares=shares,
-        pool=pool_shares(shares),
-        shared_languages=[language for language in contents.languages if any(key[1] == language for key in shares)],
         cutoff=SHARE_CUTOFF,
-        distances=distances,
-        largest_share=max((each.largest for each in distances.values()), default=1.0),
-        bars=list(zip(bar_keys, bars, strict=True)),
-        bar_choices=list(zip(["System", "Metric"], bar_choices, strict=False)),
-        hardest=hardest,
-        parallel=hardest is not None and any(len(query.languages) > 1 for query in hardest.queries),
-        commands=[*(line for each in contents.results for line in made_by(each)),
-                  compare_command(contents.folders, comparison)],
-        versions=_versions(contents),
-        records=[(each.name, _record(each)) for each in contents.results],
-    )  # fmt: skip
+        commands=[
+            *(line for _, one in results for line in made_by(one)),
+            compare_command([folder for each in every for folder in each.folders], comparison),
+        ],
+        versions=_versions(results),
+        records=[(f"{of}{one.name}", _record(one)) for of, one in results],
+    )
 
 
-def _best(contents: Contents) -> list[Row]:
-    """The best system of every setting by its first metric, in the direction of the metric."""
+def _part(contents: Contents, key: str, among: int) -> dict[str, Any]:
+    """What is shown of one data set among some; the key is what its elements' names begin with."""
+    board = contents.board
+    columns = [(s, m) for s in contents.comparison.settings for m in shown_metrics(board, s)]
+    languages = [MEAN, *(language for language in board.languages if language in contents.languages)]
+    shares, distances = own_language(contents), rank_distances(contents)
+    ranks = among * len(contents.languages) ** 2 * len(contents.names)
+    hardest = hardest_queries(contents, min(COUNT, max(_LEAST, _RANKS // ranks)))
+    heat, bars = squares(contents), all_bars(contents)
+    heat_choices, heat_keys = panel_choices([(each.measure, each.name) for each in heat])
+    bar_choices, bar_keys = panel_choices([(each.name, f"{each.setting}: {each.metric}") for each in bars])
+    return {
+        "id": key,
+        "of": f"{contents.comparison.dataset}: " if among > 1 else "",
+        "comparison": contents.comparison,
+        "names": contents.names,
+        "others": contents.others,
+        "leaderboard": [made for language in languages if (made := panel(board, language, columns))],
+        "by_language": contents.by_language,
+        "notes": board.notes,
+        "heat": list(zip(heat_keys, heat, strict=True)),
+        "heat_choices": list(zip(["Measure", "System"], heat_choices, strict=False)),
+        "preference": shares,
+        "pool": pool_shares(shares),
+        "shared_languages": [language for language in contents.languages if any(k[1] == language for k in shares)],
+        "distance": distances,
+        "largest_share": max((each.largest for each in distances.values()), default=1.0),
+        "bars": list(zip(bar_keys, bars, strict=True)),
+        "bar_choices": list(zip(["System", "Metric"], bar_choices, strict=False)),
+        "hardest": hardest if hardest and hardest.queries else None,
+        "parallel": hardest is not None and any(len(query.languages) > 1 for query in hardest.queries),
+    }
+
+
+def _best(comparison: Comparison) -> list[Row]:
+    """The best system of every data set and setting by its first metric, in the direction of the metric."""
     found = []
-    for _, rows in groupby((r for r in contents.comparison.rows if r.is_mean), key=lambda row: row.setting):
+    means = (row for row in comparison.rows if row.is_mean)
+    for _, rows in groupby(means, key=lambda row: (row.dataset, row.setting)):
         known = [row for row in rows if row.value is not None and direction(row.metric) != 0]
         own = [row for row in known if row.metric == known[0].metric]
         if own:
@@ -109,12 +123,11 @@ def _best(contents: Contents) -> list[Row]:
     return found
 
 
-def _versions(contents: Contents) -> Table:
-    results = contents.results
-    packages = list(dict.fromkeys(package for each in results for package in each.versions))
-    rows = [[package, *(each.versions.get(package, "–") for each in results)] for package in packages]
-    rows.append(["seconds", *(f"{each.seconds:,.0f}" for each in results)])
-    return Table("Versions", ["package", *(each.name for each in results)], rows, len(results) + 1)
+def _versions(results: Sequence[tuple[str, Results]]) -> Table:
+    packages = list(dict.fromkeys(package for _, each in results for package in each.versions))
+    rows = [[package, *(each.versions.get(package, "–") for _, each in results)] for package in packages]
+    rows.append(["seconds", *(f"{each.seconds:,.0f}" for _, each in results)])
+    return Table("Versions", ["package", *(of + each.name for of, each in results)], rows, len(results) + 1)
 
 
 def _record(results: Results) -> str:

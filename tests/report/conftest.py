@@ -31,5 +31,5 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
 @pytest.fixture(scope="session")
 def page(made: Made, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("page") / "page.html"
-    path.write_text(render_page(made.folders, made.comparison), encoding="utf-8")
+    path.write_text(render_page(made.comparison), encoding="utf-8")
     return path

@@ -87,7 +87,7 @@ def test_what_was_computed_in_float32_after_a_trial_is_again() -> None:
 
 def test_everything_is_measured_again_of_which_a_page_shows_some(made: Made) -> None:
     """The command of a folder is that of the whole folder: measured otherwise it would be refused."""
-    page = read_contents(made.folders, compare(made.folders, settings="mono", metrics="map", draws=50))
+    page = read_contents(compare(made.folders, settings="mono", metrics="map", draws=50))[0]
     shown = dataclasses.replace(page.results[0], retriever={"type": "bm25"})
     assert {score.setting for score in shown.scores} == {"mono"}
     assert "--settings" not in str(evaluate_command(shown))

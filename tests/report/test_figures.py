@@ -20,7 +20,7 @@ def test_every_figure_in_both_formats(made: Made, tmp_path: Path) -> None:
     """What was measured is drawn, without a warning of a missing glyph; odd names give plain file names."""
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        written = write_figures(made.folders, made.comparison, tmp_path)
+        written = write_figures(made.comparison, tmp_path)
     names = {path.stem for path in written}
     assert {"same-language-share", "rank-distance", "baseline-mono-map", "heat-multi-letters-32"} <= names
     assert "heat-map-letters-8-minus-letters-32" in names
@@ -36,7 +36,7 @@ def test_without_matplotlib_the_command_to_install_it(
     """The page needs nothing, figures need an extra."""
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     with pytest.raises(MissingExtraError, match=r'pip install "beir-hybrid\[report\]"'):
-        write_figures(made.folders, made.comparison, tmp_path)
+        write_figures(made.comparison, tmp_path)
 
 
 def test_names_of_any_script_have_files_of_their_own(made: Made) -> None:
@@ -48,6 +48,6 @@ def test_names_of_any_script_have_files_of_their_own(made: Made) -> None:
         names=names, baseline="α",
         rows=tuple(dataclasses.replace(row, name=new[row.name]) for row in made.comparison.rows),
     )  # fmt: skip
-    found = {name for name, _ in _figures(read_contents(made.folders, named))}
+    found = {name for name, _ in _figures(read_contents(named)[0])}
     assert {"heat-map-α", "heat-map-한국", "heat-map-a-b", "heat-map-한국-minus-α"} <= found
     assert list(_plain(["a b", "a/b", "A.B", "!", "?"]).values()) == ["a-b", "a-b-2", "A.B", "system", "system-2"]

@@ -14,6 +14,7 @@ import io
 import itertools
 import json
 import re
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -214,7 +215,7 @@ PAGE = {
 
 def test_every_number_and_mark_of_the_page(folders: list[Path], comparison: Comparison) -> None:
     """Values, ranks, marks, bounds, differences, intervals, p, wins, squares, as worked out above."""
-    text = render_page(folders, comparison)
+    text = render_page(comparison)
     found = Tables(text)
     for title, rows in PAGE.items():
         assert found.found[title] == rows, title
@@ -244,7 +245,7 @@ def test_every_number_and_mark_of_the_page(folders: list[Path], comparison: Comp
 @pytest.mark.parametrize("systems", [1, 2, 3])
 def test_every_choice_leads_to_a_panel(folders: list[Path], systems: int) -> None:
     """The values of a group's choices, put together, are the keys of its panels; a choice of one is none."""
-    text = render_page(folders[:systems], compare(folders[:systems], draws=100))
+    text = render_page(compare(folders[:systems], draws=100))
     for group in ("leaderboard", "heat", *(["bars"] if systems > 1 else [])):
         selects = re.findall(rf'<select data-panels="{group}">(.*?)</select>', text, re.DOTALL)
         values = [re.findall(r'<option value="([^"]*)"', select) for select in selects]
@@ -256,7 +257,7 @@ def test_every_choice_leads_to_a_panel(folders: list[Path], systems: int) -> Non
 def test_the_best_rank_distance_is_the_lowest_that_is_known(folders: list[Path], command: Any) -> None:
     """40 is best; a bound of 16 is below both, in the summary and in every ranking."""
     comparison = compare(folders, metrics="rank_distance", settings="multi")
-    found = Tables(render_page(folders, comparison))
+    found = Tables(render_page(comparison))
     assert "multi: best rank_distance 40 by b" in " ".join(found.words.split())
     rows = found.found["Query language: mean over all"]
     assert [row[:2] for row in rows[2:]] == [["b", "40 ▲"], ["a baseline", "100"], ["c", "≥ 16"]]
@@ -269,7 +270,7 @@ def test_a_bound_is_one_on_the_page_too(make_folder: Any) -> None:
     """A cutoff deeper than the rankings, in the summary and in the leaderboard."""
     values = {"mono:de": {"recall@20": [0.5, 1.0, 0.0]}, "mono:en": {"recall@20": [0.5] * 3}}
     folders = [make_folder(name, values, depth=10) for name in "ab"]
-    found = Tables(render_page(folders, compare(folders)))
+    found = Tables(render_page(compare(folders)))
     assert found.found["Query language: mean over all"][2:] == [["a baseline", "≥ 0.500"], ["b", "≥ 0.500"]]
     assert "best recall@20 ≥ 0.500 by a" in " ".join(found.words.split())
 
@@ -279,17 +280,58 @@ def test_a_page_shows_what_was_compared_and_no_more(folders: list[Path], make_fo
     few = {"mono:de": {"map": [0.25, 0.5, 1.0, 0.25]}, "mono:en": {"map": [0.5] * 4}}
     fewer = make_folder("d", few, queries=[0, 1, 2, 5])
     comparison = compare([folders[2], fewer], intersect=True, settings="mono", metrics="map")
-    found = Tables(render_page([folders[2], fewer], comparison))
+    found = Tables(render_page(comparison))
     # c over groups 0, 1, 2, 5: .4, .3, .2, .2
     assert found.found["Query language: German (de)"][2:] == [["d", "0.500"], ["c baseline", "0.275"]]
     assert not any("multi" in title or "cross" in title for title in found.found)
     assert "--intersect" in found.words and "--settings mono" in found.words
 
 
+def test_a_page_of_several_data_sets(folders: list[Path], make_folder: Any, command: Any, tmp_path: Path) -> None:
+    """The mean over them, then each by itself with all that a page of it alone shows; the printed command repeats it.
+
+    Of the other set ``a`` is .25 throughout, and ``b`` .5 in German: .25 and .375, and with toy's .5 and .625 .375 and
+    .5. Twelve groups have 4,096 sign patterns.
+    """
+    values = {"a": {"de": [0.25] * 6, "en": [0.25] * 6}, "b": {"de": [0.5] * 6, "en": [0.25] * 6}}
+    more = [
+        make_folder(f"{name}-other", {f"mono:{code}": {"map": each} for code, each in own.items()}, name=name,
+                    dataset="o<t>her")
+        for name, own in values.items()
+    ]  # fmt: skip
+    comparison = compare([more[1], *folders[:2], more[0]], baseline="a", settings="mono")
+    text = render_page(comparison)
+    found = Tables(text)
+    title = "mean over data sets, mono"
+    assert found.found[f"{title}: mean over languages"] == [["system", "map"], ["b", "0.500 ▲"], ["a", "0.375"]]
+    difference = ["map", "b", "+0.125 ▲", "[+0.125, +0.125]", "<.001", "<.001", "-", "12/12/0"]
+    assert found.found[f"{title}: against a"][1:] == [difference]
+    words = " ".join(found.words.split())
+    for place, best in (("mean over data sets", "0.500"), ("toy", "0.625"), ("o<t>her", "0.375")):
+        assert f"{place}, mono: best map {best} by b" in words
+    ids = re.findall(r'id="([^"]+)"', text)
+    assert len(ids) == len(set(ids))
+    assert {each.partition("-")[2] for each in re.findall(r'<section id="section-([^"]+)">', text)} == {
+        "", "leaderboard", "bars", "hardest",
+    }  # fmt: skip
+    for at, part in enumerate(comparison.parts()):
+        alone = Tables(render_page(part)).found
+        panels = Tables(re.split(r'<section id="section-(?:\d-leaderboard|provenance)">', text)[at + 1]).found
+        for each in ("Query language: mean over all", "Query language: German (de)", "b, mono: map"):
+            assert panels[each] == alone[each]
+    printed = next(line for line in found.words.splitlines() if line.startswith("beir-hybrid compare"))
+    repeated = command(*shlex.split(printed)[1:-1], tmp_path / "again.html")
+    assert repeated.status == 0
+    assert (tmp_path / "again.html").read_text(encoding="utf-8").strip() == text
+    # what is drawn of each stands in a folder of its own
+    names = {path.parent.name for path in figures.write_figures(comparison, tmp_path / "figures")}
+    assert names == {"toy", "o-t-her"}
+
+
 def test_the_page_in_a_browser(chromium: Browser, folders: list[Path], comparison: Comparison, tmp_path: Path) -> None:
     """What a reader sees is what was worked out; sorted by rank distance the bound stays last, both ways."""
     path = tmp_path / "page.html"
-    path.write_text(render_page(folders, comparison), encoding="utf-8")
+    path.write_text(render_page(comparison), encoding="utf-8")
     chromium.open(path)
     read = (
         "[...document.querySelectorAll('#{} > div')].filter(p => !p.hidden)[0].querySelectorAll('tbody tr')"
@@ -322,7 +364,7 @@ def test_a_set_that_is_not_parallel_leaves_out_what_means_nothing(make_folder: A
     tasks = {f"{s}:{x}": {"map": [0.5, 0.25, 1.0]} for s in ("mono", "multi") for x in ("de", "en")}
     tasks = {name: {**own, **(pooled if name.startswith("multi") else {})} for name, own in tasks.items()}
     folders = [make_folder(name, tasks, matrix={"de": {"de": 0.5}, "en": {"en": 0.5}}) for name in "ab"]
-    found = Tables(render_page(folders, compare(folders)))
+    found = Tables(render_page(compare(folders)))
     assert not any("reciprocal rank" in title for title in found.found)
     assert found.found["Query language: mean over all"][1] == ["system", "map", "map", "same@10"]
     for absent in ("Query language by passage language", "Rank distance", "cross"):
@@ -369,13 +411,14 @@ def test_every_number_and_rank_of_the_leaderboard(folders: list[Path], command: 
 
 def test_what_the_page_is_called(folders: list[Path]) -> None:
     """One system by its name, several by their number."""
-    titles = [read_contents(folders[:n], compare(folders[:n], draws=50)).title for n in (1, 2, 3)]
+    pages = [render_page(compare(folders[:n], draws=50)) for n in (1, 2, 3)]
+    titles = [re.findall("<h1>(.*)</h1>", page)[0] for page in pages]
     assert titles == ["toy (test): a", "toy (test): 2 systems", "toy (test): 3 systems"]
 
 
 def test_bars_are_as_long_as_their_numbers(folders: list[Path], comparison: Comparison) -> None:
     """In percent of a track whose middle is 0; the largest number, or end of an interval, fills its half."""
-    bars = {(each.name, each.setting, each.metric): each.bars for each in all_bars(read_contents(folders, comparison))}
+    bars = {(each.name, each.setting, each.metric): each.bars for each in all_bars(read_contents(comparison)[0])}
     german, english, mean = bars["b", "mono", "map"]
     assert [(bar.begin, bar.width, bar.whisker) for bar in (german, english, mean)] == [
         (50.0, 50.0, (100.0, 0.0)), (50.0, 0.0, (50.0, 0.0)), (50.0, 25.0, (75.0, 0.0)),
@@ -389,7 +432,7 @@ def test_bars_are_as_long_as_their_numbers(folders: list[Path], comparison: Comp
 
 def test_colours_are_as_strong_as_their_numbers(folders: list[Path], comparison: Comparison) -> None:
     """Of one system from 0 to 1, of a difference up to the largest there is."""
-    found = {each.title: each for each in matrices.squares(read_contents(folders, comparison))}
+    found = {each.title: each for each in matrices.squares(read_contents(comparison)[0])}
     cells = [
         [(cell.kind, cell.strength) for cell in row if cell is not None]
         for title in ("b, multi: reciprocal rank of the answer in the pool",
@@ -430,7 +473,7 @@ def test_means_over_other_numbers_of_languages_say_so(folders: list[Path], make_
     """A column of how many, only where they differ; one language alone has no such column."""
     german = make_folder("d", {"mono:de": {"map": [0.5] * 6}})
     comparison = compare([folders[0], german], intersect=True, settings="mono")
-    assert Tables(render_page([folders[0], german], comparison)).found["Query language: mean over all"][1][1] == "map"
+    assert Tables(render_page(comparison)).found["Query language: mean over all"][1][1] == "map"
     board = build_leaderboard("toy", [read_results(folder) for folder in (folders[0], german)], settings="mono")
     made = [panel(board, language, [("mono", "map")]) for language in ("mean", "de")]
     assert [each and each.counted for each in made] == [True, False]
@@ -440,7 +483,7 @@ def test_means_over_other_numbers_of_languages_say_so(folders: list[Path], make_
 @pytest.mark.slow
 def test_figures_draw_the_known_numbers(folders: list[Path], comparison: Comparison) -> None:
     """Bars in the colour of what can be said, whiskers where there is an interval, squares with their numbers."""
-    contents = read_contents(folders, comparison)
+    contents = read_contents(comparison)[0]
     figure = Figure()
     bars = [each for each in all_bars(contents) if (each.setting, each.metric) == ("mono", "map")]
     figures._differences(contents, bars)(figure)

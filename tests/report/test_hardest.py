@@ -66,7 +66,7 @@ def test_a_page_that_would_be_too_long_shows_fewer(made: Made, monkeypatch: pyte
     shown = {}
     for ranks in (0, 5 * 16 * 3, 10**6):
         monkeypatch.setattr(page, "_RANKS", ranks)
-        shown[ranks] = render_page(made.folders, made.comparison).count('<details class="card"')
+        shown[ranks] = render_page(made.comparison).count('<details class="card"')
     assert list(shown.values()) == [3, 5, 15]
 
 

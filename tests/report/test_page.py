@@ -10,7 +10,6 @@ import pytest
 
 from beir_hybrid.comparison import compare
 from beir_hybrid.datasets import load_dataset
-from beir_hybrid.errors import ResultsError
 from beir_hybrid.evaluation.evaluate import evaluate
 from beir_hybrid.report.document import rank_text
 from beir_hybrid.report.page import render_page
@@ -24,7 +23,7 @@ FIRST_COLUMN = f"[...document.querySelectorAll('{MEAN} tbody tr')].map(row => ro
 
 def test_the_same_input_gives_the_same_page(made: Made, page: Path) -> None:
     """No date, no random name: a page can be compared with another."""
-    assert render_page(made.folders, made.comparison) == page.read_text(encoding="utf-8")
+    assert render_page(made.comparison) == page.read_text(encoding="utf-8")
 
 
 def test_nothing_is_fetched_and_nothing_injected(page: Path) -> None:
@@ -39,15 +38,9 @@ def test_nothing_is_fetched_and_nothing_injected(page: Path) -> None:
     assert "evil &lt;/script&gt;&lt;img src=x onerror=alert(1)&gt; &amp;amp; $title" in text
 
 
-def test_other_folders_than_were_compared_are_refused(made: Made) -> None:
-    """The names of the comparison would be put on other systems."""
-    with pytest.raises(ResultsError, match="1 folders were given for a comparison of 3 systems"):
-        render_page(made.folders[:1], made.comparison)
-
-
 def test_one_system_alone(made: Made) -> None:
     """Without a second system there is nothing to subtract, and the rest is shown."""
-    text = render_page(made.folders[:1], compare(made.folders[:1], draws=50))
+    text = render_page(compare(made.folders[:1], draws=50))
     assert 'class="heat"' in text
     assert " minus letters-32" not in text
     assert 'id="section-bars"' not in text
@@ -237,7 +230,7 @@ def test_no_text_breaks_the_page(made: Made, chromium: Browser, tmp_path: Path) 
     """A comparison in which nothing is significant and the mean is not defined is still a page."""
     rows = [dataclasses.replace(row, p_corrected=None, delta=None, value=None) for row in made.comparison.rows]
     path = tmp_path / "bare.html"
-    path.write_text(render_page(made.folders, dataclasses.replace(made.comparison, rows=tuple(rows))), encoding="utf-8")
+    path.write_text(render_page(dataclasses.replace(made.comparison, rows=tuple(rows))), encoding="utf-8")
     chromium.open(path)
     assert chromium.problems == []
 
@@ -249,7 +242,7 @@ def test_one_setting_alone(chromium: Browser, tmp_path: Path) -> None:
         evaluate(dataset, letters(size), settings="mono", out=tmp_path / str(size))
     folders = [tmp_path / "32", tmp_path / "8"]
     path = tmp_path / "mono.html"
-    path.write_text(render_page(folders, compare(folders, draws=50)), encoding="utf-8")
+    path.write_text(render_page(compare(folders, draws=50)), encoding="utf-8")
     chromium.open(path)
     sections = chromium.run("[...document.querySelectorAll('section')].map(s => s.id.replace('section-', ''))")
     assert sections == ["leaderboard", "bars", "hardest", "provenance"]
