@@ -29,9 +29,7 @@ RECIPES: dict[str, dict[str, Any]] = {
     "all parameters, float32": {},
     "all parameters, bfloat16": {"precision": "bf16"},
     "embeddings frozen, bfloat16": {"precision": "bf16", "freeze_embeddings": True},
-    "embeddings frozen, vocabulary cut, bfloat16": {
-        "precision": "bf16", "freeze_embeddings": True, "cut_vocabulary": True,
-    },
+    "vocabulary cut, bfloat16": {"precision": "bf16", "cut_vocabulary": True},
     "LoRA of rank 16, bfloat16": {"precision": "bf16", "lora": 16},
     "embeddings frozen, bfloat16, GradCache of four times the batch": {
         "precision": "bf16", "freeze_embeddings": True, "mini_batch_size": 32, "times": 4,

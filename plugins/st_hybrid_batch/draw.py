@@ -5,14 +5,17 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Iterator
 from itertools import permutations
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from st_hybrid_batch.alpha import Alpha, alpha_at, needs
+from st_hybrid_batch.alpha import alpha_at, needs
 from st_hybrid_batch.index import GroupIndex
-from st_hybrid_batch.languages import I64, LanguagePairs, LanguageWeights, language_weights
+from st_hybrid_batch.languages import I64, LanguagePairs, language_weights
+
+if TYPE_CHECKING:
+    from st_hybrid_batch.sampler import HybridBatches
 
 logger = logging.getLogger(__name__)
 
@@ -65,34 +68,23 @@ class BatchDrawer:
 
     Args:
         index: the groups.
+        settings: alpha, languages, pairing and coverage.
         global_batch: rows of one step over all ranks.
-        alpha: probability of a monolingual batch, or a schedule of it.
-        languages: see `language_weights`.
-        pairing: ``"row"`` or ``"batch"``.
-        steps: steps in an epoch.
         seed: seed.
     """
 
-    def __init__(
-        self,
-        index: GroupIndex,
-        *,
-        global_batch: int,
-        alpha: Alpha,
-        languages: LanguageWeights,
-        pairing: str,
-        steps: int,
-        seed: int,
-    ) -> None:
-        self.index, self.global_batch, self.alpha, self.steps, self.seed = index, global_batch, alpha, steps, seed
+    def __init__(self, index: GroupIndex, settings: HybridBatches, global_batch: int, seed: int) -> None:
+        self.index, self.alpha, self.global_batch, self.seed = index, settings.alpha, global_batch, seed
+        rows = {"groups": index.n_groups, "rows": index.n_rows}
+        self.steps = rows[settings.coverage] // global_batch if settings.coverage in rows else int(settings.coverage)
         self.block_steps = max(1, _BLOCK_ROWS // global_batch)
         self._populations: list[tuple[Bools, int]] = []  # sets of languages (S,) whose groups serve; batches of those
         self._shuffled: dict[int, tuple[tuple[int, int], NDArray[np.uint32]]] = {}
         self._plan: tuple[int, Plan] | None = None
-        weights = language_weights(languages, index.languages, index.sizes())
+        weights = language_weights(settings.languages, index.languages, index.sizes())
         has = index.has() & (weights > 0)
         drawn = np.flatnonzero(weights).tolist()
-        needs_mono, needs_cross = needs(alpha)
+        needs_mono, needs_cross = needs(settings.alpha)
         self._mono = self._cross = np.empty((4, 0), dtype=np.int64)
         if needs_mono:
             self._mono = self._sorts("monolingual", ((one, one, weights[one], has[:, one]) for one in drawn))
@@ -103,7 +95,7 @@ class BatchDrawer:
                 for one, other in permutations(drawn, 2)
             )
             self._cross = self._sorts(
-                "cross-lingual", [(-1, -1, 1, has.sum(axis=1) >= 2)] if pairing == "row" else by_batch
+                "cross-lingual", [(-1, -1, 1, has.sum(axis=1) >= 2)] if settings.pairing == "row" else by_batch
             )
 
     def plan(self, epoch: int) -> Plan:

@@ -166,18 +166,8 @@ class HybridBatchSampler(DefaultBatchSampler):  # type: ignore[misc]
             self._queries, self._passages, self._mono = validation_batches(index, global_batch)
             self.steps = len(self._queries)
             return
-        coverage = self.settings.coverage
-        rows = {"groups": index.n_groups, "rows": index.n_rows}
-        self.steps = coverage if isinstance(coverage, int) else rows[coverage] // global_batch
-        self._drawer = BatchDrawer(
-            index,
-            global_batch=global_batch,
-            alpha=self.settings.alpha,
-            languages=self.settings.languages,
-            pairing=self.settings.pairing,
-            steps=self.steps,
-            seed=self.seed,
-        )
+        self._drawer = BatchDrawer(index, self.settings, global_batch, self.seed)
+        self.steps = self._drawer.steps
 
     def __len__(self) -> int:
         """Batches of an epoch over all ranks: exact, and a multiple of the number of ranks."""

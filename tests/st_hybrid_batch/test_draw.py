@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from st_hybrid_batch.alpha import Cosine, Linear
 from st_hybrid_batch.draw import BatchDrawer
 from st_hybrid_batch.index import GroupIndex
+from st_hybrid_batch.sampler import HybridBatches
 from st_hybrid_batch.validation import validation_batches
 
 LANGUAGES = tuple("abc")
@@ -23,17 +24,9 @@ def index_of(masks, passages=None):
     return GroupIndex(LANGUAGES, distinct, sets, np.cumsum(counts) - counts, ids, int(counts.sum()))
 
 
-def drawer(masks, passages=None, **changes):
-    index = index_of(masks, passages)
-    given = {
-        "global_batch": 4,
-        "alpha": 0.5,
-        "languages": "uniform",
-        "pairing": "row",
-        "steps": max(1, len(masks) // 4),
-        "seed": 1,
-    }
-    return BatchDrawer(index, **(given | changes))
+def drawer(masks, passages=None, global_batch=4, seed=1, steps=None, **settings):
+    settings = HybridBatches(**settings, coverage=steps or "groups")
+    return BatchDrawer(index_of(masks, passages), settings, global_batch, seed)
 
 
 def drawn(drawer, masks, epoch=0):
