@@ -61,20 +61,26 @@ def written_whole(path: Path) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def alone(path: Path, kind: type[BeirHybridError] = BeirHybridError) -> Iterator[None]:
-    """One process at a time at work on a file or folder: the others wait. The lock beside it is never removed.
+def alone(path: Path, kind: type[BeirHybridError] = BeirHybridError, busy: str | None = None) -> Iterator[None]:
+    """One process at a time at work on a file or folder: the others wait, or are refused with the words ``busy``.
+
+    The lock beside it is never removed: another process may have opened it already, and would hold one of its own.
 
     What processes that were killed have half written in the folder is.
 
     Raises:
-        kind: its folder cannot be made or written.
+        kind: its folder cannot be made or written, or another process is at work.
     """
-    from filelock import FileLock
+    from filelock import FileLock, Timeout
 
-    lock = FileLock(path.with_name(f".{path.name}.lock"))
+    whole = path.absolute()  # a name of its own also for "."
+    lock = FileLock(whole.with_name(f".{whole.name}.lock"))
     with writing(path, kind):
         path.parent.mkdir(parents=True, exist_ok=True)
-        lock.acquire()
+        try:
+            lock.acquire(timeout=-1 if busy is None else 0)
+        except Timeout:
+            raise kind(str(busy)) from None
     try:
         _clear(path)
         yield

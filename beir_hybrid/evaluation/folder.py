@@ -12,7 +12,7 @@ from typing import Any, TypeGuard
 import numpy as np
 
 from beir_hybrid.disk.arrays import opened_arrays, write_arrays
-from beir_hybrid.disk.files import write_json, written_whole
+from beir_hybrid.disk.files import alone, write_json, written_whole
 from beir_hybrid.errors import ResultsError
 from beir_hybrid.evaluation.kept_runs import KEYS, RUNS_FILE, constant, write_runs, write_trec
 from beir_hybrid.evaluation.results import PER_QUERY_FILE, RESULTS_FILE, Results, read_results
@@ -54,7 +54,9 @@ class ResultFolder:
         if path is None:
             yield cls(None, False, top_k)
             return
-        with _alone(path):
+        with alone(
+            path, ResultsError, f"another process is evaluating into {path}; wait for it, or choose another --out"
+        ):
             _claim(path, inputs)
             yield cls(path, (path / RESULTS_FILE).exists(), top_k)
 
@@ -183,25 +185,6 @@ def _claim(path: Path, inputs: Mapping[str, Any]) -> None:
         raise ResultsError(
             f"{path} holds results of other inputs: {'; '.join([*shown, *more])}; choose another --out folder"
         )
-
-
-@contextlib.contextmanager
-def _alone(path: Path) -> Iterator[None]:
-    """Hold a folder while it is filled; the lock file stands beside it and goes with the process."""
-    from filelock import FileLock, Timeout
-
-    lock = FileLock(path.with_name(f".{path.name}.lock"))
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        lock.acquire(timeout=0)
-    except Timeout:
-        raise ResultsError(f"another process is evaluating into {path}; wait for it, or choose another --out") from None
-    except OSError as error:
-        raise ResultsError(f"could not write {path}: {error.strerror or error}; choose another folder") from error
-    try:
-        yield
-    finally:
-        lock.release()  # the file stays: another process may have opened it already, and would hold a lock of its own
 
 
 def _differences(before: Mapping[str, Any], now: Mapping[str, Any], prefix: str = "") -> list[str]:

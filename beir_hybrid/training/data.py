@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from beir_hybrid.disk.files import fingerprint_of
-from beir_hybrid.errors import TrainingError, at
+from beir_hybrid.errors import TrainingError
 from beir_hybrid.progress import tell
-from beir_hybrid.readers.json_lines import read_json_lines
 from beir_hybrid.readers.lines import read_lines
 from beir_hybrid.training.config import TrainConfig
 from beir_hybrid.training.folder import digest_of
@@ -29,13 +28,24 @@ class GroupSource:
 
     Args:
         paths: the files and folders they are read from, by what they are, such as a language.
-        read: yields them.
+        reader: yields them.
         splits: whether they may say what split they are of; else all are there to train on.
     """
 
     paths: Mapping[str, Path]
-    read: Callable[[], Iterator[Group]]
+    reader: Callable[[], Iterable[Group]]
     splits: bool = True
+
+    def read(self) -> Iterator[Group]:
+        """The groups.
+
+        Raises:
+            TrainingError: what is read is malformed.
+        """
+        try:
+            yield from self.reader()
+        except (ValueError, FileNotFoundError) as error:
+            raise TrainingError(str(error)) from error
 
     def digest(self) -> str:
         """A digest of all that is read."""
@@ -53,11 +63,13 @@ def group_source(given: str, config: TrainConfig) -> GroupSource:
     Raises:
         TrainingError: it is none of these.
     """
+    from st_hybrid_batch import read_jsonl
+
     path = Path(given)
     if path.is_dir():
         return _mmarco(path, config)
     if path.is_file():
-        return GroupSource({"groups": path}, lambda: _json_lines(path))
+        return GroupSource({"groups": path}, lambda: read_jsonl(path))
     if "=" in given:
         return _squad(given)
     return _registered(given)
@@ -135,7 +147,7 @@ def dev_languages(config: TrainConfig, languages: Sequence[str], left_out: Colle
         TrainingError: they have none of them, or too few for what the best model is chosen by.
     """
     groups = training_groups(config, "dev", left_out)
-    present = {lang for group in groups for lang in group.query if lang in group.passage}
+    present = {language for group in groups for language in group.languages}
     common = [language for language in languages if language in present]
     if not common:
         raise TrainingError(
@@ -171,13 +183,6 @@ def _of_split(source: GroupSource, part: str, say: bool) -> Iterator[Group]:
             tell(f"{where}: {count:,} groups of split {name!r} are left out")
     if part == "train" and not wanted:
         raise TrainingError(f"{where} holds no group to train on (a field split must be 'train' for those)")
-
-
-def _json_lines(path: Path) -> Iterator[Group]:
-    from st_hybrid_batch import group_from_record
-
-    for line, record in read_json_lines(path, error=TrainingError):
-        yield group_from_record(record, at(path, line))
 
 
 def _squad(given: str) -> GroupSource:

@@ -21,7 +21,6 @@ INPUTS_FILE = "train_inputs.json"
 LEAK_FILE = "leak_report.json"
 LOG_FILE = "train_log.json"
 SUMMARY_FILE = "train_summary.json"
-_FACTS = "prepared.json"
 _PATHS = (
     *("groups", "dev_groups", "pairs", "model", "tokenizer", "pretrain_text", "lexicon", "distill_to", "data_dir"),
     "out",
@@ -37,35 +36,8 @@ class TrainFolder:
         self.work = path / "work"
         self.checkpoints = self.work / "checkpoints"
         self.data = self.work / "data"
-
-    @contextlib.contextmanager
-    def alone(self) -> Iterator[None]:
-        """Hold the folder as long as the training lives; the lock file stands beside it.
-
-        Raises:
-            TrainingError: another process holds it, or it cannot be held.
-        """
-        from filelock import FileLock, Timeout
-
-        whole = self.path.absolute()  # a name of its own also for "."
-        lock = FileLock(whole.with_name(f".{whole.name}.lock"))
-        try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            lock.acquire(timeout=0)
-        except Timeout:
-            raise TrainingError(
-                f"another process is training into {self.path}; wait for it, or choose another --out"
-            ) from None
-        except OSError as error:
-            raise TrainingError(
-                f"could not write {self.path}: {error.strerror or error}; choose another --out"
-            ) from error
-        try:
-            yield
-        finally:
-            # while it is held: afterwards the file may be another's, which a third one would not see
-            Path(lock.lock_file).unlink(missing_ok=True)
-            lock.release()
+        self.facts = self.work / "prepared.json"
+        """What the preparation found out, written as its last step."""
 
     def is_done(self, config: TrainConfig, inputs: dict[str, Any], *, resume: bool) -> bool:
         """Whether this very training is already done here; if it can neither be returned nor begin, say why.
@@ -97,7 +69,7 @@ class TrainFolder:
     @contextlib.contextmanager
     def preparing(self, config: TrainConfig, inputs: dict[str, Any], given: str | None) -> Iterator[bool]:
         """Whether the training has to be prepared; a preparation that fails leaves a report of leaks at most."""
-        if (self.work / _FACTS).exists() and not self._differing(config, inputs):
+        if self.facts.exists() and not self._differing(config, inputs):
             yield False
             return
         new = not self.path.exists()
@@ -120,15 +92,6 @@ class TrainFolder:
             if new and self.path.is_dir() and not any(self.path.iterdir()):
                 self.path.rmdir()
             raise
-
-    def keep_facts(self, facts: dict[str, Any]) -> None:
-        """Write down what the preparation found out, as its last step."""
-        write_json(self.work / _FACTS, facts)
-
-    def facts(self) -> dict[str, Any]:
-        """What the preparation found out."""
-        facts: dict[str, Any] = json.loads((self.work / _FACTS).read_text(encoding="utf-8"))
-        return facts
 
     def last_checkpoint(self) -> Path | None:
         """The newest checkpoint that was written whole, by every process."""

@@ -105,7 +105,7 @@ def prepare(config: TrainConfig, folder: TrainFolder, processes: int) -> None:
             )
     if config.from_scratch is not None:
         _new_model(config, left_out["train"], folder.work / "base")
-    folder.keep_facts(facts)
+    write_json(folder.facts, facts)
 
 
 def _file_digest(path: str, option: str) -> str:

@@ -13,7 +13,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from beir_hybrid.disk.files import write_json
+from beir_hybrid.disk.files import alone, write_json
 from beir_hybrid.errors import BeirHybridError, TrainingError
 from beir_hybrid.hosts.model_card import add_to_card, entries
 from beir_hybrid.progress import tell
@@ -81,7 +81,8 @@ def train(config: TrainConfig, *, resume: bool = False, config_file: Path | None
     with _plain_errors(folder.path), contextlib.ExitStack() as held:
 
         def begin() -> tuple[bool, Path | None]:
-            held.enter_context(folder.alone())
+            busy = f"another process is training into {folder.path}; wait for it, or choose another --out"
+            held.enter_context(alone(folder.path, TrainingError, busy))
             inputs = inputs_of(config)
             if folder.is_done(config, inputs, resume=resume):
                 return True, None
@@ -93,7 +94,7 @@ def train(config: TrainConfig, *, resume: bool = False, config_file: Path | None
         done, checkpoint = _first_process_does(state, begin)
         if done:
             return read_summary(folder.path)
-        facts = folder.facts()
+        facts = json.loads(folder.facts.read_text(encoding="utf-8"))
         trainer = build_trainer(config, folder, facts, state)
         with ended(trainer):
             train_from(trainer, checkpoint)
@@ -162,7 +163,7 @@ def _one_line(error: Exception) -> str:
 
 _OUR_WORDS = {
     "per_device_train_batch_size (or per_device_eval_batch_size)": "--batch-size",
-    "alpha=1 for monolingual batches only": "--sampling mono",
+    "(alpha=1)": "(--sampling mono)",
     "give negatives=N": "give --negatives N",
 }
 """What the plugin calls a setting, and what it is called here."""

@@ -27,8 +27,8 @@ _PLAN, _BLOCK, _SHUFFLE = range(3)
 _LISTED = 20
 _HINTS = {
     "monolingual": "Use a smaller batch",
-    "cross-lingual": "Use a smaller batch, or alpha=1 for monolingual batches only; rows are parallel only if they "
-    "carry the same group id",
+    "cross-lingual": "Use a smaller batch, or train on monolingual batches only (alpha=1); rows are parallel only if "
+    "they carry the same group id",
 }
 
 
@@ -165,8 +165,10 @@ class BatchDrawer:
             if number == len(self._populations):
                 groups, ids = self._serving(sets)
                 if not (batches := batch_count(len(groups), ids, self.global_batch)):
-                    names = [self.index.languages[one] for one in dict.fromkeys((query, passage))]
-                    short.append(f"{'-'.join(names) if query >= 0 else 'two of the languages'} ({len(groups)} groups)")
+                    count = f"only {len(groups)} groups have two or more" if len(groups) else "no group has two"
+                    names = "-".join(self.index.languages[one] for one in dict.fromkeys((query, passage)))
+                    by_row = f"{count} of the languages drawn"
+                    short.append(by_row if query < 0 else f"{names} ({len(groups)} groups)")
                     continue
                 self._populations.append((sets, batches))
             sorts.append((number, query, passage, weight))

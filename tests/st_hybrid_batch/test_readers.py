@@ -25,6 +25,8 @@ def test_jsonl(tmp_path, zipped):
     ("line", "told"),
     [
         ('{"id": 1, ', "not a JSON object"),
+        ('{"id": ' + "9" * 5000 + "}", "not a JSON object"),
+        ("[" * 100_000, "not a JSON object"),
         ("[1]", 'expected an object with "id"'),
         ('{"id": 1, "query": "text", "passage": {}}', '"query" must map languages to texts'),
         ('{"id": 1, "query": {"de": ""}, "passage": {}}', "\"query\" in 'de' is empty"),

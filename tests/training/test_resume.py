@@ -233,8 +233,8 @@ def test_a_folder_has_one_training_at_a_time(
     """A second process is refused as long as the first one lives, and leaves its work alone."""
     out = tmp_path / "o"
     holding = (
-        "import sys, time\nfrom pathlib import Path\nfrom beir_hybrid.training.folder import TrainFolder\n"
-        "with TrainFolder(Path(sys.argv[1])).alone():\n    print('held', flush=True)\n    time.sleep(60)\n"
+        "import sys, time\nfrom pathlib import Path\nfrom beir_hybrid.disk.files import alone\n"
+        "with alone(Path(sys.argv[1])):\n    print('held', flush=True)\n    time.sleep(60)\n"
     )
     first = subprocess.Popen([sys.executable, "-c", holding, out], cwd=ROOT, stdout=subprocess.PIPE, text=True)
     try:
@@ -247,4 +247,4 @@ def test_a_folder_has_one_training_at_a_time(
         first.wait()
     train(configure(out))
     assert same_weights(out, trained("static"))
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["o"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".o.lock", "o"]

@@ -333,7 +333,7 @@ def test_bad_settings(configure: Configure, tmp_path: Path, changes: dict[str, A
         ('{"id": "x", "query": {"de": 5}, "passage": {"de": "p"}}', r"bad.jsonl:3: .* must be a text"),
         ('{"id": "x", "query": {"de": "q"}', "bad.jsonl:3: not valid JSON"),
         ('{"query": {"de": "q"}, "passage": {}}', "bad.jsonl:3: expected an object"),
-        ('["x"]', "bad.jsonl:3: expected a JSON object"),
+        ('["x"]', "bad.jsonl:3: expected an object"),
     ],
 )
 def test_bad_lines(configure: Configure, tmp_path: Path, line: str, message: str) -> None:

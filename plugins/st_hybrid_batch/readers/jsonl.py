@@ -55,9 +55,9 @@ def read_jsonl(path: str | Path, *, split: str | None = None) -> Iterator[Group]
         where = f"{path}:{number}"
         try:
             record = json.loads(line)
-        except json.JSONDecodeError as error:
+        except (ValueError, RecursionError) as error:  # numbers of too many digits, and too deep, as well
             raise ValueError(
-                f"{where}: not a JSON object ({error}); expected one group a line, "
+                f"{where}: not valid JSON ({error}), so not a JSON object; expected one group a line, "
                 '{"id": ..., "query": {"de": ...}, "passage": {"de": ...}}'
             ) from error
         if split is None or (isinstance(record, dict) and record.get("split") == split):
