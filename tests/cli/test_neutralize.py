@@ -37,7 +37,9 @@ def test_learn_write_and_measure(here: Path, command: Command) -> None:
     )
     assert again.status == 0, again.err
     assert "neutralize: learnt from no text in tr; from these the same as from all others is removed" in again.err
-    record = json.loads((here / "r" / "results.json").read_text())["retriever"]["neutralize"]
+    results = json.loads((here / "r" / "results.json").read_text())
+    assert results["name"] == "model neutralized"  # not the name of the model as it is, which it is compared with
+    record = results["retriever"]["neutralize"]
     assert (record["method"], record["languages"]) == ("project", ["de", "en"])
 
 

@@ -62,7 +62,7 @@ class DenseRetriever(BeirSearchable):
         query_prompt: put before every query. None: the model's own, see `own_prompts`.
         passage_prompt: put before every passage. None: likewise.
         similarity: ``cosine`` or ``dot``; None: the model's own, else cosine.
-        name: how results call it; default: the model's name.
+        name: how results call it; default: the model's name, and that it was neutralized.
         batch_size: texts a sentence-transformers model encodes at a time, default 32, on an accelerator 256; other
             encoders get up to 2,048 texts.
         device: passed to sentence-transformers when ``model`` is a name or path.
@@ -134,7 +134,8 @@ class DenseRetriever(BeirSearchable):
         self.similarity: str = similarity or getattr(self._model, "similarity_fn_name", None) or "cosine"
         if self.similarity not in ("cosine", "dot"):
             raise RetrieverError(f"unknown similarity {self.similarity!r}; known: cosine, dot")
-        self.name = name or (Path(self._label).name if isinstance(model, str | Path) else self._label)
+        called = Path(self._label).name if isinstance(model, str | Path) else self._label
+        self.name = name or (called if self._transform is None else f"{called} neutralized")
         self.identity = model_fingerprint(self._model) or identity
         if self._transform is not None:
             self._transform.check_base(self._label, self.identity)
