@@ -54,11 +54,6 @@ class CorpusTexts(Sequence[str]):
         return passage_text(record.get("title") or "", record.get("text") or "")
 
 
-def corpus_texts(corpus: Mapping[str, Mapping[str, str]], ids: Sequence[str]) -> list[str]:
-    """Title and text of BEIR records as one string each."""
-    return list(CorpusTexts(corpus, ids))
-
-
 def hits_to_results(hits: Hits, query_ids: Sequence[str], passage_ids: Sequence[str]) -> BeirResults:
     """Hits as BEIR results: Python floats, and no passage that has the query's own id (as in BEIR)."""
     results: BeirResults = {}

@@ -90,16 +90,13 @@ def load(source: str, kind: Kind) -> Any:
     Raises:
         TrainingError: it cannot be loaded.
     """
-    from beir_hybrid.retrieval.families.model import load_family
+    from beir_hybrid.retrieval.dense.models import load_class
 
     device = "cpu" if on_cpu() else None
     if kind == "dense":
         return load_model(source, device, TrainingError)
     location = str(find_encoder(source, TrainingError).location)
-    try:
-        return load_family(location, _CLASSES[kind], [device] if device else [])
-    except RetrieverError as error:
-        raise TrainingError(str(error)) from error
+    return load_class(_CLASSES[kind], location, device, TrainingError)
 
 
 def shape(transformer: Any, config: TrainConfig) -> None:

@@ -14,7 +14,7 @@ from beir_hybrid.errors import BeirHybridError, RetrieverError, did_you_mean, fi
 from beir_hybrid.retrieval.kinds import hub_answers, refuse_unless_dense
 
 if TYPE_CHECKING:
-    from sentence_transformers import SentenceTransformer
+    pass
 
 Role = Literal["query", "passage"]
 _PROMPT_NAMES: dict[Role, tuple[str, ...]] = {
@@ -23,9 +23,7 @@ _PROMPT_NAMES: dict[Role, tuple[str, ...]] = {
 }
 
 
-def load_model(
-    source: str, device: str | None = None, error_type: type[BeirHybridError] = RetrieverError
-) -> SentenceTransformer:
+def load_model(source: str, device: str | None = None, error_type: type[BeirHybridError] = RetrieverError) -> Any:
     """A sentence-transformers model by name or path; transformers models get mean pooling, as in its own constructor.
 
     Args:
@@ -37,21 +35,31 @@ def load_model(
     found = find_encoder(source, error_type)
     if found.location is None:
         return found.model
-    from sentence_transformers import SentenceTransformer
-    from transformers.utils import logging
-
-    logging.disable_progress_bar()  # of loading and saving: ours says what takes long
     refuse_unless_dense(found.location, source, error_type)
     if device is not None:
         check_device(device, error_type)
-    local = not Path(found.location).exists() and not hub_answers()
+    advice = (
+        f"a name on the Hugging Face hub when online, or a registered encoder ({did_you_mean(source, list_encoders())})"
+    )
+    return load_class("SentenceTransformer", found.location, device, error_type, f"the model {source!r}", advice)
+
+
+def load_class(
+    class_name: str, source: str, device: str | None, error_type: type[BeirHybridError] = RetrieverError,
+    called: str = "", advice: str = "or a name on the Hugging Face hub when online", **options: Any,
+) -> Any:  # fmt: skip
+    """A model of a class of sentence-transformers by folder or hub name, as `load_model` loads one."""
+    import sentence_transformers
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()  # of loading and saving: ours says what takes long
+    local = not Path(source).exists() and not hub_answers()
     try:
-        return SentenceTransformer(found.location, device=device, local_files_only=local)
-    except (OSError, ValueError, ImportError, KeyError, RuntimeError) as error:
+        return getattr(sentence_transformers, class_name)(source, device=device, local_files_only=local, **options)
+    except (OSError, ValueError, ImportError, KeyError, RuntimeError, AttributeError) as error:
         raise error_type(
-            f"could not load the model {source!r}: {first_line(error)}; give a folder that holds a saved model, "
-            f"a name on the Hugging Face hub when online, or a registered encoder "
-            f"({did_you_mean(source, list_encoders())})"
+            f"could not load {called or f'the {class_name} {source!r}'}: {first_line(error)}; give a folder that holds "
+            f"a saved model, {advice}"
         ) from error
 
 

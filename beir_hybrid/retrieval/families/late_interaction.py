@@ -15,17 +15,14 @@ import numpy as np
 
 from beir_hybrid.datasets.dataset import Dataset
 from beir_hybrid.errors import RetrieverError
-from beir_hybrid.records import BeirQueries, BeirResults, Corpus, FloatArray, IntArray
-from beir_hybrid.retrieval.beir import BeirSearchable
-from beir_hybrid.retrieval.contract import Bound, Ranking, Retriever
+from beir_hybrid.records import FloatArray, IntArray
+from beir_hybrid.retrieval.contract import Bound, Retriever
 from beir_hybrid.retrieval.dense.embeddings import Rows
-from beir_hybrid.retrieval.families.model import FamilyModel
+from beir_hybrid.retrieval.dense.models import Role
+from beir_hybrid.retrieval.families.model import FamilyModel, PairScoringRetriever
 from beir_hybrid.retrieval.families.reranking import Candidates
 from beir_hybrid.retrieval.search.scores import ScoreTile
-from beir_hybrid.retrieval.search.search import beir_search, rankings
-from beir_hybrid.settings import Task
 
-DEFAULT_TOP_K = 100
 DEFAULT_MEMORY = 4096
 _WORK = 256 << 20
 """Bytes that a search works in at least, besides the vectors."""
@@ -151,7 +148,7 @@ def _quick_maxsim(queries: TokenVectors, passages: TokenVectors) -> FloatArray:
     return found
 
 
-class LateInteractionRetriever(BeirSearchable):
+class LateInteractionRetriever(PairScoringRetriever):
     """Ranks by MaxSim.
 
     Args:
@@ -165,6 +162,8 @@ class LateInteractionRetriever(BeirSearchable):
         RetrieverError: the model cannot be loaded.
     """
 
+    kind = "late interaction"
+
     def __init__(
         self, model: Any, *, first: Retriever | None = None, candidates: int = 1000, memory: int = DEFAULT_MEMORY,
         **options: Any,
@@ -172,29 +171,14 @@ class LateInteractionRetriever(BeirSearchable):
         self._model = FamilyModel(model, "MultiVectorEncoder", **options)
         self._first = None if first is None else Candidates(first, candidates)
         self._memory = memory
+        self._work = max(memory << 20, _WORK)
         self.name = self._model.name if first is None else f"{self._model.name} on {first.name}"
 
     def describe(self) -> dict[str, Any]:
-        first = {} if self._first is None else {"candidates": self._first.record()}
-        return {**self._model.record("late interaction"), **first}
+        return {**super().describe(), **({} if self._first is None else {"candidates": self._first.record()})}
 
     def bind(self, dataset: Dataset) -> Bound:
-        if self._first is not None:
-            return self._first.bound(dataset, self._scored)
-        return Bound(dataset, self._rank, depth=None)
-
-    @property
-    def _work(self) -> int:
-        return max(self._memory << 20, _WORK)
-
-    def _rank(self, tasks: Sequence[Task], top_k: int | None) -> Iterator[Ranking]:
-        queries = {task.query_language: task.queries for task in tasks}
-        passages = {block.language: block for task in tasks for block in task.blocks}
-        scores = self._scores(
-            {name: block.texts for name, block in queries.items()},
-            {name: block.lazy_full_texts() for name, block in passages.items()},
-        )
-        yield from rankings(tasks, scores, top_k or DEFAULT_TOP_K, self._work)
+        return super().bind(dataset) if self._first is None else self._first.bound(dataset, self._scored)
 
     def _scores(self, queries: Mapping[str, Sequence[str]], passages: Mapping[str, Sequence[str]]) -> MaxSimScores:
         return MaxSimScores(self._vectors("query", queries), self._vectors("passage", passages))
@@ -209,7 +193,7 @@ class LateInteractionRetriever(BeirSearchable):
                         for known, texts in ((row, queries), (place, passages)))  # fmt: skip
         return maxsim(left, right, rows, places)
 
-    def _vectors(self, role: str, lists: Mapping[str, Sequence[str]]) -> dict[str, TokenVectors]:
+    def _vectors(self, role: Role, lists: Mapping[str, Sequence[str]]) -> dict[str, TokenVectors]:
         found: dict[str, TokenVectors] = {}
         for name, made in self._model.rows(role, lists, partial(self._encoded, role)):
             found[name] = TokenVectors.of(made.vectors, np.concatenate([[0], np.cumsum(made.counts)]))
@@ -222,20 +206,10 @@ class LateInteractionRetriever(BeirSearchable):
                 )
         return found
 
-    def _encoded(self, role: str, texts: Sequence[str]) -> Rows:
+    def _encoded(self, role: Role, texts: Sequence[str]) -> Rows:
         made = [np.asarray(each, np.float32) for each in self._model.encode(role, texts, convert_to_numpy=True)]
         empty = next((text for text, each in zip(texts, made, strict=True) if not len(each)), None)
         if empty is not None or not all(np.isfinite(each).all() for each in made):
             what = "NaN or infinity" if empty is None else f"no vector for {empty[:80]!r}"
             raise RetrieverError(f"{self.name} gave {what}; expected a finite vector for each token of a {role}")
         return Rows(np.concatenate(made), np.array([len(each) for each in made], np.int64))
-
-    def search(
-        self, corpus: Corpus, queries: BeirQueries, top_k: int, score_function: str | None = None, **_: Any
-    ) -> BeirResults:
-        """BEIR's search over the whole corpus; the score is MaxSim whatever is passed."""
-
-        def scores_of(asked: Sequence[str], there: Sequence[str]) -> MaxSimScores:
-            return self._scores({"": asked}, {"": there})
-
-        return beir_search(corpus, queries, top_k, scores_of, self._work)

@@ -1,7 +1,11 @@
-"""A sentence-transformers model of another family as a retriever holds it: loaded, named, known by its weights."""
+"""Models of the other families of sentence-transformers as retrievers hold them, and what ranks whole corpora by them.
+
+For `SparseRetriever`, `LateInteractionRetriever` and `RerankingRetriever`.
+"""
 
 from __future__ import annotations
 
+import abc
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -9,17 +13,23 @@ from typing import Any
 
 import numpy as np
 
+from beir_hybrid.datasets.dataset import Dataset
 from beir_hybrid.errors import RetrieverError, first_line
 from beir_hybrid.progress import progress
-from beir_hybrid.retrieval.contract import unidentified
+from beir_hybrid.records import BeirQueries, BeirResults, Corpus, Hits
+from beir_hybrid.retrieval.beir import BeirSearchable, CorpusTexts, beir_results
+from beir_hybrid.retrieval.contract import Bound, Ranking, unidentified
 from beir_hybrid.retrieval.dense.embeddings import EmbeddingStore, Rows
-from beir_hybrid.retrieval.dense.models import check_device, model_fingerprint, name_of
+from beir_hybrid.retrieval.dense.models import Role, check_device, load_class, model_fingerprint, name_of, own_prompts
 from beir_hybrid.retrieval.dense.segments import Cache, folder_of
-from beir_hybrid.retrieval.kinds import hub_answers
+from beir_hybrid.retrieval.search.request import SearchRequest
+from beir_hybrid.retrieval.search.scores import PairScores
+from beir_hybrid.retrieval.search.search import rankings, search
+from beir_hybrid.settings import Task
 
-ROLES = ("query", "passage")
 CHUNK = 256
 """Texts that a model is given, and that are counted, at a time."""
+DEFAULT_TOP_K = 100
 
 
 class FamilyModel:
@@ -40,24 +50,21 @@ class FamilyModel:
     """
 
     def __init__(
-        self,
-        given: Any,
-        class_name: str,
-        *,
-        name: str | None = None,
-        query_prompt: str | None = None,
-        passage_prompt: str | None = None,
-        batch_size: int = 32,
-        device: str | None = None,
-        dtype: str | None = None,
+        self, given: Any, class_name: str, *, name: str | None = None, query_prompt: str | None = None,
+        passage_prompt: str | None = None, batch_size: int = 32, device: str | None = None, dtype: str | None = None,
         cache: Cache = None,
-    ) -> None:
+    ) -> None:  # fmt: skip
         self._devices = device.split(",") if device else []
         self._source = str(given) if isinstance(given, str | Path) else None
-        self.model = load_family(self._source, class_name, self._devices, dtype) if self._source else given
+        self.model = given
+        if self._source is not None:
+            for each in self._devices:
+                check_device(each)
+            options: dict[str, Any] = {"model_kwargs": {"torch_dtype": dtype}} if dtype else {}
+            self.model = load_class(class_name, self._source, next(iter(self._devices), None), **options)
         self.name = name or (Path(self._source).name if self._source else name_of(self.model))
         self.batch_size = batch_size
-        self._prompts = dict(zip(ROLES, (query_prompt, passage_prompt), strict=True))
+        self._given_prompts: dict[str, str | None] = {"query": query_prompt, "passage": passage_prompt}
         self._dtype = dtype
         self._fingerprint = model_fingerprint(self.model)
         self._cache = cache
@@ -69,35 +76,34 @@ class FamilyModel:
             "type": kind,
             "model": self._source or name_of(self.model),
             "fingerprint": self._fingerprint or unidentified(self.model),
-            **{f"{role}_prompt": self.prompt(role) for role in ROLES},
+            **{f"{role}_prompt": text for role, text in self.prompts.items()},
             **({"dtype": self._dtype} if self._dtype else {}),
         }
 
-    def prompt(self, role: str) -> str:
-        """What is put before a text: as given, else the model's own."""
-        given = self._prompts[role]
-        if given is not None:
-            return given
-        own: dict[str, str] = getattr(self.model, "prompts", None) or {}
-        names = ("query",) if role == "query" else ("document", "passage")
-        return next((own[name] for name in names if own.get(name)), "")
+    @property
+    def prompts(self) -> dict[Role, str]:
+        """What is put before texts: as given, else the model's own."""
+        own = own_prompts(self.model)
+        return {role: text if (given := self._given_prompts[role]) is None else given for role, text in own.items()}
 
     @property
     def ours(self) -> bool:
         """Whether it is a model of sentence-transformers, and takes the options of one."""
         return type(self.model).__module__.startswith("sentence_transformers.")
 
-    def store(self, role: str, *, several: bool = False) -> EmbeddingStore:
-        """What is kept of texts in a role; nothing outlives it where nothing may be kept on disk."""
-        asked = (role, self.prompt(role) if role in ROLES else "", str(self._dtype), *(["rows"] if several else []))
-        return EmbeddingStore(folder_of(self._cache, self._fingerprint, *asked), several=several)
+    def store(self, role: Role | None, *, several: bool = False) -> EmbeddingStore:
+        """What is kept of texts in a role, or of pairs; nothing outlives it where nothing may be kept on disk."""
+        asked = (*((role, self.prompts[role]) if role else ("pair", "")), str(self._dtype))
+        return EmbeddingStore(
+            folder_of(self._cache, self._fingerprint, *asked, *(["rows"] if several else [])), several=several
+        )
 
     def rows(
-        self, role: str, lists: Mapping[str, Sequence[str]], encode: Callable[[Sequence[str]], Rows]
+        self, role: Role, lists: Mapping[str, Sequence[str]], encode: Callable[[Sequence[str]], Rows]
     ) -> Iterator[tuple[str, Rows]]:
         """What ``encode`` makes of texts in a role, list by list; how far it is, is said."""
-        what = "queries" if role == "query" else f"{role}s"
         store = self.store(role, several=True)
+        what = "queries" if role == "query" else "passages"
         with progress(f"encoding {what}", sum(map(len, lists.values())), "text") as shown:
 
             def encode_blocks(blocks: Iterable[tuple[int, Sequence[str]]]) -> Iterator[tuple[int, Rows]]:
@@ -124,11 +130,11 @@ class FamilyModel:
             weakref.finalize(self, self.model.stop_multi_process_pool, self._pool)
         return {"pool": self._pool}
 
-    def encode(self, role: str, texts: Sequence[str], **options: Any) -> Any:
+    def encode(self, role: Role, texts: Sequence[str], **options: Any) -> Any:
         """What the model's ``encode_query`` or ``encode_document`` gives."""
         encode = self.model.encode_query if role == "query" else self.model.encode_document
-        if self.prompt(role):
-            options["prompt"] = self.prompt(role)
+        if self.prompts[role]:
+            options["prompt"] = self.prompts[role]
         try:
             return encode(list(texts), batch_size=self.batch_size, show_progress_bar=False, **self.spread, **options)
         except (RuntimeError, ValueError, TypeError, IndexError) as error:
@@ -137,25 +143,44 @@ class FamilyModel:
             ) from error
 
 
-def load_family(source: str, class_name: str, devices: Sequence[str] = (), dtype: str | None = None) -> Any:
-    """A model of a class of sentence-transformers by folder or hub name, on the first of some devices.
+class PairScoringRetriever(BeirSearchable, abc.ABC):
+    """Ranks by the scores of all pairs, every passage down to the last."""
 
-    Raises:
-        RetrieverError: it cannot be loaded.
-    """
-    import sentence_transformers
-    from transformers.utils import logging
+    kind: str
+    """What results call the family."""
+    _model: FamilyModel
+    name: str
+    _work: int
+    """Bytes that a search works in, besides the vectors."""
 
-    logging.disable_progress_bar()
-    for device in devices:
-        check_device(device)
-    options: dict[str, Any] = {"model_kwargs": {"torch_dtype": dtype}} if dtype else {}
-    local = not Path(source).exists() and not hub_answers()
-    try:
-        made = getattr(sentence_transformers, class_name)
-        return made(source, device=devices[0] if devices else None, local_files_only=local, **options)
-    except (OSError, ValueError, ImportError, KeyError, RuntimeError, AttributeError) as error:
-        raise RetrieverError(
-            f"could not load the {class_name} {source!r}: {first_line(error)}; give a folder that holds a saved model, "
-            f"or a name on the Hugging Face hub when online"
-        ) from error
+    @abc.abstractmethod
+    def _scores(self, queries: Mapping[str, Sequence[str]], passages: Mapping[str, Sequence[str]]) -> PairScores:
+        """The scores of texts, both by name."""
+
+    def describe(self) -> dict[str, Any]:
+        return self._model.record(self.kind)
+
+    def bind(self, dataset: Dataset) -> Bound:
+        return Bound(dataset, self._rank, depth=None)
+
+    def _rank(self, tasks: Sequence[Task], top_k: int | None) -> Iterator[Ranking]:
+        queries = {task.query_language: task.queries.texts for task in tasks}
+        passages = {block.language: block.lazy_full_texts() for task in tasks for block in task.blocks}
+        scores = self._scores(queries, passages)
+        for ranking in rankings(tasks, scores, top_k or DEFAULT_TOP_K, self._work):
+            yield self._finished(ranking, scores)
+
+    def _finished(self, ranking: Ranking, scores: Any) -> Ranking:
+        return ranking
+
+    def search(
+        self, corpus: Corpus, queries: BeirQueries, top_k: int, score_function: str | None = None, **_: Any
+    ) -> BeirResults:
+        """BEIR's search over the whole corpus; the score is the family's own whatever is passed."""
+        ids = sorted(corpus)
+
+        def best(depth: int) -> Hits:
+            scores = self._scores({"": list(queries.values())}, {"": CorpusTexts(corpus, ids)})
+            return next(search([SearchRequest.of_all(len(queries), depth)], scores, self._work))[1].hits
+
+        return beir_results(queries, ids, top_k, best)

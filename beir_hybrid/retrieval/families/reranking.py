@@ -132,7 +132,7 @@ class RerankingRetriever(BeirSearchable):
             raise RetrieverError(f"{self._model.name} is no reranker: expected an object with predict or rank")
         self._candidates = Candidates(first, depth)
         self.name = f"{self._model.name} on {first.name}"
-        self._store = self._model.store("pair")
+        self._store = self._model.store(None)
 
     def describe(self) -> dict[str, Any]:
         return {**self._model.record("reranking"), **self._candidates.record()}

@@ -2,26 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
 import numpy as np
 
-from beir_hybrid.datasets.dataset import Dataset
-from beir_hybrid.records import BeirQueries, BeirResults, Corpus, FloatArray, IntArray
-from beir_hybrid.retrieval.beir import BeirSearchable
-from beir_hybrid.retrieval.contract import Bound, Ranking
+from beir_hybrid.records import FloatArray, IntArray
+from beir_hybrid.retrieval.contract import Ranking
 from beir_hybrid.retrieval.dense.embeddings import Rows
-from beir_hybrid.retrieval.families.model import FamilyModel
+from beir_hybrid.retrieval.dense.models import Role
+from beir_hybrid.retrieval.families.model import FamilyModel, PairScoringRetriever
 from beir_hybrid.retrieval.search.scores import ScoreTile
-from beir_hybrid.retrieval.search.search import beir_search, rankings
-from beir_hybrid.settings import Task
-
-DEFAULT_TOP_K = 100
-MEMORY = 1 << 30
-"""Bytes of scores, besides the vectors."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,7 +61,7 @@ class SparseScores:
         return found
 
 
-class SparseRetriever(BeirSearchable):
+class SparseRetriever(PairScoringRetriever):
     """Ranks by the dot product of sparse vectors, every passage down to the last.
 
     Args:
@@ -79,31 +72,27 @@ class SparseRetriever(BeirSearchable):
         RetrieverError: the model cannot be loaded.
     """
 
+    kind = "sparse"
+    _work = 1 << 30
+
     def __init__(self, model: Any, **options: Any) -> None:
         self._model = FamilyModel(model, "SparseEncoder", **options)
         self.name = self._model.name
 
-    def describe(self) -> dict[str, Any]:
-        return self._model.record("sparse")
-
-    def bind(self, dataset: Dataset) -> Bound:
-        return Bound(dataset, self._rank, depth=None)
-
-    def _rank(self, tasks: Sequence[Task], top_k: int | None) -> Iterator[Ranking]:
-        queries = {task.query_language: task.queries for task in tasks}
-        passages = {block.language: block for task in tasks for block in task.blocks}
-        asked = self._vectors("query", {name: block.texts for name, block in queries.items()})
-        there = self._vectors("passage", {name: block.lazy_full_texts() for name, block in passages.items()})
+    def _finished(self, ranking: Ranking, scores: SparseScores) -> Ranking:
         sizes = {
-            "dimensions_a_query": _mean_size(asked),
-            "dimensions_a_passage": _mean_size(there),
-            "queries": sum(map(len, queries.values())),
+            "dimensions_a_query": _mean_size(scores.queries),
+            "dimensions_a_passage": _mean_size(scores.passages),
+            "queries": sum(scores.n_queries.values()),
         }
-        for ranking in rankings(tasks, SparseScores(asked, there), top_k or DEFAULT_TOP_K, MEMORY):
-            silent = np.flatnonzero(np.diff(asked[ranking.task.query_language].indptr)[ranking.task.rows] == 0)
-            yield replace(ranking.unanswered(silent), observed={"sparsity": sizes})
+        task = ranking.task
+        silent = np.flatnonzero(np.diff(scores.queries[task.query_language].indptr)[task.rows] == 0)
+        return replace(ranking.unanswered(silent), observed={"sparsity": sizes})
 
-    def _vectors(self, role: str, lists: Mapping[str, Sequence[str]]) -> dict[str, Any]:
+    def _scores(self, queries: Mapping[str, Sequence[str]], passages: Mapping[str, Sequence[str]]) -> SparseScores:
+        return SparseScores(self._vectors("query", queries), self._vectors("passage", passages))
+
+    def _vectors(self, role: Role, lists: Mapping[str, Sequence[str]]) -> dict[str, Any]:
         """Vectors of texts by name, ``scipy.sparse.csr_array`` float64 [n, d]."""
         from scipy.sparse import csr_array
 
@@ -116,7 +105,7 @@ class SparseRetriever(BeirSearchable):
             found[name].sort_indices()
         return found
 
-    def _encoded(self, role: str, texts: Sequence[str]) -> Rows:
+    def _encoded(self, role: Role, texts: Sequence[str]) -> Rows:
         """The dimensions of each text that are not zero, beside their values; float32 holds both exactly."""
         from scipy.sparse import coo_array
 
@@ -126,16 +115,6 @@ class SparseRetriever(BeirSearchable):
         whole = coo_array((sparse.values().float().numpy(), (rows, columns)), shape=tuple(sparse.shape)).tocsr()
         values = np.stack([whole.indices, whole.data], axis=1).astype(np.float32)
         return Rows(values, np.diff(whole.indptr).astype(np.int64))
-
-    def search(
-        self, corpus: Corpus, queries: BeirQueries, top_k: int, score_function: str | None = None, **_: Any
-    ) -> BeirResults:
-        """BEIR's search; the score is the dot product whatever is passed."""
-
-        def scores_of(asked: Sequence[str], there: Sequence[str]) -> SparseScores:
-            return SparseScores(self._vectors("query", {"": asked}), self._vectors("passage", {"": there}))
-
-        return beir_search(corpus, queries, top_k, scores_of, MEMORY)
 
 
 def _mean_size(vectors: Mapping[str, Any]) -> float | None:

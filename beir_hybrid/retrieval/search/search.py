@@ -12,8 +12,6 @@ from concurrent.futures import ThreadPoolExecutor
 
 from beir_hybrid.processors import processors
 from beir_hybrid.progress import progress
-from beir_hybrid.records import BeirQueries, BeirResults, Corpus, Hits
-from beir_hybrid.retrieval.beir import beir_results, corpus_texts
 from beir_hybrid.retrieval.contract import Ranking
 from beir_hybrid.retrieval.search.counter import RankCounter
 from beir_hybrid.retrieval.search.plan import SearchPlan
@@ -119,23 +117,3 @@ def rankings_of(tasks: Sequence[Task], answers: Iterable[tuple[int, SearchAnswer
     """Answers to what was asked of each task (`SearchRequest.of_task`) as rankings."""
     for number, answer in answers:
         yield Ranking(tasks[number], answer.hits, answer.ranks, complete=True, reversed_ranks=answer.reversed_ranks)
-
-
-def beir_search(
-    corpus: Corpus, queries: BeirQueries, top_k: int, scores_of: Callable[[Sequence[str], Sequence[str]], PairScores],
-    memory: int, threads: int | None = None,
-) -> BeirResults:  # fmt: skip
-    """BEIR's search of a corpus in memory.
-
-    Args:
-        scores_of: texts of queries and of passages to their scores, both named "".
-
-    Others: see `search`.
-    """
-    ids = sorted(corpus)
-
-    def best(depth: int) -> Hits:
-        scores = scores_of(list(queries.values()), corpus_texts(corpus, ids))
-        return next(search([SearchRequest.of_all(len(queries), depth)], scores, memory, threads))[1].hits
-
-    return beir_results(queries, ids, top_k, best)

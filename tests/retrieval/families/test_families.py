@@ -393,7 +393,7 @@ def test_another_prompt_of_the_model_is_another_cache(tiny: Any, tmp_path: Path)
     model.prompts = {"query": "Q: "}
     own = FamilyModel(model, "SparseEncoder", cache=tmp_path)
     assert own.store("query").folder == asked.store("query").folder != before
-    assert own.store("pair").folder == bare.store("pair").folder
+    assert own.store(None).folder == bare.store(None).folder
 
 
 def test_texts_of_a_pair_may_hold_anything(sample: Dataset) -> None:
