@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from bisect import bisect_left
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal, TypeAlias, overload
@@ -34,31 +34,39 @@ def passage_text(title: str, text: str) -> str:
     return f"{title} {text}".strip() if title else text.strip()
 
 
-class FullTexts(Sequence[str]):
-    """Title and text of each passage as one string (see `passage_text`), made when it is asked for."""
+class LazyStrings(Sequence[str]):
+    """A column of strings that are made when they are asked for; a slice is a view.
 
-    def __init__(self, titles: Sequence[str], texts: Sequence[str]) -> None:
-        self._titles = titles
-        self._texts = texts
+    Args:
+        make: positions to their strings, in order; several at once may be quicker than one by one.
+        positions: of the column's items.
+    """
+
+    def __init__(self, make: Callable[[range], Iterator[str]], positions: range) -> None:
+        self._make = make
+        self._positions = positions
 
     def __len__(self) -> int:
-        return len(self._texts)
+        return len(self._positions)
 
     @overload
     def __getitem__(self, index: int) -> str: ...
 
     @overload
-    def __getitem__(self, index: slice) -> FullTexts: ...
+    def __getitem__(self, index: slice) -> LazyStrings: ...
 
-    def __getitem__(self, index: int | slice) -> str | FullTexts:
-        if isinstance(index, slice):
-            return FullTexts(self._titles[index], self._texts[index])
-        return passage_text(self._titles[index] if len(self._titles) else "", self._texts[index])
+    def __getitem__(self, index: int | slice) -> str | LazyStrings:
+        found = self._positions[index]
+        if isinstance(found, range):
+            return LazyStrings(self._make, found)
+        return next(self._make(range(found, found + 1)))
 
     def __iter__(self) -> Iterator[str]:
-        if not len(self._titles):
-            return (text.strip() for text in self._texts)
-        return (passage_text(title, text) for title, text in zip(self._titles, self._texts, strict=True))
+        return self._make(self._positions)
+
+
+def _at(column: Sequence[str], positions: range) -> Iterable[str]:
+    return column[positions.start : positions.stop] if positions.step == 1 else (column[at] for at in positions)
 
 
 def _check_ids(kind: str, language: str, ids: Sequence[str]) -> None:
@@ -152,9 +160,16 @@ class Passages:
         """Whether the columns live on disk, so that nobody should hold all of them at once."""
         return bool(self.content)
 
-    def lazy_full_texts(self) -> FullTexts:
+    def lazy_full_texts(self) -> LazyStrings:
         """Title and text of every passage as one string, in id order, each made when it is asked for."""
-        return FullTexts(self.titles, self.texts)
+
+        def make(positions: range) -> Iterator[str]:
+            texts = _at(self.texts, positions)
+            if not len(self.titles):
+                return (text.strip() for text in texts)
+            return map(passage_text, _at(self.titles, positions), texts)
+
+        return LazyStrings(make, range(len(self)))
 
     def full_texts(self) -> list[str]:
         """The same as a list: for a corpus that fits into memory."""
@@ -256,13 +271,14 @@ class Hits:
 
     def without(self, silent: npt.NDArray[np.bool_]) -> Hits:
         """The same with nothing retrieved for the queries marked."""
-        return self._where(~silent[self.query])
+        return self.where(~silent[self.query])
 
     def cut(self, top_k: int) -> Hits:
         """The best ``top_k`` hits of every query."""
-        return self if not len(self) or self.counts.max() <= top_k else self._where(self.rank <= top_k)
+        return self if not len(self) or self.counts.max() <= top_k else self.where(self.rank <= top_k)
 
-    def _where(self, keep: npt.NDArray[np.bool_]) -> Hits:
+    def where(self, keep: npt.NDArray[np.bool_]) -> Hits:
+        """The hits that a mask chooses."""
         return Hits(_ends(self.query[keep], len(self)), self.passages[keep], self.scores[keep])
 
     def take(self, rows: IntArray) -> Hits:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, overload
 
@@ -13,7 +13,7 @@ from beir_hybrid.corpus.convert import FIRSTS, PASSAGES, convert, read_manifest
 from beir_hybrid.corpus.shards import COLUMNS, Naming
 from beir_hybrid.disk.files import fingerprint
 from beir_hybrid.errors import DatasetError
-from beir_hybrid.records import Passages
+from beir_hybrid.records import LazyStrings, Passages
 
 _ID, _DOCID, _TITLE, _TEXT = range(len(COLUMNS))
 
@@ -221,8 +221,8 @@ class ArrowCorpus(Mapping[str, dict[str, str]]):
         return Passages(language, ids, texts, titles, docids, content=fingerprint(self.content, language))
 
 
-class Column(Sequence[str]):
-    """A column of a corpus by position: strings are made when they are asked for, slices are views.
+class Column(LazyStrings):
+    """A column of a corpus by position.
 
     Args:
         prefix: of source ids: what was put before them.
@@ -234,13 +234,10 @@ class Column(Sequence[str]):
     def __init__(
         self, corpus: ArrowCorpus, column: int, positions: range | None = None, prefix: str | None = None
     ) -> None:
+        super().__init__(partial(corpus.strings, column), range(len(corpus)) if positions is None else positions)
         self._corpus = corpus
         self._column = column
-        self._positions = range(len(corpus)) if positions is None else positions
         self._prefix = prefix
-
-    def __len__(self) -> int:
-        return len(self._positions)
 
     @overload
     def __getitem__(self, index: int) -> str: ...
@@ -249,12 +246,10 @@ class Column(Sequence[str]):
     def __getitem__(self, index: slice) -> Column: ...
 
     def __getitem__(self, index: int | slice) -> str | Column:
-        if isinstance(index, slice):
-            return Column(self._corpus, self._column, self._positions[index], self._prefix)
-        return self._corpus.string(self._column, self._positions[index])
-
-    def __iter__(self) -> Iterator[str]:
-        return self._corpus.strings(self._column, self._positions)
+        found = self._positions[index]
+        if isinstance(found, range):
+            return Column(self._corpus, self._column, found, self._prefix)
+        return self._corpus.string(self._column, found)
 
     def position(self, key: str) -> int | None:
         """Where an id stands in this column of ids (or source ids); None if it does not."""

@@ -5,17 +5,21 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import accumulate, chain, pairwise
-from typing import overload
 
-from beir_hybrid.records import Passages
+from beir_hybrid.records import LazyStrings, Passages
 
 
-class Joined(Sequence[str]):
-    """Sequences one after the other; an item is looked up in its own, a slice is a list."""
+class Joined(LazyStrings):
+    """Sequences one after the other; an item is looked up in its own."""
 
     def __init__(self, parts: Sequence[Sequence[str]]) -> None:
         self._parts = parts
         self._starts = [0, *accumulate(len(part) for part in parts)]
+        super().__init__(lambda positions: map(self._item, positions), range(self._starts[-1]))
+
+    def _item(self, place: int) -> str:
+        part = bisect_right(self._starts, place) - 1
+        return self._parts[part][place - self._starts[part]]
 
     @property
     def distinct_ascending(self) -> bool:
@@ -23,22 +27,6 @@ class Joined(Sequence[str]):
         filled = [part for part in self._parts if len(part)]
         known = all(getattr(part, "distinct_ascending", False) for part in filled)
         return known and all(before[-1] < after[0] for before, after in pairwise(filled))
-
-    def __len__(self) -> int:
-        return self._starts[-1]
-
-    @overload
-    def __getitem__(self, index: int) -> str: ...
-
-    @overload
-    def __getitem__(self, index: slice) -> list[str]: ...
-
-    def __getitem__(self, index: int | slice) -> str | list[str]:
-        if isinstance(index, slice):
-            return [self[at] for at in range(len(self))[index]]
-        place = range(len(self))[index]
-        part = bisect_right(self._starts, place) - 1
-        return self._parts[part][place - self._starts[part]]
 
     def __iter__(self) -> Iterator[str]:
         return chain.from_iterable(self._parts)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
+from functools import partial
 
 from beir_hybrid.errors import MissingExtraError, RetrieverError, did_you_mean
-from beir_hybrid.retrieval.engine import ENGINES, Engine, LocalEngine
+from beir_hybrid.retrieval.engine import ENGINES, Engine, Here
 
 
 def build_engine(name: str, address: str | None = None) -> Engine:
@@ -20,9 +22,9 @@ def build_engine(name: str, address: str | None = None) -> Engine:
     if name == "local":
         if address is not None:
             raise RetrieverError(f"the engine 'local' has no address, got {address!r}; use engine='ray'")
-        return LocalEngine()
+        return lambda encoder: contextlib.nullcontext(Here(encoder))
     if importlib.util.find_spec("ray") is None:
         raise MissingExtraError("the engine 'ray'", "ray", "ray")
-    from beir_hybrid.engines.ray_engine import RayEngine
+    from beir_hybrid.engines.ray_engine import on_ray
 
-    return RayEngine(address)
+    return partial(on_ray, address)

@@ -40,32 +40,22 @@ _loaded: dict[str, Encoder] = {}
 """The encoder of a worker, which its tasks share."""
 
 
-@dataclass(frozen=True)
-class RayEngine:
-    """A Ray cluster.
+@contextlib.contextmanager
+def on_ray(address: str | None, encoder: Encoder) -> Iterator[RunningOnRay]:
+    """Connected to a cluster for as long as the context lasts; ``address``: see `ray_cluster`.
 
-    Args:
-        address: see `ray_cluster`.
+    Raises:
+        RetrieverError: the encoder cannot be sent to workers.
+        EngineError: there is no cluster.
     """
-
-    address: str | None = None
-
-    @contextlib.contextmanager
-    def running(self, encoder: Encoder) -> Iterator[RunningOnRay]:
-        """Connected for as long as the context lasts.
-
-        Raises:
-            RetrieverError: the encoder cannot be sent to workers.
-            EngineError: there is no cluster.
-        """
-        try:
-            from ray import cloudpickle
-        except ImportError as error:
-            raise MissingExtraError("the engine 'ray'", "ray", "ray") from error
-        portable = encoder.portable(cloudpickle.dumps)  # refused before anything is started
-        size = len(portable.model) if isinstance(portable.model, bytes) else 0
-        with ray_cluster(self.address, STORE + 4 * size) as ray:
-            yield RunningOnRay(ray, portable)
+    try:
+        from ray import cloudpickle
+    except ImportError as error:
+        raise MissingExtraError("the engine 'ray'", "ray", "ray") from error
+    portable = encoder.portable(cloudpickle.dumps)  # refused before anything is started
+    size = len(portable.model) if isinstance(portable.model, bytes) else 0
+    with ray_cluster(address, STORE + 4 * size) as ray:
+        yield RunningOnRay(ray, portable)
 
 
 @dataclass(frozen=True, eq=False)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, overload
+from typing import Any
 
 from beir.retrieval.search import BaseSearch
 
@@ -12,7 +12,7 @@ from beir_hybrid.corpus.pool import PooledCorpus
 from beir_hybrid.datasets.beir_view import BeirView
 from beir_hybrid.datasets.dataset import Dataset
 from beir_hybrid.errors import RetrieverError
-from beir_hybrid.records import BeirQueries, BeirResults, Corpus, Hits, passage_text
+from beir_hybrid.records import BeirQueries, BeirResults, Corpus, Hits, LazyStrings, passage_text
 from beir_hybrid.retrieval.contract import DEFAULT_DEPTH, Bound, Ranking, others_code, unidentified
 from beir_hybrid.settings import Task
 
@@ -31,27 +31,14 @@ class BeirSearchable(BaseSearch):  # type: ignore[misc]  # BEIR is untyped
         raise RetrieverError(f"{type(self).__name__} reads no embedding files; call search() or retrieve()")
 
 
-class CorpusTexts(Sequence[str]):
-    """Title and text of BEIR records as one string each, made when it is asked for; a slice is a view."""
+def corpus_texts(corpus: Mapping[str, Mapping[str, str]], ids: Sequence[str]) -> LazyStrings:
+    """Title and text of BEIR records as one string each, made when it is asked for."""
 
-    def __init__(self, corpus: Mapping[str, Mapping[str, str]], ids: Sequence[str]) -> None:
-        self._corpus = corpus
-        self._ids = ids
+    def make(positions: range) -> Iterator[str]:
+        records = (corpus[ids[at]] for at in positions)
+        return (passage_text(record.get("title") or "", record.get("text") or "") for record in records)
 
-    def __len__(self) -> int:
-        return len(self._ids)
-
-    @overload
-    def __getitem__(self, index: int) -> str: ...
-
-    @overload
-    def __getitem__(self, index: slice) -> CorpusTexts: ...
-
-    def __getitem__(self, index: int | slice) -> str | CorpusTexts:
-        if isinstance(index, slice):
-            return CorpusTexts(self._corpus, self._ids[index])
-        record = self._corpus[self._ids[index]]
-        return passage_text(record.get("title") or "", record.get("text") or "")
+    return LazyStrings(make, range(len(ids)))
 
 
 def hits_to_results(hits: Hits, query_ids: Sequence[str], passage_ids: Sequence[str]) -> BeirResults:

@@ -126,10 +126,7 @@ class Ranking:
             above = rank_of_own[judged.query]
             return np.where(is_own, 0, ranks - ((above > 0) & (ranks > above)))
 
-        keep = self.hits.passages != own[self.hits.query]
-        counts = np.bincount(self.hits.query[keep], minlength=len(self.hits))
-        indptr = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
-        hits = Hits(indptr, self.hits.passages[keep], self.hits.scores[keep])
+        hits = self.hits.where(self.hits.passages != own[self.hits.query])
         opposite = None if self.reversed_ranks is None else moved(self.reversed_ranks)
         sought = None if self.sought is None else self.sought - 1
         return replace(self, hits=hits, ranks=moved(self.ranks), sought=sought, reversed_ranks=opposite)

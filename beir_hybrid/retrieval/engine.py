@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Literal, Protocol
@@ -46,12 +46,8 @@ class RunningEngine(Protocol):
         ...
 
 
-class Engine(Protocol):
-    """What starts and stops the work."""
-
-    def running(self, encoder: Encoder) -> contextlib.AbstractContextManager[RunningEngine]:
-        """The engine at work with an encoder; what it started ends with the context."""
-        ...
+Engine = Callable[[Encoder], contextlib.AbstractContextManager[RunningEngine]]
+"""An encoder to the engine at work with it; what was started for it ends with the context."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,11 +70,3 @@ class Here:
         self, requests: Sequence[SearchRequest], scores: VectorScores, memory: int, told: Told
     ) -> Iterator[tuple[int, SearchAnswer]]:
         return search(requests, scores, memory, progress=told)
-
-
-class LocalEngine:
-    """This process: nothing is started."""
-
-    @contextlib.contextmanager
-    def running(self, encoder: Encoder) -> Iterator[Here]:
-        yield Here(encoder)

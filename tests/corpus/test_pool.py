@@ -45,7 +45,7 @@ def test_joined_sequences() -> None:
     """Items, negative positions and slices over parts, empty ones among them."""
     joined = Joined([["a"], [], ["b", "c"]])
     assert list(joined) == ["a", "b", "c"]
-    assert [joined[0], joined[-1], joined[1:]] == ["a", "c", ["b", "c"]]
+    assert [joined[0], joined[-1], list(joined[1:])] == ["a", "c", ["b", "c"]]
     with pytest.raises(IndexError):
         joined[3]
 

@@ -19,7 +19,7 @@ from beir_hybrid.engines.build import build_engine
 from beir_hybrid.engines.ray_cluster import ray_cluster
 from beir_hybrid.errors import EngineError, MissingExtraError, RetrieverError
 from beir_hybrid.retrieval.dense.retriever import DenseRetriever
-from beir_hybrid.retrieval.engine import LocalEngine
+from beir_hybrid.retrieval.engine import Here
 
 ray = pytest.importorskip("ray", reason="needs the ray extra")
 
@@ -70,7 +70,8 @@ def test_ray_that_is_not_installed_names_the_command(monkeypatch: pytest.MonkeyP
 
 def test_engines_by_name() -> None:
     """A typo is named; an address belongs to Ray."""
-    assert isinstance(build_engine("local"), LocalEngine)
+    with build_engine("local")(DenseRetriever(len)._encoder) as engine:
+        assert isinstance(engine, Here)
     with pytest.raises(RetrieverError, match=r"unknown engine 'rai'; did you mean 'ray'\?"):
         build_engine("rai")
     with pytest.raises(RetrieverError, match="the engine 'local' has no address, got 'auto'"):

@@ -13,7 +13,7 @@ from beir_hybrid.disk.locations import cache_dir
 from beir_hybrid.errors import RetrieverError, did_you_mean
 from beir_hybrid.processors import processors
 from beir_hybrid.records import POOL, BeirQueries, BeirResults, Corpus, Hits
-from beir_hybrid.retrieval.beir import BeirSearchable, CorpusTexts, beir_results
+from beir_hybrid.retrieval.beir import BeirSearchable, beir_results, corpus_texts
 from beir_hybrid.retrieval.bm25.analyzers import (
     AnalyzerSpec,
     anserini_analyzer,
@@ -162,7 +162,7 @@ class BM25Retriever(BeirSearchable):
             return StoredIndex(
                 self._folder(language), analyzer, passages=len(place), position=place.get, corpus="the corpus"
             )
-        texts = CorpusTexts(corpus, passage_ids)
+        texts = corpus_texts(corpus, passage_ids)
         return LuceneIndex.open_or_build(passage_ids, texts, analyzer, cache_dir=self.cache, threads=self.threads)
 
 

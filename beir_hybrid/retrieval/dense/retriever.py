@@ -22,7 +22,7 @@ from beir_hybrid.errors import RetrieverError
 from beir_hybrid.neutralize.transform import Transform, read_transform
 from beir_hybrid.progress import progress, tell
 from beir_hybrid.records import BeirQueries, BeirResults, Corpus, FloatArray, Hits, IntArray
-from beir_hybrid.retrieval.beir import BeirSearchable, CorpusTexts, beir_results
+from beir_hybrid.retrieval.beir import BeirSearchable, beir_results, corpus_texts
 from beir_hybrid.retrieval.contract import Bound, Ranking, unidentified
 from beir_hybrid.retrieval.dense.agreement import CANDIDATES, PrecisionLoss, agreement
 from beir_hybrid.retrieval.dense.dtype_choice import agrees, bfloat16_agreement
@@ -275,7 +275,7 @@ class DenseRetriever(BeirSearchable):
         """
         if not self._encoder.plain:
             tell(self.summary)
-        with self._engine.running(self._encoder) as engine:
+        with self._engine(self._encoder) as engine:
             if self._truncate_dim is None:
                 yield from self._rankings(tasks, top_k, engine)
                 return
@@ -345,9 +345,9 @@ class DenseRetriever(BeirSearchable):
         def best(depth: int) -> Hits:
             request = SearchRequest.of_all(len(queries), depth)
             vectors = {"": self.embed("query", list(queries.values()))}
-            texts = CorpusTexts(corpus, passage_ids)
+            texts = corpus_texts(corpus, passage_ids)
             with contextlib.ExitStack() as stack:
-                engine = stack.enter_context(self._engine.running(self._encoder))
+                engine = stack.enter_context(self._engine(self._encoder))
                 with progress("encoding", len(texts), "text") as bar:
                     corpora = stack.enter_context(
                         self._vectors_of({"": texts}, {}, vectors, [request], engine, bar.advance)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from beir_hybrid.errors import RetrieverError
+from beir_hybrid.neutralize.geometry import unit
 from beir_hybrid.records import FloatArray
 
 
@@ -43,7 +44,5 @@ class ScoredForm:
                 )
             vectors = np.ascontiguousarray(vectors[:, : self.truncate_dim])
         if self.similarity == "cosine":
-            norms = np.linalg.norm(vectors, axis=1, keepdims=True)
-            norms[norms == 0] = 1  # a text without a known token keeps the zero vector
-            vectors = vectors / norms
+            vectors = unit(vectors)
         return vectors

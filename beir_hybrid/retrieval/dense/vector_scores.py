@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from beir_hybrid.records import FloatArray, IntArray
-from beir_hybrid.retrieval.search.scores import ScoreTile, rounded_by_torch
+from beir_hybrid.retrieval.search.scores import PairScores, ScoreTile, rounded_by_torch
 
 _TAKEN = 1 << 22
 """Values of passages that are taken together for judged pairs."""
@@ -43,7 +43,7 @@ class ReadVectors:
 
 
 @dataclass(frozen=True, eq=False)
-class VectorScores:
+class VectorScores(PairScores):
     """Dot products of queries and passages, see `PairScores`.
 
     Where the processor multiplies bfloat16 values, tiles are made of these until they leave too much open.
@@ -59,14 +59,6 @@ class VectorScores:
     device: str | None = None
     _there: dict[tuple[str, bool], Any] = field(default_factory=dict)
     _too_rough: set[str] = field(default_factory=set)
-
-    @property
-    def n_queries(self) -> Mapping[str, int]:
-        return {name: len(vectors) for name, vectors in self.queries.items()}
-
-    @cached_property
-    def sizes(self) -> Mapping[str, int]:
-        return {name: len(corpus) for name, corpus in self.corpora.items()}
 
     @property
     def held(self) -> int:

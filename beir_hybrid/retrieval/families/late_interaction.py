@@ -21,7 +21,7 @@ from beir_hybrid.retrieval.dense.embeddings import Rows
 from beir_hybrid.retrieval.dense.models import Role
 from beir_hybrid.retrieval.families.model import FamilyModel, PairScoringRetriever
 from beir_hybrid.retrieval.families.reranking import Candidates
-from beir_hybrid.retrieval.search.scores import ScoreTile
+from beir_hybrid.retrieval.search.scores import PairScores, ScoreTile
 
 DEFAULT_MEMORY = 4096
 _WORK = 256 << 20
@@ -66,7 +66,7 @@ class TokenVectors:
 
 
 @dataclass(frozen=True, eq=False)
-class MaxSimScores:
+class MaxSimScores(PairScores):
     """MaxSim of queries and passages by name; see `PairScores`.
 
     The exact score: the `dot` of tokens, summed in float64 in one fixed order; the best for each query token, summed in
@@ -74,28 +74,18 @@ class MaxSimScores:
     """
 
     queries: Mapping[str, TokenVectors]
-    passages: Mapping[str, TokenVectors]
-    a_passage: int = 0
-    held: int = 0
-
-    @property
-    def n_queries(self) -> Mapping[str, int]:
-        return {name: len(each) for name, each in self.queries.items()}
-
-    @property
-    def sizes(self) -> Mapping[str, int]:
-        return {name: len(each) for name, each in self.passages.items()}
+    corpora: Mapping[str, TokenVectors]
 
     @cached_property
     def margin(self) -> float:
         """How far a tile may be off: a score sums the errors of the products of its tokens, and its own rounding."""
         tokens = max((int(np.diff(each.indptr).max(initial=0)) for each in self.queries.values()), default=0)
         d = next((each.vectors.shape[1] for each in self.queries.values()), 0)
-        lengths = [each.longest for each in (*self.queries.values(), *self.passages.values())]
+        lengths = [each.longest for each in (*self.queries.values(), *self.corpora.values())]
         return tokens * _off(d + tokens + 2, max(lengths, default=0.0) ** 2)
 
     def read(self, corpus: str, begin: int, end: int) -> TokenVectors:
-        return self.passages[corpus].part(begin, end)
+        return self.corpora[corpus].part(begin, end)
 
     def tile(self, queries: str, rows: slice, passages: TokenVectors, columns: slice) -> ScoreTile:
         asked, there = self.queries[queries].part(rows.start, rows.stop), passages.part(columns.start, columns.stop)
@@ -112,7 +102,7 @@ class MaxSimScores:
         return ScoreTile(scores, np.full(len(asked), self.margin), exact)
 
     def pairs(self, queries: str, rows: IntArray, corpus: str, places: IntArray) -> FloatArray:
-        return maxsim(self.queries[queries], self.passages[corpus], rows, places)
+        return maxsim(self.queries[queries], self.corpora[corpus], rows, places)
 
 
 def _off(operations: int, product: float) -> float:

@@ -17,7 +17,7 @@ from beir_hybrid.datasets.dataset import Dataset
 from beir_hybrid.errors import RetrieverError, first_line
 from beir_hybrid.progress import progress
 from beir_hybrid.records import BeirQueries, BeirResults, Corpus, Hits
-from beir_hybrid.retrieval.beir import BeirSearchable, CorpusTexts, beir_results
+from beir_hybrid.retrieval.beir import BeirSearchable, beir_results, corpus_texts
 from beir_hybrid.retrieval.contract import Bound, Ranking, unidentified
 from beir_hybrid.retrieval.dense.embeddings import EmbeddingStore, Rows
 from beir_hybrid.retrieval.dense.models import Role, check_device, load_class, model_fingerprint, name_of, own_prompts
@@ -180,7 +180,7 @@ class PairScoringRetriever(BeirSearchable, abc.ABC):
         ids = sorted(corpus)
 
         def best(depth: int) -> Hits:
-            scores = self._scores({"": list(queries.values())}, {"": CorpusTexts(corpus, ids)})
+            scores = self._scores({"": list(queries.values())}, {"": corpus_texts(corpus, ids)})
             return next(search([SearchRequest.of_all(len(queries), depth)], scores, self._work))[1].hits
 
         return beir_results(queries, ids, top_k, best)

@@ -16,7 +16,7 @@ from beir_hybrid.datasets.dataset import Dataset
 from beir_hybrid.errors import RetrieverError
 from beir_hybrid.progress import progress
 from beir_hybrid.records import BeirQueries, BeirResults, Corpus, FloatArray, Hits
-from beir_hybrid.retrieval.beir import BeirSearchable, CorpusTexts, hits_to_results
+from beir_hybrid.retrieval.beir import BeirSearchable, corpus_texts, hits_to_results
 from beir_hybrid.retrieval.contract import Bound, Ranking, Retriever
 from beir_hybrid.retrieval.dense.embeddings import in_turn
 from beir_hybrid.retrieval.families.model import FamilyModel
@@ -156,7 +156,7 @@ class RerankingRetriever(BeirSearchable):
         place = {key: at for at, key in enumerate(ids)}
         columns = [(row, place[key], score) for row, own in enumerate(found.values()) for key, score in own.items()]
         hits = Hits.sorted(len(found), *np.array(columns, dtype=np.float64).reshape(-1, 3).T)
-        asked, texts = [queries[name] for name in found], CorpusTexts(corpus, ids)
+        asked, texts = [queries[name] for name in found], corpus_texts(corpus, ids)
         again = self._candidates.scored_again(hits, asked, texts.__getitem__, self._scored)
         return hits_to_results(again.cut(top_k), list(found), ids)
 

@@ -14,47 +14,34 @@ from beir_hybrid.retrieval.contract import Ranking
 from beir_hybrid.retrieval.dense.embeddings import Rows
 from beir_hybrid.retrieval.dense.models import Role
 from beir_hybrid.retrieval.families.model import FamilyModel, PairScoringRetriever
-from beir_hybrid.retrieval.search.scores import ScoreTile
+from beir_hybrid.retrieval.search.scores import PairScores, ScoreTile
 
 
 @dataclass(frozen=True, eq=False)
-class SparseScores:
+class SparseScores(PairScores):
     """Dot products of sparse vectors, summed in float64 over the dimensions in ascending order, rounded to float32.
 
     See `PairScores`.
 
     Args:
-        queries, passages: name -> ``scipy.sparse.csr_array`` float64 [n, d], indices sorted.
+        queries, corpora: name -> ``scipy.sparse.csr_array`` float64 [n, d], indices sorted.
     """
 
-    queries: Mapping[str, Any]
-    passages: Mapping[str, Any]
-    a_passage: int = 0
-    held: int = 0
-
     def __post_init__(self) -> None:
-        every = [*self.queries.values(), *self.passages.values()]
+        every = [*self.queries.values(), *self.corpora.values()]
         width = max((each.shape[1] for each in every), default=1)
         for each in every:  # what is behind the last dimension that a text has is zero
             each.resize(each.shape[0], width)
 
-    @property
-    def n_queries(self) -> Mapping[str, int]:
-        return {name: each.shape[0] for name, each in self.queries.items()}
-
-    @property
-    def sizes(self) -> Mapping[str, int]:
-        return {name: each.shape[0] for name, each in self.passages.items()}
-
     def read(self, corpus: str, begin: int, end: int) -> Any:
-        return self.passages[corpus][begin:end].T.tocsr()
+        return self.corpora[corpus][begin:end].T.tocsr()
 
     def tile(self, queries: str, rows: slice, passages: Any, columns: slice) -> ScoreTile:
         product = self.queries[queries][rows] @ passages[:, columns]
         return ScoreTile(product.toarray(order="C").astype(np.float32), None)
 
     def pairs(self, queries: str, rows: IntArray, corpus: str, places: IntArray) -> FloatArray:
-        products = self.queries[queries][rows].multiply(self.passages[corpus][places]).tocsr()
+        products = self.queries[queries][rows].multiply(self.corpora[corpus][places]).tocsr()
         products.sort_indices()
         # a product with ones adds up in the order of the dimensions, as a tile does
         found: FloatArray = (products @ np.ones(products.shape[1])).astype(np.float32)
@@ -82,7 +69,7 @@ class SparseRetriever(PairScoringRetriever):
     def _finished(self, ranking: Ranking, scores: SparseScores) -> Ranking:
         sizes = {
             "dimensions_a_query": _mean_size(scores.queries),
-            "dimensions_a_passage": _mean_size(scores.passages),
+            "dimensions_a_passage": _mean_size(scores.corpora),
             "queries": sum(scores.n_queries.values()),
         }
         task = ranking.task

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import abc
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -38,35 +40,53 @@ class ScoreTile:
     finer: Callable[[], ScoreTile] | None = None
 
 
-class PairScores(Protocol):
+@dataclass(frozen=True, eq=False)
+class PairScores(abc.ABC):
     """Scores of queries and passages, both by name.
 
     The exact score of a pair is a float32 that depends on the pair alone. A tile may come from a quicker product.
 
-    ``n_queries`` and ``sizes`` say how many there are of each name, ``held`` how many bytes are in memory all the
-    time, ``a_passage`` how many each passage takes that is read.
+    Args:
+        queries: things with a length, by name.
+        corpora: likewise.
     """
 
-    @property
-    def n_queries(self) -> Mapping[str, int]: ...
+    queries: Mapping[str, Any]
+    corpora: Mapping[str, Any]
+
+    @cached_property
+    def n_queries(self) -> Mapping[str, int]:
+        """How many there are of each name."""
+        return {name: size_of(each) for name, each in self.queries.items()}
+
+    @cached_property
+    def sizes(self) -> Mapping[str, int]:
+        """How many passages there are of each name."""
+        return {name: size_of(each) for name, each in self.corpora.items()}
 
     @property
-    def sizes(self) -> Mapping[str, int]: ...
+    def held(self) -> int:
+        """Bytes that are in memory all the time."""
+        return 0
 
     @property
-    def held(self) -> int: ...
+    def a_passage(self) -> int:
+        """Bytes that each passage takes that is read."""
+        return 0
 
-    @property
-    def a_passage(self) -> int: ...
-
+    @abc.abstractmethod
     def read(self, corpus: str, begin: int, end: int) -> Any:
         """The passages at [begin, end) as `tile` wants them."""
-        ...
 
+    @abc.abstractmethod
     def tile(self, queries: str, rows: slice, passages: Any, columns: slice) -> ScoreTile:
         """The scores of some queries and some of the passages that were read."""
-        ...
 
+    @abc.abstractmethod
     def pairs(self, queries: str, rows: IntArray, corpus: str, places: IntArray) -> FloatArray:
         """The exact scores of pairs, side by side; ``places`` in any order."""
-        ...
+
+
+def size_of(several: Any) -> int:
+    """How many rows a matrix, or a store of them, has."""
+    return int(several.shape[0]) if hasattr(several, "nnz") else len(several)  # sparse ones have no length
