@@ -38,29 +38,42 @@ class Table:
     groups: Sequence[tuple[str, int]] = ()
 
 
+def is_known(value: float | None) -> bool:
+    """Whether there is a value: neither None nor NaN."""
+    return value is not None and value == value
+
+
 def number(value: float | None, metric: str, decimals: int = 3) -> str:
     """A value as it is printed: three decimals, ranks whole, ``-`` where there is none."""
-    if value is None:
+    if not is_known(value):
         return "-"
     return f"{value:.0f}" if metric.startswith(_RANKS) else f"{value:.{decimals}f}"
 
 
-def signed(value: float | None, metric: str) -> str:
-    """A difference as it is printed, with its sign; none where it rounds to nothing."""
-    if value is None:
+def signed(value: float | None, metric: str, size: float | None = None) -> str:
+    """A difference as it is printed, with its sign; none where it rounds to nothing.
+
+    Args:
+        size: with it, what belongs to a difference that small has one digit more.
+    """
+    if value is None or not is_known(value):
         return "-"
-    text = f"{value:+.1f}" if metric.startswith(_RANKS) else f"{value:+.3f}"
+    ranks = metric.startswith(_RANKS)
+    fine = size is not None and (abs(size) < 0.995 if ranks else 0 < abs(size) < 0.00995)
+    text = f"{value:+.{(1 if ranks else 3) + fine}f}"
     return text if float(text) else text[1:]
 
 
-def interval(low: float | None, high: float | None, metric: str) -> str:
+def interval(low: float | None, high: float | None, metric: str, size: float | None = None) -> str:
     """``[-0.012, +0.034]``; ``-`` without one."""
-    return "-" if low is None or high is None else f"[{signed(low, metric)}, {signed(high, metric)}]"
+    if not is_known(low) or not is_known(high):
+        return "-"
+    return f"[{signed(low, metric, size)}, {signed(high, metric, size)}]"
 
 
 def p_value(p: float | None) -> str:
     """A p value as it is printed."""
-    return "-" if p is None else "<.001" if p < 0.001 else f"{p:.3f}"
+    return "-" if p is None or not is_known(p) else "<.001" if p < 0.001 else f"{p:.3f}"
 
 
 def marked(text: str, verdict: str | None) -> str:

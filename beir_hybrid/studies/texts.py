@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from beir_hybrid.disk.files import fingerprint, written_whole
@@ -15,32 +16,10 @@ from beir_hybrid.studies.study import Evaluation, Study
 
 @dataclass(frozen=True)
 class TextPart:
-    """Where a part of a text comes from.
-
-    Attributes:
-        digest: what identifies it.
-        languages: of the training groups; None without them.
-        passages: a data set whose passages it is, never its queries or judgments.
-        file: with a text a line.
-    """
+    """A part of a text: the digest that identifies it, and what yields its texts, of the groups a cell trains on."""
 
     digest: str
-    languages: tuple[str, ...] | None = None
-    passages: Evaluation | None = None
-    file: str = ""
-
-    def lines(self, groups: str) -> Iterator[str]:
-        """The texts; ``groups`` are those the cell trains on."""
-        if self.languages is not None:
-            for record in records_of(groups):
-                if record.get("split") in (None, "train"):
-                    for side in ("query", "passage"):
-                        yield from (record[side][code] for code in self.languages if record[side].get(code))
-        elif self.passages is not None:
-            for passages in load_evaluated(self.passages).passages.values():
-                yield from passages.lazy_full_texts()
-        else:
-            yield from (line for _, line in read_lines(Path(self.file), StudyError))
+    lines: Callable[[str], Iterator[str]]
 
 
 def text_part(given: str, study: Study, languages: Sequence[str], groups: str) -> TextPart:
@@ -48,7 +27,8 @@ def text_part(given: str, study: Study, languages: Sequence[str], groups: str) -
 
     Args:
         given: ``train`` (queries and passages of the training part), ``evaluation:NAME`` (a data set's passages in the
-            training languages), ``evaluation:NAME:all`` (in all its languages), or a file.
+            training languages, never its queries or judgments), ``evaluation:NAME:all`` (in all its languages), or a
+            file with a text a line.
         study: says where files and data sets are.
         languages: that are trained on.
         groups: the digest of the groups that are trained on.
@@ -57,7 +37,7 @@ def text_part(given: str, study: Study, languages: Sequence[str], groups: str) -
         StudyError: no such file, or a data set with none of the languages.
     """
     if given == "train":
-        return TextPart(fingerprint("train", groups, *languages), tuple(languages))
+        return TextPart(fingerprint("train", groups, *languages), partial(_of_training, tuple(languages)))
     kind, _, rest = given.partition(":")
     if kind == "evaluation" and rest:
         name, _, which = rest.partition(":")
@@ -73,20 +53,36 @@ def text_part(given: str, study: Study, languages: Sequence[str], groups: str) -
                 f"{given}:all takes its passages in all languages"
             )
         passages = passages.model_copy(update={"languages": chosen})
-        return TextPart(fingerprint("evaluation", dataset_content(passages).fingerprint, *chosen), passages=passages)
+        digest = fingerprint("evaluation", dataset_content(passages).fingerprint, *chosen)
+        return TextPart(digest, partial(_of_passages, passages))
     path = study.path(given)
     if not Path(path).is_file():
         raise StudyError(f"the text {path} does not exist; expected a file, train, or evaluation:NAME")
-    return TextPart(fingerprint("file", path_digest(path)), file=path)
+    return TextPart(fingerprint("file", path_digest(path)), partial(_of_file, path))
+
+
+def _of_training(languages: tuple[str, ...], groups: str) -> Iterator[str]:
+    for record in records_of(groups):
+        if record.get("split") in (None, "train"):
+            for side in ("query", "passage"):
+                yield from (record[side][code] for code in languages if record[side].get(code))
+
+
+def _of_passages(evaluation: Evaluation, groups: str) -> Iterator[str]:
+    for passages in load_evaluated(evaluation).passages.values():
+        yield from passages.lazy_full_texts()
+
+
+def _of_file(path: str, groups: str) -> Iterator[str]:
+    return (line for _, line in read_lines(Path(path), StudyError))
 
 
 def write_text(parts: Sequence[TextPart], groups: str, path: Path) -> None:
     """Write a text file, a text a line, each different text once; ``groups`` are those the cell trains on."""
+    texts = (" ".join(text.split()) for part in parts for text in part.lines(groups))
     seen: set[str] = set()
     with written_whole(path) as temporary, temporary.open("w", encoding="utf-8") as out:
-        for part in parts:
-            for text in part.lines(groups):
-                line = " ".join(text.split())
-                if line and (key := fingerprint(line)) not in seen:
-                    seen.add(key)
-                    out.write(line + "\n")
+        for line in filter(None, texts):
+            if (key := fingerprint(line)) not in seen:
+                seen.add(key)
+                out.write(line + "\n")

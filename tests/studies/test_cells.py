@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from beir_hybrid.datasets import load_dataset
 from beir_hybrid.datasets.sample import sample_groups
 from beir_hybrid.errors import StudyError
 from beir_hybrid.studies.budget import budget_sentence
@@ -259,8 +260,10 @@ def test_pretraining(small: Any) -> None:
     plan = found["target", 2].training
     assert plan is not None
     passages, train_part = plan.text["model"]
-    assert passages.passages is not None and passages.passages.languages == ("de", "en")
-    assert train_part.languages == ("de", "en")
+    sample = load_dataset("sample", languages=["de", "en"])
+    assert set(passages.lines("sample")) == {text for block in sample.passages.values() for text in block.texts}
+    trained = {group[side][code] for group in sample_groups() for side in ("query", "passage") for code in ("de", "en")}
+    assert set(train_part.lines("sample")) == trained
     assert found["none", 2].training.text == {}  # type: ignore[union-attr]
     with pytest.raises(StudyError, match="dapt=train cannot be: --pretrain-text needs a transformer"):
         plan_cells(small('[factors]\ndapt = ["train"]'))

@@ -10,8 +10,7 @@ from beir_hybrid.studies.analysis.findings import Findings
 from beir_hybrid.studies.analysis.fits import Fit
 from beir_hybrid.studies.analysis.language_groups import KINDS
 from beir_hybrid.studies.analysis.means import ROLES, columns_of, tabled_metrics
-from beir_hybrid.studies.analysis.words import change, changes, is_known, p_words, with_spread
-from beir_hybrid.tables import Table, marked
+from beir_hybrid.tables import Table, interval, is_known, marked, number, p_value, signed
 
 MARKS = (
     "Mean ± standard deviation over the seeds. ▲ better, ▼ worse, ◆ different (where neither is better) than the "
@@ -31,7 +30,7 @@ def mean_tables(findings: Findings, metrics: Sequence[str] | None = None) -> Ite
             for setting, name in columns:
                 mean = means.get((dataset, setting, name, at))
                 test = tests.get((dataset, setting, name, at))
-                cells.append(marked(with_spread(mean, name), test["mark"] if test else None) if mean else "-")
+                cells.append(marked(_with_spread(mean, name), test["mark"] if test else None) if mean else "-")
                 seeds = max(seeds, int(mean["seeds"]) if mean else 0)
             rows.append([*findings.measured.labels(at), *cells, f"{seeds}"])
         heads = [*findings.heads, *(_head(setting, name, metric) for setting, name in columns), "seeds"]
@@ -70,9 +69,10 @@ def fit_table(fit: Fit) -> Table:
     """Every effect, with its interval; that of a number is for one unit."""
     rows = []
     for each in fit.estimates:
-        size, interval = changes(each.value, each.low, each.high, fit.formula.metric)
         name = each.column.name + (" (held apart)" if each.column.added else "")
-        rows.append([name, size, interval, p_words(each.p), f"{each.freedom}", f"{fit.values}"])
+        size = signed(each.value, fit.formula.metric, each.value)
+        ends = interval(each.low, each.high, fit.formula.metric, each.value)
+        rows.append([name, size, ends, p_value(each.p), f"{each.freedom}", f"{fit.values}"])
     title = f"{fit.dataset}, {fit.setting.replace('+', ' and ')}: {fit.formula.text}"
     return Table(title, ["term", "estimate", "95 % interval", "p", "df", "n"], rows)
 
@@ -109,10 +109,19 @@ def _head(setting: str, name: str, metric: str) -> str:
 
 
 def _difference(test: Mapping[str, Any]) -> list[str]:
-    size, interval = changes(test["delta"], test["ci_low"], test["ci_high"], test["metric"])
-    _, seeds = changes(test["delta"], test["seeds_low"], test["seeds_high"], test["metric"])
-    p = marked(p_words(test["p_corrected"]), test["mark"])
-    return [size, interval, p, seeds, f"{test['seeds_agreeing']} of {test['seeds']}"]
+    delta, metric = test["delta"], test["metric"]
+    over_queries = interval(test["ci_low"], test["ci_high"], metric, delta)
+    over_seeds = interval(test["seeds_low"], test["seeds_high"], metric, delta)
+    p = marked(p_value(test["p_corrected"]), test["mark"])
+    signs = f"{test['seeds_agreeing']} of {test['seeds']}"
+    return [signed(delta, metric, delta), over_queries, p, over_seeds, signs]
+
+
+def _with_spread(spread: Mapping[str, Any], metric: str) -> str:
+    """``0.512 ± 0.004``: mean and standard deviation over the seeds; one seed has no spread."""
+    bound = "≥ " if spread["at_least"] and is_known(spread["value"]) else ""
+    text = f"{bound}{number(spread['value'], metric)}"
+    return f"{text} ± {number(spread['deviation'], metric)}" if is_known(spread["deviation"]) else text
 
 
 def _group_table(findings: Findings, title: str, metric: str, groups: Iterable[Mapping[str, Any]]) -> Table:
@@ -120,9 +129,9 @@ def _group_table(findings: Findings, title: str, metric: str, groups: Iterable[M
     texts: dict[tuple[str, int], str] = {}
     for group in groups:
         sizes.setdefault(group["group"], set()).add(len(group["languages"].split()))
-        text = with_spread(group, metric)
+        text = _with_spread(group, metric)
         if is_known(group["change"]):
-            text += f" ({change(group['change'], metric)})"
+            text += f" ({signed(group['change'], metric, group['change'])})"
         texts[group["group"], group["combination"]] = text
     heads = [f"{name} ({'-'.join(map(str, sorted({min(n), max(n)})))})" for name, n in sizes.items()]
     rows = [

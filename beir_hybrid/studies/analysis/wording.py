@@ -6,7 +6,7 @@ from beir_hybrid.metrics.bias import direction
 from beir_hybrid.studies.analysis.design import Part
 from beir_hybrid.studies.analysis.fits import Estimate, Fit
 from beir_hybrid.studies.analysis.paired import LEVEL
-from beir_hybrid.studies.analysis.words import change, changes, p_words
+from beir_hybrid.tables import interval, p_value, signed
 
 _NAMES = {
     "joshi": "Joshi class", "cc100": "CC-100 text", "seen": "seen in training", "training_languages":
@@ -55,7 +55,7 @@ def method_words(fit: Fit) -> str:
     counts = f"{fit.values} values, {fit.models} trained models, {fit.languages} query languages"
     if not fit.fitted:
         return f"not fitted ({counts})"
-    random = [f"{name} {change(each, fit.formula.metric).lstrip('+')}" for name, each in fit.random.items()]
+    random = [f"{name} {signed(each, fit.formula.metric, each).lstrip('+')}" for name, each in fit.random.items()]
     return f"mixed model, REML ({counts}); standard deviations: {', '.join(random)}"
 
 
@@ -84,12 +84,12 @@ def _size(fit: Fit, estimate: Estimate) -> str:
     scale = 1.0
     for part in estimate.column.parts:
         scale *= part.high - part.low if _ranges(part) else 1.0
-    size = estimate.value * scale
-    if estimate.low is None or estimate.high is None or estimate.p is None:
-        return change(size, fit.formula.metric)
-    words = p_words(estimate.p)
-    p = f"p {words}" if words.startswith("<") else f"p = {words}"
-    return f"{' '.join(changes(size, estimate.low * scale, estimate.high * scale, fit.formula.metric))} ({p})"
+    metric, size = fit.formula.metric, estimate.value * scale
+    if estimate.low is None or estimate.high is None:
+        return signed(size, metric, size)
+    ends = interval(estimate.low * scale, estimate.high * scale, metric, size)
+    p = p_value(estimate.p)
+    return f"{signed(size, metric, size)} {ends} (p {p if p.startswith('<') else f'= {p}'})"
 
 
 def _doubt(fit: Fit, estimate: Estimate, between: str = "") -> str:
