@@ -146,3 +146,17 @@ def at_work(command: str) -> Iterator[None]:
     finally:
         ended.set()
         watching.join()
+
+
+@contextlib.contextmanager
+def no_bars() -> Iterator[None]:
+    """None of transformers' bars, of loading and saving, meanwhile: ours says what takes long."""
+    from transformers.utils import logging
+
+    shown = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if shown:
+            logging.enable_progress_bar()

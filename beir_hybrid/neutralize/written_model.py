@@ -11,6 +11,7 @@ from typing import Any
 from beir_hybrid.errors import NeutralizeError
 from beir_hybrid.neutralize.geometry import Role
 from beir_hybrid.neutralize.transform import ARRAYS_FILE, RECORD_FILE, Transform
+from beir_hybrid.progress import no_bars
 from beir_hybrid.retrieval.kinds import kind_of_model
 
 TASKS: dict[Role, str] = {"query": "query", "passage": "document"}
@@ -84,7 +85,8 @@ def write_model(model: Any, transform: Transform, folder: Path) -> None:
         device="cpu",
     )
     written.module_kwargs = model.module_kwargs
-    written.save(str(folder), create_model_card=False)
+    with no_bars():
+        written.save(str(folder), create_model_card=False)
     (folder / "README.md").write_text(model_card(transform), encoding="utf-8")
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from transformers import PrinterCallback, ProgressCallback, TrainerCallback
 
-from beir_hybrid.progress import Progress, tell
+from beir_hybrid.progress import Progress, no_bars, tell
 
 
 class ProgressLine(TrainerCallback):  # type: ignore[misc]  # transformers is untyped here
@@ -73,23 +73,33 @@ def only_ours(trainer: Any) -> None:
     trainer.remove_callback(ProgressCallback)
 
 
-def quiet_hosts(*, first: bool) -> None:
-    """Only what concerns the user: no bars or reports of the host libraries, the plugin's warnings once.
+@contextlib.contextmanager
+def quiet_hosts(*, first: bool) -> Iterator[None]:
+    """Only what concerns the user, meanwhile: no bars or reports of the host libraries, the plugin's warnings once.
 
     Args:
         first: whether this is the first process; the others say nothing.
     """
     import datasets
-    import transformers
+    from transformers.utils import logging as reports
 
+    plugin, models = (logging.getLogger(name) for name in ("st_hybrid_batch", "sentence_transformers"))
+    told, handlers, propagate, level = reports.get_verbosity(), plugin.handlers, plugin.propagate, models.level
+    bars = datasets.is_progress_bar_enabled()
     datasets.disable_progress_bars()
-    transformers.utils.logging.disable_progress_bar()
-    transformers.utils.logging.set_verbosity_error()
-    logging.getLogger("sentence_transformers").setLevel(logging.ERROR)
-    warnings.filterwarnings("ignore", category=FutureWarning, module="accelerate")
-    plugin = logging.getLogger("st_hybrid_batch")
-    plugin.handlers = [_Once() if first else logging.NullHandler()]
-    plugin.propagate = False
+    reports.set_verbosity_error()
+    models.setLevel(logging.ERROR)
+    plugin.handlers, plugin.propagate = [_Once() if first else logging.NullHandler()], False
+    try:
+        with no_bars(), warnings.catch_warnings():
+            warnings.filterwarnings("ignore", category=FutureWarning, module="accelerate")
+            yield
+    finally:
+        plugin.handlers, plugin.propagate = handlers, propagate
+        models.setLevel(level)
+        reports.set_verbosity(told)
+        if bars:
+            datasets.enable_progress_bars()
 
 
 class _Once(logging.Handler):

@@ -76,9 +76,11 @@ def train(config: TrainConfig, *, resume: bool = False, config_file: Path | None
     started = time.perf_counter()
     folder = TrainFolder(Path(config.out or ""))
     given = config_file.read_text(encoding="utf-8") if config_file is not None else None
-    quiet_hosts(first=bool(state.is_main_process))
-
-    with _plain_errors(folder.path), contextlib.ExitStack() as held:
+    with (
+        quiet_hosts(first=bool(state.is_main_process)),
+        _plain_errors(folder.path),
+        contextlib.ExitStack() as held,
+    ):
 
         def begin() -> tuple[bool, Path | None]:
             busy = f"another process is training into {folder.path}; wait for it, or choose another --out"

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import errno
 import json
+import logging
 import shutil
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -68,6 +70,27 @@ def test_a_seed_is_a_model(trained: Callable[[str], Path], configure: Configure,
     assert same_weights(trained(kind), tmp_path / "again")
     train(configure(tmp_path / "other", kind, seed=2))
     assert not same_weights(trained(kind), tmp_path / "other")
+
+
+def test_a_training_leaves_the_libraries_as_they_were(configure: Configure, tmp_path: Path) -> None:
+    """What it silences, in a notebook say, it silences for itself."""
+    import datasets
+    import transformers
+
+    plugin, models = (logging.getLogger(name) for name in ("st_hybrid_batch", "sentence_transformers"))
+
+    def ours() -> bool:
+        return any("accelerate" in str(module) for *_, module, _ in warnings.filters)
+
+    def state() -> list[Any]:
+        reports = transformers.utils.logging
+        return [reports.get_verbosity(), reports.is_progress_bar_enabled(), datasets.is_progress_bar_enabled(),
+                plugin.propagate, list(plugin.handlers), models.level, ours()]  # fmt: skip
+
+    before = state()
+    assert before[3:] == [True, [], 0, False]
+    train(configure(tmp_path / "o", steps=1))
+    assert state() == before
 
 
 def test_done_is_done(trained: Callable[[str], Path], configure: Configure) -> None:

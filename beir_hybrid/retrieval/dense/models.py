@@ -7,14 +7,12 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from beir_hybrid.encoders import find_encoder, list_encoders
 from beir_hybrid.errors import BeirHybridError, RetrieverError, did_you_mean, first_line
+from beir_hybrid.progress import no_bars
 from beir_hybrid.retrieval.kinds import hub_answers, refuse_unless_dense
-
-if TYPE_CHECKING:
-    pass
 
 Role = Literal["query", "passage"]
 _PROMPT_NAMES: dict[Role, tuple[str, ...]] = {
@@ -50,12 +48,11 @@ def load_class(
 ) -> Any:  # fmt: skip
     """A model of a class of sentence-transformers by folder or hub name, as `load_model` loads one."""
     import sentence_transformers
-    from transformers.utils import logging
 
-    logging.disable_progress_bar()  # of loading and saving: ours says what takes long
     local = not Path(source).exists() and not hub_answers()
     try:
-        return getattr(sentence_transformers, class_name)(source, device=device, local_files_only=local, **options)
+        with no_bars():
+            return getattr(sentence_transformers, class_name)(source, device=device, local_files_only=local, **options)
     except (OSError, ValueError, ImportError, KeyError, RuntimeError, AttributeError) as error:
         raise error_type(
             f"could not load {called or f'the {class_name} {source!r}'}: {first_line(error)}; give a folder that holds "
