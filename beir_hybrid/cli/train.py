@@ -47,7 +47,7 @@ def run(args: argparse.Namespace) -> int:
         raise MissingExtraError("training", error.name or "accelerate", "train") from error
 
     try:
-        summary = train(config, resume=args.resume, config_file=args.config)
+        summary = train(config, resume=args.resume)
     except ModuleNotFoundError as error:
         raise MissingExtraError("training", error.name or "accelerate", "train") from error
     except ToldElsewhereError:

@@ -44,12 +44,14 @@ def complete_settings(plan: TrainingPlan, folder: Path, models: Path) -> dict[st
 
 def _write_tokenizer(plan: TrainingPlan, groups: str, path: Path) -> None:
     """One for all models of a cell."""
-    from beir_hybrid.training.data import texts_of, training_groups
+    from beir_hybrid.training.data import training_groups
+    from beir_hybrid.training.leak import texts_of_groups
     from beir_hybrid.training.scratch import train_tokenizer
 
     train_groups = training_groups(replace(plan.first, groups=groups, pretrain_text=None), "train")
+    texts = (one.text for one in texts_of_groups(train_groups, "train", plan.languages) if one.side != "negative")
     tell("training the tokenizer")
-    tokenizer = train_tokenizer(texts_of(train_groups, plan.languages), plan.first.vocabulary)
+    tokenizer = train_tokenizer(texts, plan.first.vocabulary)
     with written_whole(path) as part:
         tokenizer.save(str(part))
 

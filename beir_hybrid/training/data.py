@@ -110,14 +110,6 @@ def data_set(config: TrainConfig, part: str, folder: Path, languages: Sequence[s
     )
 
 
-def texts_of(groups: Iterable[Any], languages: Sequence[str] | None = None) -> Iterator[str]:
-    """Every query and passage of groups, in some languages or all: what a tokenizer is trained on."""
-    wanted = set(languages) if languages else None
-    for group in groups:
-        for side in (group.query, group.passage):
-            yield from (text for language, text in side.items() if wanted is None or language in wanted)
-
-
 def batches_of(config: TrainConfig, epochs: float) -> Any:
     """The sampler's settings, for a training of so many epochs: alpha moves over all of them."""
     from st_hybrid_batch import Cosine, HybridBatches, Linear

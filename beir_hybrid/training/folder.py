@@ -16,7 +16,6 @@ from beir_hybrid.training.checkpoints import is_whole, newest_checkpoint, state_
 from beir_hybrid.training.config import TrainConfig, read_toml
 
 CONFIG_FILE = "train.toml"
-GIVEN_FILE = "train.given.toml"
 INPUTS_FILE = "train_inputs.json"
 LEAK_FILE = "leak_report.json"
 LOG_FILE = "train_log.json"
@@ -57,7 +56,7 @@ class TrainFolder:
                 )
             return finished
         # a training that stopped before its first checkpoint left nothing worth keeping: any may take its place
-        kept = {CONFIG_FILE, GIVEN_FILE, INPUTS_FILE, LEAK_FILE, self.work.name} if ours else {LEAK_FILE}
+        kept = {CONFIG_FILE, INPUTS_FILE, LEAK_FILE, self.work.name} if ours else {LEAK_FILE}
         if self.path.exists() and not self.path.is_dir():
             raise TrainingError(f"{self.path} is a file; choose a folder as --out")
         if self.path.exists() and any(path.name not in kept for path in self.path.iterdir()):
@@ -67,7 +66,7 @@ class TrainFolder:
         return False
 
     @contextlib.contextmanager
-    def preparing(self, config: TrainConfig, inputs: dict[str, Any], given: str | None) -> Iterator[bool]:
+    def preparing(self, config: TrainConfig, inputs: dict[str, Any]) -> Iterator[bool]:
         """Whether the training has to be prepared; a preparation that fails leaves a report of leaks at most."""
         if self.facts.exists() and not self._differing(config, inputs):
             yield False
@@ -75,19 +74,16 @@ class TrainFolder:
         new = not self.path.exists()
         try:
             shutil.rmtree(self.work, ignore_errors=True)
-            for name in (LEAK_FILE, GIVEN_FILE):
-                (self.path / name).unlink(missing_ok=True)
+            (self.path / LEAK_FILE).unlink(missing_ok=True)
             # first of all: whose folder this is stands in it from the beginning
-            for name, text in ((CONFIG_FILE, config.to_toml()), (GIVEN_FILE, given)):
-                if text is not None:
-                    with written_whole(self.path / name) as part:
-                        part.write_text(text, encoding="utf-8")
+            with written_whole(self.path / CONFIG_FILE) as part:
+                part.write_text(config.to_toml(), encoding="utf-8")
             write_json(self.path / INPUTS_FILE, inputs)
             self.work.mkdir()
             yield True
         except Exception:
             shutil.rmtree(self.work, ignore_errors=True)
-            for name in (CONFIG_FILE, GIVEN_FILE, INPUTS_FILE):
+            for name in (CONFIG_FILE, INPUTS_FILE):
                 (self.path / name).unlink(missing_ok=True)
             if new and self.path.is_dir() and not any(self.path.iterdir()):
                 self.path.rmdir()

@@ -16,7 +16,6 @@ from beir_hybrid.training.data import (
     data_set,
     dev_languages,
     group_source,
-    texts_of,
     training_groups,
     validation_rows,
 )
@@ -173,7 +172,8 @@ def _new_model(config: TrainConfig, left_out: list[str], base: Path) -> None:
     )
 
     def texts() -> Iterator[str]:
-        return texts_of(training_groups(config, "train", left_out), config.languages)
+        groups = training_groups(config, "train", left_out)
+        return (one.text for one in texts_of_groups(groups, "train", config.languages) if one.side != "negative")
 
     if config.tokenizer:
         tokenizer = load_tokenizer(Path(config.tokenizer))

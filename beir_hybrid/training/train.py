@@ -51,7 +51,7 @@ class TrainSummary:
     dropped_groups: int = 0
 
 
-def train(config: TrainConfig, *, resume: bool = False, config_file: Path | None = None) -> TrainSummary:
+def train(config: TrainConfig, *, resume: bool = False) -> TrainSummary:
     """Train a model and save it to ``config.out``, an ordinary sentence-transformers folder.
 
     Under ``torchrun`` or ``accelerate launch`` every process calls this; the first one prepares data and weights.
@@ -59,7 +59,6 @@ def train(config: TrainConfig, *, resume: bool = False, config_file: Path | None
     Args:
         config: the settings.
         resume: go on from the last checkpoint in ``config.out``.
-        config_file: kept beside the model as it is.
 
     Raises:
         TrainingError: unusable settings or data, an output folder of another training, a leak.
@@ -75,7 +74,6 @@ def train(config: TrainConfig, *, resume: bool = False, config_file: Path | None
     state = PartialState(cpu=on_cpu(), timeout=_PATIENCE)
     started = time.perf_counter()
     folder = TrainFolder(Path(config.out or ""))
-    given = config_file.read_text(encoding="utf-8") if config_file is not None else None
     with (
         quiet_hosts(first=bool(state.is_main_process)),
         _plain_errors(folder.path),
@@ -88,7 +86,7 @@ def train(config: TrainConfig, *, resume: bool = False, config_file: Path | None
             inputs = inputs_of(config)
             if folder.is_done(config, inputs, resume=resume):
                 return True, None
-            with folder.preparing(config, inputs, given) as needed:
+            with folder.preparing(config, inputs) as needed:
                 if needed:
                     prepare(config, folder, int(state.num_processes))
             return False, folder.checkpoint_to_resume() if resume else None

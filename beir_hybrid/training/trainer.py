@@ -7,7 +7,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-from beir_hybrid.disk.arrays import opened_arrays, write_arrays
 from beir_hybrid.errors import TrainingError, first_line
 from beir_hybrid.progress import tell
 from beir_hybrid.training.config import TrainConfig
@@ -33,7 +32,7 @@ def build_trainer(config: TrainConfig, folder: TrainFolder, facts: dict[str, Any
     model = begun_with(config, folder, state)
     held = copy.deepcopy(model) if config.distill > 0 else None
     if config.cut_vocabulary:
-        _cut_vocabulary(config, facts, model, folder.work / "vocabulary.npz", state)
+        _cut_vocabulary(config, facts, model, state)
     if config.lora is not None:
         adapt(model, config.lora)
     prompts, left_out = prompts_of(model), facts["left_out"]
@@ -157,23 +156,21 @@ def one_device(arguments: Any) -> None:
         arguments._n_gpu = 1
 
 
-def _cut_vocabulary(config: TrainConfig, facts: dict[str, Any], model: Any, kept: Path, state: Any) -> None:
-    """Train the tokens alone that the training and validation texts use; the first process looks for them."""
+def _cut_vocabulary(config: TrainConfig, facts: dict[str, Any], model: Any, state: Any) -> None:
+    """Train the tokens alone that the training and validation texts use."""
     from beir_hybrid.training.vocabulary import tokens_in_use, train_tokens_in_use
 
-    with state.main_process_first():
-        if not kept.exists():
-            tell("looking for the tokens in use")
-            texts = (
-                one.text
-                for part, left_out in facts["left_out"].items()
-                for one in texts_of_groups(training_groups(config, part, left_out), part, config.languages)
-            )
-            found = tokens_in_use(model, texts, list(prompts_of(model).values()))
-            tell(f"vocabulary: {sum(map(len, found)):,} tokens are in use")
-            write_arrays(kept, {str(number): ids for number, ids in enumerate(found)})
-    with opened_arrays(kept) as arrays:
-        train_tokens_in_use(model, [arrays[str(number)] for number in range(len(arrays))])
+    if state.is_main_process:
+        tell("looking for the tokens in use")
+    texts = (
+        one.text
+        for part, left_out in facts["left_out"].items()
+        for one in texts_of_groups(training_groups(config, part, left_out), part, config.languages)
+    )
+    found = tokens_in_use(model, texts, list(prompts_of(model).values()))
+    if state.is_main_process:
+        tell(f"vocabulary: {sum(map(len, found)):,} tokens are in use")
+    train_tokens_in_use(model, found)
 
 
 def _load_best(trainer: Any) -> None:

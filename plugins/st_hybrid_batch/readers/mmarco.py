@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
 
@@ -84,32 +84,34 @@ def read_mmarco(
         )
 
 
-def _read_triples(path: Path, negatives: int) -> Mapping[tuple[int, int], list[int]]:
+def _read_triples(path: Path, negatives: int) -> dict[tuple[int, int], list[int]]:
+    """Hard negatives of each question and positive."""
     pairs: dict[tuple[int, int], list[int]] = {}
     for number, line in read_lines(path):
         try:
             question, positive, negative = map(int, line.split("\t"))
         except ValueError as error:
-            raise ValueError(
-                f"{path}:{number}: expected three ids with tabs between them, got {line[:80]!r}"
-            ) from error
+            told = f"{path}:{number}: expected three ids with tabs between them, got {line[:80]!r}"
+            raise ValueError(told) from error
         hard = pairs.setdefault((question, positive), [])
         if len(hard) < negatives and negative not in hard:
             hard.append(negative)
     return pairs
 
 
-def _read_qrels(path: Path) -> Mapping[tuple[int, int], list[int]]:
+def _read_qrels(path: Path) -> dict[tuple[int, int], list[int]]:
+    """Relevant pairs, without negatives."""
     pairs: dict[tuple[int, int], list[int]] = {}
     for number, line in read_lines(path):
         try:
             question, _, passage, relevance = line.split()
-            if not float(relevance).is_integer():
+            pair, grade = (int(question), int(passage)), float(relevance)
+            if not grade.is_integer():
                 raise ValueError(relevance)
-            if float(relevance) > 0:
-                pairs[int(question), int(passage)] = []
         except ValueError as error:
             raise ValueError(f"{path}:{number}: expected 'qid 0 pid relevance', got {line[:80]!r}") from error
+        if grade > 0:
+            pairs[pair] = []
     return pairs
 
 
