@@ -12,9 +12,8 @@ from sentence_transformers.util.distributed import get_world_size
 
 from st_hybrid_batch.alpha import Alpha, alpha_from_dict, alpha_to_dict, check_alpha
 from st_hybrid_batch.dataset import ParallelDataset
-from st_hybrid_batch.draw import BatchDrawer
+from st_hybrid_batch.draw import BatchDrawer, validation_batches
 from st_hybrid_batch.languages import LanguageWeights
-from st_hybrid_batch.validation import validation_batches
 
 _READ_NO_LABEL = {
     *("MultipleNegativesRankingLoss", "CachedMultipleNegativesRankingLoss", "GISTEmbedLoss", "CachedGISTEmbedLoss"),

@@ -8,10 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from st_hybrid_batch.alpha import Cosine, Linear
-from st_hybrid_batch.draw import BatchDrawer
+from st_hybrid_batch.draw import BatchDrawer, validation_batches
 from st_hybrid_batch.index import GroupIndex
 from st_hybrid_batch.sampler import HybridBatches
-from st_hybrid_batch.validation import validation_batches
 
 LANGUAGES = tuple("abc")
 
