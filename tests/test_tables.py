@@ -94,3 +94,14 @@ def test_numbers_as_they_are_printed() -> None:
     assert [signed(0.0004, "map"), signed(-0.0004, "map"), signed(-0.04, "map")] == ["0.000", "0.000", "-0.040"]
     assert [signed(-2.25, "worst_rank"), interval(None, 1, "map")] == ["-2.2", "-"]
     assert interval(-0.1, 0.2, "map") == "[-0.100, +0.200]"
+
+
+def test_small_differences_have_a_digit_more() -> None:
+    """Only where it is asked for, on both sides of each limit; an interval as its difference."""
+    sizes = (0.0, 0.0099, 0.00996, -0.0099, 0.5)
+    assert [signed(size, "map", size) for size in sizes] == ["0.000", "+0.0099", "+0.010", "-0.0099", "+0.500"]
+    assert [signed(size, "rank_distance", size) for size in (0.0, 0.99, 1.5)] == ["0.00", "+0.99", "+1.5"]
+    assert signed(0.0099, "map") == "+0.010"
+    assert interval(-0.5, 0.25, "map", 0.001) == "[-0.5000, +0.2500]"
+    assert [signed(float("nan"), "map"), interval(0.1, float("nan"), "map"), p_value(float("nan"))] == ["-"] * 3
+    assert number(float("nan"), "map") == "-"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import pytest
+from scipy import stats
 
 from beir_hybrid import evaluate
 from beir_hybrid.datasets.dataset import Dataset
@@ -54,6 +55,13 @@ def test_fair_and_unfair_rankings() -> None:
     assert fair > 0.99
     assert biased < 0.01
     assert none == 1
+
+
+def test_two_languages_are_enough() -> None:
+    """Four passages of one language before four of another: the Kruskal-Wallis statistic is 16 / 3."""
+    apart, mixed = (peer(ranked([[1] * 8 + [0] * 4], [order]), 8)[0] for order in (range(8), [0, 4, 5, 1, 2, 6, 7, 3]))
+    assert apart == pytest.approx(stats.chi2.sf(16 / 3, 1))
+    assert mixed == pytest.approx(1)
 
 
 def test_it_is_asked_for_by_name() -> None:

@@ -200,3 +200,18 @@ def test_tuning_finds_the_system_that_is_right(task: Task) -> None:
     assert params["weights"][1] > params["weights"][0]
     assert all(type(weight) is float for weight in params["weights"])
     assert score_task(Ranking.of_hits(task, fusion), [parse_metric("map")]).per_query["map"].mean() == 1.0
+
+
+def test_tuning_is_over_all_tasks(task: Task) -> None:
+    """The queries of all tasks count the same: two tasks in which the second system is right, against one."""
+    judged, one, two = task.judged, random_hits(task, 4), random_hits(task, 5, task.n_passages)
+    pairs = two.query * task.n_passages + two.passages
+    right = Hits.sorted(
+        len(task.rows), two.query, two.passages, np.isin(pairs, judged.query * task.n_passages + judged.passage)
+    )
+    runs = [[one, right], [one, right], [right, one]]
+    weights = [
+        tune_fusion([judged] * 3, given, "wsum", "min-max", parse_metric("map"))["weights"]
+        for given in (runs, [run[::-1] for run in runs])
+    ]
+    assert weights[0][1] > weights[0][0] and weights[1][0] >= weights[1][1]

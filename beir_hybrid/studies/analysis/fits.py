@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from beir_hybrid.comparison.sample import same
 from beir_hybrid.records import POOL, ScoreArray
 from beir_hybrid.studies.analysis.design import Column, Part, build_design
 from beir_hybrid.studies.analysis.formula import Formula
@@ -96,8 +97,8 @@ def _fit(measured: Measured, options: AnalysisOptions, formula: Formula, dataset
     notes += dropped
     if all(column.added or not column.parts for column in design):
         return without("no term of it varies in what was measured")
-    if np.ptp(y) == 0 or len(y) <= len(design):
-        return without(f"{len(y)} values that {'do not differ' if np.ptp(y) == 0 else 'are too few for its terms'}")
+    if same(y) or len(y) <= len(design):
+        return without(f"{len(y)} values that {'do not differ' if same(y) else 'are too few for its terms'}")
     matrix = np.stack([column.values for column in design], axis=1)
     effects = _random_effects(rows, design)
     fitted = fit_mixed(y, matrix, effects)

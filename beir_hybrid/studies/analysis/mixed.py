@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from beir_hybrid.comparison.sample import same
 from beir_hybrid.records import IntArray, ScoreArray
 
 _LOG_RANGE = (-7.0, 7.0)
@@ -41,9 +42,9 @@ def fit_mixed(y: ScoreArray, design: ScoreArray, effects: Mapping[str, ScoreArra
         effects: name -> float64 [n, levels]: what each level adds is drawn with one variance of its own.
     """
     n, columns = design.shape
-    scale = float(y.std())
-    if scale < 1e-12 * max(1.0, float(np.abs(y).max())) or n <= columns:
+    if same(y) or n <= columns:
         return None
+    scale = float(y.std())
     names = sorted(effects)
     with np.errstate(all="ignore"):
         try:

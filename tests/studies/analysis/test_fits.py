@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from beir_hybrid.published.languages import language
 from beir_hybrid.studies.analysis import fits as fits_module
@@ -137,6 +138,29 @@ def test_a_bend_is_told(tmp_path: Path) -> None:
     assert sentences(hill)[0].endswith("is shown at this size. A straight line does not describe this: see the curve.")
     straight = make_study(tmp_path / "straight", lambda c, *task: 0.5 - 0.1 * c["alpha"], factors=ALPHAS)
     assert notes(fitted(straight, "map ~ alpha")[0]) == []
+
+
+def test_a_bend_is_the_lack_of_fit(tmp_path: Path) -> None:
+    """By hand: what the means of the values leave of a line, against what models of one value differ by."""
+    outcome = make_study(tmp_path, lambda c, *task: 0.5 - 0.1 * (c["alpha"] - 0.5) ** 2, factors=ALPHAS, luck=0.005)
+    means = read_measured(outcome).scores.groupby("run").value.mean().to_numpy().reshape(5, 3)
+    of_level = means.mean(axis=1)
+    line = np.polyval(np.polyfit(ALPHAS["alpha"], of_level, 1), ALPHAS["alpha"])
+    bend, luck = 3 * ((of_level - line) ** 2).sum(), ((means - of_level[:, None]) ** 2).sum()
+    p = stats.f.sf(bend / (5 - 2) / (luck / (15 - 5)), 5 - 2, 15 - 5)
+    assert fitted(outcome, "map ~ alpha")[0].bent == {"alpha": pytest.approx(p, rel=1e-6)}
+    # another factor that is held apart takes a model more for each of its effects
+    both = make_study(
+        tmp_path / "2", lambda c, *task: 0.5 - 0.1 * (c["alpha"] - 0.5) ** 2, factors=ALPHAS | {"size": ("s", "l")},
+        luck=0.005,
+    )  # fmt: skip
+    means = read_measured(both).scores.groupby("run").value.mean().to_numpy().reshape(5, 2, 3)
+    left = means - means.mean(axis=(0, 2), keepdims=True)
+    of_level = left.mean(axis=(1, 2))
+    line = np.polyval(np.polyfit(ALPHAS["alpha"], of_level, 1), ALPHAS["alpha"])
+    bend, luck = 6 * ((of_level - line) ** 2).sum(), ((left - of_level[:, None, None]) ** 2).sum()
+    p = stats.f.sf(bend / (5 - 2) / (luck / (30 - 5 - 1)), 5 - 2, 30 - 5 - 1)
+    assert fitted(both, "map ~ alpha")[0].bent == {"alpha": pytest.approx(p, rel=1e-6)}
 
 
 def test_seen_languages_that_change_from_model_to_model(tmp_path: Path) -> None:

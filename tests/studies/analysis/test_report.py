@@ -152,6 +152,7 @@ def test_one_seed_has_no_spread(tmp_path: Path) -> None:
     assert "±" not in text.partition("Mean ±")[0]
     assert "have one seed: there is no spread" in text
     assert read(tmp_path / "report" / "means.csv")[0]["deviation"] == ""
+    assert "<li>1 seed</li>" in (tmp_path / "report" / "page.html").read_text(encoding="utf-8")
 
 
 def test_a_factor_called_as_a_column(tmp_path: Path) -> None:
