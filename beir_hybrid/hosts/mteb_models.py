@@ -54,7 +54,8 @@ def mteb_model(name: str) -> tuple[Any, dict[str, Any]]:
         model = wrapped.model
         model.prompts = {**(model.prompts or {}), **prompts}
         return model, record
-    return MtebEncoder(wrapped, name, str(meta.similarity_fn_name or "cosine")), record
+    similarity = meta.similarity_fn_name  # a member of an enumeration, whose text is its value in some versions alone
+    return MtebEncoder(wrapped, name, str(getattr(similarity, "value", similarity) or "cosine")), record
 
 
 @contextlib.contextmanager

@@ -199,7 +199,7 @@ def test_permutation_is_that_of_scipy() -> None:
     """scipy's permutation test of paired samples, up to chance."""
     one, two = np.random.default_rng(0).random((2, 30))
     expected = stats.permutation_test(
-        (one, two), lambda a, b: np.mean(a - b), permutation_type="samples", n_resamples=20_000, rng=1
+        (one, two), lambda a, b: np.mean(a - b), permutation_type="samples", n_resamples=20_000, random_state=1
     ).pvalue
     assert sign_flip_p((one - two)[:, None] / 30, 5000, 0)[0] == pytest.approx(expected, abs=0.02)
 

@@ -191,7 +191,8 @@ def register(monkeypatch: pytest.MonkeyPatch) -> Any:
 
     def made(name: str, loader: Any, **options: Any) -> None:
         given = MODEL_REGISTRY["intfloat/multilingual-e5-small"].model_dump()
-        facts = {**given, "name": name, "loader": loader, "loader_kwargs": {}, "extra_requirements_groups": None}
+        needs = {key: None for key in given if key.startswith("extra_requirements")}
+        facts = {**given, "name": name, "loader": loader, "loader_kwargs": {}, **needs}
         monkeypatch.setitem(MODEL_REGISTRY, name, ModelMeta(**{**facts, **options}))
 
     monkeypatch.setattr(mteb_models, "hub_answers", lambda: False)
