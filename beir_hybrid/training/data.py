@@ -16,7 +16,7 @@ from beir_hybrid.training.config import TrainConfig
 from beir_hybrid.training.folder import digest_of
 
 if TYPE_CHECKING:
-    from st_hybrid_batch import Group
+    from st_hybrid_batch import Group, ParallelDataset
 
 _FULL_BATCH = 16
 """Languages with fewer validation groups are validated in cross-lingual batches only: batches stay this large."""
@@ -94,20 +94,49 @@ def training_groups(
     return (group for group in chosen if group.id not in unwanted)
 
 
-def data_set(config: TrainConfig, part: str, folder: Path, languages: Sequence[str] | None, left_out: list[str]) -> Any:
-    """The `ParallelDataset` of a part, written to disk once and memory-mapped from then on.
+@dataclass(frozen=True)
+class TrainingData:
+    """What is trained and validated on, on disk and memory-mapped.
 
-    Raises:
-        TrainingError: what is read is malformed.
+    Args:
+        train: the training groups.
+        dev: the validation groups, if there are some.
+        left_out: ids of the groups of each part that overlap an evaluation set.
     """
-    from st_hybrid_batch import ParallelDataset
 
-    # what does not change what is read is left out: the data are found again under another --out
-    read = dataclasses.replace(config, out="-")
-    arguments = {"config": read, "part": part, "left_out": sorted(left_out), "say": part == "train"}
-    return ParallelDataset.from_generator(
-        training_groups, arguments, languages=languages, negatives=config.negatives, cache_dir=folder
-    )
+    train: ParallelDataset
+    dev: ParallelDataset | None
+    left_out: Mapping[str, Sequence[str]]
+
+    @classmethod
+    def of(cls, config: TrainConfig, folder: Path, left_out: Mapping[str, Sequence[str]]) -> TrainingData:
+        """Those of a configuration, written to ``folder`` by the first process that asks.
+
+        Raises:
+            TrainingError: what is read is malformed, or there is nothing to validate on where that is asked for.
+        """
+        from st_hybrid_batch import ParallelDataset
+
+        def written(part: str, languages: Sequence[str] | None) -> ParallelDataset:
+            # what does not change what is read is left out: the data are found again under another --out
+            read = dataclasses.replace(config, out="-")
+            arguments = {"config": read, "part": part, "left_out": sorted(left_out[part]), "say": part == "train"}
+            return ParallelDataset.from_generator(
+                training_groups, arguments, languages=languages, negatives=config.negatives, cache_dir=folder
+            )
+
+        train, dev = written("train", config.languages), None
+        if next(training_groups(config, "dev", left_out["dev"]), None) is not None:
+            dev = written("dev", _dev_languages(config, train.languages, left_out["dev"])).for_validation()
+        elif config.dev_groups:
+            raise TrainingError(f"{config.dev_groups} holds no group to validate on")
+        elif config.best != "loss":
+            raise TrainingError(f"--best {config.best} needs validation groups: --dev-groups, or groups with split dev")
+        return cls(train, dev, left_out)
+
+    def parts(self) -> dict[str, ParallelDataset]:
+        """The parts that there are."""
+        return {"train": self.train} | ({} if self.dev is None else {"dev": self.dev})
 
 
 def batches_of(config: TrainConfig, epochs: float) -> Any:
@@ -132,7 +161,7 @@ def validation_rows(config: TrainConfig, dev: Any, processes: int) -> int:
     return max(2, min(config.batch_size, *full))
 
 
-def dev_languages(config: TrainConfig, languages: Sequence[str], left_out: Collection[str]) -> list[str]:
+def _dev_languages(config: TrainConfig, languages: Sequence[str], left_out: Collection[str]) -> list[str]:
     """Those of the training languages that the validation groups have.
 
     Raises:

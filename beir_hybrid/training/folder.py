@@ -35,8 +35,8 @@ class TrainFolder:
         self.work = path / "work"
         self.checkpoints = self.work / "checkpoints"
         self.data = self.work / "data"
-        self.facts = self.work / "prepared.json"
-        """What the preparation found out, written as its last step."""
+        self.prepared = self.work / "prepared.json"
+        """Ids of the groups of each part that are left out, written as the last step of the preparation."""
 
     def is_done(self, config: TrainConfig, inputs: dict[str, Any], *, resume: bool) -> bool:
         """Whether this very training is already done here; if it can neither be returned nor begin, say why.
@@ -68,7 +68,7 @@ class TrainFolder:
     @contextlib.contextmanager
     def preparing(self, config: TrainConfig, inputs: dict[str, Any]) -> Iterator[bool]:
         """Whether the training has to be prepared; a preparation that fails leaves a report of leaks at most."""
-        if self.facts.exists() and not self._differing(config, inputs):
+        if self.prepared.exists() and not self._differing(config, inputs):
             yield False
             return
         new = not self.path.exists()

@@ -12,12 +12,10 @@ from beir_hybrid.errors import TrainingError
 from beir_hybrid.progress import tell
 from beir_hybrid.training.config import TrainConfig
 from beir_hybrid.training.data import (
+    TrainingData,
     batches_of,
-    data_set,
-    dev_languages,
     group_source,
     training_groups,
-    validation_rows,
 )
 from beir_hybrid.training.folder import LEAK_FILE, TrainFolder, digest_of
 from beir_hybrid.training.leak import Leak, LeakDetector, TrainingText, find_leaks, leak_report, texts_of_groups
@@ -69,42 +67,24 @@ def prepare(config: TrainConfig, folder: TrainFolder, processes: int) -> None:
         left_out, lines = _without_leaks(config, lines, folder.path)
     if lines:
         write_json(folder.work / PRETRAINING_TEXT, [line.text for line in lines])
-    data = data_set(config, "train", folder.data, config.languages, left_out["train"])
-    batches_of(config, 1.0)(data, config.batch_size)  # what the sampler has to say is said now
-    facts: dict[str, Any] = {
-        "groups": data.n_groups,
-        "dropped_groups": len(left_out["train"]),
-        "left_out": left_out,
-        "languages": list(data.languages),
-        "digests": {"train": data.digest()},
-        "dev_rows": None,
-        "dev_languages": [],
-    }
-    if next(training_groups(config, "dev", left_out["dev"]), None) is not None:
-        facts["dev_languages"] = dev_languages(config, data.languages, left_out["dev"])
-        dev = data_set(config, "dev", folder.data, facts["dev_languages"], left_out["dev"]).for_validation()
-        if dev.n_groups < 2 * processes:
-            raise TrainingError(
-                f"the validation groups do not fill a batch: got {dev.n_groups}, expected at least {2 * processes}"
-            )
-        facts["dev_rows"] = validation_rows(config, dev, processes)
-        facts["digests"]["dev"] = dev.digest()
-    elif config.dev_groups:
-        raise TrainingError(f"{config.dev_groups} holds no group to validate on")
-    elif config.best != "loss":
-        raise TrainingError(f"--best {config.best} needs validation groups: --dev-groups, or groups with split dev")
+    data = TrainingData.of(config, folder.data, left_out)
+    batches_of(config, 1.0)(data.train, config.batch_size)  # what the sampler has to say is said now
+    if data.dev is not None and data.dev.n_groups < 2 * processes:
+        raise TrainingError(
+            f"the validation groups do not fill a batch: got {data.dev.n_groups}, expected at least {2 * processes}"
+        )
     if config.lexicon:
         from beir_hybrid.training.code_switch import read_lexicon
 
         known = read_lexicon(Path(config.lexicon)).keys()
-        if not known & set(data.languages):
+        if not known & set(data.train.languages):
             raise TrainingError(
                 f"--lexicon {config.lexicon} translates from {', '.join(sorted(known))}, but the training is in "
-                f"{', '.join(data.languages)}; nothing would be switched"
+                f"{', '.join(data.train.languages)}; nothing would be switched"
             )
     if config.from_scratch is not None:
         _new_model(config, left_out["train"], folder.work / "base")
-    write_json(folder.facts, facts)
+    write_json(folder.prepared, left_out)
 
 
 def _file_digest(path: str, option: str) -> str:

@@ -19,6 +19,7 @@ from beir_hybrid.hosts.model_card import add_to_card, entries
 from beir_hybrid.progress import tell
 from beir_hybrid.training.checkpoints import train_from
 from beir_hybrid.training.config import TrainConfig
+from beir_hybrid.training.data import TrainingData
 from beir_hybrid.training.folder import LOG_FILE, SUMMARY_FILE, TrainFolder
 from beir_hybrid.training.models import average, merge_adapters, on_cpu, prompts_of
 from beir_hybrid.training.prepare import inputs_of, prepare
@@ -94,17 +95,18 @@ def train(config: TrainConfig, *, resume: bool = False) -> TrainSummary:
         done, checkpoint = _first_process_does(state, begin)
         if done:
             return read_summary(folder.path)
-        facts = json.loads(folder.facts.read_text(encoding="utf-8"))
-        trainer = build_trainer(config, folder, facts, state)
+        left_out = json.loads(folder.prepared.read_text(encoding="utf-8"))
+        data = TrainingData.of(config, folder.data, left_out)
+        trainer = build_trainer(config, folder, data, state)
         with ended(trainer):
             train_from(trainer, checkpoint)
         if config.lora is not None:
             merge_adapters(trainer.model)
         if config.wise_ft is not None:
             average(trainer.model, begun_with(config, folder, state), config.wise_ft)
-        summary = _summary(config, trainer, folder, facts, round(time.perf_counter() - started, 1))
+        summary = _summary(config, trainer, folder, data, round(time.perf_counter() - started, 1))
         if state.is_main_process:
-            _save(config, trainer, folder, facts, summary)
+            _save(config, trainer, folder, data, summary)
         state.wait_for_everyone()
         return summary
 
@@ -183,7 +185,7 @@ def read_summary(out: Path) -> TrainSummary:
 
 
 def _summary(
-    config: TrainConfig, trainer: Any, folder: TrainFolder, facts: dict[str, Any], seconds: float
+    config: TrainConfig, trainer: Any, folder: TrainFolder, data: TrainingData, seconds: float
 ) -> TrainSummary:
     state = trainer.state
     best = Path(state.best_model_checkpoint) if state.best_model_checkpoint else None
@@ -201,7 +203,7 @@ def _summary(
     return TrainSummary(
         out=folder.path,
         steps=int(state.global_step),
-        pairs=_pairs(config, int(state.global_step), facts["groups"], int(trainer.args.world_size)),
+        pairs=_pairs(config, int(state.global_step), data.train.n_groups, int(trainer.args.world_size)),
         seconds=seconds,
         best_step=best_step,
         best_metric=config.best if best else None,
@@ -209,24 +211,25 @@ def _summary(
         validation=validation,
         losses={key: last[key] for key in ("loss", "loss_mono", "loss_cross") if key in last},
         alpha=trainer.args.batch_sampler.to_dict()["alpha"],
-        languages=facts["languages"],
-        groups=facts["groups"],
-        dropped_groups=facts["dropped_groups"],
+        languages=list(data.train.languages),
+        groups=data.train.n_groups,
+        dropped_groups=len(data.left_out["train"]),
     )
 
 
-def _save(config: TrainConfig, trainer: Any, folder: TrainFolder, facts: dict[str, Any], summary: TrainSummary) -> None:
+def _save(config: TrainConfig, trainer: Any, folder: TrainFolder, data: TrainingData, summary: TrainSummary) -> None:
     """The model and what is known of its training."""
     ready = folder.work / "model"
     shutil.rmtree(ready, ignore_errors=True)
     trainer.model.save(str(ready))
     if (folder.checkpoints / "hybrid_batches.json").exists():
         shutil.copyfile(folder.checkpoints / "hybrid_batches.json", ready / "hybrid_batches.json")
+    digests = {part: each.digest() for part, each in data.parts().items()}
     with (ready / "README.md").open("a", encoding="utf-8") as card:
-        card.write(_card_section(summary, prompts_of(trainer.model), facts["digests"]))
+        card.write(_card_section(summary, prompts_of(trainer.model), digests))
     if summary.validation:
         source = Path(config.dev_groups or config.groups or "groups").name
-        add_to_card(ready, entries(source, "dev", "validation", summary.validation, facts["digests"].get("dev")))
+        add_to_card(ready, entries(source, "dev", "validation", summary.validation, digests.get("dev")))
     write_json(ready / LOG_FILE, trainer.state.log_history)
     folder.publish(ready, {**vars(summary), "out": str(folder.path)})
 

@@ -10,7 +10,7 @@ from typing import Any
 from beir_hybrid.errors import TrainingError, first_line
 from beir_hybrid.progress import tell
 from beir_hybrid.training.config import TrainConfig
-from beir_hybrid.training.data import batches_of, data_set, training_groups
+from beir_hybrid.training.data import TrainingData, batches_of, training_groups, validation_rows
 from beir_hybrid.training.folder import TrainFolder
 from beir_hybrid.training.leak import texts_of_groups
 from beir_hybrid.training.models import adapt, is_static, on_cpu, prompts_of, routes, starting_model
@@ -20,7 +20,7 @@ _DEFAULT_STEPS = {"static": 3000, "transformer": 10_000, None: 10_000}
 _LEARNING_RATES = {"static": 1e-2, "transformer": 5e-4, None: 3e-5}
 
 
-def build_trainer(config: TrainConfig, folder: TrainFolder, facts: dict[str, Any], state: Any) -> Any:
+def build_trainer(config: TrainConfig, folder: TrainFolder, data: TrainingData, state: Any) -> Any:
     """The trainer of a prepared training, with the model it begins with."""
     import sentence_transformers
     import torch
@@ -32,21 +32,18 @@ def build_trainer(config: TrainConfig, folder: TrainFolder, facts: dict[str, Any
     model = begun_with(config, folder, state)
     held = copy.deepcopy(model) if config.distill > 0 else None
     if config.cut_vocabulary:
-        _cut_vocabulary(config, facts, model, state)
+        _cut_vocabulary(config, data, model, state)
     if config.lora is not None:
         adapt(model, config.lora)
-    prompts, left_out = prompts_of(model), facts["left_out"]
-    data = data_set(config, "train", folder.data, config.languages, left_out["train"])
+    prompts, train, evaluator = prompts_of(model), data.train, None
     if config.code_switch:
         from beir_hybrid.training.code_switch import CodeSwitched, read_lexicon
 
-        data = CodeSwitched(data, read_lexicon(Path(config.lexicon or "")), config.code_switch, config.seed)
-    dev = evaluator = None
-    if facts["dev_rows"]:
-        dev = data_set(config, "dev", folder.data, facts["dev_languages"], left_out["dev"]).for_validation()
+        train = CodeSwitched(train, read_lexicon(Path(config.lexicon or "")), config.code_switch, config.seed)
+    if data.dev is not None:
         evaluator = ParallelEvaluator(
-            training_groups(config, "dev", left_out["dev"]),
-            languages=facts["dev_languages"],
+            training_groups(config, "dev", data.left_out["dev"]),
+            languages=data.dev.languages,
             max_groups=config.dev_limit,
             name="dev",
             query_prompt=prompts.get("query"),
@@ -60,22 +57,22 @@ def build_trainer(config: TrainConfig, folder: TrainFolder, facts: dict[str, Any
         torch.set_num_threads(1)
     if sparse:
         use_sparse_gradients(model)
-    model.model_card_data.language = list(facts["languages"])
+    model.model_card_data.language = list(data.train.languages)
     # texts of the data set have no business in the card
     model.model_card_data.set_widget_examples = lambda dataset: None
-    arguments = _arguments(config, folder, facts, model, data.text_columns, state.num_processes)
+    arguments = _arguments(config, folder, data, model, state.num_processes)
     callbacks = [*hybrid_callbacks(loss), ProgressLine()]
     if held is not None:
         from beir_hybrid.training.distill import SelfDistillation
 
         callbacks.append(SelfDistillation(loss, held, config.distill, _directions(config, model)))
-    if dev is not None and config.patience:
+    if data.dev is not None and config.patience:
         callbacks.append(EarlyStoppingCallback(early_stopping_patience=config.patience))
     trainer = getattr(sentence_transformers, f"{type(model).__name__}Trainer")(
         model=model,
         args=arguments,
-        train_dataset=data,
-        eval_dataset=dev,
+        train_dataset=train,
+        eval_dataset=data.dev,
         loss=loss,
         evaluator=evaluator,
         callbacks=callbacks,
@@ -156,7 +153,7 @@ def one_device(arguments: Any) -> None:
         arguments._n_gpu = 1
 
 
-def _cut_vocabulary(config: TrainConfig, facts: dict[str, Any], model: Any, state: Any) -> None:
+def _cut_vocabulary(config: TrainConfig, data: TrainingData, model: Any, state: Any) -> None:
     """Train the tokens alone that the training and validation texts use."""
     from beir_hybrid.training.vocabulary import tokens_in_use, train_tokens_in_use
 
@@ -164,7 +161,7 @@ def _cut_vocabulary(config: TrainConfig, facts: dict[str, Any], model: Any, stat
         tell("looking for the tokens in use")
     texts = (
         one.text
-        for part, left_out in facts["left_out"].items()
+        for part, left_out in data.left_out.items()
         for one in texts_of_groups(training_groups(config, part, left_out), part, config.languages)
     )
     found = tokens_in_use(model, texts, list(prompts_of(model).values()))
@@ -214,21 +211,20 @@ def _directions(config: TrainConfig, model: Any) -> Any:
     return transform.removal.everywhere
 
 
-def _arguments(
-    config: TrainConfig, folder: TrainFolder, facts: dict[str, Any], model: Any, columns: list[str], processes: int
-) -> Any:
+def _arguments(config: TrainConfig, folder: TrainFolder, data: TrainingData, model: Any, processes: int) -> Any:
     import sentence_transformers
     import torch
 
     start = "static" if is_static(model) else config.from_scratch
     # as the trainer counts: the last step of an epoch takes the batches that are left
-    updates = -(-(facts["groups"] // (config.batch_size * processes)) // config.gradient_accumulation)
+    updates = -(-(data.train.n_groups // (config.batch_size * processes)) // config.gradient_accumulation)
     steps = config.steps if config.steps or config.epochs else _DEFAULT_STEPS[start]
     total = steps or max(1, round((config.epochs or 0) * updates))
     every = min(config.evaluate_every or max(1, total // 20), total)
     validated: dict[str, Any] = {}
-    if facts["dev_rows"] is not None:
+    if data.dev is not None:
         validated = {
+            "per_device_eval_batch_size": validation_rows(config, data.dev, processes),
             "eval_strategy": "steps",
             "eval_steps": every,
             "load_best_model_at_end": True,
@@ -238,7 +234,7 @@ def _arguments(
     prompts = prompts_of(model)
     texts: dict[str, Any] = {"prompts": prompts.get("pair")}
     if "pair" not in prompts:
-        roles = {column: "query" if column == "query" else "passage" for column in columns}
+        roles = {column: "query" if column == "query" else "passage" for column in data.train.text_columns}
         mapping = routes(config, model)
         texts = {
             "prompts": {column: prompts[role] for column, role in roles.items() if prompts[role]},
@@ -248,7 +244,6 @@ def _arguments(
         output_dir=str(folder.checkpoints),
         max_steps=total,
         per_device_train_batch_size=config.batch_size,
-        per_device_eval_batch_size=facts["dev_rows"] or config.batch_size,
         gradient_accumulation_steps=config.gradient_accumulation,
         learning_rate=config.learning_rate or _LEARNING_RATES[start],
         weight_decay=config.weight_decay,
