@@ -50,7 +50,7 @@ def test_a_model_stays_what_it_is(
     built: list[Any] = []
     build = module.build_trainer
     monkeypatch.setattr(module, "build_trainer", lambda *given: built.append(build(*given)) or built[0])
-    options = {"model": str(base), "dev_limit": 2, "evaluate_every": 2, "steps": 2, "best": "multi_map", **cached}
+    options = {"model": str(base), "dev_limit": 1, "evaluate_every": 2, "steps": 2, "best": "multi_map", **cached}
     summary = train(configure(tmp_path / "o", "transformer", **options))
     assert summary.validation["dev_multi_map"] > 0
     saved = json.loads((tmp_path / "o" / "config_sentence_transformers.json").read_text(encoding="utf-8"))

@@ -164,7 +164,7 @@ def test_a_new_head_is_trained_beside_adapters(
     pytest.importorskip("peft")
     base = tmp_path / "base"
     CrossEncoder(str(trained("transformer")), device="cpu", num_labels=1).save(str(base))
-    options: dict[str, Any] = {"model": str(base), "lora": 2, "learning_rate": 0.01, "dev_limit": 2}
+    options: dict[str, Any] = {"model": str(base), "lora": 2, "learning_rate": 0.01, "dev_limit": 1}
     summary = train(configure(tmp_path / "o", "transformer", **options))
     before, after = weights(base), weights(tmp_path / "o")
     assert before.keys() == after.keys()
