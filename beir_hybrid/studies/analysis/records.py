@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+from beir_hybrid.records import POOL
 from beir_hybrid.studies.analysis.findings import Findings
-from beir_hybrid.studies.analysis.language_groups import KINDS, pair_groups
+from beir_hybrid.studies.analysis.language_groups import KINDS, SIDES, groups_of, pair_groups
 from beir_hybrid.studies.analysis.means import GROUP, MEAN, SPREAD
 from beir_hybrid.studies.analysis.paired import COLUMNS
 from beir_hybrid.tables import as_csv
@@ -53,9 +54,11 @@ def _csv(findings: Findings, rows: pd.DataFrame, columns: Sequence[str]) -> str:
 
 def _with_facts(findings: Findings) -> pd.DataFrame:
     """Every score with what a reader needs to group it another way."""
-    scores = findings.measured.scores
-    cross = scores.setting == "cross"
-    scores = scores.assign(seen=scores.seen.where(~cross, pair_groups(scores)))
+    measured = findings.measured.scores
+    pairs, scores = pair_groups(measured), measured.copy()
+    for side, prefix in SIDES.items():
+        scores[f"{prefix}seen"] = groups_of(measured, "seen", prefix).where(measured[side] != POOL)
+    scores["seen"] = scores.seen.where(scores.setting != "cross", pairs)
     names = {"joshi": "joshi_class", "cc100": "cc100_gib"}
     names |= {f"passage_{kind}": f"corpus_{names.get(kind, kind)}" for kind in KINDS}
     return scores.rename(columns=names)

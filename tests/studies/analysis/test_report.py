@@ -202,6 +202,9 @@ def test_real_evaluations(tmp_path: Path) -> None:
     )
     assert "same@10" in text
     assert "On which languages the models were trained is not known" in text
+    assert {(row["seen"], row["corpus_seen"]) for row in read(tmp_path / "r" / "scores.csv")} == {
+        ("unknown", "unknown"), ("unknown", ""),
+    }  # fmt: skip
 
 
 def test_the_page_is_safe_and_asks_for_nothing(folder: Path, chromium: Browser) -> None:
