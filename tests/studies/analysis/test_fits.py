@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -61,6 +62,14 @@ def test_a_planted_interaction_is_found(tmp_path: Path) -> None:
     assert said[0].endswith(" for each Joshi class more.")
     assert said[1].startswith("toy, mono: from alpha 0 to 1, map is lower: -0.0")
     assert said[1].endswith(", at mean Joshi class.")
+
+
+def test_an_effect_is_told_for_the_whole_range(tmp_path: Path) -> None:
+    """.05 a step, from 2 to 4: .1, alone, beside an interaction, and with a logarithm (from 1 to 2)."""
+    outcome = make_study(tmp_path, lambda c, *_: 0.1 + 0.05 * c["size"], factors={"size": (2, 4)}, luck=0.001)
+    for formula in ("map ~ size", "map ~ log(size)", "map ~ size * joshi"):
+        said = sentences(fitted(outcome, formula)[0])[-1]
+        assert re.match(r"toy, mono: from size 2 to 4, map is higher: \+0\.(09[6-9]|10[0-4]) ", said), said
 
 
 def test_what_is_not_there_is_not_claimed(tmp_path: Path) -> None:

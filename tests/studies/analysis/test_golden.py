@@ -157,7 +157,7 @@ def test_every_number_of_the_page(report: Report) -> None:
     assert f"mono: map: all languages, alpha 1: 0.625 [{0.625 - half:.3f}, {0.625 + half:.3f}], 2 seeds" in words
     assert "multi: rank_distance: all languages, alpha 2: 40 [40, 40], 2 seeds" in words
     assert "rank_distance: all languages, alpha 1" not in words, "a lower bound is no point of a curve"
-    charts = re.findall(r"(\w+: [\w@]+): all languages, alpha 0", words)
+    charts = re.findall(r"<li>(\w+: [\w@]+): all languages, alpha 0", report.files[1].read_text(encoding="utf-8"))
     assert charts == ["mono: map", "cross: map", "multi: map", "multi: rank_distance"]
 
 
