@@ -21,7 +21,7 @@ def run(args: argparse.Namespace) -> int:
         split=args.split, dataset_options=dict(args.dataset_option or ()), **given(args, "the model"),
     )  # fmt: skip
     record = done.record
-    sys.stdout.write(f"model       {done.out}\n")
+    sys.stdout.write(f"model       {args.out}\n")
     k = record.get("directions")
     sys.stdout.write(f"method      {record['method']}{'' if k is None else f', {k} directions'}\n")
     sys.stdout.write(f"languages   {len(record['languages'])}: {' '.join(record['languages'])}\n")

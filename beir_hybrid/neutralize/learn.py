@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -37,19 +36,6 @@ if TYPE_CHECKING:
     from beir_hybrid.retrieval.dense.retriever import DenseRetriever
 
 
-@dataclass(frozen=True)
-class Neutralized:
-    """What was learnt and written.
-
-    Args:
-        out: the folder of the model.
-        record: what stands in its ``neutralize.json``.
-    """
-
-    out: Path
-    record: Mapping[str, Any]
-
-
 def neutralize(
     model: Any,
     out: Path | str,
@@ -69,7 +55,7 @@ def neutralize(
     split: str | None = None,
     dataset_options: Mapping[str, Any] | None = None,
     **options: Any,
-) -> Neutralized:
+) -> Transform:
     """Learn where each language's vectors lie, and write the model without it.
 
     Texts come from one or more of ``groups``, ``dataset`` and ``texts``, and ``queries``. Where there are no texts of
@@ -94,6 +80,9 @@ def neutralize(
         dataset_options: loading options of ``dataset``.
         **options: of `DenseRetriever`: ``query_prompt``, ``passage_prompt``, ``batch_size``, ``device``, ``cache`` ...
 
+    Returns:
+        What was learnt; its ``record`` is what stands in ``neutralize.json``.
+
     Raises:
         NeutralizeError: the method or its directions make no sense, there is no text in two languages, a text overlaps
             a data set of ``check_leaks``, or the model is not a dense sentence-transformers model.
@@ -116,7 +105,7 @@ def neutralize(
     with folder_written_whole(Path(out)) as part:
         write_model(encoder.model, transform, part)
         transform.write(part)
-    return Neutralized(Path(out), transform.record)
+    return transform
 
 
 def learn(

@@ -5,11 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
-from beir_hybrid.encoders import find_encoder, list_encoders
+from beir_hybrid.encoders import FoundEncoder, find_encoder, list_encoders
 from beir_hybrid.errors import BeirHybridError, RetrieverError, did_you_mean, first_line
 from beir_hybrid.progress import no_bars
 from beir_hybrid.retrieval.kinds import hub_answers, refuse_unless_dense
@@ -82,37 +82,19 @@ def check_device(device: str, error_type: type[BeirHybridError] = RetrieverError
         ) from error
 
 
-@dataclass(frozen=True, eq=False)
-class OpenedModel:
-    """A model with where it comes from.
-
-    Args:
-        model: what encodes.
-        label: what it was given as, or calls itself.
-        source: the folder or hub name it was loaded from; None where it was given loaded.
-        record: what the provider of a registered encoder says of it.
-    """
-
-    model: Any
-    label: str
-    source: str | None = None
-    record: Mapping[str, Any] = field(default_factory=dict)
-
-
-def open_model(given: Any, device: str | None = None) -> OpenedModel:
+def open_model(given: Any, device: str | None = None) -> FoundEncoder:
     """What a user may give as a model: text as in `load_model`, a path (never a registered name), or an encoder itself.
 
     Raises:
         RetrieverError: it cannot be loaded, or is a model of another kind.
     """
     if isinstance(given, Path):
-        return OpenedModel(load_model(str(given.absolute()), device), str(given), str(given))
+        return FoundEncoder(str(given), load_model(str(given.absolute()), device))
     if not isinstance(given, str):
         refuse_unless_dense(given, type(given).__name__)
-        return OpenedModel(given, name_of(given))
+        return FoundEncoder(None, given)
     found = find_encoder(given)
-    model = found.model if found.location is None else load_model(found.location, device)
-    return OpenedModel(model, given, found.location, found.record)
+    return found if found.location is None else replace(found, model=load_model(found.location, device))
 
 
 def own_prompts(model: Any) -> dict[Role, str]:

@@ -29,7 +29,7 @@ from beir_hybrid.retrieval.dense.dtype_choice import agrees, bfloat16_agreement
 from beir_hybrid.retrieval.dense.dtypes import DtypeChoice, check_dtype
 from beir_hybrid.retrieval.dense.embeddings import EmbeddingStore, Told, in_turn
 from beir_hybrid.retrieval.dense.encoder import Encoder, Role, function_of
-from beir_hybrid.retrieval.dense.models import model_fingerprint, open_model, own_prompts
+from beir_hybrid.retrieval.dense.models import model_fingerprint, name_of, open_model, own_prompts
 from beir_hybrid.retrieval.dense.scored_form import ScoredForm
 from beir_hybrid.retrieval.dense.segments import Cache, folder_of
 from beir_hybrid.retrieval.dense.vector_files import PRECISIONS, Precision, VectorFiles
@@ -124,7 +124,8 @@ class DenseRetriever(BeirSearchable):
         self._transform_folder = str(neutralize) if isinstance(neutralize, str | Path) else None
         self._transform = read_transform(neutralize) if isinstance(neutralize, str | Path) else neutralize
         opened = open_model(model, device)
-        self._model, self._source, self._label, self._record = opened.model, opened.source, opened.label, opened.record
+        self._model, self._record = opened.model, opened.record
+        self._label = str(model) if isinstance(model, str | Path) else name_of(model)
         roles: tuple[Role, ...] = ("query", "passage")
         for role in roles:
             function_of(self._model, role)  # refuses what is no encoder
@@ -140,7 +141,7 @@ class DenseRetriever(BeirSearchable):
         if self._transform is not None:
             self._transform.check_base(self._label, self.identity)
         self._encoder = Encoder(
-            self._model, self._source, device, self.prompts, batch_size or self._batch, self.identity
+            self._model, opened.location, device, self.prompts, batch_size or self._batch, self.identity
         )
         check_dtype(self._model, dtype)
         self._dtype_agreement: dict[str, Any] | None = None

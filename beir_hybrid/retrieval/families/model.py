@@ -102,7 +102,6 @@ class FamilyModel:
         self, role: Role, lists: Mapping[str, Sequence[str]], encode: Callable[[Sequence[str]], Rows]
     ) -> Iterator[tuple[str, Rows]]:
         """What ``encode`` makes of texts in a role, list by list; how far it is, is said."""
-        store = self.store(role, several=True)
         what = "queries" if role == "query" else "passages"
         with progress(f"encoding {what}", sum(map(len, lists.values())), "text") as shown:
 
@@ -115,6 +114,7 @@ class FamilyModel:
                     yield number, Rows(*map(np.concatenate, zip(*parts, strict=True)))
 
             for name, texts in lists.items():
+                store = self.store(role, several=True)  # one for each: what is kept nowhere is held no longer than that
                 yield name, store.rows(list(texts), encode_blocks, shown.advance)
 
     @property
