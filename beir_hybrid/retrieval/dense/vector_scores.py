@@ -57,7 +57,7 @@ class VectorScores(PairScores):
     queries: Mapping[str, FloatArray]
     corpora: Mapping[str, FloatArray | Vectors]
     device: str | None = None
-    _there: dict[tuple[str, bool], Any] = field(default_factory=dict)
+    _there: dict[str, Any] = field(default_factory=dict)
     _too_rough: set[str] = field(default_factory=set)
 
     @property
@@ -108,11 +108,10 @@ class VectorScores(PairScores):
     ) -> ScoreTile:  # fmt: skip
         from beir_hybrid.retrieval.dense import product
 
-        if (queries, rough) not in self._there:
-            self._there[queries, rough] = product.packed(self.queries[queries], product.ROWS, rough)
+        asked = product.packed(self.queries[queries][rows], product.ROWS, rough)  # in no time, beside the product
         exact = partial(exact_scores, self.queries[queries][rows], passages.vectors[columns])
         scores = np.empty((rows.stop - rows.start, columns.stop - columns.start), dtype=np.float32)
-        product.multiply(self._there[queries, rough], self._packed(passages, rough), rows.start, columns.start, scores)
+        product.multiply(asked, self._packed(passages, rough), 0, columns.start, scores)
         dimension = passages.vectors.shape[1]
         steps, rounded = product.steps(dimension, rough)
         bounds = error_bounds(self._lengths[queries][rows], passages.longest, dimension, rounded, steps)
@@ -124,9 +123,9 @@ class VectorScores(PairScores):
         return ScoreTile(scores, bounds, exact, finer if rough else None)
 
     def _tile_there(self, queries: str, rows: slice, passages: ReadVectors, columns: slice) -> ScoreTile:
-        if (queries, False) not in self._there:
-            self._there[queries, False] = self._moved(self.queries[queries])
-        product = self._there[queries, False][rows] @ passages.on_device[columns].T  # (queries, passages)
+        if queries not in self._there:
+            self._there[queries] = self._moved(self.queries[queries])
+        product = self._there[queries][rows] @ passages.on_device[columns].T  # (queries, passages)
         dimension = passages.vectors.shape[1]
         bounds = error_bounds(self._lengths[queries][rows], passages.longest, dimension, rounded_by_torch(), dimension)
         exact = partial(exact_scores, self.queries[queries][rows], passages.vectors[columns])

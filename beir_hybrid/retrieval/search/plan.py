@@ -9,11 +9,11 @@ from beir_hybrid.retrieval.search.counter import OPEN
 from beir_hybrid.retrieval.search.request import SearchRequest
 from beir_hybrid.retrieval.search.scores import PairScores
 
-QUERIES = 1024
+QUERIES = 512
 """Queries in a tile at most: a product of few rows is slow."""
 PASSAGES = 8192
 """Passages that are read at a time at most."""
-TILE = 4096
+TILE = 2048
 """Passages in a tile at most: the scores of larger ones leave the caches."""
 FEWEST = 1024
 """Passages in a tile at least."""
