@@ -94,7 +94,8 @@ def build_design(
         for parts in itertools.product(*(parts_of[variable] for variable in term)):
             column = Column(parts, np.prod([part.values for part in parts], axis=0), added)
             matrix = np.column_stack([each.values for each in [*kept, column]])
-            if np.linalg.matrix_rank(matrix / np.maximum(np.linalg.norm(matrix, axis=0), 1e-300), tol=1e-8) > len(kept):
+            sizes = np.linalg.norm(matrix, axis=0)
+            if sizes.all() and np.linalg.matrix_rank(matrix / sizes, tol=1e-8) > len(kept):
                 kept.append(column)
             elif np.ptp(column.values) > 0 and not added:
                 dropped.append(column.name)

@@ -273,6 +273,9 @@ def test_settings_are_as_sure_as_there_are_languages(tmp_path: Path) -> None:
     outcome = make_study(tmp_path, flat, settings=("mono", "multi"))
     (fit,) = fitted(outcome, "map ~ alpha + setting")
     assert estimate(fit, "setting = multi").freedom == 5
+    # of one model, too: what differs between settings is no luck of a training
+    one = make_study(tmp_path / "1", flat, settings=("mono", "multi"), factors={"alpha": (0.0,)}, seeds=(1,))
+    assert estimate(fitted(one, "map ~ setting")[0], "setting = multi").freedom == 5
 
 
 def test_one_language_says_nothing_of_languages(tmp_path: Path) -> None:

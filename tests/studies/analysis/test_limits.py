@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -53,6 +54,26 @@ def test_what_was_asked(tmp_path: Path) -> None:
     assert said(one, "What was asked: toy: 2 questions in one language. ")
     two = analyse(tiny(tmp_path / "two", seeds=(1,), factors={"alpha": (0, 1)}, languages=("de", "en")))
     assert said(two, "What was asked: toy: 2 questions in each of 2 languages. ")
+
+
+def test_languages_with_fewer_questions(tmp_path: Path) -> None:
+    """The fewest and the most are told; they are those of one model, however many were measured."""
+    outcome = tiny(tmp_path, seeds=(1,), factors={"alpha": (0, 1)}, languages=("de", "en"))
+    for cell in outcome.cells:
+        path = cell.results["toy"] / "results.json"
+        record = json.loads(path.read_text(encoding="utf-8"))
+        for score in record["scores"]:
+            score["queries"] = {"de": 2000, "en": 30}[score["query_language"]]
+        path.write_text(json.dumps(record), encoding="utf-8")
+    assert said(analyse(outcome), "What was asked: toy: 30 to 2,000 questions in each of 2 languages. ")
+
+
+def test_many_fits_are_not_corrected(tmp_path: Path) -> None:
+    """One needs no warning, two do."""
+    for formulas, line in ((["map ~ alpha"], []), (["map ~ alpha", "map ~ C(alpha)"], ["2 fits were made"])):
+        outcome = make_study(tmp_path / f"{len(formulas)}", flat, analysis={"fit": formulas, "draws": 5})
+        found = [each for each in analyse(outcome).cautions if "fits were made" in each]
+        assert [each.partition(";")[0] for each in found] == line
 
 
 def test_small_groups_are_named(tmp_path: Path) -> None:
