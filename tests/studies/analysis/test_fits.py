@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import replace
@@ -266,6 +267,20 @@ def test_a_logarithm_is_taken_once(tmp_path: Path) -> None:
     plain, logged = (fitted(outcome, f"map ~ alpha * {name}")[0] for name in ("cc100", "log(cc100)"))
     assert (plain.values, plain.languages) == (logged.values, logged.languages) == (54, 6)
     assert estimate(logged, "log(cc100)").value == pytest.approx(estimate(plain, "cc100").value)
+
+
+def test_a_language_with_no_text_counts_as_the_least(tmp_path: Path) -> None:
+    """.01 for each doubling is found, where Yoruba (less than is told) stands for .05 GiB; scripts against Latin."""
+
+    def value(cell: Mapping[str, Any], setting: str, query: str, passage: str) -> float:
+        return 0.4 + 0.01 * math.log2(max(language(query).cc100_gib, 0.05)) + 0.001 * cell["alpha"]
+
+    outcome = make_study(tmp_path, value, languages=("de", "el", "en", "hi", "sw", "yo"), noise=0.001, luck=0.001)
+    (fit,) = fitted(outcome, "map ~ alpha + cc100")
+    assert estimate(fit, "cc100").value == pytest.approx(0.01, abs=2e-4)
+    (by_script,) = fitted(outcome, "map ~ alpha + script")
+    (first,) = {part.first for each in by_script.estimates for part in each.column.parts if part.level}
+    assert first == "Latn"
 
 
 def test_settings_are_as_sure_as_there_are_languages(tmp_path: Path) -> None:

@@ -62,6 +62,26 @@ def test_means_are_over_what_all_cells_have(tmp_path: Path) -> None:
     assert measured.problems == ("alpha=1, seed 1: toy mono:th:th left out, which other cells lack",)
 
 
+@pytest.mark.parametrize(
+    ("more", "shown"),
+    [
+        (("el", "hi", "ru"), "mono:el:el, mono:hi:hi, mono:ru:ru left out"),
+        (("el", "hi", "ru", "th"), "mono:el:el, mono:hi:hi, mono:ru:ru and 1 more left out"),
+    ],
+)
+def test_many_tasks_that_others_lack(tmp_path: Path, more: tuple[str, ...], shown: str) -> None:
+    """Three are named, the others counted."""
+    outcome = make_study(tmp_path, flat, seeds=(1,), languages=("de",), factors={"alpha": (0, 1)})
+    wide = make_results(tmp_path / "wide", lambda *_: 0.5, np.random.default_rng(0), languages=("de", *more))
+    one, two = outcome.cells
+    measured, _ = means_of(replace(outcome, cells=(one, replace(two, results={"toy": wide}))))
+    assert measured.problems == (f"alpha=1, seed 1: toy {shown}, which other cells lack",)
+    # what some were not measured on at all is named too
+    bare = replace(two, results={"other": two.results["toy"]})
+    problems = means_of(replace(outcome, cells=(one, bare)))[0].problems
+    assert problems == ("alpha=0, seed 1: not measured on other", "alpha=1, seed 1: not measured on toy")
+
+
 def test_other_contents_are_told(tmp_path: Path) -> None:
     """Results on different files look comparable and are not."""
     outcome = make_study(tmp_path, flat, seeds=(1,), factors={"alpha": (0, 1)})
