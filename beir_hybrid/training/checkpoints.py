@@ -37,17 +37,27 @@ def state_of(checkpoint: Path) -> dict[str, Any]:
 
 
 def train_from(trainer: Any, checkpoint: Path | None) -> None:
-    """Train, from a checkpoint on if there is one.
+    """Train, from a checkpoint on if there is one; what is said of it is ours alone, and ends with it however it ends.
 
     Of a training that had come to its end only the end is done again, where the trainer would make one more step.
     """
-    if checkpoint is not None:
-        control = state_of(checkpoint)["stateful_callbacks"]["TrainerControl"]["args"]
-        if control["should_training_stop"]:
+    from transformers import PrinterCallback, ProgressCallback
 
-            def no_more(*_: Any) -> tuple[list[Any], None]:
-                trainer.control.should_training_stop = True
-                return [], None
+    from beir_hybrid.training.progress import ProgressLine
 
-            trainer.get_batch_samples = no_more
-    trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    for printing in (PrinterCallback, ProgressCallback):  # to stdout
+        trainer.remove_callback(printing)
+    stateful = state_of(checkpoint)["stateful_callbacks"] if checkpoint else {}
+    if stateful and stateful["TrainerControl"]["args"]["should_training_stop"]:
+
+        def no_more(*_: Any) -> tuple[list[Any], None]:
+            trainer.control.should_training_stop = True
+            return [], None
+
+        trainer.get_batch_samples = no_more
+    try:
+        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    finally:
+        for callback in trainer.callback_handler.callbacks:
+            if isinstance(callback, ProgressLine):
+                callback.end()

@@ -55,7 +55,7 @@ def pretrain(
     from transformers import DataCollatorForLanguageModeling, Trainer, TrainingArguments
 
     from beir_hybrid.training.models import on_cpu, shape
-    from beir_hybrid.training.progress import ProgressLine, only_ours
+    from beir_hybrid.training.progress import ProgressLine
     from beir_hybrid.training.vocabulary import keep_tokens
 
     masked_model, tokenizer = _masked_model(source, config.seed)
@@ -89,7 +89,6 @@ def pretrain(
         data_collator=DataCollatorForLanguageModeling(tokenizer, mlm_probability=MASKED),
         callbacks=[ProgressLine("pretraining")],
     )
-    only_ours(trainer)
     trainer.accelerator.wait_for_everyone()
     train_from(trainer, newest_checkpoint(work, int(arguments.world_size)))
     if trainer.is_world_process_zero():

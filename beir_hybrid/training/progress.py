@@ -9,7 +9,7 @@ import warnings
 from collections.abc import Iterator
 from typing import Any
 
-from transformers import PrinterCallback, ProgressCallback, TrainerCallback
+from transformers import TrainerCallback
 
 from beir_hybrid.progress import Progress, no_bars, tell
 
@@ -54,23 +54,6 @@ class ProgressLine(TrainerCallback):  # type: ignore[misc]  # transformers is un
 
 def _wanted(key: str) -> bool:
     return not key.endswith(("runtime", "per_second", "preparation_time"))
-
-
-@contextlib.contextmanager
-def ended(trainer: Any) -> Iterator[None]:
-    """A training whose progress ends with it, however it ends."""
-    try:
-        yield
-    finally:
-        for callback in trainer.callback_handler.callbacks:
-            if isinstance(callback, ProgressLine):
-                callback.end()
-
-
-def only_ours(trainer: Any) -> None:
-    """Take the trainer's own reporters away: they print to stdout."""
-    trainer.remove_callback(PrinterCallback)
-    trainer.remove_callback(ProgressCallback)
 
 
 @contextlib.contextmanager

@@ -69,7 +69,7 @@ def train(config: TrainConfig, *, resume: bool = False) -> TrainSummary:
         tell(f"preparing {config.out}: reading {config.groups}")
     from accelerate import PartialState
 
-    from beir_hybrid.training.progress import ended, quiet_hosts
+    from beir_hybrid.training.progress import quiet_hosts
 
     # accelerate looks for processes that share CPUs only when told to
     state = PartialState(cpu=on_cpu(), timeout=_PATIENCE)
@@ -98,8 +98,7 @@ def train(config: TrainConfig, *, resume: bool = False) -> TrainSummary:
         left_out = json.loads(folder.prepared.read_text(encoding="utf-8"))
         data = TrainingData.of(config, folder.data, left_out)
         trainer = build_trainer(config, folder, data, state)
-        with ended(trainer):
-            train_from(trainer, checkpoint)
+        train_from(trainer, checkpoint)
         if config.lora is not None:
             merge_adapters(trainer.model)
         if config.wise_ft is not None:

@@ -26,7 +26,7 @@ def build_trainer(config: TrainConfig, folder: TrainFolder, data: TrainingData, 
     import torch
     from transformers import EarlyStoppingCallback
 
-    from beir_hybrid.training.progress import ProgressLine, only_ours
+    from beir_hybrid.training.progress import ProgressLine
     from st_hybrid_batch import LazyAdamW, ParallelEvaluator, hybrid_callbacks, use_sparse_gradients
 
     model = begun_with(config, folder, state)
@@ -78,7 +78,6 @@ def build_trainer(config: TrainConfig, folder: TrainFolder, data: TrainingData, 
         callbacks=callbacks,
         optimizer_cls_and_kwargs=(LazyAdamW, {"lr": arguments.learning_rate}) if sparse else None,
     )
-    only_ours(trainer)
     trainer._load_best_model = lambda: _load_best(trainer)
     return trainer
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+import beir_hybrid.progress
 from beir_hybrid.errors import TrainingError
 from beir_hybrid.training.pretrain import read_pretraining_text
 from beir_hybrid.training.train import train
@@ -68,6 +69,7 @@ def test_pretraining_learns_and_goes_on(
         patch.setattr(Trainer, "training_step", stopping)
         with pytest.raises(KeyboardInterrupt):
             train(configure(tmp_path / "o", "transformer", **options))
+    assert not beir_hybrid.progress._open  # nothing that the next command's lines would be hidden by
     with pytest.raises(TrainingError, match="another training: scale was"):
         train(configure(tmp_path / "o", "transformer", **options, scale=1.0))
     capsys.readouterr()
