@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 
 from st_hybrid_batch.group import Group, check_text, rows_of_groups
 from st_hybrid_batch.identity import passage_ids
-from st_hybrid_batch.index import GroupIndex, group_starts, numbers_of
+from st_hybrid_batch.index import GroupIndex, numbers_of
 
 _LAYOUT = 2
 """Changes when rows or ids are made in another way: data sets cached before are then made anew."""
@@ -308,15 +308,6 @@ def _in_memory(table: pa.Table) -> datasets.Dataset:
     return _labelled(datasets.Dataset(datasets.table.InMemoryTable(table), fingerprint=uuid.uuid4().hex))
 
 
-def _ids(rows: Any) -> np.ndarray[Any, np.dtype[np.int64]]:
-    """``(rows, 1 + negatives)`` ids of a table's passages and hard negatives."""
-    names = [name for name in rows.column_names if name == "passage" or name.startswith("negative_")]
-    starts = group_starts(rows.column("group"))
-    group = np.repeat(np.arange(len(starts)), np.diff(np.concatenate((starts, [rows.num_rows]))))
-    passages = [rows.column(name) for name in names]
-    return passage_ids(rows.column("query"), passages, group, rows.column("passage_group"))
-
-
 def _with_names(dataset: datasets.Dataset, columns: Iterable[str | None]) -> datasets.Dataset:
     """A data set whose columns hold texts where they held numbers or the numbers of class labels."""
     for name in columns:
@@ -336,7 +327,7 @@ def _labelled(rows: datasets.Dataset) -> datasets.Dataset:
 
     def label(_: Any, numbers: list[int]) -> dict[str, Any]:
         if not made:
-            made["ids"] = _ids(rows.data)
+            made["ids"] = passage_ids(rows.data)
         return {"label": made["ids"][numbers]}
 
     columns = sum(name == "passage" or name.startswith("negative_") for name in rows.column_names)

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-I64 = NDArray[np.int64]
+from st_hybrid_batch.index import I64, group_starts
 
 
-def passage_ids(query: Any, passages: Sequence[Any], group: I64, passage_group: Any) -> I64:
+def passage_ids(rows: pa.Table) -> I64:
     """Ids of the passages and hard negatives of every row.
 
     Two texts have one id if and only if a chain of these links them: they are equal; they are passages of one group,
@@ -19,10 +20,8 @@ def passage_ids(query: Any, passages: Sequence[Any], group: I64, passage_group: 
     languages. A model must not be taught to rank one of them above another.
 
     Args:
-        query: ``(rows,)`` strings (chunked Arrow array).
-        passages: the passage column, then those of hard negatives, likewise.
-        group: ``(rows,)`` number of each row's group, from 0.
-        passage_group: ``(rows,)`` strings, empty where a group has none.
+        rows: texts in the columns ``query``, ``passage`` and ``negative_1`` ...; ``group``, whose rows are next to each
+            other; ``passage_group``, empty where a group has none.
 
     Returns:
         ``(rows, 1 + negatives)``: the smallest hash of the texts that are linked, so data sets that were built apart
@@ -31,38 +30,31 @@ def passage_ids(query: Any, passages: Sequence[Any], group: I64, passage_group: 
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 
-    rows, columns = len(group), len(passages)
-    named = _hashes(passage_group)
-    has_name = named != _hash_of("")
-    texts = np.concatenate([_hashes(column) for column in passages])
+    starts = group_starts(rows.column("group"))
+    group = np.repeat(np.arange(len(starts)), np.diff(starts, append=rows.num_rows))
+    passages = [_hashes(rows.column(name)) for name in rows.column_names if name == "passage" or "negative_" in name]
+    has_name = pc.not_equal(rows.column("passage_group"), "").to_numpy()
     # questions and names of passage groups are no passages: the three must not meet by an equal text
-    others = np.concatenate([_hashes(query) * np.uint64(3), named[has_name] * np.uint64(5)])
-    hashes, nodes = np.unique(np.concatenate([texts, others]), return_inverse=True)
-    groups = int(group.max()) + 1
-    nodes += groups  # nodes 0, 1, ... are the groups themselves
+    questions = _hashes(rows.column("query")) * np.uint64(3)
+    names = _hashes(rows.column("passage_group"))[has_name] * np.uint64(5)
+    hashes, nodes = np.unique(np.concatenate([*passages, questions, names]), return_inverse=True)
+    nodes += len(starts)  # nodes 0, 1, ... are the groups themselves
+    texts = nodes[: rows.num_rows * len(passages)].reshape(len(passages), rows.num_rows)
     # the positives, the questions and the passage groups link groups; hard negatives do not
-    ends = np.concatenate([nodes[:rows], nodes[rows * columns :]])
-    starts = np.concatenate([group, group, group[has_name]])
+    ends = np.concatenate([texts[0], nodes[texts.size :]])
+    links = (np.concatenate([group, group, group[has_name]]), ends)
     size = int(nodes.max()) + 1
-    graph = coo_array((np.ones(len(ends), dtype=np.uint8), (starts, ends)), shape=(size, size))
+    graph = coo_array((np.ones(len(ends), dtype=np.uint8), links), shape=(size, size))
     _, component = connected_components(graph, directed=False)
-    _, smallest = np.unique(component[groups:], return_index=True)
+    _, smallest = np.unique(component[len(starts) :], return_index=True)
     # a component has texts, so every one of them is found; the hashes are sorted
-    ids: I64 = hashes[smallest][component[nodes[: rows * columns]]].view(np.int64)
-    return ids.reshape(columns, rows).T
+    ids: I64 = hashes[smallest][component[texts]].view(np.int64)
+    return ids.T
 
 
 def _hashes(column: Any) -> NDArray[np.uint64]:
     """64-bit hashes of texts, chunk by chunk: Python sees the texts of one chunk at a time."""
     from pandas.util import hash_array
 
-    hashes = [np.empty(0, dtype=np.uint64)]
-    for chunk in column.chunks:
-        hashes.append(hash_array(chunk.to_numpy(zero_copy_only=False), categorize=False))
-    return np.concatenate(hashes)
-
-
-def _hash_of(text: str) -> np.uint64:
-    from pandas.util import hash_array
-
-    return np.uint64(hash_array(np.array([text], dtype=object), categorize=False)[0])
+    chunks = (hash_array(chunk.to_numpy(zero_copy_only=False), categorize=False) for chunk in column.chunks)
+    return np.concatenate([np.empty(0, dtype=np.uint64), *chunks])
