@@ -9,7 +9,15 @@ from typing import Any
 
 import pytest
 
-from beir_hybrid.disk.files import fingerprint, folder_written_whole, sha256_of, write_json, written_whole
+from beir_hybrid.disk.files import (
+    alone,
+    build_once,
+    fingerprint,
+    folder_written_whole,
+    sha256_of,
+    write_json,
+    written_whole,
+)
 from beir_hybrid.errors import BeirHybridError
 
 
@@ -124,3 +132,52 @@ def test_a_file_that_cannot_be_read_is_not_said_to_be_unwritable(tmp_path: Path)
     ):
         (tmp_path / "from" / "nix").read_bytes()
     assert "free space" not in str(caught.value)
+
+
+@pytest.mark.parametrize("resume", [False, True])
+def test_a_folder_is_built_once_and_whole(tmp_path: Path, resume: bool) -> None:
+    """An interrupted build leaves no folder; the next goes on from what is finished, or from nothing, as it asks."""
+    folder, given = tmp_path / "new" / "index", []
+
+    def make(part: Path) -> None:
+        given.append(sorted(path.name for path in part.iterdir()))
+        (part / "first").write_text("whole")
+        if len(given) == 1:
+            raise KeyboardInterrupt
+        (part / "second").write_text("whole")
+
+    with pytest.raises(KeyboardInterrupt):
+        build_once(folder, make, resume=resume)
+    assert not folder.exists()
+    for _ in range(2):  # the second time it is there
+        build_once(folder, make, resume=resume)
+    assert given == [[], ["first"] if resume else []]
+    assert sorted(path.name for path in folder.iterdir()) == ["first", "second"]
+    assert sorted(path.name for path in folder.parent.iterdir()) == [".index.lock", "index"]
+
+
+def test_a_folder_that_is_not_what_was_built_is_built_anew(tmp_path: Path) -> None:
+    """What its owner calls damaged goes when the new one is whole, not before."""
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "old").write_text("half")
+
+    def whole(folder: Path) -> bool:
+        return (folder / "digest").exists()
+
+    def fails(part: Path) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with pytest.raises(BeirHybridError, match=r"could not write .*model: No space left on device; free space"):
+        build_once(tmp_path / "model", fails, whole=whole)
+    assert (tmp_path / "model" / "old").exists()
+    build_once(tmp_path / "model", lambda part: (part / "digest").touch(), whole=whole)
+    assert [path.name for path in (tmp_path / "model").iterdir()] == ["digest"]
+
+
+def test_what_killed_processes_left_half_written_goes_with_the_next(tmp_path: Path) -> None:
+    """Under the lock nobody else is at work on the folder; the lock itself stays."""
+    (tmp_path / "vectors" / "deep").mkdir(parents=True)
+    (tmp_path / "vectors" / "deep" / ".000003.npy.12345678.part").write_text("half")
+    with alone(tmp_path / "vectors"):
+        assert list((tmp_path / "vectors" / "deep").iterdir()) == []
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".vectors.lock", "vectors"]

@@ -396,6 +396,43 @@ def test_another_prompt_of_the_model_is_another_cache(tiny: Any, tmp_path: Path)
     assert own.store(None).folder == bare.store(None).folder
 
 
+@pytest.mark.train
+@pytest.mark.parametrize(("kind", "make"), [("sparse", SparseRetriever), ("multi-vector", LateInteractionRetriever)])
+def test_a_text_is_computed_once_whatever_asks_for_it(
+    kind: str, make: Any, tiny: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another language asks for its own texts only, ranks are those without a cache, and damage is one line."""
+    seen: list[str] = []
+    encode = FamilyModel.encode
+
+    def counting(self: FamilyModel, role: Any, texts: Any, **options: Any) -> Any:
+        seen.extend(texts)
+        return encode(self, role, texts, **options)
+
+    monkeypatch.setattr(FamilyModel, "encode", counting)
+
+    def ranked(languages: str, cache: Any) -> dict[str, Any]:
+        dataset = load_dataset("sample", languages=languages)
+        bound = make(tiny(kind), cache=cache).bind(dataset)
+        return {each.task.name: each.ranks for each in bound.retrieve(dataset.tasks())}
+
+    ranked("de", tmp_path)
+    german = set(seen)
+    assert len(german) == len(seen)
+    seen.clear()
+    found = ranked("de,en", tmp_path)
+    assert seen and not german & set(seen)
+    seen.clear()
+    assert all(np.array_equal(found[name], ranks) for name, ranks in ranked("de,en", False).items())
+    seen.clear()
+    ranked("de,en", tmp_path)
+    assert not seen
+    segment = next(tmp_path.rglob("*.npy"))
+    segment.write_bytes(segment.read_bytes()[:-4])
+    with pytest.raises(RetrieverError, match=rf"{segment.name} is damaged .*; delete it and {segment.stem}\.keys"):
+        ranked("de,en", tmp_path)
+
+
 def test_texts_of_a_pair_may_hold_anything(sample: Dataset) -> None:
     """Whatever characters stand in them, a reranker is asked the texts as they are."""
     reranker = RerankingRetriever(Lengths(), as_retriever({"q": {"p": 1.0}}), depth=1)
