@@ -287,6 +287,7 @@ def test_settings_are_as_sure_as_there_are_languages(tmp_path: Path) -> None:
     """Six languages measured in two settings are six differences, not a hundred values."""
     outcome = make_study(tmp_path, flat, settings=("mono", "multi"))
     (fit,) = fitted(outcome, "map ~ alpha + setting")
+    assert "query language in a setting" in fit.random
     assert estimate(fit, "setting = multi").freedom == 5
     # of one model, too: what differs between settings is no luck of a training
     one = make_study(tmp_path / "1", flat, settings=("mono", "multi"), factors={"alpha": (0.0,)}, seeds=(1,))
