@@ -41,8 +41,8 @@ SLOW = (
 # how work is cut into blocks, where an optimum is looked for, and how a figure or JSON is laid out: a fault there
 # changes no number
 EQUIVALENT = (
-    "_BLOCK", "_LOG_RANGE", "_COLUMNS", "_BATCH", "_LARGEST", "_SETTINGS", "_SLICE", "COUNT", "figure.", "axes.", "size=",
-    "ensure_ascii=", "trim_blocks=", "reshape(n, systems, -1)",
+    "_BLOCK", "_LOG_RANGE", "_COLUMNS", "_BATCH", "_LARGEST", "_SETTINGS", "_SLICE", "COUNT", "figure.", "axes.",
+    "size=", "ensure_ascii=", "trim_blocks=", "reshape(n, systems, -1)",
 )  # fmt: skip
 NEAREST = 2
 """Test files that are run before the others of a room."""

@@ -157,6 +157,8 @@ def test_every_number_of_the_page(report: Report) -> None:
     assert f"mono: map: all languages, alpha 1: 0.625 [{0.625 - half:.3f}, {0.625 + half:.3f}], 2 seeds" in words
     assert "multi: rank_distance: all languages, alpha 2: 40 [40, 40], 2 seeds" in words
     assert "rank_distance: all languages, alpha 1" not in words, "a lower bound is no point of a curve"
+    assert "mono: map: seen, alpha 1: 0.750 [" in words and "mono: map: unseen, alpha 1: 0.500 [" in words
+    assert "mono: map: class 5" not in words, "a line of its own is among those of all languages"
     charts = re.findall(r"<li>(\w+: [\w@]+): all languages, alpha 0", report.files[1].read_text(encoding="utf-8"))
     assert charts == ["mono: map", "cross: map", "multi: map", "multi: rank_distance"]
 
