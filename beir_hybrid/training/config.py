@@ -92,10 +92,11 @@ class TrainConfig:
 
     def __post_init__(self) -> None:
         for name, told in _table().items():
-            value, low, high = getattr(self, name), told.get("low"), told.get("high", math.inf)
-            if value is not None and low is not None and not (low <= value <= high and math.isfinite(value)):
-                bound = f"at least {low}" if high == math.inf else f"in [{low}, {high}]"
-                raise TrainingError(f"{flag(name)} is {value}; expected a number {bound}")
+            value, low, high = getattr(self, name), told.get("low", -math.inf), told.get("high", math.inf)
+            for one in value if isinstance(value, tuple) else [value]:
+                if isinstance(one, int | float) and not (low <= one <= high and math.isfinite(one)):
+                    bound = f"at least {low}" if high == math.inf else f"in [{low}, {high}]"
+                    raise TrainingError(f"{flag(name)} is {one}; expected a number {bound}")
         if not self.groups:
             raise TrainingError("no training groups were given; expected --groups FILE.jsonl or .jsonl.gz")
         if not self.out:
@@ -108,27 +109,17 @@ class TrainConfig:
             raise TrainingError(f"expected one of --sampling and --alpha, got {self.sampling} and {self.alpha}")
         if (self.alpha_schedule == "constant") != (self.alpha_end is None):
             raise TrainingError("--alpha-schedule linear|cosine and --alpha-end go together")
-        if self.tokenizer is not None and self.from_scratch is None:
-            raise TrainingError("--tokenizer needs --from-scratch; --model brings its own")
+        for name, told in _table().items():
+            if getattr(self, name) and not getattr(self, told.get("needs", name)):
+                raise TrainingError(f"{flag(name)} needs {flag(told['needs'])}")
         if self.from_scratch == "static":
             refuse_for_static(self)
         if self.from_scratch == "transformer" and self.width % 64:
             raise TrainingError(f"--width is {self.width}; expected a multiple of 64 (the width of an attention head)")
-        if any(dim < 1 for dim in self.matryoshka or ()):
-            given = ", ".join(map(str, self.matryoshka or ()))
-            raise TrainingError(f"--matryoshka is {given}; expected numbers above 0")
         for name in ("languages", "leak_check", "pretrain_text"):
             repeated = [value for value, count in Counter(getattr(self, name) or ()).items() if count > 1]
             if repeated:
                 raise TrainingError(f"{flag(name)} names {repeated[0]!r} twice")
-        if self.cut_vocabulary and self.from_scratch is not None:
-            raise TrainingError("--cut-vocabulary does not go with --from-scratch")
-        if self.distill_to is not None and not self.distill:
-            raise TrainingError("--distill-to needs --distill, the weight of its term")
-        if self.distill > 0 and self.from_scratch is not None:
-            raise TrainingError("--distill needs --model; a model from scratch has nothing to hold")
-        if (self.code_switch > 0) != (self.lexicon is not None):
-            raise TrainingError("--code-switch and --lexicon go together")
         self.weights()
 
     @property

@@ -50,7 +50,7 @@ class TrainFolder:
         if ours and (finished or self._is_under_way()):
             if differing := self._differing(config, inputs):
                 raise TrainingError(f"{self.path} holds another training: {'; '.join(differing)}; choose another --out")
-            if not finished and not resume and self.last_checkpoint() is not None:
+            if not finished and not resume and newest_checkpoint(self.checkpoints) is not None:
                 raise TrainingError(
                     f"{self.path} holds an unfinished training; go on with --resume, or choose another --out"
                 )
@@ -89,17 +89,13 @@ class TrainFolder:
                 self.path.rmdir()
             raise
 
-    def last_checkpoint(self) -> Path | None:
-        """The newest checkpoint that was written whole, by every process."""
-        return newest_checkpoint(self.checkpoints)
-
     def checkpoint_to_resume(self) -> Path | None:
         """The newest whole checkpoint, which now names the best one where it is: the folder may have moved.
 
         Raises:
             TrainingError: the best checkpoint is not there any more.
         """
-        checkpoint = self.last_checkpoint()
+        checkpoint = newest_checkpoint(self.checkpoints)
         state = state_of(checkpoint) if checkpoint else {}
         best = state.get("best_model_checkpoint")
         if checkpoint is None or best is None:
@@ -133,7 +129,7 @@ class TrainFolder:
 
     def _is_under_way(self) -> bool:
         pretraining = any((self.work / name).exists() for name in ("pretraining", "pretrained"))
-        return pretraining or self.last_checkpoint() is not None
+        return pretraining or newest_checkpoint(self.checkpoints) is not None
 
     def _differing(self, config: TrainConfig, inputs: dict[str, Any]) -> list[str]:
         """What of settings and inputs is not as it was, with both values."""

@@ -7,7 +7,6 @@ import inspect
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property, partial
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -128,12 +127,7 @@ class ParallelDataset(datasets.Dataset):  # type: ignore[misc]
         negatives: int | None = None,
     ) -> ParallelDataset:
         """Build in memory from groups; arguments as in `from_generator`."""
-        rows = rows_of_groups(lambda: groups, languages, negatives)
-        parts = []
-        while part := list(islice(rows, _ROWS_AT_ONCE)):
-            schema = pa.schema([(name, pa.string()) for name in part[0]])
-            parts.append(pa.RecordBatch.from_pylist(part, schema=schema))
-        return cls(_in_memory(pa.Table.from_batches(parts)))
+        return cls(_in_memory(pa.Table.from_pylist(list(rows_of_groups(lambda: groups, languages, negatives)))))
 
     @classmethod
     def from_dataset(

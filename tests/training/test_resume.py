@@ -14,6 +14,7 @@ import pytest
 
 from beir_hybrid.cli import main
 from beir_hybrid.errors import TrainingError
+from beir_hybrid.training.checkpoints import newest_checkpoint
 from beir_hybrid.training.folder import TrainFolder
 from beir_hybrid.training.train import train
 from tests.training.conftest import Configure, same_weights
@@ -30,7 +31,7 @@ def test_killed_in_the_middle_of_a_step(
     config = configure(tmp_path / "o", kind)
     arguments = arguments_of(config, tmp_path)
     assert killed("loss", 5, *arguments).returncode == -9
-    checkpoint = TrainFolder(tmp_path / "o").last_checkpoint()
+    checkpoint = newest_checkpoint(TrainFolder(tmp_path / "o").checkpoints)
     assert checkpoint is not None
     assert checkpoint.name == "checkpoint-3"
     with pytest.raises(TrainingError, match="holds an unfinished training; go on with --resume"):
@@ -61,7 +62,7 @@ def test_killed_while_it_writes_a_checkpoint(
         cut = checkpoints / "checkpoint-9"
         shutil.copytree(checkpoints / "checkpoint-3", cut)
         (cut / name).unlink() if name.endswith("pth") else (cut / name).write_text('{"wor')
-        assert TrainFolder(tmp_path / "o").last_checkpoint() == checkpoints / "checkpoint-3"
+        assert newest_checkpoint(TrainFolder(tmp_path / "o").checkpoints) == checkpoints / "checkpoint-3"
         shutil.rmtree(cut)
     train(config, resume=True)
     assert same_weights(tmp_path / "o", trained("static"))
