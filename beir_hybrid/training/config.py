@@ -176,6 +176,19 @@ def refuse_for_static(config: TrainConfig) -> None:
         raise TrainingError("--precision fp16 needs a transformer; sparse gradients are not scaled, use bf16 or fp32")
 
 
+def refuse_for_kind(config: TrainConfig, kind: str) -> None:
+    """Refuse what a kind of model does not have.
+
+    Raises:
+        TrainingError: such a setting is set.
+    """
+    given = [flag(name) for name, told in _table().items() if kind in told.get("not_for", ()) and getattr(config, name)]
+    if kind != "dense" and config.loss == "plain":
+        given.append("--loss plain")
+    if given:
+        raise TrainingError(f"{given[0]} does not go with a {kind} model")
+
+
 def option_fields() -> list[tuple[str, type, bool, tuple[str, ...], str]]:
     """Every setting as (name, type of a value, whether it is a list, allowed values, help)."""
     hints = typing.get_type_hints(TrainConfig)

@@ -8,17 +8,11 @@ from beir_hybrid.encoders import find_encoder
 from beir_hybrid.errors import MissingExtraError, RetrieverError, TrainingError
 from beir_hybrid.retrieval.dense.models import Role, load_model, own_prompts
 from beir_hybrid.retrieval.kinds import Kind, kind_of_model
-from beir_hybrid.training.config import TrainConfig, flag, refuse_for_static
+from beir_hybrid.training.config import TrainConfig, refuse_for_static
 
 PAPER_PROMPTS: dict[Role, str] = {"query": "Query: ", "passage": "Passage: "}
 """Of arXiv 2408.10536, for models that have never had any."""
 _CLASSES = {"sparse": "SparseEncoder", "multi-vector": "MultiVectorEncoder", "cross-encoder": "CrossEncoder"}
-_NOT_FOR: dict[str, tuple[str, ...]] = {
-    "dense": (),
-    "sparse": ("cut_vocabulary",),  # its tokens are the dimensions of its vectors
-    "multi-vector": (),
-    "cross-encoder": ("router_mapping", "query_prompt", "passage_prompt"),
-}
 
 
 def kind_of(source: str) -> Kind:
@@ -32,20 +26,6 @@ def kind_of(source: str) -> Kind:
         return (kind_of_model(location) if location is not None else None) or "dense"
     except RetrieverError as error:
         raise TrainingError(str(error)) from error
-
-
-def refuse_for_kind(config: TrainConfig, kind: Kind) -> None:
-    """Refuse what a kind of model does not have.
-
-    Raises:
-        TrainingError: such a setting is set.
-    """
-    given = [name for name in _NOT_FOR[kind] if getattr(config, name)]
-    if kind != "dense":
-        given += [name for name in ("distill", "matryoshka", "pretrain_text") if getattr(config, name)]
-        given += ["loss plain"] if config.loss == "plain" else []
-    if given:
-        raise TrainingError(f"{flag(given[0])} does not go with a {kind} model")
 
 
 def starting_model(config: TrainConfig, source: str) -> Any:

@@ -10,11 +10,11 @@ from beir_hybrid.disk.files import write_json
 from beir_hybrid.encoders import find_encoder
 from beir_hybrid.errors import TrainingError
 from beir_hybrid.progress import tell
-from beir_hybrid.training.config import TrainConfig
+from beir_hybrid.training.config import TrainConfig, refuse_for_kind
 from beir_hybrid.training.data import TrainingData, batches_of, group_source, training_groups
 from beir_hybrid.training.folder import LEAK_FILE, TrainFolder, digest_of
 from beir_hybrid.training.leak import Leak, LeakDetector, TrainingText, find_leaks, leak_report, texts_of_groups
-from beir_hybrid.training.models import kind_of, refuse_for_kind
+from beir_hybrid.training.models import kind_of
 from beir_hybrid.training.pretrain import read_pretraining_text
 
 PRETRAINING_TEXT = "pretraining_text.json"
