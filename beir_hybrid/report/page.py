@@ -116,10 +116,14 @@ def _best(comparison: Comparison) -> list[Row]:
     found = []
     means = (row for row in comparison.rows if row.is_mean)
     for _, rows in groupby(means, key=lambda row: (row.dataset, row.setting)):
-        known = [row for row in rows if row.value is not None and direction(row.metric) != 0]
-        own = [row for row in known if row.metric == known[0].metric]
+        known = [
+            (row.value * direction(row.metric), row)
+            for row in rows
+            if row.value is not None and direction(row.metric) != 0
+        ]
+        own = [each for each in known if each[1].metric == known[0][1].metric]
         if own:
-            found.append(max(own, key=lambda row: direction(row.metric) * (row.value or 0.0)))
+            found.append(max(own, key=lambda each: each[0])[1])
     return found
 
 

@@ -31,6 +31,15 @@ def test_scores_are_in_the_order_of_ids(make_folder: Any) -> None:
     assert np.isnan(multi.metrics["rank_distance"][1])
 
 
+def test_tasks_are_in_the_order_of_settings_and_languages(make_folder: Any) -> None:
+    """The query's language before the passages', in whatever order they were measured."""
+    names = ("multi:de", "cross:en-de", "cross:de-en", "mono:en", "mono:de")
+    tasks = load_per_query(make_folder("a", {name: {"map": [1.0, 0.5]} for name in names})).tasks
+    assert [":".join(key) for key in tasks] == [
+        "mono:de:de", "mono:en:en", "cross:de:en", "cross:en:de", "multi:de:all"
+    ]  # fmt: skip
+
+
 def rewritten(folder: Path, column: str, values: Any) -> Path:
     path = folder / "per_query.parquet"
     table = pq.read_table(path)

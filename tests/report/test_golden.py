@@ -287,20 +287,25 @@ def test_a_page_shows_what_was_compared_and_no_more(folders: list[Path], make_fo
     assert "--intersect" in found.words and "--settings mono" in found.words
 
 
-def test_a_page_of_several_data_sets(folders: list[Path], make_folder: Any, command: Any, tmp_path: Path) -> None:
-    """The mean over them, then each by itself with all that a page of it alone shows; the printed command repeats it.
-
-    Of the other set ``a`` is .25 throughout, and ``b`` .5 in German: .25 and .375, and with toy's .5 and .625 .375 and
-    .5. Twelve groups have 4,096 sign patterns.
-    """
+@pytest.fixture
+def of_two(folders: list[Path], make_folder: Any) -> Comparison:
+    """``a`` and ``b`` on another set as well: ``a`` is .25 there throughout, and ``b`` .5 in German."""
     values = {"a": {"de": [0.25] * 6, "en": [0.25] * 6}, "b": {"de": [0.5] * 6, "en": [0.25] * 6}}
     more = [
         make_folder(f"{name}-other", {f"mono:{code}": {"map": each} for code, each in own.items()}, name=name,
                     dataset="o<t>her")
         for name, own in values.items()
     ]  # fmt: skip
-    comparison = compare([more[1], *folders[:2], more[0]], baseline="a", settings="mono")
-    text = render_page(comparison)
+    return compare([more[1], *folders[:2], more[0]], baseline="a", settings="mono")
+
+
+def test_a_page_of_several_data_sets(of_two: Comparison, command: Any, tmp_path: Path) -> None:
+    """The mean over them, then each by itself with all that a page of it alone shows; the printed command repeats it.
+
+    Of the other set the means are .25 and .375, and with toy's .5 and .625 .375 and .5. Twelve groups have 4,096 sign
+    patterns.
+    """
+    comparison, text = of_two, render_page(of_two)
     found = Tables(text)
     title = "mean over data sets, mono"
     assert found.found[f"{title}: mean over languages"] == [["system", "map"], ["b", "0.500 ▲"], ["a", "0.375"]]
@@ -326,6 +331,25 @@ def test_a_page_of_several_data_sets(folders: list[Path], make_folder: Any, comm
     # what is drawn of each stands in a folder of its own
     names = {path.parent.name for path in figures.write_figures(comparison, tmp_path / "figures")}
     assert names == {"toy", "o-t-her"}
+
+
+def test_the_choices_of_each_data_set_are_its_own(of_two: Comparison, chromium: Browser, tmp_path: Path) -> None:
+    """What is chosen of one leaves the other as it is; nothing fails, and nothing is wider than a phone."""
+    path = tmp_path / "page.html"
+    path.write_text(render_page(of_two), encoding="utf-8")
+    chromium.open(path, width=390, height=844, phone=True)
+    assert chromium.problems == []
+    assert chromium.run("document.documentElement.scrollWidth") <= 390
+    shown = (
+        "[0, 1].map(at => [...document.getElementById(`${at}-leaderboard`).children]"
+        ".filter(panel => !panel.hidden).map(panel => panel.dataset.panel))"
+    )
+    assert chromium.run(shown) == [["mean"], ["mean"]]
+    chromium.run(
+        "const s = document.querySelector('[data-panels=\"1-leaderboard\"]'); s.value = 'de'; "
+        "s.dispatchEvent(new Event('change'))"
+    )
+    assert chromium.run(shown) == [["mean"], ["de"]]
 
 
 def test_the_page_in_a_browser(chromium: Browser, folders: list[Path], comparison: Comparison, tmp_path: Path) -> None:
