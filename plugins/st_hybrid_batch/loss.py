@@ -162,30 +162,23 @@ class CachedMaskedMultiVectorMultipleNegativesRankingLoss(_Masked, CachedMultiVe
 class _Drawn(_Cited):
     """Draws in-batch negatives among those that are some, and leaves the others out of the softmax."""
 
-    def forward(
-        self,
-        inputs: list[list[str]],
-        labels: list[Tensor] | None = None,
-        prompt: str | None = None,
-        task: str | None = None,
-    ) -> Tensor:
+    def forward(self, inputs: list[list[str]], labels: list[Tensor] | None = None, **options: Any) -> Tensor:
         rows, columns = len(inputs[0]), len(inputs) - 1
         ids = check_ids(labels, columns)
-        nothing = torch.zeros((rows, rows, columns), dtype=torch.bool)
-        self._spared = nothing if ids is None else no_negatives(ids.cpu(), 0, rows)
+        ids = torch.arange(rows * columns).reshape(rows, columns) if ids is None else ids.cpu()
+        self._spared = no_negatives(ids, 0, rows)
         # an evaluation draws the same ones every time, and leaves the training's chances alone
         self._chance = None if torch.is_grad_enabled() else torch.Generator().manual_seed(0)
         self._left_out = [torch.zeros(rows, dtype=torch.bool)]  # per column of scores: the positive never is
-        return super().forward(inputs, labels, prompt=prompt, task=task)  # type: ignore[misc, no-any-return]
+        return super().forward(inputs, labels, **options)  # type: ignore[misc, no-any-return]
 
     def get_in_batch_negatives(self, anchors: list[str], candidates: list[list[str]]) -> Iterator[list[str]]:
         own = torch.eye(len(anchors), dtype=torch.bool)[:, :, None]
         allowed = (~self._spared & ~own).transpose(1, 2).flatten(1)  # (rows, columns * rows)
         most = int(allowed.sum(dim=1).max())
         wanted = most if self.num_negatives is None else min(self.num_negatives, most)  # type: ignore[attr-defined]
-        chance, chosen = (
-            torch.rand(allowed.shape, generator=self._chance).masked_fill(~allowed, -1.0).topk(wanted, dim=1)
-        )  # (rows, wanted)
+        chances = torch.rand(allowed.shape, generator=self._chance).masked_fill(~allowed, -1.0)
+        chance, chosen = chances.topk(wanted, dim=1)  # (rows, wanted)
         texts = [text for column in candidates for text in column]
         for number in range(wanted):
             self._left_out.append(chance[:, number] < 0)
