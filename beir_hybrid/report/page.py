@@ -62,7 +62,7 @@ def render_page(comparison: Comparison, *, data_dir: Path | str | None = None) -
         title=f"{comparison.dataset} ({comparison.split}): {count}",
         sections=[*sections, ("provenance", "Provenance")],
         comparison=comparison,
-        best=_best(comparison),
+        best=sorted(_best(comparison), key=lambda row: row.dataset != MEAN),
         over=tables(comparison, [MEAN]) if several else [],
         parts=parts,
         heads=HEADS,
