@@ -37,10 +37,6 @@ class Contents:
         return self.comparison.names
 
     @property
-    def folders(self) -> tuple[Path, ...]:
-        return self.aligned.folders
-
-    @property
     def others(self) -> tuple[str, ...]:
         """All systems but the baseline."""
         return tuple(name for name in self.names if name != self.comparison.baseline)

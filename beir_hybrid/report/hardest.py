@@ -89,7 +89,7 @@ def hardest_queries(contents: Contents, count: int = COUNT) -> Hardest | None:
     groups = sorted(mean_of, key=lambda group: (mean_of[group], group))[:count]
     dataset, missing = _texts(contents)
     wanted = {query for group in groups for query in ids[group].values()}
-    runs = [_kept_ranks(folder, setting, wanted) for folder in contents.folders] if dataset else []
+    runs = [_kept_ranks(folder, setting, wanted) for folder in contents.aligned.folders] if dataset else []
     made = [_hard_query(group, mean_of[group], ids[group], dataset, runs, setting) for group in groups]
     licence = f"{dataset.licence.name} {dataset.licence.note}".strip() if dataset else ""
     return Hardest(setting, metric, tuple(made), licence, missing)

@@ -70,7 +70,7 @@ def render_page(comparison: Comparison, *, data_dir: Path | str | None = None) -
         cutoff=SHARE_CUTOFF,
         commands=[
             *(line for _, one in results for line in made_by(one)),
-            compare_command([folder for each in every for folder in each.folders], comparison),
+            compare_command([folder for each in every for folder in each.aligned.folders], comparison),
         ],
         versions=_versions(results),
         records=[(f"{of}{one.name}", _record(one)) for of, one in results],

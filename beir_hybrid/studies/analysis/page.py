@@ -36,9 +36,9 @@ _TITLES = {
 def render_page(findings: Findings) -> str:
     """The page as HTML; what was not measured has no section."""
     measured, datasets = findings.measured, findings.measured.datasets
-    titled = {table.title: table for table in (*mean_tables(findings), *difference_tables(findings))}
+    of_means = [*mean_tables(findings), *difference_tables(findings)]
     means = {
-        (dataset, metric): {"tables": [each for title, each in titled.items() if title in _titles(dataset, metric)]}
+        (dataset, metric): {"tables": [t for t in of_means if t.title.partition(", ")[0] == f"{dataset}: {metric}"]}
         for dataset in datasets
         for metric in tabled_metrics(measured, findings.options, dataset)
     }
@@ -77,10 +77,6 @@ def render_page(findings: Findings) -> str:
         asked=json.dumps(dict(findings.outcome.analysis), ensure_ascii=False, indent=1, default=str),
         **shown,
     )
-
-
-def _titles(dataset: str, metric: str) -> tuple[str, str]:
-    return f"{dataset}: {metric}", f"{dataset}: {metric}, difference to the baseline"
 
 
 def _chosen(label: str, shown: Mapping[tuple[str, str], Mapping[str, Any]]) -> dict[str, Any]:
