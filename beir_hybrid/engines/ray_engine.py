@@ -10,6 +10,7 @@ import contextlib
 import platform
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -71,6 +72,12 @@ class RunningOnRay:
     encoder: Encoder
     threads: int = 1
 
+    @cached_property
+    def _sent(self) -> list[Any]:
+        """The encoder's reference, one for all calls, so that a worker loads it once; in a list, so that Ray does not
+        fetch it for each task."""
+        return [self.ray.put(self.encoder)]
+
     @property
     def _resource(self) -> str:
         """What encoding takes: a GPU where the cluster has some, unless the encoder is to run on a CPU."""
@@ -80,9 +87,8 @@ class RunningOnRay:
     def encode(
         self, blocks: Iterable[tuple[int, Sequence[str]]], told: Told, *, ordered: bool = False
     ) -> Iterator[tuple[int, FloatArray]]:
-        known = [self.ray.put(self.encoder)]  # in a list, so that Ray does not fetch it for each task
         for (number, texts), vectors in run_tasks(
-            self.ray, _encode, [known, ordered], blocks, "block of texts", self._resource
+            self.ray, _encode, [self._sent, ordered], blocks, "block of texts", self._resource
         ):
             told(len(texts))
             yield number, vectors

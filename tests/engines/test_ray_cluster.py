@@ -15,11 +15,10 @@ from typing import Any
 
 import pytest
 
-from beir_hybrid.engines.build import build_engine
 from beir_hybrid.engines.ray_cluster import ray_cluster
 from beir_hybrid.errors import EngineError, MissingExtraError, RetrieverError
 from beir_hybrid.retrieval.dense.retriever import DenseRetriever
-from beir_hybrid.retrieval.engine import Here
+from beir_hybrid.retrieval.engine import Here, build_engine
 
 ray = pytest.importorskip("ray", reason="needs the ray extra")
 

@@ -128,6 +128,29 @@ def test_a_worker_killed_while_encoding_costs_its_block(small_files: Path, tmp_p
     assert list(small_files.iterdir()) == []
 
 
+class Loaded:
+    """An encoder that writes down in which process it was unpickled."""
+
+    def __init__(self, mark: Path) -> None:
+        self.mark = mark
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        with self.mark.open("a") as out:
+            out.write(f"{os.getpid()}\n")
+
+    def __call__(self, texts: list[str]) -> FloatArray:
+        return make_encode()(texts)
+
+
+def test_a_worker_loads_the_encoder_once(sample: Dataset, tmp_path: Path) -> None:
+    """However many corpora there are to encode, and whatever is asked of it: a model takes seconds to load."""
+    ray.cloudpickle.register_pickle_by_value(__import__(__name__, fromlist=["x"]))
+    ranked(DenseRetriever(Loaded(tmp_path / "pids"), precision="int8", engine="ray"), sample)
+    pids = (tmp_path / "pids").read_text().split()
+    assert len(pids) == len(set(pids)) > 0
+
+
 class Deadly:
     """A transform that kills the first process which reads vectors with it, but for the one it was made in."""
 

@@ -39,18 +39,13 @@ def judged_correlation(reference: Ranking, other: Ranking) -> float:
 def _spearman(first: IntArray, second: IntArray) -> float:
     if len(first) < 2:
         return float("nan")
-    if np.array_equal(first, second):
+    from scipy.stats import rankdata
+
+    one, two = rankdata(first), rankdata(second)
+    if np.array_equal(one, two):
         return 1.0
-    one, two = _midranks(first), _midranks(second)
-    one, two = one - one.mean(), two - two.mean()
-    length = float(np.sqrt((one @ one) * (two @ two)))
-    return float(one @ two) / length if length else float("nan")
-
-
-def _midranks(values: IntArray) -> ScoreArray:
-    _, place, times = np.unique(values, return_inverse=True, return_counts=True)
-    found: ScoreArray = (np.cumsum(times) - (times - 1) / 2)[place]
-    return found
+    constant = not one.std() or not two.std()
+    return float("nan") if constant else float(np.corrcoef(one, two)[0, 1])
 
 
 def agreement(reference: Ranking, other: Ranking) -> Observation:

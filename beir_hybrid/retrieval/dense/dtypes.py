@@ -1,4 +1,4 @@
-"""The numbers a model computes with: float32, or 16 bits under PyTorch's autocast."""
+"""What a model computes with: float32, or 16 bits under PyTorch's autocast, and on how many threads."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any, Literal
 
 from beir_hybrid.errors import RetrieverError, did_you_mean
+from beir_hybrid.processors import processors
 
 Dtype = Literal["float32", "bfloat16", "float16"]
 DtypeChoice = Literal["auto", "float32", "bfloat16", "float16"]
@@ -62,3 +63,32 @@ def computing(model: Any, dtype: Dtype) -> Iterator[None]:
     kind = str(model.device).partition(":")[0]
     with torch.autocast(kind, dtype=torch.bfloat16 if dtype == "bfloat16" else torch.float16):
         yield
+
+
+_SECONDS = 0.1
+"""For which it is looked at how busy the processors are."""
+
+
+@contextlib.contextmanager
+def idle_threads() -> Iterator[int]:
+    """Within, PyTorch has a thread for each idle processor, at least one, and no more than it had.
+
+    Threads that wait for each other stand still whenever another process takes the place of one: on two busy
+    processors, two encode at half the speed of one. The number changes no value: each computes whole rows.
+    """
+    import psutil
+    import torch
+
+    before = torch.get_num_threads()
+    if before == 1:
+        yield 1
+        return
+    busy = psutil.cpu_percent(_SECONDS, percpu=True)
+    # of a machine of which this process has a part, the part's share of what is idle
+    idle = sum(1 - each / 100 for each in busy) * min(1.0, processors() / len(busy))
+    n = max(1, min(before, round(idle)))
+    torch.set_num_threads(n)
+    try:
+        yield n
+    finally:
+        torch.set_num_threads(before)

@@ -16,9 +16,8 @@ import numpy as np
 import numpy.typing as npt
 
 from beir_hybrid.errors import BeirHybridError, RetrieverError, first_line
-from beir_hybrid.retrieval.dense.dtypes import Dtype, computing
+from beir_hybrid.retrieval.dense.dtypes import Dtype, computing, idle_threads
 from beir_hybrid.retrieval.dense.models import Role, load_model, model_fingerprint, name_of
-from beir_hybrid.retrieval.dense.threads import idle_threads
 
 __all__ = ["Encoder", "Role", "function_of"]
 

@@ -17,7 +17,6 @@ from beir_hybrid.datasets.dataset import Dataset
 from beir_hybrid.disk.files import fingerprint_of
 from beir_hybrid.disk.locations import cache_dir
 from beir_hybrid.disk.passing_folder import passing_folder
-from beir_hybrid.engines.build import build_engine
 from beir_hybrid.errors import RetrieverError
 from beir_hybrid.neutralize.transform import Transform, read_transform
 from beir_hybrid.progress import progress, tell
@@ -34,7 +33,7 @@ from beir_hybrid.retrieval.dense.scored_form import ScoredForm
 from beir_hybrid.retrieval.dense.segments import Cache, folder_of
 from beir_hybrid.retrieval.dense.vector_files import PRECISIONS, Precision, VectorFiles
 from beir_hybrid.retrieval.dense.vector_scores import VectorScores
-from beir_hybrid.retrieval.engine import EngineName, RunningEngine
+from beir_hybrid.retrieval.engine import EngineName, RunningEngine, build_engine
 from beir_hybrid.retrieval.search.plan import SearchPlan
 from beir_hybrid.retrieval.search.request import SearchAnswer, SearchRequest
 from beir_hybrid.retrieval.search.search import rankings_of

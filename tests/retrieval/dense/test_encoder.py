@@ -12,7 +12,7 @@ import pytest
 from beir_hybrid import load_dataset
 from beir_hybrid.datasets.dataset import Dataset
 from beir_hybrid.errors import RetrieverError
-from beir_hybrid.retrieval.dense import dtype_choice, threads
+from beir_hybrid.retrieval.dense import dtype_choice, dtypes
 from beir_hybrid.retrieval.dense.encoder import Encoder
 from beir_hybrid.retrieval.dense.retriever import DenseRetriever
 
@@ -73,11 +73,11 @@ def test_threads_are_as_many_as_processors_are_idle(monkeypatch: pytest.MonkeyPa
 
     before = torch.get_num_threads()
     try:
-        monkeypatch.setattr(threads, "processors", lambda: 8)
+        monkeypatch.setattr(dtypes, "processors", lambda: 8)
         for had, busy, expected in ((8, [0] * 8, 8), (8, [100] * 8, 1), (8, [100] * 5 + [5] * 3, 3), (2, [0] * 8, 2)):
             torch.set_num_threads(had)
             monkeypatch.setattr("psutil.cpu_percent", lambda seconds, percpu, busy=busy: busy)
-            with threads.idle_threads() as n:
+            with dtypes.idle_threads() as n:
                 assert (n, torch.get_num_threads()) == (expected, expected)
             assert torch.get_num_threads() == had
     finally:
