@@ -240,6 +240,8 @@ def test_every_number_and_mark_of_the_page(folders: list[Path], comparison: Comp
     by_bin = {row[0]: row[2] for row in found.found["c"] if row[2].endswith("%")}
     assert {label: share for label, share in by_bin.items() if share != "0.0 %"} == {"11–20": "100.0 %"}
     assert {row[0] for row in found.found["a"] if row[2] == "100.0 %"} == {"51–100"}
+    # the fullest bar is as wide as there is room
+    assert set(re.findall(r'<span class="(?:known|atleast)" style="width:([\d.]+)%', text)) == {"100.00"}
 
 
 @pytest.mark.parametrize("systems", [1, 2, 3])
@@ -431,6 +433,8 @@ def test_every_number_and_rank_of_the_leaderboard(folders: list[Path], command: 
     for title, rows in BOARD.items():
         assert [[Path(cell).name if "/" in cell else cell for cell in row] for row in found[title]] == rows, title
     assert ">=: a lower bound; some relevant passages were not retrieved and have no rank." in done.out
+    if form == "markdown":  # system and source are text, all else numbers
+        assert set(re.findall(r"^\| --- .*", done.out, re.MULTILINE)) >= {"| --- | --- | --: | --: |"}
 
 
 def test_what_the_page_is_called(folders: list[Path]) -> None:
