@@ -143,6 +143,10 @@ def test_every_number_of_the_markdown(report: Report) -> None:
         assert found[title] == rows, title
     assert tables_of_markdown("### Cells\n" + text.partition("## Cells")[2])["Cells"] == CELLS
     assert f"{COUNTS}. {BUDGET}" in text
+    assert "\nMixed model, REML (12 values, 6 trained models, 2 query languages); standard deviations: " in text
+    # names are text, all else numbers: of means, of differences, of cells
+    for texts, numbers in ((1, 6), (2, 5), (4, 3)):
+        assert f"\n| {'--- | ' * texts}{'--: | ' * numbers}".rstrip() + "\n" in text
 
 
 def test_every_number_of_the_page(report: Report) -> None:
@@ -153,6 +157,7 @@ def test_every_number_of_the_page(report: Report) -> None:
     words = " ".join(found.words.split())
     for line in (*PROBLEMS, COUNTS, "measured on toy", "2 seeds", BUDGET):
         assert line in words, line
+    assert "A value of one seed has no interval" not in words
     half = 0.15 * HALF
     assert f"mono: map: all languages, alpha 1: 0.625 [{0.625 - half:.3f}, {0.625 + half:.3f}], 2 seeds" in words
     assert "multi: rank_distance: all languages, alpha 2: 40 [40, 40], 2 seeds" in words
@@ -235,6 +240,7 @@ def test_the_fit_is_that_of_a_balanced_design(report: Report) -> None:
         "C(alpha) = 1": pytest.approx((0.125, 1, 12, 6, 2)),
         "C(alpha) = 2": pytest.approx((-0.025, 1, 12, 6, 2)),
     }
+    assert {row["held_apart"] for row in rows.values()} == {"False"}
     low, high, p = numbers(rows["C(alpha) = 1"], "ci_low", "ci_high", "p")
     assert low is not None and high is not None
     assert (low + high) / 2 == pytest.approx(0.125)

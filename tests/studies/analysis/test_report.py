@@ -152,7 +152,8 @@ def test_one_seed_has_no_spread(tmp_path: Path) -> None:
     assert "±" not in text.partition("Mean ±")[0]
     assert "have one seed: there is no spread" in text
     assert read(tmp_path / "report" / "means.csv")[0]["deviation"] == ""
-    assert "<li>1 seed</li>" in (tmp_path / "report" / "page.html").read_text(encoding="utf-8")
+    page = (tmp_path / "report" / "page.html").read_text(encoding="utf-8")
+    assert "<li>1 seed</li>" in page and "A value of one seed has no interval" in page
 
 
 def test_a_factor_called_as_a_column(tmp_path: Path) -> None:
@@ -201,6 +202,11 @@ def test_real_evaluations(tmp_path: Path) -> None:
         "sample, mono: map ~ log(size) * seen was not fitted: 12 values left out, for which seen is not known." in text
     )
     assert "same@10" in text
+    # all metrics that were asked for have tables, the first alone groups, charts and a place in a terminal
+    markdown, page = ((tmp_path / "r" / name).read_text(encoding="utf-8") for name in NAMES[:2])
+    assert "sample: map" in text and "sample: recall@1" not in text
+    assert "### sample: recall@1\n" in markdown and "mono: map by" in markdown and "recall@1 by" not in markdown
+    assert "mono: map: all languages" in page and "mono: recall@1: all languages" not in page
     assert "On which languages the models were trained is not known" in text
     assert {(row["seen"], row["corpus_seen"]) for row in read(tmp_path / "r" / "scores.csv")} == {
         ("unknown", "unknown"), ("unknown", ""),
