@@ -77,7 +77,7 @@ class VectorFiles:
         """
         if self._missing():
             with alone(self.folder, RetrieverError):
-                self._prepare(texts, encode)
+                self._prepare(texts, encode, told)
                 missing = self._missing()
                 spans = {number: self._span(number) for number in missing}
                 if told and len(missing) * self.rows < self.size:
@@ -95,14 +95,17 @@ class VectorFiles:
                 f"{first}; the encoder must give vectors of one length"
             )
 
-    def _prepare(self, texts: Sequence[str], encode: EncodeBlocks) -> None:
+    def _prepare(self, texts: Sequence[str], encode: EncodeBlocks, told: Told | None) -> None:
         path = self.folder / "scale.npy"
         if self.precision != "int8" or path.exists():
             return
         if next(self.folder.glob("??????.npy"), None):
             raise RetrieverError(f"{path} is missing, without it the other files mean nothing; delete {self.folder}")
-        ((_, vectors),) = encode([(0, [texts[at] for at in sampled(self.size).tolist()])])
+        sample = [texts[at] for at in sampled(self.size).tolist()]
+        ((_, vectors),) = encode([(0, sample)])
         Scale.of_sample(np.asarray(vectors)).write(path)
+        if told:
+            told(-len(sample))  # they are counted with their segments
 
     def _write(self, number: int, vectors: FloatArray) -> None:
         if number and _name(0) in self._segments:

@@ -58,7 +58,14 @@ def test_int8_keeps_a_byte_a_value_and_its_scale(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     vectors = {text: rng.normal(size=6).astype(np.float32) for text in TEXTS}
     stored = VectorFiles(tmp_path / "a", len(TEXTS), "int8")
-    stored.fill(TEXTS, in_turn(lambda texts: np.stack([vectors[text] for text in texts])))
+    told: list[int] = []
+
+    def encode(texts: Sequence[str]) -> FloatArray:
+        told.append(len(texts))
+        return np.stack([vectors[text] for text in texts])
+
+    stored.fill(TEXTS, in_turn(encode, "text", told.append), told.append)
+    assert sum(told) == len(TEXTS)  # those of the sample are encoded twice and count once
     assert (tmp_path / "a" / "000000.npy").stat().st_size == 128 + 16 * 6
     expected = np.stack([vectors[text] for text in TEXTS])
     step = (expected.max(axis=0) - expected.min(axis=0)) / 255
