@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import functools
+import hashlib
 import os
 import subprocess
 import sys
@@ -17,6 +18,7 @@ import pytest
 
 from beir_hybrid.datasets.beir_view import BeirView
 from beir_hybrid.datasets.dataset import Dataset
+from beir_hybrid.disk.files import fingerprint
 from beir_hybrid.errors import BeirHybridError, RetrieverError
 from beir_hybrid.records import FloatArray
 from beir_hybrid.retrieval.dense import embeddings
@@ -195,6 +197,22 @@ def test_a_damaged_segment_says_what_to_delete(counting: Counting, cache: Path, 
     segment.write_bytes(segment.read_bytes()[:-4] if content is None else content)
     with pytest.raises(RetrieverError, match=rf"{segment.name} is damaged .*; delete it and {segment.stem}.keys"):
         DenseRetriever(counting, identity="v1").embed("query", ["x"])
+
+
+def test_what_an_earlier_version_kept_is_read_as_it_was(cache: Path) -> None:
+    """Hours of encoding are in these files: their names and form are fixed, whatever this package becomes."""
+    folder = cache / "embeddings" / "v1" / fingerprint("query", "Q: ")
+    folder.mkdir(parents=True)
+    kept = np.array([[1, 2, 3], [4, 5, 6]], dtype=np.float32)
+    np.save(folder / "segment.npy", kept)
+    keys = [hashlib.blake2b(text.encode(), digest_size=16).digest() for text in ("x", "y")]
+    (folder / "segment.keys").write_bytes(b"".join(keys))
+
+    def refuse(texts: list[str]) -> FloatArray:
+        raise AssertionError(f"encoded again: {texts}")
+
+    retriever = DenseRetriever(refuse, identity="v1", similarity="dot", query_prompt="Q: ")
+    assert np.array_equal(retriever.embed("query", ["y", "x", "y"]), kept[[1, 0, 1]])
 
 
 def test_more_segments_than_file_descriptors_are_read(
