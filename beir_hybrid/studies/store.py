@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from beir_hybrid.disk.files import write_json
 from beir_hybrid.errors import StudyError
@@ -15,7 +15,6 @@ from beir_hybrid.studies.cells import Cell
 from beir_hybrid.studies.outcome import CellOutcome
 from beir_hybrid.studies.study import Study
 
-Record = Literal["cell", "training", "failure"]
 _KINDS: dict[str, Any] = {
     "seconds": int | float, "pairs": int, "steps": int, "languages": list, "begun_with": dict, "message": str,
 }  # fmt: skip
@@ -59,7 +58,7 @@ class Job:
         """The folder of the results of a data set."""
         return self.path / "results" / name
 
-    def write(self, what: Record, record: Mapping[str, Any]) -> None:
+    def write(self, what: str, record: Mapping[str, Any]) -> None:
         """Write one of its records."""
         write_json(self.path / f"{what}.json", dict(record))
 
@@ -91,7 +90,7 @@ class Job:
             seconds=float(training.get("seconds", 0.0)) + sum(map(_seconds, measured.values())),
         )
 
-    def read(self, what: Record) -> dict[str, Any]:
+    def read(self, what: str) -> dict[str, Any]:
         """One of its records; empty where there is none yet.
 
         Raises:
