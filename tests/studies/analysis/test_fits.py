@@ -105,6 +105,22 @@ def test_the_luck_of_a_training_is_not_taken_for_an_effect(tmp_path: Path) -> No
     assert "cannot be told from 2 trained models" in sentences(fit)[0]
 
 
+@pytest.mark.parametrize(
+    ("factors", "seeds", "freedom"),
+    [
+        ({"alpha": (0.0, 1.0)}, (1, 2), 4 - 1 - 1),
+        ({"alpha": (0.0, 1.0), "size": (1, 2)}, (1,), 4 - 1 - 2),
+        ({"alpha": (0.0, 1.0)}, (1, 2, 3, 4), 6 - 1),
+    ],
+)
+def test_an_effect_is_as_sure_as_there_are_models(
+    tmp_path: Path, factors: Mapping[str, Any], seeds: tuple[int, ...], freedom: int
+) -> None:
+    """Models less one and their effects, held apart or not; or languages less one, where these are fewer."""
+    fit = fitted(make_study(tmp_path, flat, factors=factors, seeds=seeds, questions=2), "map ~ alpha")[0]
+    assert estimate(fit, "alpha").freedom == freedom
+
+
 def test_every_setting_by_itself_or_all_at_once(tmp_path: Path) -> None:
     """Without ``setting`` in it a formula is fitted three times; with it once, and the settings are compared."""
 
