@@ -31,6 +31,7 @@ from beir_hybrid.metrics.ranx_backend import (
     ranx_library,
     tune_fusion,
 )
+from beir_hybrid.progress import progress
 from beir_hybrid.records import SETTINGS, Hits, IntArray, Judged
 from beir_hybrid.retrieval.contract import Bound, Ranking
 from beir_hybrid.retrieval.standardise import standardised
@@ -246,10 +247,15 @@ def _folds(text: str, recipe: _Recipe, tasks: Sequence[Task], folders: Sequence[
     n = int(count)
     order = np.random.default_rng(recipe.seed).permutation(len(groups))
     fold_of = {groups[at]: place % n for place, at in enumerate(order.tolist())}
-    params = {
-        setting: [recipe.tune(own, folders, {group for group in groups if fold_of[group] != fold}) for fold in range(n)]
-        for setting, own in _by_setting(tasks).items()
-    }
+    params: dict[str, list[dict[str, Any]]] = {}
+    by_setting = _by_setting(tasks)
+    with progress("tuning", len(by_setting) * n, "fold") as bar:
+        for setting, own in by_setting.items():
+            params[setting] = []
+            for fold in range(n):
+                others = {group for group in groups if fold_of[group] != fold}
+                params[setting].append(recipe.tune(own, folders, others))
+                bar.advance(1)
 
     def parts(task: Task) -> list[tuple[IntArray, dict[str, Any]]]:
         folds = np.array([fold_of[task.queries.groups[row]] for row in task.rows], dtype=np.int64)

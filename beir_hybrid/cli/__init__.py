@@ -59,7 +59,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stderr.write(f"beir-hybrid: {' '.join(str(error).split())}\n")
         return 1
     except KeyboardInterrupt:
-        kept = "; what was finished is kept, the same command goes on from there" if args.resumes else ""
+        kept = f"; what was finished is kept, {args.resumes} goes on from there" if args.resumes else ""
         sys.stderr.write(f"beir-hybrid: interrupted{kept}\n")
         return 130
     except BrokenPipeError:

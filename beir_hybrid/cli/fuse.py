@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -30,5 +31,20 @@ def run(args: argparse.Namespace) -> int:
         name=args.name, data_dir=args.data_dir, seed=args.seed, trec=args.trec,
     )  # fmt: skip
     sys.stdout.write(render_table(results) + "\n")
+    if tune_on is not None:
+        sys.stdout.write(f"\n{tuned(results.retriever)}\n")
     tell(f"\nresults: {args.out}/results.json, per_query.parquet, runs.parquet")
     return 0
+
+
+def tuned(retriever: Mapping[str, Any]) -> str:
+    """What each setting is fused with: one line a setting, one set of parameters or one a fold."""
+    folds = retriever["tuned_on"].get("folds")
+    lines = ["each fold is fused with what was tuned on the others"] if folds else []
+    for setting, found in retriever["params"].items():
+        each = [
+            " ".join(f"{name} {value}" for name, value in sorted(params.items()))
+            for params in (found if folds else [found])
+        ]
+        lines.append(f"tuned {setting}: {'; '.join(each)}")
+    return "\n".join(lines)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from pathlib import Path
 
 from beir_hybrid.cli.options import given
 from beir_hybrid.progress import tell
@@ -29,5 +30,6 @@ def run(args: argparse.Namespace) -> int:
         sys.stdout.write(
             f"{role:<11} {share['before']:.1%} of the variance lay between languages, {share['after']:.1%} after\n"
         )
-    tell(f"\nnext: beir-hybrid evaluate sample --model {args.model} --neutralize {args.out} --out results")
+    model = f"--model {args.model} --neutralize {args.out}"
+    tell(f"\nnext: beir-hybrid evaluate sample {model} --out results/{Path(args.out).name}")
     return 0

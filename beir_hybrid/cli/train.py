@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from pathlib import Path
 from typing import Any
 
 from beir_hybrid.progress import tell
@@ -56,7 +57,7 @@ def run(args: argparse.Namespace) -> int:
 
     if PartialState().is_main_process:
         sys.stdout.write(render(summary))
-        tell(f"\nnext: beir-hybrid evaluate sample --model {summary.out} --out results")
+        tell(f"\nnext: beir-hybrid evaluate sample --model {summary.out} --out results/{Path(summary.out).name}")
     return 0
 
 

@@ -149,7 +149,8 @@ def join(
             )
     asked = {query: key for key in questions if (query := query_id(key)) in qrels}
     if not asked:
-        found = f"of {len(qrels):,} judged queries none is there" if qrels else "there is no judgment"
+        first = next(iter(qrels), "").removeprefix(f"{home}-q-")
+        found = f"of {len(qrels):,} judged queries, as {first!r}, none is there" if qrels else "there is no judgment"
         one = f", such as {next(iter(questions))!r}" if questions else ""
         raise DatasetError(f"{place}: {found}; expected judgments of the {len(questions):,} queries{one}")
     queries = {language: _queries(language, asked, questions) for language in languages}

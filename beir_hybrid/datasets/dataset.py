@@ -178,6 +178,8 @@ class Dataset:
             said.append(f"{found.absent:,} judged queries are not there (passed over)")
         if unjudged:
             said.append(f"{unjudged:,} queries have no judgment (not asked)")
+        if found.unanswered:
+            said.append(f"{found.unanswered:,} judged queries have no relevant passage (they score 0)")
         if self.own_passages:
             said.append(f"{len(self.own_passages):,} queries are passages themselves (no candidates for themselves)")
         return "; ".join(said)

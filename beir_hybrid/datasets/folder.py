@@ -68,13 +68,21 @@ class FolderSource:
         """The languages that have a folder of their own, and what it is called: ``de`` may be in ``deu``."""
         names = sorted(each.name for each in self.path.iterdir() if each.is_dir()) if self.path.is_dir() else []
         found: dict[str, str] = {}
+        nameless: list[str] = []
         for name in names:
             language, part = find_language(name, _ANY), local_parts(self.path, "test", name)
+            if language is None and any(path.startswith(f"{name}/") for path in part.corpus + part.queries):
+                nameless += [name]
             if language is None or not (part.corpus or part.queries):
                 continue
             if language in found:
                 raise DatasetError(f"{self.path}: {found[language]} and {name} are both {language}; leave one out")
             found[language] = name
+        if found and nameless:
+            raise DatasetError(
+                f"{self.path / nameless[0]} holds a corpus or queries, but {nameless[0]!r} is no language code; call "
+                f"the folder by one, as {next(iter(found.values()))}, or move it away"
+            )
         return dict(sorted(found.items()))
 
     def _parts(self, split: str) -> dict[str, Parts]:

@@ -100,6 +100,7 @@ class Judgments:
         unreachable: judged pairs of them.
         absent: judged queries that are in no block.
         unjudged: queries without a judgment.
+        unanswered: judged queries of which no passage is relevant.
     """
 
     def __init__(
@@ -117,7 +118,7 @@ class Judgments:
         self.lost: list[str] = []
         where: dict[str, tuple[int, int]] = {}  # of judged passages only: a corpus can be large
         self._of: dict[str, LanguageJudgments] = {}
-        known = self.unjudged = self.unreachable = 0
+        known = self.unjudged = self.unreachable = self.unanswered = 0
         for language, block in queries.items():
             found: list[tuple[int, int, int, int, int]] = []
             for row, query in enumerate(block.ids):
@@ -146,6 +147,8 @@ class Judgments:
             columns = np.array(found, dtype=np.int64).reshape(-1, 5).T
             self._of[language] = LanguageJudgments(self._languages, *columns)
             self.unreachable += int(np.count_nonzero(columns[2] < 0))
+            asked = columns[4] == 0
+            self.unanswered += len(np.setdiff1d(columns[0][asked], columns[0][asked & (columns[3] > 0)]))
         self.absent = len(qrels) - known
         if self.lost and len(self.lost) == len(where):
             raise DatasetError(

@@ -116,12 +116,14 @@ def _read_trec(path: Path) -> RunTable:
     for number, line in read_lines(path, RunError):
         # ours with blanks in ids are parted by tabs
         fields = line.split("\t") if line.count("\t") == 5 else line.split()
+        wrong = f"{len(fields)} fields" if len(fields) != 6 else "a score that is no number"
         try:
             query, _, passage, _, score, _ = fields
             scores.append(float(score))
         except ValueError as error:
             raise RunError(
-                f"{at(path, number)}: expected 'query-id Q0 passage-id rank score name', got {line.strip()[:80]!r}"
+                f"{at(path, number)}: expected 'query-id Q0 passage-id rank score name', got {wrong}: "
+                f"{line.strip()[:80]!r}"
             ) from error
         queries.add(query)
         passages.add(passage)
@@ -164,7 +166,7 @@ def table_of(results: Mapping[str, Any], path: Path = Path("run in memory")) -> 
             raise RunError(f"{path}: query {query!r} has no object of passages and scores")
         for passage, score in ranked.items():
             if isinstance(score, bool) or not isinstance(score, Real):
-                raise RunError(f"{path}: query {query!r}, passage {passage!r}: {score!r} is no score")
+                raise RunError(f"{path}: query {query!r}, passage {passage!r}: score {score!r} is no number")
             queries.add(query)
             passages.add(passage)
             scores.append(float(score))

@@ -14,6 +14,7 @@ from beir_hybrid.datasets.dataset import Dataset
 from beir_hybrid.disk.files import fingerprint, sha256_of
 from beir_hybrid.errors import RunError
 from beir_hybrid.languages import AnyLanguage
+from beir_hybrid.progress import tell
 from beir_hybrid.records import POOL, Hits, IntArray, Passages
 from beir_hybrid.retrieval.contract import Ranking
 from beir_hybrid.retrieval.run_table import Codes, DictionaryColumn, RunTable, TaskKey, read_run, table_of
@@ -26,11 +27,11 @@ _ANY_TASK: TaskKey = ("", "", "")
 class RunFileRetriever:
     """An existing run as a retriever.
 
-    Ids are those of this package, or, with a single language loaded, those of the data set's own files (as in
-    published MIRACL runs). A passage that is not in a task's corpus is left out of that task: the ranking of the
-    pool restricted to some languages is a ranking of those, as deep as the query goes that has the fewest of them; so
-    the data set may be loaded in some of its languages. Queries without judgments are passed over and counted. Files
-    written by `evaluate` say which task each row belongs to.
+    Ids are those of this package or, of a folder of one's own and with a single language loaded (as in published MIRACL
+    runs), those of the data set's own files. A passage that is not in a task's corpus is left out of that task: the
+    ranking of the pool restricted to some languages is a ranking of those, as deep as the query goes that has the
+    fewest of them; so the data set may be loaded in some of its languages. Queries without judgments are passed over
+    and counted. Files written by `evaluate` say which task each row belongs to.
 
     Args:
         path: see `read_run`.
@@ -99,7 +100,7 @@ class BoundRun:
         """A run on a data set: its ids found, its languages told from them."""
         languages, elsewhere = dataset.languages, _Elsewhere(dataset)
         table, query_language, query, unjudged = _judged_rows(table, dataset, elsewhere)
-        finder = _PassageFinder([dataset.passages[language] for language in languages])
+        finder = _PassageFinder([dataset.passages[language] for language in languages], own=_has_own_ids(dataset))
         places = _places(table.passages, finder)
         used = np.unique(table.passages.codes)
         absent = used[places[used, 0] < 0]
@@ -178,6 +179,11 @@ class BoundRun:
             pooled |= bool(np.any(np.diff(np.unique(self._query_and_language(rows)) // len(languages)) == 0))
         if pooled:
             return [self.dataset.task("multi", language) for language in dict.fromkeys(query for query, _ in pairs)]
+        if "multi" in self.dataset.settings:
+            tell(
+                f"{self.table.path}: no query ranks passages of several languages, so each language pair is measured "
+                f"by itself; if the run ranks the pool of all, give the setting multi"
+            )
         made = [self.dataset.task("mono", query) for query, passage in pairs if query == passage]
         return made + [self.dataset.task("cross", query, passage) for query, passage in pairs if query != passage]
 
@@ -243,13 +249,12 @@ def _judged_rows(table: RunTable, dataset: Dataset, elsewhere: _Elsewhere) -> tu
     As trec_eval does, queries that are not judged are passed over; those in languages that were not loaded are too,
     and do not count.
     """
-    blocks = [dataset.queries[language] for language in dataset.languages]
-    alone = len(blocks) == 1
+    blocks, own = [dataset.queries[language] for language in dataset.languages], _has_own_ids(dataset)
     known = {
         key: (number, row)
+        for name in (("source_ids", "ids") if own else ("ids",))
         for number, block in enumerate(blocks)
-        for column in ((block.source_ids, block.ids) if alone else (block.ids,))
-        for row, key in enumerate(column)
+        for row, key in enumerate(getattr(block, name))
     }
     places = _places(table.queries, lambda name: known.get(name, (-1, -1)))
     used = np.unique(table.queries.codes)
@@ -259,7 +264,7 @@ def _judged_rows(table: RunTable, dataset: Dataset, elsewhere: _Elsewhere) -> tu
         if not unjudged:
             elsewhere.refuse(table)
         first = next(block for block in blocks if len(block))
-        example = (first.source_ids if alone else first.ids)[0]
+        example = (first.source_ids if own else first.ids)[0]
         raise RunError(
             f"{table.place(0)}: query {table.queries[0]!r}, like every other of the run, is not in {dataset.name} "
             f"({', '.join(dataset.languages)}), whose query ids look like {example!r}"
@@ -267,6 +272,11 @@ def _judged_rows(table: RunTable, dataset: Dataset, elsewhere: _Elsewhere) -> tu
     if len(absent):
         table = table.take(np.flatnonzero(places[table.queries.codes, 0] >= 0))
     return table, places[:, 0].astype(np.int16)[table.queries.codes], places[:, 1][table.queries.codes], unjudged
+
+
+def _has_own_ids(dataset: Dataset) -> bool:
+    """Whether the ids of its files tell its queries and passages apart: they differ between a folder's languages."""
+    return bool(dataset.folder) or len(dataset.languages) == 1
 
 
 def _places(ids: DictionaryColumn, find: Any) -> Codes:
@@ -283,16 +293,17 @@ class _PassageFinder:
     They are asked one by one and not put into a table: a corpus can be larger than memory.
     """
 
-    def __init__(self, blocks: Sequence[Passages]) -> None:
+    def __init__(self, blocks: Sequence[Passages], *, own: bool) -> None:
         self._blocks = blocks
-        self._alone = len(blocks) == 1
+        self._own = own
         first = next((block for block in blocks if len(block)), blocks[0])
-        self.example = (first.source_ids if self._alone else first.ids)[0] if len(first) else ""
+        self.example = (first.source_ids if self._own else first.ids)[0] if len(first) else ""
 
     def __call__(self, name: str) -> tuple[int, int]:
         for number, block in enumerate(self._blocks):
             if name.startswith(f"{block.language}-") and (position := block.position(name)) is not None:
                 return number, position
-        # with one language loaded a run may have the ids of the published files
-        source = self._blocks[0].source_position(name) if self._alone else None
-        return (-1, -1) if source is None else (0, source)
+        for number, block in enumerate(self._blocks if self._own else ()):
+            if (position := block.source_position(name)) is not None:
+                return number, position
+        return -1, -1

@@ -59,6 +59,10 @@ def test_parameters_and_folds(command: Any, folders: list[Path], tmp_path: Path)
     assert done.status == 0
     record = json.loads((tmp_path / "folds" / "results.json").read_text())["retriever"]
     assert record["tuned_on"]["folds"] == len(record["params"]["mono"]) == 2
+    first, second = (fold["k"] for fold in record["params"]["mono"])
+    assert done.out.endswith(
+        f"\neach fold is fused with what was tuned on the others\ntuned mono: k {first}; k {second}\n"
+    )
 
 
 def test_refusals_are_one_line(command: Any, folders: list[Path], tmp_path: Path) -> None:

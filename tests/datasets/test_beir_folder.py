@@ -45,7 +45,8 @@ def test_an_exported_task_is_read_back(folder: Path, packed: bool) -> None:
     [
         (
             "de-q-none\tde-p-0000001\t1\n",
-            "test.tsv: of 1 judged queries none is there; expected judgments of the 30 queries, such as 'de-q-0000'",
+            "test.tsv: of 1 judged queries, as 'de-q-none', none is there; expected judgments of the 30 queries, "
+            "such as 'de-q-0000'",
         ),
         (
             "a\tb\n",

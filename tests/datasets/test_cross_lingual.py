@@ -98,6 +98,15 @@ def test_gaps_in_the_judgments_are_counted_as_trec_eval_does() -> None:
     assert BeirView(task).load()[2] == {"en-q-1": {"en-p-1": 1, "en-p-9": 1}}
 
 
+def test_queries_without_a_relevant_passage_are_told() -> None:
+    """Judged with grade 0 alone they are asked and score 0, as in trec_eval, which looks like a bad retriever."""
+    queries = {"en": Queries("en", ["en-q-1", "en-q-2", "en-q-3"], ["the sea is deep", "bread", "sea"])}
+    qrels = {"en-q-1": {"en-p-1": 1, "en-p-2": 0}, "en-q-2": {"en-p-1": 0}, "en-q-3": {"en-p-1": -1, "en-p-2": 0}}
+    dataset = Dataset("zero", "test", {"en": PASSAGES["en"]}, queries, qrels)
+    assert dataset.passed_over == "2 judged queries have no relevant passage (they score 0)"
+    assert evaluate(dataset, letters, metrics="map").value("mono", "map") == pytest.approx(1 / 3)
+
+
 def test_own_passages_make_no_setting_of_their_own() -> None:
     """A query that stands in a corpus, but is answered in another language only, is not asked in its own."""
     passages = {"en": Passages("en", ["en-p-1"], ["x"]), "fr": PASSAGES["fr"]}

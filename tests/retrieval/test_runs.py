@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from beir_hybrid.datasets import load_dataset
 from beir_hybrid.datasets.dataset import Dataset
-from beir_hybrid.errors import RunError
+from beir_hybrid.errors import DatasetError, RunError
 from beir_hybrid.evaluation.evaluate import evaluate
 from beir_hybrid.evaluation.results import Results
 from beir_hybrid.records import Passages, Queries
@@ -80,7 +81,7 @@ def test_all_forms_hold_the_same_run(tmp_path: Path, toy: Dataset) -> None:
         ('{"q": {"p": 1},\n "r": }', "a.json", r"a\.json:2: not valid JSON"),
         ('{"q": {"p": 1, "p": 2}}', "a.json", "'p' appears twice in one object"),
         ('{"q": {"p": NaN}}', "a.json", "score of passage 'p' is nan"),
-        ('{"q": {"p": "1"}}', "a.json", "query 'q', passage 'p': '1' is no score"),
+        ('{"q": {"p": "1"}}', "a.json", "query 'q', passage 'p': score '1' is no number"),
         ('{"q": [1]}', "a.json", "query 'q' has no object"),
         ("[1]", "a.json", "expected .* got a list"),
         ("hello", "a.parquet", "not a parquet file"),
@@ -149,10 +150,16 @@ def tasks_of(results: Results) -> set[str]:
     return {f"{score.setting}:{score.query_language}-{score.corpus_language}" for score in results.scores}
 
 
-def test_the_settings_are_told_from_the_content(tmp_path: Path, toy: Dataset) -> None:
-    """One passage language a query: mono and cross tasks; several: the pool."""
+def test_the_settings_are_told_from_the_content(
+    tmp_path: Path, toy: Dataset, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One passage language a query: mono and cross tasks; several: the pool. What a biased pool looks like is said."""
     cross = "de-q-0 Q0 en-p-0 1 1 x\nen-q-0 Q0 en-p-0 1 1 x\n"
     assert tasks_of(evaluate(toy, written(tmp_path, cross))) == {"cross:de-en", "mono:en-en"}
+    guessed = "my.run.trec: no query ranks passages of several languages, so each language pair is measured by itself"
+    assert capsys.readouterr().err.count(guessed) == 1
+    assert tasks_of(evaluate(toy, written(tmp_path, cross), settings="multi")) == {"multi:de-all", "multi:en-all"}
+    assert guessed not in capsys.readouterr().err
     pooled = "de-q-0 Q0 en-p-0 1 2 x\nde-q-0 Q0 de-p-0 2 1 x\n"
     results = evaluate(toy, written(tmp_path, pooled))
     assert tasks_of(results) == {"multi:de-all"}
@@ -209,6 +216,28 @@ def test_ids_of_the_published_files_work_with_one_language(tmp_path: Path, toy: 
         evaluate(toy, path)
 
 
+def test_ids_of_a_folder_of_ones_own_work_in_several_languages(tmp_path: Path) -> None:
+    """Another system's run has the folder's own ids, which differ between its languages."""
+    folder = tmp_path / "own"
+    for language, doc, query in (("de", "d7", "q1"), ("en", "e7", "q2")):
+        (folder / language).mkdir(parents=True)
+        records = {"corpus": [{"_id": doc, "text": "t"}, {"_id": f"{doc}b", "text": "u"}],
+                   "queries": [{"_id": query, "text": "t"}]}  # fmt: skip
+        for name, lines in records.items():
+            (folder / language / f"{name}.jsonl").write_text("".join(f"{json.dumps(line)}\n" for line in lines))
+    (folder / "qrels").mkdir()
+    (folder / "qrels" / "test.tsv").write_text("q1\td7\t1\nq1\te7\t1\nq2\te7\t1\nq2\td7\t1\n")
+    run = written(tmp_path, "q1 Q0 d7b 1 9 x\nq1 Q0 e7 2 8 x\nq2 Q0 e7 1 9 x\nq2 Q0 d7 2 8 x\n")
+    results = evaluate(load_dataset(folder), run, metrics="mrr")
+    assert {key: results.value("multi", "mrr", key) for key in ("de", "en")} == {"de": 1 / 2, "en": 1.0}
+    with pytest.raises(RunError, match=r":1: passage 'x' is not in own \(de, en\), whose passage ids look like 'd7'"):
+        evaluate(load_dataset(folder), written(tmp_path, "q1 Q0 x 1 9 x\n"))
+    # a folder that is no language's would be left out without a word
+    (folder / "en").rename(folder / "english")
+    with pytest.raises(DatasetError, match="english holds a corpus or queries, but 'english' is no language code"):
+        load_dataset(folder)
+
+
 def test_top_k_cuts_a_run(tmp_path: Path, toy: Dataset) -> None:
     """A run is measured no deeper than is asked for."""
     assert evaluate(toy, written(tmp_path, LINES), metrics="mrr", top_k=1).value("mono", "mrr") == 1 / 2
@@ -216,8 +245,6 @@ def test_top_k_cuts_a_run(tmp_path: Path, toy: Dataset) -> None:
 
 def test_rows_of_languages_that_were_not_loaded_are_passed_over(tmp_path: Path) -> None:
     """A run of all languages can be looked at in some: the score is that of the run cut down to them."""
-    from beir_hybrid import load_dataset
-
     lines = "".join(
         f"{query}-q-0000 Q0 {passage}-p-000{rank} {rank} {9 - rank} r\n"
         for query in ("de", "fr", "en", "ar")
