@@ -189,6 +189,18 @@ def test_a_bend_is_the_lack_of_fit(tmp_path: Path) -> None:
     assert fitted(both, "map ~ alpha")[0].bent == {"alpha": pytest.approx(p, rel=1e-6)}
 
 
+@pytest.mark.parametrize(("models", "told"), [(5, True), (4, True), (3, False)])
+def test_a_bend_of_three_values(tmp_path: Path, models: int, told: bool) -> None:
+    """Three values can bend, where at least one model more tells how much luck there is."""
+    hill = make_study(
+        tmp_path, lambda c, *task: 0.5 - 0.2 * (c["alpha"] - 0.5) ** 2, factors={"alpha": (0.0, 0.5, 1.0)},
+        seeds=(1, 2), luck=1e-6, noise=1e-6,
+    )  # fmt: skip
+    left_out = [cell for cell in hill.cells if cell.seed == 2][: 6 - models]
+    cells = tuple(replace(cell, status="failed") if cell in left_out else cell for cell in hill.cells)
+    assert (list(fitted(replace(hill, cells=cells), "map ~ alpha")[0].bent) == ["alpha"]) == told
+
+
 def test_seen_languages_that_change_from_model_to_model(tmp_path: Path) -> None:
     """The gain of being trained on, apart from that of the number of languages."""
     made = make_study(tmp_path, flat, factors={"count": (2, 4, 6)})
