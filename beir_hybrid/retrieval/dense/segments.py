@@ -51,13 +51,15 @@ class Segments:
         return {**vars(self), "_mapped": OrderedDict()}
 
     def path(self, name: str) -> Path:
+        """The file of a segment; of one in memory a name for messages."""
         return (self.folder or Path("memory")) / f"{name}.npy"
 
     def __contains__(self, name: str) -> bool:
         return name in self._held if self.folder is None else self.path(name).exists()
 
     def write(self, name: str, vectors: npt.NDArray[Any]) -> None:
-        """
+        """Keep a segment [rows, d].
+
         Raises:
             BeirHybridError: the disk fails.
         """
