@@ -31,7 +31,7 @@ ROOMS = {
     "comparison": ["tests/report/test_golden.py", "tests/comparison"],
     "report": ["tests/report/test_golden.py", "tests/report", "tests/cli/test_leaderboard_command.py"],
     "studies/analysis": ["tests/studies/analysis/test_golden.py", "tests/studies/analysis"],
-    "metrics": ["tests/metrics", "tests/test_fusion.py", "tests/evaluation"],
+    "metrics": ["tests/metrics", "tests/test_fusion.py", "tests/comparison/test_ranx_report.py", "tests/evaluation"],
 }
 # they take longer than all others together, and what compiles for itself does not load the fault
 SLOW = (
