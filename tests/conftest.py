@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import gc
 import http.server
 import os
 import threading
@@ -58,6 +59,23 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(CACHE_VARIABLE, str(folder))
         yield folder
+
+
+@pytest.fixture(scope="session")
+def frozen_libraries() -> None:
+    """What the libraries that train are made of is not looked through for garbage, as every training of transformers
+    asks for: that is a third of the short ones here."""
+    import sentence_transformers  # noqa: F401
+
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.fixture(autouse=True)
+def short_trainings(request: pytest.FixtureRequest) -> None:
+    """Trainings of tests are short."""
+    if request.node.get_closest_marker("train"):
+        request.getfixturevalue("frozen_libraries")
 
 
 @pytest.fixture(scope="session")
