@@ -13,6 +13,8 @@ else
 MAKE_ENVIRONMENT := $(PYTHON) -m venv $(VENV)
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 endif
+# processes of tests share the cores, and what they import is compiled once
+PYTEST := OMP_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest
 
 .PHONY: demo test kernels quick docs lint types clean
 
@@ -20,17 +22,17 @@ demo: $(VENV)/.installed-all
 	$(BIN)/python benchmarks/demo.py --out "$(RESULTS)"
 
 test: $(VENV)/.installed-dev
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --no-loadscope-reorder
+	$(PYTEST) -n auto --no-loadscope-reorder
 
 # ranks are a property of the vectors: the exactness tests again, under other kernels of numpy's BLAS
 kernels: $(VENV)/.installed-dev
 	for kernel in Haswell SkylakeX Nehalem; do \
-		OPENBLAS_CORETYPE=$$kernel OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m kernels || exit 1; \
+		OPENBLAS_CORETYPE=$$kernel $(PYTEST) -m kernels || exit 1; \
 	done
 
 # while you work: what needs no Java, no training, no real data and no other process
 quick: $(VENV)/.installed-dev
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --no-loadscope-reorder -m "not slow and not java and not train and not data"
+	$(PYTEST) -n auto --no-loadscope-reorder -m "not slow and not java and not train and not data"
 
 # the documentation, from docs/ into site/index.html; nothing is fetched
 docs: $(VENV)/.installed-dev

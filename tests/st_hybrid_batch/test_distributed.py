@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from tests.st_hybrid_batch.helpers import make_group
-from tests.st_hybrid_batch.two_processes import main as one_process
 
 pytestmark = [pytest.mark.train, pytest.mark.slow]
 ROOT = Path(__file__).parents[2]
@@ -36,6 +35,8 @@ def test_two_processes_equal_one_and_resume_exactly(bert_folder, tmp_path):
 
     Resumed inside epoch 1 without any callback for it, the run is the uninterrupted one.
     """
+    from tests.st_hybrid_batch.two_processes import main as one_process
+
     groups = [make_group(number, negatives=1, passage_group=str(number // 2)) for number in range(33)]
     path = tmp_path / "groups.jsonl"
     path.write_text("\n".join(json.dumps(dataclasses.asdict(group)) for group in groups), encoding="utf-8")

@@ -22,6 +22,7 @@ from tests.report.chromium import Browser
 from tests.studies.analysis.made import flat, make_study
 from tests.systems_made import EVIL, letters
 
+pytestmark = pytest.mark.slow  # charts, many times
 NAMES = ("report.md", "page.html", "scores.csv", "means.csv", "tests.csv", "groups.csv", "fits.csv")
 
 
