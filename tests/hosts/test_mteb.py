@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +19,16 @@ from beir_hybrid.hosts.mteb_results import to_mteb
 from beir_hybrid.languages import language_code
 from tests.systems_made import letters
 
-mteb = pytest.importorskip("mteb")
+# imported where it is used: it takes three seconds of every collection
+pytestmark = pytest.mark.skipif(find_spec("mteb") is None, reason="needs the mteb extra")
 
 
 class Letters:
     """An encoder of mteb's protocol: bags of letter pairs, with another vector for what asks."""
 
     def __init__(self) -> None:
+        import mteb
+
         self.retriever = letters(64)
         self.asked: list[str] = []
         self.mteb_model_meta = mteb.get_model_meta("mteb/baseline-random-encoder")
@@ -46,6 +50,8 @@ class Letters:
 @pytest.mark.slow
 def test_mtebs_own_evaluation_gives_our_numbers(tmp_path: Path) -> None:
     """nDCG@10 and mAP of every subset of every setting, to five digits, and the same names of subsets and languages."""
+    import mteb
+
     options = {"languages": "de,en,zh"}
     tasks = mteb_tasks("sample", **options)
     assert [task.metadata.name for task in tasks] == ["sample-mono", "sample-cross", "sample-multi"]
@@ -96,6 +102,8 @@ def task_of(subsets: dict[str, list[str]], data: dict[str, Any], name: str = "Ma
 @pytest.fixture
 def known(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """Tasks that mteb knows from now on."""
+    import mteb
+
     tasks: dict[str, Any] = {}
     real = mteb.get_task
     monkeypatch.setattr(mteb, "get_task", lambda name: tasks[name] if name in tasks else real(name))
