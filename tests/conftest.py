@@ -31,8 +31,12 @@ def group_of(nodeid: str) -> str:
     return file.parent.name if file.parent.name in SHARING else str(file)
 
 
+@pytest.hookimpl(tryfirst=True)  # before tests are chosen by their marks
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Groups with many long tests come first, so that no process is left working alone."""
+    """Groups with many long tests come first, so that no process is left working alone; a browser is long."""
+    for item in items:
+        if "chromium" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.slow)
     long = Counter(group_of(item.nodeid) for item in items if any(map(item.get_closest_marker, LONG)))
     items.sort(key=lambda item: -long[group_of(item.nodeid)])
 
