@@ -31,7 +31,8 @@ def test_learn_write_and_measure(here: Path, command: Command) -> None:
     assert done.status == 0
     assert "method      project, 2 directions\nlanguages   2: de en\n" in done.out
     assert "few passage texts: de 6, en 6" in done.err
-    assert done.err.splitlines()[-1].startswith("next: beir-hybrid evaluate sample --model model --neutralize out")
+    hint = "next: beir-hybrid evaluate sample --model model --neutralize out --out results/out"
+    assert done.err.splitlines()[-1] == hint
     again = command(
         "evaluate", "sample", "--model", "model", "--neutralize", "out", "--languages", "de,tr", "--out", "r"
     )

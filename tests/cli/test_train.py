@@ -134,3 +134,19 @@ def test_a_missing_extra(command: Any, monkeypatch: pytest.MonkeyPatch) -> None:
         "beir-hybrid: training needs the package 'accelerate', which is not installed; run: pip install "
         '"beir-hybrid[train]"'
     )
+
+
+def test_what_goes_on_after_an_interrupt_is_the_command_with_resume(
+    command: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A training that has checkpoints is refused without it."""
+
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("beir_hybrid.training.train.train", interrupted)
+    done = command("train", "--groups", "sample", "--from-scratch", "static", "--out", tmp_path / "o")
+    assert done.status == 130
+    assert done.err.endswith(
+        "interrupted; what was finished is kept, the same command with --resume goes on from there\n"
+    )
