@@ -19,7 +19,7 @@ from beir_hybrid.datasets.beir_shaped import (
     together,
 )
 from beir_hybrid.datasets.dataset import Dataset
-from beir_hybrid.datasets.parts import Parts, local_parts, local_paths, splits_of
+from beir_hybrid.datasets.parts import Parts, find_parts, local_parts, local_paths, splits_of
 from beir_hybrid.errors import DatasetError, SettingError, did_you_mean
 from beir_hybrid.languages import AnyLanguage, check_language, find_language
 from beir_hybrid.readers.passages import Record, read_records
@@ -67,13 +67,16 @@ class FolderSource:
     def _folders(self) -> dict[str, str]:
         """The languages that have a folder of their own, and what it is called: ``de`` may be in ``deu``."""
         names = sorted(each.name for each in self.path.iterdir() if each.is_dir()) if self.path.is_dir() else []
+        paths = local_paths(self.path) if names else []
         found: dict[str, str] = {}
         nameless: list[str] = []
         for name in names:
-            language, part = find_language(name, _ANY), local_parts(self.path, "test", name)
-            if language is None and any(path.startswith(f"{name}/") for path in part.corpus + part.queries):
-                nameless += [name]
-            if language is None or not (part.corpus or part.queries):
+            language, part = find_language(name, _ANY), find_parts(paths, "test", name)
+            texts = part.corpus + part.queries
+            if not texts:
+                continue
+            if language is None:
+                nameless += [name] if any(path.startswith(f"{name}/") for path in texts) else []
                 continue
             if language in found:
                 raise DatasetError(f"{self.path}: {found[language]} and {name} are both {language}; leave one out")
