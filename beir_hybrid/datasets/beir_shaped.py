@@ -137,7 +137,9 @@ def join(
 
     ids: dict[str, str] = {}
     qrels: Qrels = {}
+    judged_first = ""
     for judgment in judgments:
+        judged_first = judged_first or judgment.query
         passage = ids.get(judgment.passage)
         if passage is None:
             passage = ids[judgment.passage] = _passage_id(passages, judgment.passage, judgment.place)
@@ -149,8 +151,9 @@ def join(
             )
     asked = {query: key for key in questions if (query := query_id(key)) in qrels}
     if not asked:
-        first = next(iter(qrels), "").removeprefix(f"{home}-q-")
-        found = f"of {len(qrels):,} judged queries, as {first!r}, none is there" if qrels else "there is no judgment"
+        found = "there is no judgment"
+        if qrels:
+            found = f"of {len(qrels):,} judged queries, as {judged_first!r}, none is there"
         one = f", such as {next(iter(questions))!r}" if questions else ""
         raise DatasetError(f"{place}: {found}; expected judgments of the {len(questions):,} queries{one}")
     queries = {language: _queries(language, asked, questions) for language in languages}
