@@ -18,6 +18,8 @@ from beir_hybrid.disk.locations import CACHE_VARIABLE, DATA_VARIABLE
 
 # toy tests of ranx run without compiling it; this stands before anything imports numba
 os.environ.setdefault("NUMBA_DISABLE_JIT", "1")
+# while tests are collected nothing is thrown away: looking for it is a third of the time that it takes
+gc.disable()
 
 
 # folders whose tests share what takes long to make: models, results, a Java machine, a browser, Ray
@@ -39,6 +41,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.slow)
     long = Counter(group_of(item.nodeid) for item in items if any(map(item.get_closest_marker, LONG)))
     items.sort(key=lambda item: -long[group_of(item.nodeid)])
+
+
+def pytest_collection_finish() -> None:
+    """What was loaded stays, and is not looked through again."""
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.hookimpl(optionalhook=True)
