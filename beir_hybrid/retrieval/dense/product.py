@@ -16,16 +16,18 @@ import numpy as np
 import numpy.typing as npt
 from llvmlite import ir
 from numba import types
+from numba.core.registry import cpu_target
 from numba.extending import intrinsic
 
 from beir_hybrid.records import FloatArray
 from beir_hybrid.retrieval.search.compiled import compiled
 
-_features = llvmlite.binding.get_host_cpu_features()
+# of the processor that numba compiles for, which NUMBA_CPU_NAME may say: what it lacks would end the process
+_features = cpu_target.target_context.codegen().magic_tuple()[-1].split(",")
 # LLVM knows them as a type since its version 16
-BFLOAT16 = bool(_features.get("avx512bf16")) and llvmlite.binding.llvm_version_info >= (16,)
+BFLOAT16 = "+avx512bf16" in _features and llvmlite.binding.llvm_version_info >= (16,)
 """Whether this processor multiplies bfloat16 values."""
-_LANES = 16 if _features.get("avx512f") else 8 if _features.get("avx") else 4
+_LANES = 16 if "+avx512f" in _features else 8 if "+avx" in _features else 4
 _VECTORS = 2
 ROWS = {16: 12, 8: 6, 4: 4}[_LANES]
 """With `_VECTORS` sums a row, as many as the registers hold."""
