@@ -193,6 +193,11 @@ def markdown_escape(text: str) -> str:
     return escaped.replace("&", "&amp;").replace("<", "&lt;")
 
 
+def bullet(line: str) -> str:
+    """A line of a list in Markdown: what it begins with is text, and not a quotation, a head or a list in it."""
+    return "- " + re.sub(r"^(\d*)([>#+.)-])", r"\1\\\2", markdown_escape(line))
+
+
 def _latex(table: Table) -> str:
     r"""A ``table`` environment; it needs ``\usepackage{booktabs}``, and ``amssymb`` where it has signs."""
     texts = table.text_columns
@@ -231,6 +236,6 @@ def latex_escape(text: str) -> str:
 
 _FORMS: dict[str, tuple[Callable[[Table], str], Callable[[str], str]]] = {
     "table": (_text, str),
-    "markdown": (_markdown, lambda line: f"- {markdown_escape(line)}"),
+    "markdown": (_markdown, bullet),
     "latex": (_latex, lambda line: f"% {line}"),
 }

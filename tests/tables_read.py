@@ -25,7 +25,9 @@ def tables_of_markdown(text: str) -> dict[str, list[list[str]]]:
 
 
 def tables_of_latex(text: str) -> dict[str, list[list[str]]]:
-    signs = {r"$^{\blacktriangle}$": " ▲", r"$^{\blacktriangledown}$": " ▼", r"$^{\blacklozenge}$": " ◆"}
+    signs = {
+        r"$\geq$": ">=", r"$^{\blacktriangle}$": " ▲", r"$^{\blacktriangledown}$": " ▼", r"$^{\blacklozenge}$": " ◆",
+    }  # fmt: skip
     found = {}
     for block in text.split(r"\begin{table}")[1:]:
         title = re.search(r"\\caption\{(.*)\}\n", block)

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Sequence
 
 from beir_hybrid.comparison.rows import COLUMNS, MEAN, Comparison, Row
 from beir_hybrid.errors import ComparisonError, did_you_mean
+from beir_hybrid.metrics.bias import LANGUAGE_SHARE, SHARE_CUTOFF
 from beir_hybrid.tables import MARKS, Table, as_csv, interval, marked, number, p_value, signed
 from beir_hybrid.tables import render as render_tables
 
 FORMS = ("table", "markdown", "latex", "csv", "json")
-# facts of the data, and the same number in another unit: in CSV and JSON, not in tables
-_UNSHOWN = ("rank_distance_floor", "rank_distance_excess", "same_language_lift", "language_share", "tied_share")
+# what stands in tables of its own, facts of the data, and the same number in another unit: in CSV and JSON alone
+_UNSHOWN = (
+    "rank_distance_bound", "rank_distance_floor", "rank_distance_excess", "same_language_lift", LANGUAGE_SHARE,
+    "tied_share",
+)  # fmt: skip
 
 
 def render(comparison: Comparison, form: str, *, per_language: bool = False) -> str:
@@ -45,9 +50,12 @@ def notes(comparison: Comparison) -> list[str]:
     """What was compared with what, how, and what the signs mean."""
     subject = f"{comparison.dataset} ({comparison.split}), baseline {comparison.baseline}"
     shallow = dict.fromkeys(row.metric for row in comparison.rows if row.at_least)
-    bounds = [f">=: a lower bound; rankings are less deep than the cutoff of {', '.join(shallow)}"] if shallow else []
+    about = [f">=: a lower bound; rankings are less deep than the cutoff of {', '.join(shallow)}"] if shallow else []
+    if any(comparison.least_distance(row) is not None for row in comparison.rows if row.metric == "rank_distance"):
+        about.append(">=: a lower bound; some relevant passages were not retrieved and have no rank")
+    about += _independent(comparison)
     if len(comparison.names) < 2:
-        return [f"{subject}; 95% intervals: bootstrap over question groups", *bounds]
+        return [f"{subject}; 95% intervals: bootstrap over question groups", *about]
     corrected = "over all systems" if comparison.test == "tukey" else f"corrected: {comparison.correction}"
     made = [
         f"{subject}; {_test(comparison)}, {corrected}",
@@ -57,26 +65,38 @@ def notes(comparison: Comparison) -> list[str]:
     ]
     if comparison.test == "wilcoxon":
         made.append("the signed-rank test is of single languages: it says nothing of a mean over them")
-    return [*made, *bounds, *_unreachable(comparison)]
+    return [*made, *about, *_unreachable(comparison)]
+
+
+def _independent(comparison: Comparison) -> list[str]:
+    """The data sets of several languages in which no two questions are said to ask the same."""
+    found = []
+    for each in comparison.scores:
+        asked: dict[str, set[str]] = {}
+        for task in each.tasks:
+            asked.setdefault(task.key[1], set()).update(task.groups)
+        if len(asked) > 1 and sum(map(len, asked.values())) == len(set().union(*asked.values())):
+            found.append(
+                f"{each.dataset}: no question is asked in two languages (none shares its group), so that the "
+                "questions of all languages count as independent of each other"
+            )
+    return found
 
 
 def _unreachable(comparison: Comparison) -> list[str]:
-    """Where a correction leaves no p value that could be significant."""
-    if comparison.test != "permutation" or comparison.correction not in ("holm", "bh"):
+    """What leaves no p value that could be significant: a correction, too few draws, too few question groups."""
+    if comparison.test not in ("permutation", "tukey"):
         return []
-    sizes: dict[tuple[str, str, str, bool], int] = {}
-    for row in comparison.rows:
-        if row.p is not None:
-            key = (row.dataset, row.setting, row.metric, row.is_mean)
-            sizes[key] = sizes.get(key, 0) + 1
-    largest = max(sizes.values(), default=0)
-    least = largest / (1 + comparison.draws)
-    if comparison.correction == "bh" or least <= comparison.alpha:
-        return []
-    return [
-        f"of {largest} tests Holm's correction leaves no p below {least:.3f} at {comparison.draws:,} draws: "
-        "use --correction max-t, or more --draws"
-    ]
+    sizes = Counter((row.dataset, row.setting, row.metric, row.is_mean) for row in comparison.rows if row.p is not None)
+    tests = max(sizes.values(), default=0) if comparison.correction == "holm" else 1
+    if (least := tests / (1 + comparison.draws)) > comparison.alpha:
+        way = f"of {tests} tests Holm's correction" if tests > 1 else "the test"
+        instead = "--correction max-t, or more --draws" if tests > 1 else "more --draws"
+        return [f"{way} leaves no p below {least:.3f} at {comparison.draws:,} draws: use {instead}"]
+    groups = min(len({group for task in each.tasks for group in task.groups}) for each in comparison.scores)
+    if comparison.test == "permutation" and (least := 2.0 ** (1 - groups)) > comparison.alpha:
+        return [f"with {groups} question groups no p can be below {least:.3f}: there are too few to show a difference"]
+    return []
 
 
 def _test(comparison: Comparison) -> str:
@@ -103,6 +123,7 @@ def tables(comparison: Comparison, datasets: Sequence[str], *, per_language: boo
             if len(comparison.names) > 1:
                 made.append(_differences(comparison, means, f"{what}: against {comparison.baseline}"))
             single = [row for row in rows if not row.is_mean]
+            made += _share_tables(comparison, single if per_language else means, what)
             if per_language:
                 made += _per_language(comparison, single, what, metrics)
             elif setting != "cross" and metrics:
@@ -112,18 +133,40 @@ def tables(comparison: Comparison, datasets: Sequence[str], *, per_language: boo
 
 def _macro_table(comparison: Comparison, rows: Sequence[Row], what: str, metrics: Sequence[str]) -> Table:
     of = {(row.name, row.metric): row for row in rows if row.is_mean}
+    cells = {metric: [_value(comparison, of.get((name, metric))) for name in comparison.names] for metric in metrics}
     # a metric no system has a value for says nothing
-    kept = [m for m in metrics if any((n, m) in of and of[n, m].value is not None for n in comparison.names)]
-    body = [[name, *(_value(comparison, of.get((name, metric))) for metric in kept)] for name in comparison.names]
+    kept = [metric for metric in metrics if set(cells[metric]) != {"-"}]
+    body = [[name, *(cells[metric][at] for metric in kept)] for at, name in enumerate(comparison.names)]
     over = "ordered language pairs" if what.endswith("cross") else "languages"
     return Table(f"{what}: mean over {over}", ["system", *kept], body if kept else [])
 
 
 def _value(comparison: Comparison, row: Row | None) -> str:
-    if row is None or row.value is None:
+    if row is None:
         return "-"
-    bound = ">=" if row.at_least else ""
+    least = comparison.least_distance(row)
+    if least is not None:
+        return f">={number(least, row.metric)}"
+    bound = ">=" if row.at_least and row.value is not None else ""
     return marked(bound + number(row.value, row.metric), comparison.verdict(row))
+
+
+def _share_tables(comparison: Comparison, rows: Sequence[Row], what: str) -> list[Table]:
+    """Which languages the first results from the pool are in: a row a system (and query language)."""
+    found: dict[tuple[str, ...], dict[str, float | None]] = {}
+    for row in rows:
+        if row.metric.startswith(LANGUAGE_SHARE):
+            key = (row.name,) if row.is_mean else (row.name, row.query_language)
+            found.setdefault(key, {})[row.metric.removeprefix(LANGUAGE_SHARE)] = row.value
+    passages = sorted({passage for own in found.values() for passage in own})
+    over = ", mean over query languages" if all(len(key) == 1 for key in found) else ""
+    body = [
+        [*key, *("-" if (share := own.get(each)) is None else f"{100 * share:.0f}" for each in passages)]
+        for key, own in sorted(found.items(), key=lambda each: comparison.names.index(each[0][0]))
+    ]
+    heads = ["system"] if over else ["system", "asked in"]
+    title = f"{what}: percent of the first {SHARE_CUTOFF} in each passage language{over}"
+    return [Table(title, [*heads, *passages], body, len(heads))] if len(passages) > 1 else []
 
 
 def _differences(comparison: Comparison, rows: Sequence[Row], title: str, *, language: bool = False) -> Table:

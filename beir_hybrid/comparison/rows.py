@@ -7,7 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal, TypeAlias
 
+import numpy as np
+
 from beir_hybrid.comparison.align import Aligned
+from beir_hybrid.evaluation.scores import mean_or_none
 from beir_hybrid.metrics.bias import direction
 
 MEAN = "mean"
@@ -157,6 +160,23 @@ class Comparison:
     def verdict(self, row: Row) -> Verdict | None:
         """What can be said of a row beyond chance: the one source of every mark, in every output."""
         return self.leaning(row) if row.delta and self.is_significant(row) else None
+
+    def least_distance(self, row: Row) -> float | None:
+        """What a rank distance that is not known is at least: the mean of its bounds; None of every other row."""
+        if row.metric != "rank_distance" or row.value is not None:
+            return None
+        of_datasets = []
+        for each in self.scores:
+            tasks = [task for task in each.tasks if task.key[0] == row.setting and "rank_distance_bound" in task.values]
+            bounds = [
+                task.values["rank_distance_bound"][self.names.index(row.name)]
+                for task in tasks
+                if row.is_mean or task.key[1:] == (row.query_language, row.corpus_language)
+            ]
+            if row.dataset in (MEAN, each.dataset):
+                known = [own[~np.isnan(own)] for own in bounds]
+                of_datasets.append(mean_or_none(float(own.mean()) if len(own) else None for own in known))
+        return mean_or_none(of_datasets)
 
     @staticmethod
     def leaning(row: Row) -> Verdict:

@@ -240,7 +240,7 @@ class LowerIsBetter(float):
         return float(self) < float(other) if isinstance(other, LowerIsBetter) else True
 
     def __lt__(self, other: float) -> bool:
-        return float(self) > float(other) if isinstance(other, LowerIsBetter) else False
+        return float(self) > float(other)
 
     def __round__(self, digits: int | None = None) -> LowerIsBetter:  # type: ignore[override]
         return LowerIsBetter(round(float(self), digits))

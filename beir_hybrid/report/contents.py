@@ -6,8 +6,6 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
-import numpy as np
-
 from beir_hybrid.comparison import Comparison
 from beir_hybrid.comparison.align import Aligned
 from beir_hybrid.comparison.rows import Row
@@ -102,16 +100,14 @@ def _scores(comparison: Comparison, system: int, results: Results) -> list[Score
         (row.setting, row.query_language, row.corpus_language, row.metric): row
         for row in comparison.select(name=comparison.names[system])
     }
-    bounds = {task.key: task.values[_BOUND][system] for task in comparison.scores[0].tasks if _BOUND in task.values}
     found = []
     for score in results.scores:
-        key = (score.setting, score.query_language, score.corpus_language)
-        row = rows.get((*key, score.metric))
-        if row is not None:
-            found.append(replace(score, value=row.value, queries=row.queries))
-        if row is not None and score.metric == "rank_distance" and _BOUND not in comparison.metrics and key in bounds:
+        row = rows.get((score.setting, score.query_language, score.corpus_language, score.metric))
+        if row is None:
+            continue
+        found.append(replace(score, value=row.value, queries=row.queries))
+        if score.metric == "rank_distance" and _BOUND not in comparison.metrics:
             # where a distance is not known its bound is shown, asked for or not
-            known = bounds[key][~np.isnan(bounds[key])]
-            value = float(known.mean()) if len(known) else None
-            found.append(replace(score, metric=_BOUND, value=value, queries=len(known)))
+            value = comparison.least_distance(row) if row.value is None else row.value
+            found.append(replace(score, metric=_BOUND, value=value))
     return found

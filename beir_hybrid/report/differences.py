@@ -9,7 +9,7 @@ from beir_hybrid.comparison.rows import MEAN, Row
 from beir_hybrid.report.contents import Contents
 
 # without a test by query
-_UNSHOWN = ("rank_distance_bound", "peer", "epsilon_squared")
+_UNSHOWN = ("peer", "epsilon_squared")
 
 
 @dataclass(frozen=True)

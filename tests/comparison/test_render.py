@@ -7,6 +7,7 @@ import io
 import json
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 
 from beir_hybrid import compare
@@ -110,3 +111,35 @@ def test_per_language_every_pair_is_a_row(make_folder: Any) -> None:
         "20/0/0",
     ]
     assert lines[3].split() == ["en-de", "b", "20", "0.000", "[0.000,", "0.000]", "1.000", "1.000", "-", "0/20/0"]
+
+
+@pytest.mark.parametrize(
+    ("queries", "options", "said"),
+    [
+        (5, {}, "with 5 question groups no p can be below 0.062: there are too few to show a difference"),
+        (6, {}, ""),
+        (6, {"draws": 15}, "the test leaves no p below 0.062 at 15 draws: use more --draws"),
+        (6, {"draws": 19}, ""),
+        (6, {"draws": 30, "correction": "holm"}, "of 2 tests Holm's correction leaves no p below 0.065 at 30 draws"),
+        (5, {"test": "student"}, ""),
+    ],
+)
+def test_what_no_difference_could_be_shown_by_is_said(
+    make_folder: Any, queries: int, options: dict[str, Any], said: str
+) -> None:
+    """Too few question groups, too few draws, or too many tests for Holm: nothing could be marked, and that is why."""
+    folders = [make_folder(name, {f"mono:{code}": {"map": [0.5] * queries} for code in ("de", "en")}) for name in "ab"]
+    last = render(compare(folders, **options), "table").splitlines()[-1]
+    assert last.startswith(said or "95% intervals")
+
+
+def test_questions_without_groups_are_said_to_count_as_independent(make_folder: Any) -> None:
+    """No question is asked in two languages: said; where one is, or there is one language, nothing."""
+    said = "toy: no question is asked in two languages"
+    own = make_folder("a", {"mono:de": {"map": [0.5] * 3}})
+    shared = make_folder("b", {f"mono:{code}": {"map": [0.5] * 3} for code in ("de", "en")})
+    apart = make_folder("c", {"mono:de": {"map": [0.5] * 3}, "mono:en": {"map": [0.5] * 3}})
+    table = pq.read_table(apart / "per_query.parquet")
+    at = table.column_names.index("group")
+    pq.write_table(table.set_column(at, "group", table.column("query_id")), apart / "per_query.parquet")
+    assert [said in render(compare([each]), "table") for each in (own, shared, apart)] == [False, False, True]

@@ -20,6 +20,7 @@ from beir_hybrid.metrics.ranx_backend import (
     NORMS,
     RANK_METHODS,
     WEIGHTED,
+    LowerIsBetter,
     from_run,
     fuse_hits,
     ranx_library,
@@ -215,3 +216,10 @@ def test_tuning_is_over_all_tasks(task: Task) -> None:
         for given in (runs, [run[::-1] for run in runs])
     ]
     assert weights[0][1] > weights[0][0] and weights[1][0] >= weights[1][1]
+
+
+def test_the_lower_value_is_the_greater() -> None:
+    """In both directions, and against the plain 0 that ranx begins its search for the best with."""
+    three, five = LowerIsBetter(3.0), LowerIsBetter(5.0)
+    assert (three > five, five > three, three < five, five < three) == (True, False, False, True)
+    assert (three > 0, three > 0) == (True, True)

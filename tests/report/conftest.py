@@ -12,9 +12,10 @@ from beir_hybrid.evaluation.evaluate import evaluate
 from beir_hybrid.report.page import render_page
 from tests.cli.conftest import command
 from tests.report.chromium import chromium
+from tests.report.golden import comparison, folders
 from tests.systems_made import Made, Shallow, letters
 
-__all__ = ["chromium", "command"]
+__all__ = ["chromium", "command", "comparison", "folders"]
 
 
 @pytest.fixture(scope="session")

@@ -21,7 +21,7 @@ from beir_hybrid.studies.analysis.tables import (
 )
 from beir_hybrid.studies.analysis.wording import method_words, notes
 from beir_hybrid.studies.outcome import StudyOutcome
-from beir_hybrid.tables import Table, markdown_escape, render, visible
+from beir_hybrid.tables import Table, bullet, markdown_escape, render, visible
 
 _LONG = 40
 """More differences than this are not for a terminal."""
@@ -120,4 +120,4 @@ def _tables(tables: Iterable[Table], form: str = "markdown") -> str:
 
 
 def _bullets(lines: Iterable[str]) -> str:
-    return "\n".join(f"- {markdown_escape(line)}" for line in lines)
+    return "\n".join(map(bullet, lines))

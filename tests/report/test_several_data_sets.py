@@ -1,0 +1,103 @@
+"""A page of several data sets: the mean over them, then each."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from beir_hybrid.comparison import Comparison, compare
+from beir_hybrid.report import figures
+from beir_hybrid.report.page import render_page
+from tests.report.chromium import Browser
+from tests.tables_read import Tables
+
+
+@pytest.fixture
+def of_two(folders: list[Path], make_folder: Any) -> Comparison:
+    """``a`` and ``b`` on another set as well: ``a`` is .25 there throughout, and ``b`` .5 in German."""
+    values = {"a": {"de": [0.25] * 6, "en": [0.25] * 6}, "b": {"de": [0.5] * 6, "en": [0.25] * 6}}
+    more = [
+        make_folder(f"{name}-other", {f"mono:{code}": {"map": each} for code, each in own.items()}, name=name,
+                    dataset="o<t>her")
+        for name, own in values.items()
+    ]  # fmt: skip
+    return compare([more[1], *folders[:2], more[0]], baseline="a", settings="mono")
+
+
+def test_a_page_of_several_data_sets(of_two: Comparison, command: Any, tmp_path: Path) -> None:
+    """The mean over them, then each by itself with all that a page of it alone shows; the printed command repeats it.
+
+    Of the other set the means are .25 and .375, and with toy's .5 and .625 .375 and .5. Twelve groups have 4,096 sign
+    patterns.
+    """
+    comparison, text = of_two, render_page(of_two)
+    found = Tables(text)
+    title = "mean over data sets, mono"
+    assert found.found[f"{title}: mean over languages"] == [["system", "map"], ["b", "0.500 ▲"], ["a", "0.375"]]
+    difference = ["map", "b", "+0.125 ▲", "[+0.125, +0.125]", "<.001", "<.001", "-", "12/12/0"]
+    assert found.found[f"{title}: against a"][1:] == [difference]
+    words = " ".join(found.words.split())
+    places = [("mean over data sets", "0.500"), ("o<t>her", "0.375"), ("toy", "0.625")]
+    assert " ".join(f"{place}, mono: best map {best} by b" for place, best in places) in words
+    ids = re.findall(r'id="([^"]+)"', text)
+    assert len(ids) == len(set(ids))
+    assert {each.partition("-")[2] for each in re.findall(r'<section id="section-([^"]+)">', text)} == {
+        "", "leaderboard", "bars", "hardest",
+    }  # fmt: skip
+    for at, part in enumerate(comparison.parts()):
+        alone = Tables(render_page(part)).found
+        panels = Tables(re.split(r'<section id="section-(?:\d-leaderboard|provenance)">', text)[at + 1]).found
+        for each in ("Query language: mean over all", "Query language: German (de)", "b, mono: map"):
+            assert panels[each] == alone[each]
+    printed = next(line for line in found.words.splitlines() if line.startswith("beir-hybrid compare"))
+    repeated = command(*shlex.split(printed)[1:-1], tmp_path / "again.html")
+    assert repeated.status == 0
+    assert (tmp_path / "again.html").read_text(encoding="utf-8").strip() == text
+    # what is drawn of each stands in a folder of its own
+    names = {path.parent.name for path in figures.write_figures(comparison, tmp_path / "figures")}
+    assert names == {"toy", "o-t-her"}
+
+
+def test_the_choices_of_each_data_set_are_its_own(of_two: Comparison, chromium: Browser, tmp_path: Path) -> None:
+    """What is chosen of one leaves the other as it is; nothing fails, and nothing is wider than a phone."""
+    path = tmp_path / "page.html"
+    path.write_text(render_page(of_two), encoding="utf-8")
+    chromium.open(path, width=390, height=844, phone=True)
+    assert chromium.problems == []
+    assert chromium.run("document.documentElement.scrollWidth") <= 390
+    shown = (
+        "[0, 1].map(at => [...document.getElementById(`${at}-leaderboard`).children]"
+        ".filter(panel => !panel.hidden).map(panel => panel.dataset.panel))"
+    )
+    assert chromium.run(shown) == [["mean"], ["mean"]]
+    chromium.run(
+        "const s = document.querySelector('[data-panels=\"1-leaderboard\"]'); s.value = 'de'; "
+        "s.dispatchEvent(new Event('change'))"
+    )
+    assert chromium.run(shown) == [["mean"], ["de"]]
+
+
+def test_no_name_of_a_metric_breaks_within_a_word(make_folder: Any, chromium: Browser, tmp_path: Path) -> None:
+    """In the tables of means, at the width of a small window; a very long name of a system breaks all the same."""
+    metrics = {"same_language_share@10": [0.5] * 3, "worst_rank": [30.0] * 3, "rank_distance_reversed": [9.0] * 3}
+    tasks = {"multi:de": metrics, "multi:en": metrics}
+    names = {"a": "intfloat/multilingual-e5-small_" * 4, "b": "b"}
+    folders = [
+        make_folder(f"{name}-{of}", tasks, name=named, dataset=of)
+        for of in ("one", "two")
+        for name, named in names.items()
+    ]
+    path = tmp_path / "page.html"
+    path.write_text(render_page(compare(folders, draws=100)), encoding="utf-8")
+    chromium.open(path, width=1100)
+    lines = (
+        "[...document.querySelectorAll('.plain thead th')].map(h => { const r = document.createRange(); "
+        "r.selectNodeContents(h); return [h.textContent, new Set([...r.getClientRects()].map(b => b.top)).size] })"
+    )
+    found = dict(chromium.run(lines))
+    assert {metric: found[metric] for metric in metrics} == dict.fromkeys(metrics, 1)
+    assert found[f"one: {names['a']}"] > 1
