@@ -111,7 +111,7 @@ def evaluate(
             return folder.results()
         wanted = [task for task in tasks if not folder.has(task)]
         for ranking in rankings_only(bound.retrieve(wanted, depth + spare) if wanted else (), found.name):
-            measured = ranking.without_own()
+            measured = ranking.without_own(depth)
             scores = score_task(measured, chosen)
             now = time.perf_counter()
             folder.add(measured, replace(scores, seconds=now - started))

@@ -50,7 +50,15 @@ class Removal:
 
 def unit(vectors: Any) -> Any:
     """Vectors [n, d] at unit length, those of zeros as they are."""
-    norms = np.linalg.norm(vectors, axis=1, keepdims=True)
+    with np.errstate(over="ignore"):
+        norms = np.linalg.norm(vectors, axis=1, keepdims=True)
+    # squares of such values leave the range of float32, or lose their last bits at its end
+    far = np.flatnonzero(~((norms > 1e-12) & (norms < 1e18)).ravel())
+    if len(far):
+        scale = np.abs(vectors[far]).max(axis=1, keepdims=True)
+        vectors = vectors.copy()
+        vectors[far] /= np.where(scale > 0, scale, 1)
+        norms[far] = np.linalg.norm(vectors[far], axis=1, keepdims=True)
     return vectors / np.where(norms > 0, norms, 1)
 
 

@@ -110,10 +110,10 @@ class Ranking:
             return f"has passage {passage} twice for query {query}"
         return None
 
-    def without_own(self) -> Ranking:
-        """The ranking as if no query's own passage had been in the corpus (`Task.own`).
+    def without_own(self, top_k: int) -> Ranking:
+        """The ranking as if no query's own passage had been in the corpus (`Task.own`), ``top_k`` passages deep.
 
-        What ranks below it moves up by one; a run that was cut has one hit less there.
+        What ranks below it moves up by one, so that one passage more than ``top_k`` is to be asked for.
         """
         own, judged = self.task.own, self.task.judged
         if own is None:
@@ -124,12 +124,17 @@ class Ranking:
             rank_of_own = np.zeros(len(own), dtype=np.int64)
             rank_of_own[judged.query[is_own]] = ranks[is_own]
             above = rank_of_own[judged.query]
-            return np.where(is_own, 0, ranks - ((above > 0) & (ranks > above)))
+            found = np.where(is_own, 0, ranks - ((above > 0) & (ranks > above)))
+            return found if self.complete else np.where(found > top_k, 0, found)
 
-        hits = self.hits.where(self.hits.passages != own[self.hits.query])
-        opposite = None if self.reversed_ranks is None else moved(self.reversed_ranks)
-        sought = None if self.sought is None else self.sought - 1
-        return replace(self, hits=hits, ranks=moved(self.ranks), sought=sought, reversed_ranks=opposite)
+        others = self.hits.passages != own[self.hits.query]
+        return replace(
+            self,
+            hits=self.hits.where(others).cut(top_k),
+            ranks=moved(self.ranks),
+            sought=None if self.sought is None else min(top_k, self.sought - (not others.all())),
+            reversed_ranks=None if self.reversed_ranks is None else moved(self.reversed_ranks),
+        )
 
     def unanswered(self, rows: IntArray) -> Ranking:
         """The ranking with nothing retrieved for the queries at ``rows``: what was ranked for them means nothing."""

@@ -193,6 +193,8 @@ class BoundRun:
             self.dataset.task(setting, query, passage if setting == "cross" else None)
             for setting, query, passage in named
             if (settings is None or setting in settings) and query in languages and passage in (*languages, POOL)
+            # of the pool of one language there is nothing to say that mono does not
+            if setting != "multi" or "multi" in self.dataset.settings
         ]
         if not found:
             held = ", ".join(sorted({f"{setting}:{query}" for setting, query, _ in named}))

@@ -67,13 +67,28 @@ def test_a_cut_ranking_moves_up_below_them() -> None:
     """By hand: the query at rank 2 of 3 is taken out, so that rank 3 becomes 2; other queries stay."""
     task = arguments().task("mono:en")
     hits = Hits.sorted(N, [7, 7, 7, 8, 8], [10, 2, 3, 4, 20], [3.0, 2.0, 1.0, 2.0, 1.0])
-    ranking = Ranking.of_hits(task, hits).without_own()
+    ranking = Ranking.of_hits(task, hits).without_own(10)
     assert ranking.hits.passages.tolist() == [10, 3, 4, 20]  # en-p-07 is passage 2
     assert ranking.hits.counts[[7, 8, 9]].tolist() == [2, 2, 0]
     relevant = {
         int(q): int(r) for q, r, g in zip(task.judged.query, ranking.ranks, task.judged.grade, strict=True) if g
     }
     assert (relevant[7], relevant[8], relevant[9]) == (2, 1, 0)
+
+
+def test_all_queries_are_measured_at_one_depth() -> None:
+    """One passage more than asked for is sought: of a query that did not find itself the last one goes.
+
+    A run that never held the queries themselves loses nothing.
+    """
+    task = arguments().task("mono:en")
+    hits = Hits.sorted(N, [7, 7, 7, 8, 8, 8], [10, 2, 3, 4, 20, 21], [3.0, 2.0, 1.0, 3.0, 2.0, 1.0])
+    ranking = Ranking.of_hits(task, hits, 3).without_own(2)
+    assert ranking.hits.passages.tolist() == [10, 3, 4, 20]
+    assert (ranking.sought, ranking.ranks.max()) == (2, 2)
+    late = Ranking.of_hits(task, Hits.sorted(N, [8, 8, 8], [20, 21, 4], [3.0, 2.0, 1.0]), 3)  # 4 is the relevant one
+    assert late.without_own(2).ranks.max() == 0
+    assert (late.without_own(3).ranks.max(), late.without_own(3).sought) == (3, 3)
 
 
 def test_a_data_set_knows_itself_by_them() -> None:

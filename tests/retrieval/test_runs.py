@@ -303,3 +303,21 @@ def test_what_was_not_loaded_makes_a_listed_data_set_a_bound_too(tmp_path: Path)
     run = written(tmp_path, deep + "".join(f"de-q-0000 Q0 {p} {n} {50 - n} r\n" for n, p in enumerate(passages)))
     results = evaluate(load_dataset("sample", languages="de"), run, settings="mono", metrics="recall@5")
     assert {score.depth for score in results.scores if score.metric == "recall@5"} == {3}
+
+
+def test_the_pool_of_one_language_is_no_pool(tmp_path: Path, toy: Dataset) -> None:
+    """A file of our own on one of its languages: what it ranks in the pool is not measured beside mono."""
+
+    def encode(texts: list[str]) -> list[list[float]]:
+        return [[1.0, float(len(text))] for text in texts]
+
+    evaluate(toy, encode, out=tmp_path / "out")
+    names = ("de",)
+    alone = Dataset(
+        "toy", "test", {x: toy.passages[x] for x in names}, {x: toy.queries[x] for x in names},
+        {query: {p: g for p, g in judged.items() if p[:2] in names} for query, judged in toy.qrels.items()
+         if query[:2] in names},
+    )  # fmt: skip
+    assert {score.setting for score in evaluate(alone, tmp_path / "out" / "runs.parquet").scores} == {"mono"}
+    with pytest.raises(RunError, match="holds no ranking of what was asked for"):
+        evaluate(alone, tmp_path / "out" / "runs.parquet", settings="multi")

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
 from beir_hybrid.datasets.sample import sample_documents
 from beir_hybrid.disk.files import fingerprint, write_json
+from beir_hybrid.neutralize.geometry import unit
 from beir_hybrid.progress import progress
 from beir_hybrid.records import FloatArray
 from beir_hybrid.retrieval.dense.dtypes import Dtype, can_change, has_bfloat16
@@ -70,7 +71,7 @@ def _measured(encoder: Encoder, similarity: str) -> dict[str, Any]:
 
         def vectors(dtype: Dtype, role: Role, texts: list[str]) -> FloatArray:
             found = check_vectors(replace(encoder, dtype=dtype).encode(role, texts, shown.advance), texts, role)
-            return found / np.linalg.norm(found, axis=1, keepdims=True) if similarity == "cosine" else found
+            return cast(FloatArray, unit(found)) if similarity == "cosine" else found
 
         scores = [vectors(each, "query", queries) @ vectors(each, "passage", passages).T for each in dtypes]
     first, second = (np.argsort(-each, axis=1, kind="stable")[:, :CUTOFF] for each in scores)

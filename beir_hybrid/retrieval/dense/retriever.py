@@ -318,9 +318,17 @@ class DenseRetriever(BeirSearchable):
     ) -> Iterator[tuple[int, SearchAnswer]]:  # fmt: skip
         device = str(getattr(self._model, "device", "cpu"))
         scores = VectorScores(queries, corpora, None if device.startswith("cpu") else device)
-        if not any(isinstance(each, VectorFiles) for each in corpora.values()):  # what is in memory takes no time
-            return engine.search(requests, scores, max(self._memory, _WORK), lambda n: None)
-        return self._shown(requests, scores, engine)
+        if any(isinstance(each, VectorFiles) for each in corpora.values()):
+            found = self._shown(requests, scores, engine)
+        else:  # what is in memory takes no time
+            found = engine.search(requests, scores, max(self._memory, _WORK), lambda n: None)
+        for number, answer in found:
+            if not np.isfinite(answer.hits.scores).all():
+                raise RetrieverError(
+                    f"{self.name} gives vectors so long that float32 does not hold their dot products; use the "
+                    f"similarity cosine"
+                )
+            yield number, answer
 
     def _shown(
         self, requests: Sequence[SearchRequest], scores: VectorScores, engine: RunningEngine

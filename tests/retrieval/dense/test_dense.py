@@ -117,6 +117,24 @@ def test_cosine_looks_at_directions_and_dot_at_lengths() -> None:
         assert found["none"] == 0
 
 
+@pytest.mark.parametrize("length", [1e-42, 1e-30, 1e25, 1e38])
+def test_lengths_at_the_ends_of_float32_are_no_matter(length: float) -> None:
+    """The cosine of very short and very long vectors is that of their directions; dot products that are no float32
+    values are refused, not ranked as equal."""
+    vectors = {"q": [1.0, 0.0], "near": [0.9, 0.1], "far": [-0.5, 1.0], "half": [0.4, 0.6]}
+
+    def encode(texts: list[str]) -> Any:
+        return np.array([vectors[text] for text in texts], np.float32) * np.float32(length)
+
+    corpus = {name: {"title": "", "text": name} for name in ("near", "far", "half")}
+    (found,) = DenseRetriever(encode).search(corpus, {"1": "q"}, 3).values()
+    assert list(found) == ["near", "half", "far"]
+    assert found["near"] == pytest.approx(0.9 / np.hypot(0.9, 0.1), rel=1e-2 if length < 1e-40 else 1e-6)
+    if length > 1:
+        with pytest.raises(RetrieverError, match="so long that float32 does not hold their dot products"):
+            DenseRetriever(encode, similarity="dot").search(corpus, {"1": "q"}, 3)
+
+
 @pytest.mark.parametrize(
     ("answer", "problem"),
     [
