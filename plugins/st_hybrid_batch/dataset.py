@@ -76,6 +76,7 @@ class ParallelDataset(datasets.Dataset):  # type: ignore[misc]
         negatives = [name for name in self.column_names if name.startswith("negative_")]
         self.text_columns = ["query", "passage", *sorted(negatives, key=lambda name: int(name[9:]))]
         self.set_format(columns=[*self.text_columns, "label"])
+        self._made = self._fingerprint
         self.epoch = 0
         self.validation = False
 
@@ -188,6 +189,12 @@ class ParallelDataset(datasets.Dataset):  # type: ignore[misc]
         same = ParallelDataset(self)
         same.validation = True
         return same
+
+    @property
+    def is_changed(self) -> bool:
+        """Whether it is a copy with other rows, columns or format, as ``filter`` and ``with_format`` return it: then
+        what was learnt of its rows and columns is not true any more."""
+        return bool(self._fingerprint != self._made)
 
     @property
     def languages(self) -> tuple[str, ...]:

@@ -193,7 +193,8 @@ def _occurrence(values: I64) -> I64:
 
 
 def _rng(seed: int, epoch: int, tag: int, number: int) -> np.random.Generator:
-    return np.random.Generator(np.random.Philox(key=[seed % 2**64, tag], counter=[0, 0, number, epoch]))
+    key = np.array([seed % 2**64, tag], dtype=np.uint64)  # numpy makes floats of a list with large seeds
+    return np.random.Generator(np.random.Philox(key=key, counter=[0, 0, number, epoch]))
 
 
 def batch_count(groups: int, ids: NDArray[np.int32] | None, size: int) -> int:

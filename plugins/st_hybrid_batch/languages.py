@@ -38,8 +38,10 @@ def language_weights(spec: LanguageWeights, languages: Sequence[str], sizes: NDA
     elif spec == "size":
         shares = sizes.astype(np.float64)
     elif isinstance(spec, int | float) and not isinstance(spec, bool) and spec > 0:
-        shares = sizes.astype(np.float64) ** (1.0 / spec)
-        shares[sizes == 0] = 0.0
+        with np.errstate(over="ignore"):
+            shares = np.where(sizes > 0, sizes.astype(np.float64) ** (1.0 / spec), 0.0)
+        if not np.isfinite(shares.sum()):
+            raise ValueError(f"languages={spec!r} is too low a temperature: only the largest languages would be drawn")
     else:
         raise ValueError(
             "languages must be 'uniform', 'size', a temperature above 0 or a mapping of language to weight, "

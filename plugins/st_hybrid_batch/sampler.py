@@ -67,7 +67,9 @@ class HybridBatches:
         whole = isinstance(self.coverage, int) and not isinstance(self.coverage, bool)
         if self.coverage not in ("groups", "rows") and not (whole and int(self.coverage) > 0):
             raise ValueError(f"coverage must be 'groups', 'rows' or a positive number of steps, got {self.coverage!r}")
-        if self.world_size is not None and self.world_size < 1:
+        if not isinstance(self.seed, int | None):
+            raise ValueError(f"seed must be a whole number, or None for the trainer's, got {self.seed!r}")
+        if self.world_size is not None and not (isinstance(self.world_size, int) and self.world_size >= 1):
             raise ValueError(
                 f"world_size must be at least 1, or None for those of torch.distributed, got {self.world_size}"
             )
@@ -134,13 +136,19 @@ class HybridBatchSampler(DefaultBatchSampler):  # type: ignore[misc]
         *,
         settings: HybridBatches | None = None,
     ) -> None:
-        if not isinstance(dataset, ParallelDataset):
+        evaluating = _asked_for_validation()
+        if not isinstance(dataset, ParallelDataset) or dataset.is_changed:
             raise TypeError(
-                f"expected a ParallelDataset, got a {type(dataset).__name__}; select, shuffle, filter and map return "
-                "an ordinary Dataset: make it one again with ParallelDataset(dataset)"
+                f"expected a ParallelDataset as it was made, got a {type(dataset).__name__} that select, filter, map, "
+                "with_format or the like has returned: make it one again with ParallelDataset(dataset)"
             )
-        validation = _asked_for_validation() or dataset.validation
+        validation = evaluating or dataset.validation
         self.settings = settings or HybridBatches()
+        self.world_size = self.settings.world_size or get_world_size()
+        index = dataset.index
+        if validation and index.n_groups >= 2 * self.world_size:
+            # too few for a batch are validated on together: a training is not to fail at its first evaluation
+            batch_size = min(batch_size, index.n_groups // self.world_size)
         if generator is not None:  # sentence-transformers 6.0 seeds the generator and forgets to hand on the seed
             seed = generator.initial_seed()
         super().__init__(
@@ -152,8 +160,7 @@ class HybridBatchSampler(DefaultBatchSampler):  # type: ignore[misc]
             seed=seed if self.settings.seed is None else self.settings.seed,
         )
         self.dataset = dataset
-        self.world_size = self.settings.world_size or get_world_size()
-        index, global_batch = dataset.index, batch_size * self.world_size
+        global_batch = batch_size * self.world_size
         if global_batch > index.n_groups:
             raise ValueError(
                 f"a step takes {batch_size} rows on each of {self.world_size} processes, that is {global_batch} "
@@ -182,8 +189,8 @@ class HybridBatchSampler(DefaultBatchSampler):  # type: ignore[misc]
         for sides in blocks:
             for query, passage in zip(*(side.reshape(-1, self.batch_size) for side in sides), strict=True):
                 queries = query.tolist()
-                # a monolingual row is its own partner: half the conversion
-                passages = queries if query[0] == passage[0] else passage.tolist()
+                # in a monolingual batch, every row is its own partner: half the conversion
+                passages = queries if (query == passage).all() else passage.tolist()
                 yield list(zip(queries, passages, strict=True))
 
     def setting(self, epoch: int, step: int) -> str:

@@ -68,6 +68,12 @@ def test_an_epoch_over_fully_parallel_data_sees_each_group_once():
     assert sorted(query[..., 0].ravel()) == list(range(400))
 
 
+def test_large_seeds_differ():
+    """torch's own random seeds have 64 bits."""
+    seeds = (2**63, 2**63 + 1, 2**64 - 1, -2)
+    assert len({drawer([7] * 40, seed=seed).block(0, 0)[0].tobytes() for seed in seeds}) == len(seeds)
+
+
 def test_epochs_and_seeds_differ():
     """A second epoch in the order of the first would teach the order."""
     first, other = drawer([7] * 400), drawer([7] * 400, seed=2)
@@ -223,8 +229,8 @@ def test_unknown_language():
         drawer([7] * 20, languages={"a": 1, "bb": 1})
 
 
-@pytest.mark.parametrize("weights", ["even", 0, -1.0, {"a": -1.0}, {"a": 0.0}, True])
+@pytest.mark.parametrize("weights", ["even", 0, -1.0, {"a": -1.0}, {"a": 0.0}, True, 0.001])
 def test_bad_weights(weights):
-    """Weights that name no distribution are refused."""
-    with pytest.raises(ValueError, match=r"weights|languages must be"):
+    """Weights that name no distribution are refused; so is a temperature that no number can express."""
+    with pytest.raises(ValueError, match=r"weights|languages must be|too low a temperature"):
         drawer([7] * 20, languages=weights)

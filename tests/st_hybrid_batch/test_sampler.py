@@ -95,6 +95,28 @@ def test_validation_is_the_same_under_every_alpha_epoch_and_seed(parallel):
     assert parallel.validation is False and parallel.epoch == 0
 
 
+@pytest.mark.parametrize(("languages", "batch_size"), [(["a", "abc"], 4), (["ab", "c", "abc", "b"], 3)])
+def test_a_validation_yields_what_is_drawn(languages, batch_size):
+    """A cross-lingual batch that begins with a group of one language is cross-lingual all the same."""
+    groups = [make_group(number, languages[number % len(languages)]) for number in range(23)]
+    dev = ParallelDataset.from_groups(groups).for_validation()
+    sampler = sampler_of(dev, batch_size)
+    for step, batch in enumerate(sampler):
+        queries, passages = (dev.row_languages(side) for side in zip(*batch, strict=True))
+        several = [len(languages[int(dev.data["group"][query].as_py()[1:]) % len(languages)]) > 1 for query, _ in batch]
+        differ = [query != passage for query, passage in zip(queries, passages, strict=True)]
+        assert differ == (several if sampler.setting(0, step) == "cross" else [False] * batch_size)
+
+
+def test_few_validation_groups_are_one_batch():
+    """Fewer groups than a batch has rows are validated on together: the first evaluation is no place to fail."""
+    dev = ParallelDataset.from_groups(make_group(number) for number in range(5)).for_validation()
+    assert [len(batch) for batch in sampler_of(dev, 8)] == [5, 5]
+    assert [len(batch) for batch in sampler_of(dev, 8, world_size=2)] == [2] * 8
+    with pytest.raises(ValueError, match=r"6 processes, that is 48 distinct groups, but the data set has 5"):
+        sampler_of(dev, 8, world_size=6)
+
+
 def test_settings_pickle_and_go_through_json():
     """The trainer pickles its arguments; the model keeps the settings as JSON."""
     for alpha in (0.3, Linear(0.0, 1.0, 2.0), Cosine(1.0, 0.5), HalfWay(3.0)):
@@ -151,6 +173,8 @@ def test_bad_schedules(kind, numbers):
         ({"coverage": 0}, "coverage must be"),
         ({"coverage": "all"}, "coverage must be"),
         ({"world_size": 0}, "world_size must be"),
+        ({"world_size": 1.5}, "world_size must be"),
+        ({"seed": 1.5}, "seed must be"),
     ],
 )
 def test_bad_settings(changes, told):
@@ -171,10 +195,25 @@ def test_batch_larger_than_the_data(parallel):
         sampler_of(parallel, 50, world_size=2)
 
 
-def test_ordinary_dataset(parallel):
-    """After shuffle the data set is an ordinary one, whose rows cannot be paired; the message says the way back."""
-    with pytest.raises(TypeError, match=r"got a Dataset.*ParallelDataset\(dataset\)"):
-        HybridBatchSampler(parallel.shuffle(seed=1), 4)
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda data: data.shuffle(seed=1),
+        lambda data: data.select(range(30)),
+        lambda data: data.filter(lambda group: group != "g0", input_columns="group"),  # a copy of its class
+        lambda data: data.with_format("torch"),  # shows the collator language and group as texts
+        lambda data: data.remove_columns("label"),
+    ],
+)
+def test_a_changed_dataset_is_refused(parallel, change):
+    """Rows would be paired by numbers that are not theirs, or hidden columns trained on; it is made one again."""
+    with pytest.raises(TypeError, match=r"got a (Parallel)?Dataset that.*ParallelDataset\(dataset\)"):
+        HybridBatchSampler(change(parallel), 4)
+    few = ParallelDataset(parallel.filter(lambda group: group != "g0", input_columns="group"))
+    assert {row["query"] for batch in HybridBatchSampler(few, 4) for row in few.__getitems__(batch)} <= set(
+        few["query"]
+    )
+    assert HybridBatchSampler(pickle.loads(pickle.dumps(parallel)), 4).steps == 24
 
 
 def test_workers_do_not_change_the_batches(parallel):
