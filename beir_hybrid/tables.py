@@ -219,7 +219,9 @@ def _latex(table: Table) -> str:
 
 
 def _latex_row(cells: Iterable[str]) -> str:
-    return " & ".join(map(latex_escape, cells)) + r" \\"
+    row = " & ".join(map(latex_escape, cells)) + r" \\"
+    # after a line's end or a rule these would be its options
+    return "{}" + row if row.startswith(("[", "*")) else row
 
 
 _LATEX = {

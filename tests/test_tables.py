@@ -105,3 +105,9 @@ def test_small_differences_have_a_digit_more() -> None:
     assert interval(-0.5, 0.25, "map", 0.001) == "[-0.5000, +0.2500]"
     assert [signed(float("nan"), "map"), interval(0.1, float("nan"), "map"), p_value(float("nan"))] == ["-"] * 3
     assert number(float("nan"), "map") == "-"
+
+
+def test_latex_takes_no_name_for_an_option() -> None:
+    """After a line's end or a rule ``[`` begins an option, and a star belongs to the line's end."""
+    lines = render([Table("", ["system", "map"], [["[a]", "1"], ["*b", "2"], ["c", "3"]])], "latex").splitlines()
+    assert lines[6:9] == [r"{}[a] & 1 \\", r"{}*b & 2 \\", r"c & 3 \\"]

@@ -15,7 +15,7 @@ from beir_hybrid.errors import MetricError, ResultsError
 from beir_hybrid.evaluation.results import PER_QUERY_FILE, Results, read_results
 from beir_hybrid.evaluation.scores import Score
 from beir_hybrid.metrics.measures import parse_metric
-from beir_hybrid.records import SETTINGS, IntArray, ScoreArray
+from beir_hybrid.records import SETTINGS, ScoreArray
 
 TaskKey: TypeAlias = tuple[str, str, str]
 """Setting, query language, corpus language."""
@@ -30,13 +30,11 @@ class TaskScoresTable:
     Attributes:
         query_ids: ascending, each once.
         groups: what content each query asks for; parallel queries share it.
-        retrieved: passages retrieved for each query.
         metrics: ``{metric: float64 [queries]}``; NaN where the metric is not defined for a query.
     """
 
     query_ids: tuple[str, ...]
     groups: tuple[str, ...]
-    retrieved: IntArray
     metrics: Mapping[str, ScoreArray]
 
 
@@ -85,7 +83,7 @@ def load_per_query(folder: Path | str) -> Scores:
         metrics = {name: own[name] for name in measured[key] if name in own}
         for name, values in metrics.items():
             _refuse_gaps(path, key, name, ids, values)
-        tasks[key] = TaskScoresTable(tuple(ids), tuple(own["group"].tolist()), own["retrieved"], metrics)
+        tasks[key] = TaskScoresTable(tuple(ids), tuple(own["group"].tolist()), metrics)
     return Scores(results, tasks)
 
 

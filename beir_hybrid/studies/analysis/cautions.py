@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 _FEW_SEEDS = 5
 _FEW_LANGUAGES = 3
+_PARALLEL = " Parallel questions are translations of each other, not questions of their own."
 
 
 def cautions(measured: Measured, means: pd.DataFrame, groups: pd.DataFrame, fits: Sequence[Fit]) -> list[str]:
@@ -33,8 +34,8 @@ def cautions(measured: Measured, means: pd.DataFrame, groups: pd.DataFrame, fits
             1 < seeds < _FEW_SEEDS,
         "Small models trained from scratch are among these: a difference found here may shrink, vanish or turn round "
         "in pretrained ones.": any(each.get("begun_with", {}).get("from_scratch") for each in trainings),
-        f"What was asked: {_questions(measured)}. Parallel questions are translations of each other, not questions of "
-        "their own.": True,
+        f"What was asked: {_questions(measured)}.{_PARALLEL if measured.scores.query_language.nunique() > 1 else ''}":
+            True,
         f"Groups of one or two languages are those languages, not the group: {small}.": bool(small),
         "On which languages the models were trained is not known: nothing is said of unseen ones.": seen == {"unknown"},
         "Every language was seen in training: nothing is said of transfer to unseen ones.":

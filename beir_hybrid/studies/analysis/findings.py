@@ -81,7 +81,8 @@ class Findings:
         chosen = "" if self.options.given_baseline else " (the study file names none: this is its first value)"
         return (
             f"Baseline: {named}{chosen}{within}. Paired permutation test by question group, "
-            f"{self.options.draws:,} draws, over queries averaged over the seeds; Holm correction within a table."
+            f"{self.options.draws:,} draws, over queries averaged over the seeds; Holm correction over the settings "
+            "and combinations of a metric."
         )
 
 

@@ -16,6 +16,8 @@ COVARIATES = ("joshi", "cc100", "seen", "script", "family", "setting", "training
 """What can stand in a formula beside the factors of the study; the language ones are the query language's."""
 OF_PASSAGES = tuple(f"passage_{name}" for name in ("joshi", "cc100", "seen", "script", "family"))
 """The same of the language of the passages, which is another one in the cross-lingual setting."""
+AMOUNTS = ("cc100", "passage_cc100", "training_languages", "pairs")
+"""Covariates that have a logarithm; classes have none, be they numbers."""
 _OVERALL = ("peer", "epsilon_squared")
 _MOST = 3
 

@@ -117,11 +117,6 @@ class Measured:
         own = self.compared[(self.compared.dataset == dataset) & (self.compared.setting == setting)]
         return tuple(own.metric.unique())
 
-    def runs_of(self, combination: int, dataset: str) -> dict[int, Run]:
-        """The runs of a combination that were measured on the data set, by seed."""
-        own = (run for run in self.runs if run.combination == combination and dataset in run.results)
-        return {run.cell.seed: run for run in own}
-
 
 def combination_label(factors: Sequence[Factor], places: Sequence[int], but: str = "") -> str:
     """``alpha=0.5, encoder=static``; only what varies (but for one factor), and ``all`` where nothing does."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from beir_hybrid.errors import StudyError, did_you_mean
-from beir_hybrid.studies.analysis.formula import Formula, metric_name, parse_formula
+from beir_hybrid.studies.analysis.formula import AMOUNTS, Formula, metric_name, parse_formula
 from beir_hybrid.studies.analysis.language_groups import KINDS
 from beir_hybrid.studies.analysis.measured import Factor, value_label
 
@@ -95,9 +95,11 @@ def _formula(text: str, factors: Mapping[str, Factor]) -> Formula:
     found = parse_formula(text, factors)
     for variable in found.variables:
         factor = factors.get(variable.name)
-        if variable.transform != "log" or factor is None:
+        if variable.transform != "log":
             continue
-        if not factor.numeric or any(value <= 0 for value in factor.values):
+        if factor is None and variable.name not in AMOUNTS:
+            raise StudyError(f"[analysis] fit {text!r}: {variable} is of no amount; log takes {', '.join(AMOUNTS)}")
+        if factor is not None and (not factor.numeric or any(value <= 0 for value in factor.values)):
             raise StudyError(
                 f"[analysis] fit {text!r}: {variable} needs numbers above 0; {factor.name} has "
                 f"{', '.join(factor.labels)}"

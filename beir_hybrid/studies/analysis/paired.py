@@ -1,19 +1,17 @@
-"""Each combination against its baseline, query by query: the project's own paired test, corrected within a table."""
+"""Each combination against its baseline, query by query: the project's own paired test, corrected within a metric."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from beir_hybrid.comparison import Comparison, Scores, TaskScoresTable, compare, load_per_query
 from beir_hybrid.comparison.align import align
 from beir_hybrid.comparison.correction import correct
 from beir_hybrid.disk.files import fingerprint
-from beir_hybrid.errors import BeirHybridError
+from beir_hybrid.errors import BeirHybridError, ResultsError
 from beir_hybrid.published.scores import MEAN as OVER_LANGUAGES
 from beir_hybrid.studies.analysis.means import BIAS_COLUMNS, MEAN, differences, over_seeds, over_tasks, tabled_metrics
 from beir_hybrid.studies.analysis.measured import TASK, Measured, combination_label
@@ -23,6 +21,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 LEVEL = 0.05
+Readable: TypeAlias = Mapping[int, Mapping[int, Scores]]
+"""Combination -> seed -> the scores by query of one data set."""
 _TARGET = [*MEAN[:-1], *TASK]
 _SEEDS = ["seeds", "seeds_agreeing", "seeds_deviation", "seeds_low", "seeds_high"]
 COLUMNS = [
@@ -44,9 +44,14 @@ def paired_tests(measured: Measured, options: AnalysisOptions) -> tuple[pd.DataF
     rows: list[dict[str, Any]] = []
     notes: dict[str, None] = {}
     bases = baselines(measured, options)
+    tested: set[tuple[str, int, int]] = set()
     for dataset in measured.datasets:
+        metrics = (*tabled_metrics(measured, options, dataset), *BIAS_COLUMNS)
+        readable, damaged = _readable(measured, dataset, metrics) if bases else ({}, [])
+        notes |= dict.fromkeys(damaged)
+        tested |= {(dataset, at, seed) for at, seeds in readable.items() for seed in seeds}
         for (base, label), rivals in bases.items():
-            for made in _against(measured, options, dataset, base, label, rivals):
+            for made in _against(measured, options, dataset, readable, base, label, rivals):
                 if isinstance(made, str):
                     notes[made] = None
                 else:
@@ -54,7 +59,7 @@ def paired_tests(measured: Measured, options: AnalysisOptions) -> tuple[pd.DataF
     found = pd.DataFrame(rows, columns=[*COLUMNS, "family", "leaning"], dtype=object)
     if found.empty:
         return found[COLUMNS], list(notes)
-    changes = _by_seed(measured, {rival: base for (base, _), rivals in bases.items() for rival in rivals})
+    changes = _by_seed(measured, tested, {rival: base for (base, _), rivals in bases.items() for rival in rivals})
     deltas = found.set_index([*_TARGET, "combination"]).delta.astype(float)
     agree = changes * deltas.reindex(changes.index.droplevel("seed")).to_numpy() > 0
     spread = over_seeds(changes).assign(seeds_agreeing=agree.groupby(level=[*_TARGET, "combination"]).sum())
@@ -84,28 +89,24 @@ def baselines(measured: Measured, options: AnalysisOptions) -> dict[tuple[int, s
 
 
 def _against(
-    measured: Measured, options: AnalysisOptions, dataset: str, base: int, label: str, rivals: Sequence[int]
-) -> Iterator[dict[str, Any] | str]:
+    measured: Measured, options: AnalysisOptions, dataset: str, readable: Readable, base: int, label: str,
+    rivals: Sequence[int],
+) -> Iterator[dict[str, Any] | str]:  # fmt: skip
     """The tests of the rivals of a baseline, and notes on those that cannot be tested."""
-    own = measured.runs_of(base, dataset)
+    own = readable.get(base, {})
     by_seeds: dict[tuple[int, ...], list[int]] = {}
     for rival in rivals:
-        theirs = measured.runs_of(rival, dataset)
+        theirs = readable.get(rival, {})
         seeds = tuple(sorted(own.keys() & theirs.keys()))
         if seeds:
             by_seeds.setdefault(seeds, []).append(rival)
         elif theirs:
             why = f"no seed in common with the baseline {label}" if own else f"its baseline {label} was not measured"
             yield f"{dataset}, {measured.label(rival)}: not tested, {why}"
-    metrics = (*tabled_metrics(measured, options, dataset), *BIAS_COLUMNS)
     for seeds, group in by_seeds.items():
         by_label = {measured.label(at): at for at in (base, *group)}
         try:
-            systems = []
-            for name, at in by_label.items():
-                runs = measured.runs_of(at, dataset)
-                folders = [runs[seed].results[dataset].folder or Path() for seed in seeds]
-                systems.append(mean_scores(folders, name, metrics))
+            systems = [mean_scores([readable[at][seed] for seed in seeds], name) for name, at in by_label.items()]
             comparison = compare(
                 systems, baseline=label, settings=measured.settings(dataset), intersect=True, correction="none",
                 draws=options.draws,
@@ -121,46 +122,56 @@ def _against(
                 }  # fmt: skip
 
 
-def mean_scores(folders: Sequence[Path], name: str, metrics: Collection[str]) -> Scores:
-    """The mean over seeds of every query's scores: one system; not defined for a query where a seed's is not.
-
-    Args:
-        folders: the result folder of each seed.
-        name: of the system they become.
-        metrics: those that are kept.
-
-    Raises:
-        ResultsError: a folder is damaged, or they are of different data.
-    """
-    loaded = []
-    for seed, folder in enumerate(folders):
-        scores = load_per_query(folder)
+def _readable(measured: Measured, dataset: str, metrics: Collection[str]) -> tuple[Readable, list[str]]:
+    """The scores by query of every run, of some metrics; and a note for each that cannot be read."""
+    found: dict[int, dict[int, Scores]] = {}
+    notes = []
+    for run in measured.runs:
+        if dataset not in run.results:
+            continue
+        try:
+            scores = load_per_query(run.results[dataset].folder or Path())
+        except ResultsError as error:
+            notes.append(f"{dataset}, {measured.label(run.combination)}, seed {run.cell.seed}: not tested ({error})")
+            continue
         tasks = {
             key: replace(table, metrics={m: values for m, values in table.metrics.items() if m in metrics})
             for key, table in scores.tasks.items()
         }
         own = [score for score in scores.results.scores if score.metric in metrics]
-        # two cells may have been measured once: their folders are told apart all the same
-        loaded.append(Scores(replace(scores.results, folder=folder / f"seed {seed}", scores=own), tasks))
-    aligned = align(loaded)
+        found.setdefault(run.combination, {})[run.cell.seed] = Scores(replace(scores.results, scores=own), tasks)
+    return found, notes
+
+
+def mean_scores(runs: Sequence[Scores], name: str) -> Scores:
+    """The mean over seeds of every query's scores: one system; not defined for a query where a seed's is not.
+
+    Args:
+        runs: the scores of each seed.
+        name: of the system they become.
+
+    Raises:
+        ResultsError: they are of different data.
+    """
+    # two cells may have been measured once: their folders are told apart all the same
+    apart = [replace(each, results=replace(each.results, folder=each.folder / f"{at}")) for at, each in enumerate(runs)]
     tables = {
         task.key: TaskScoresTable(
-            task.query_ids,
-            task.groups,
-            np.min([each.tasks[task.key].retrieved for each in loaded], axis=0),
-            {metric: values.mean(axis=0) for metric, values in task.values.items()},
+            task.query_ids, task.groups, {metric: values.mean(axis=0) for metric, values in task.values.items()}
         )
-        for task in aligned.tasks
+        for task in align(apart).tasks
     }
     # what is said of the task, not the values: how deep was looked is the same for all seeds
-    return Scores(replace(loaded[0].results, name=name, folder=folders[0] / fingerprint(name)), tables)
+    return Scores(replace(runs[0].results, name=name, folder=runs[0].folder / fingerprint(name)), tables)
 
 
-def _by_seed(measured: Measured, bases: dict[int, int]) -> pd.Series:
+def _by_seed(measured: Measured, tested: Collection[tuple[str, int, int]], bases: dict[int, int]) -> pd.Series:
     """The difference of every seed that both have, of each macro mean and each language, by target and seed."""
     import pandas as pd
 
     rows = measured.compared
+    keys = zip(rows.dataset, rows.combination, rows.seed, strict=True)
+    rows = rows[pd.Series([key in tested for key in keys], rows.index)]
     means = over_tasks(rows, MEAN).rename("value").reset_index().assign(**dict.fromkeys(TASK, OVER_LANGUAGES))
     values = pd.concat([means, rows])[[*_TARGET, "combination", "seed", "value"]]
     return differences(values.astype(dict.fromkeys(_TARGET, str)), _TARGET, bases)

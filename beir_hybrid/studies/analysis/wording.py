@@ -95,9 +95,9 @@ def _size(fit: Fit, estimate: Estimate) -> str:
 def _doubt(fit: Fit, estimate: Estimate, between: str = "") -> str:
     """What keeps an effect from being one; empty where nothing does."""
     if estimate.p is None:
-        models = "" if estimate.column.by_language and not estimate.column.by_model else f"{fit.models} trained models"
-        of = f"{models} and {fit.languages} languages" if models else f"{fit.languages} languages"
-        return f"; how sure that is cannot be told from {of}"
+        models = [] if estimate.column.by_language and not estimate.column.by_model else [(fit.models, "trained model")]
+        counted = (f"{n} {what}{'' if n == 1 else 's'}" for n, what in (*models, (fit.languages, "language")))
+        return f"; how sure that is cannot be told from {' and '.join(counted)}"
     return "" if estimate.p < LEVEL else f": no difference{between} is shown at this size"
 
 

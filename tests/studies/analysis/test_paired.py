@@ -98,12 +98,21 @@ def test_seeds_are_paired(tmp_path: Path) -> None:
 
 
 def test_without_scores_by_query_there_is_a_note(tmp_path: Path) -> None:
-    """A lost parquet file costs the tests of its data set, not the analysis."""
-    outcome = make_study(tmp_path, flat, seeds=(1,))
-    (outcome.cells[0].results["toy"] / "per_query.parquet").unlink()
+    """A lost parquet file costs the tests of its cell, and no others: those are over the seeds that can be read."""
+    outcome = make_study(tmp_path, flat, seeds=(1, 2))
+    whole = {test.label: test for test in against_baseline(outcome)[0] if test.query_language == "mean"}
+    (outcome.cells[2].results["toy"] / "per_query.parquet").unlink()
+    found = against_baseline(outcome)
+    assert [note.partition(" (")[0] for note in found[1]] == ["toy, alpha=0.5, seed 1: not tested"]
+    half, one = of(found, "alpha=0.5"), of(found, "alpha=1")
+    assert (half.seeds, one.seeds, one.delta) == (1, 2, whole["alpha=1"].delta)
+    only = replace(outcome, cells=outcome.cells[1::2])
+    assert half.delta == of(against_baseline(only), "alpha=0.5").delta
+    for at in (0, 1):
+        (outcome.cells[at].results["toy"] / "per_query.parquet").write_bytes(b"damaged")
     found = against_baseline(outcome)
     assert found[0] == []
-    assert "toy, against alpha=0: not tested (" in found[1][0]
+    assert found[1][-1] == "toy, alpha=1: not tested, its baseline alpha=0 was not measured"
 
 
 def test_a_folder_shared_by_cells_is_no_obstacle(tmp_path: Path) -> None:
