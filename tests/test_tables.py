@@ -110,4 +110,4 @@ def test_small_differences_have_a_digit_more() -> None:
 def test_latex_takes_no_name_for_an_option() -> None:
     """After a line's end or a rule ``[`` begins an option, and a star belongs to the line's end."""
     lines = render([Table("", ["system", "map"], [["[a]", "1"], ["*b", "2"], ["c", "3"]])], "latex").splitlines()
-    assert lines[6:9] == [r"{}[a] & 1 \\", r"{}*b & 2 \\", r"c & 3 \\"]
+    assert lines[7:10] == [r"{}[a] & 1 \\", r"{}*b & 2 \\", r"c & 3 \\"]

@@ -43,8 +43,7 @@ def compare(
         settings: default: all that all folders have.
         metrics: names of ours or ir_measures' (``nDCG@10``, ``AP``); default: all that all folders have.
         test: ``permutation`` (paired sign flips), ``student``, ``wilcoxon`` (paired, two-sided; of single languages,
-            since it tests no mean) or ``tukey`` (randomised Tukey HSD over all systems, which needs no correction:
-            none is applied).
+            since it tests no mean) or ``tukey`` (randomised Tukey HSD over all systems, which takes no correction).
         correction: ``max-t`` (Westfall and Young, on the permutations themselves), ``holm``, ``bh`` or ``none``,
             over a family: the tests of one metric in one setting of a data set, where the macro means (one test a
             system) are a family, and the languages or pairs (one a system and task) another. Default: ``max-t`` of
@@ -93,6 +92,8 @@ def _asked(test: str, correction: str | None, alpha: float, seed: int, draws: in
         raise ComparisonError(f"unknown test {test!r}; {did_you_mean(test, TESTS)}")
     if correction is not None and correction not in CORRECTIONS:
         raise ComparisonError(f"unknown correction {correction!r}; {did_you_mean(correction, CORRECTIONS)}")
+    if test == "tukey" and correction not in (None, "none"):
+        raise ComparisonError(f"tukey needs no correction: it tests all systems together; leave {correction} out")
     if correction == "max-t" and test != "permutation":
         raise ComparisonError(f"max-t corrects the permutation test, not {test}; choose holm, bh or none")
     if not 0 < alpha < 1:
@@ -100,7 +101,7 @@ def _asked(test: str, correction: str | None, alpha: float, seed: int, draws: in
     if draws < 1 or seed < 0:
         raise ComparisonError(f"draws is {draws} and seed {seed}; draws begin at 1, seeds at 0")
     default = {"permutation": "max-t", "tukey": "none"}.get(test, "holm")
-    return Asked(test, "none" if test == "tukey" else correction or default, seed, draws)
+    return Asked(test, correction or default, seed, draws)
 
 
 def _by_dataset(scores: Sequence[Scores], settings: Sequence[str] | None, *, intersect: bool) -> tuple[Aligned, ...]:
@@ -144,8 +145,11 @@ def _find_baseline(aligned: Sequence[Aligned], baseline: str | None) -> int:
         return 0
     if baseline in names:
         return names.index(baseline)
-    for each in aligned:
-        for index, folder in enumerate(each.folders):
-            if baseline == folder.resolve().name or Path(baseline).resolve() == folder.resolve():
-                return index
+    folders = [(at, folder.resolve()) for each in aligned for at, folder in enumerate(each.folders)]
+    given = {at for at, folder in folders if folder == Path(baseline).resolve()}
+    found = given or {at for at, folder in folders if folder.name == baseline}
+    if len(found) == 1:
+        return found.pop()
+    if found:
+        raise ComparisonError(f"{baseline!r} is the name of several folders; name one of {', '.join(names)}")
     raise ComparisonError(f"unknown baseline {baseline!r}; {did_you_mean(baseline, names)}")

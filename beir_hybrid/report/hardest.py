@@ -28,7 +28,7 @@ class HardQuery:
     """One group of parallel queries that all systems find hard.
 
     Attributes:
-        score: the mean of the metric over the systems and languages.
+        score: the mean of the metric over the systems and questions.
         queries, answers: ``{language: text}``; an answer may be in more languages than the question. Empty without
             the data set.
         ranks: ``{query language: {answer language: best rank for each system}}``; None: not among what was kept.
@@ -78,14 +78,15 @@ def hardest_queries(contents: Contents, count: int = COUNT) -> Hardest | None:
     metric = next((m for m in _METRICS if m in compared and all(m in task.values for task in tasks)), None)
     if metric is None:
         return None
-    scores: dict[str, dict[str, float]] = {}
+    scores: dict[str, list[float]] = {}
     ids: dict[str, dict[str, str]] = {}
     for task in tasks:
         means = task.values[metric].mean(axis=0).tolist()
-        for group, query, mean in zip(task.groups, task.query_ids, means, strict=True):
-            scores.setdefault(group, {})[task.key[1]] = mean
-            ids.setdefault(group, {})[task.key[1]] = query
-    mean_of = {group: float(np.mean(list(found.values()))) for group, found in scores.items()}
+        # of several questions of a group in one language the hardest, which comes first, stands for it
+        for mean, query, group in sorted(zip(means, task.query_ids, task.groups, strict=True)):
+            scores.setdefault(group, []).append(mean)
+            ids.setdefault(group, {}).setdefault(task.key[1], query)
+    mean_of = {group: float(np.mean(found)) for group, found in scores.items()}
     groups = sorted(mean_of, key=lambda group: (mean_of[group], group))[:count]
     dataset, missing = _texts(contents)
     wanted = {query for group in groups for query in ids[group].values()}

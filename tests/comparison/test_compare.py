@@ -189,6 +189,10 @@ def test_metric_names_of_ir_measures(make_folder: Any) -> None:
         ({"test": "studnt"}, "unknown test 'studnt'; did you mean 'student'"),
         ({"correction": "hlm"}, "unknown correction 'hlm'; did you mean 'holm'"),
         ({"correction": "max-t", "test": "student"}, "max-t corrects the permutation test, not student"),
+        (
+            {"correction": "holm", "test": "tukey"},
+            "tukey needs no correction: it tests all systems",
+        ),
         ({"alpha": 5}, "alpha is 5; expected a number between 0 and 1"),
         ({"draws": 0}, "draws is 0"),
         ({"baseline": "bm52"}, r"unknown baseline 'bm52'; did you mean 'bm25'\? known: bm25, other"),
@@ -201,10 +205,14 @@ def test_unknown_options_say_what_there_is(make_folder: Any, options: dict[str, 
 
 
 def test_the_baseline_can_be_named_by_its_folder(make_folder: Any) -> None:
-    """The end of the path, or the path."""
+    """The end of the path, or the path; an end that several have is none."""
     folders = [make_folder("one", A, name="x"), make_folder("two", A, name="y")]
     assert compare(folders, baseline="two").baseline == "y"
     assert compare(folders, baseline=str(folders[1])).baseline == "y"
+    alike = [make_folder(f"{name}/out", A, name=name) for name in "uv"]
+    assert compare(alike, baseline=str(alike[1])).baseline == "v"
+    with pytest.raises(ComparisonError, match="'out' is the name of several folders; name one of u, v"):
+        compare(alike, baseline="out")
 
 
 def test_pandas_holds_every_row(make_folder: Any) -> None:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
+from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from beir_hybrid.comparison import compare
 from beir_hybrid.datasets import load_dataset
 from beir_hybrid.report import page
+from beir_hybrid.report.contents import read_contents
 from beir_hybrid.report.hardest import Hardest, hardest_queries
 from beir_hybrid.report.page import render_page
 from tests.systems_made import Made
@@ -27,6 +31,18 @@ def test_the_lowest_mean_over_systems_and_languages_comes_first(made: Made) -> N
     means = {group: sum(values) / len(values) for group, values in sums.items()}
     assert [query.score for query in hardest.queries] == pytest.approx(sorted(means.values()))
     assert hardest.queries[0].score == pytest.approx(means[hardest.queries[0].group])
+
+
+def test_every_question_of_a_group_counts(make_folder: Any) -> None:
+    """Two of one group in a language, .9 and .1: it is at .5, whatever their order."""
+    folder = make_folder("a", {"mono:de": {"map": [0.1, 0.9, 0.4, 0.6]}})
+    table = pq.read_table(folder / "per_query.parquet")
+    groups = pa.array(["g0", "g0", "g1", "g2"])
+    table = table.set_column(table.column_names.index("group"), "group", groups)
+    pq.write_table(table, folder / "per_query.parquet")
+    hardest = hardest_queries(read_contents(compare([folder]))[0])
+    assert hardest is not None
+    assert [(query.group, query.score) for query in hardest.queries] == [("g1", 0.4), ("g0", 0.5), ("g2", 0.6)]
 
 
 def test_texts_and_ranks_of_every_language(made: Made) -> None:

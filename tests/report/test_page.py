@@ -149,6 +149,7 @@ def test_on_paper(chromium: Browser, page: Path) -> None:
     chromium.call("Emulation.setEmulatedMedia", media="print")
     try:
         assert chromium.run("[...document.querySelectorAll('select, nav')].every(s => s.offsetHeight === 0)")
+        assert "Press" not in chromium.run("document.body.innerText"), "nothing on paper can be pressed"
         titles = f"{GROUPS}.filter(p => p.offsetHeight > 0).map(p => p.querySelector('.chosen').textContent)"
         assert chromium.run(titles)[0] == "Query language: German (de)"
         assert chromium.run(f"{GROUPS}.filter(p => p.offsetHeight > 0).length") == 3
