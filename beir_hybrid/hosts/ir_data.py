@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from beir_hybrid.datasets.family import Family
+from beir_hybrid.disk.library_folders import give_libraries_folders
 from beir_hybrid.errors import DatasetError, MissingExtraError, did_you_mean, first_line
 from beir_hybrid.hosts.codes import short_codes
 from beir_hybrid.hosts.joined import HostSource, Texts
@@ -14,6 +15,7 @@ from beir_hybrid.records import Licence
 
 def _find(name: str) -> HostSource:
     """Collections with queries and judgments, of one language of passages each."""
+    give_libraries_folders()
     try:
         import ir_datasets
     except ImportError as error:

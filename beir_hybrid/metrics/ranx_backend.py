@@ -21,6 +21,7 @@ from typing import Any
 
 import numpy as np
 
+from beir_hybrid.disk.library_folders import give_libraries_folders
 from beir_hybrid.errors import MissingExtraError, RunError
 from beir_hybrid.metrics.measures import Metric
 from beir_hybrid.records import BeirResults, Hits, IntArray, Judged, ScoreArray
@@ -54,6 +55,7 @@ def ranx_library(module: str = "ranx") -> Iterator[Any]:
         try:
             import numba
 
+            give_libraries_folders()
             library = importlib.import_module(module)
         except ModuleNotFoundError as error:
             raise MissingExtraError("this", error.name or "ranx", "report") from error

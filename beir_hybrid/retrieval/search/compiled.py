@@ -7,6 +7,10 @@ from typing import Any
 
 from numba import config, njit
 
+from beir_hybrid.disk.library_folders import give_libraries_folders
+
+give_libraries_folders()
+
 
 def compiled(signatures: Any, **options: Any) -> Callable[[Callable[..., Any]], Any]:
     """numba's ``njit`` of fixed signatures: compiled once for a machine, then read from numba's cache.
