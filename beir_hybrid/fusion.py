@@ -17,7 +17,7 @@ from beir_hybrid.datasets import load_measured
 from beir_hybrid.datasets.dataset import Dataset
 from beir_hybrid.disk.files import sha256_of
 from beir_hybrid.errors import ComparisonError, ResultsError, did_you_mean
-from beir_hybrid.evaluation.evaluate import evaluate
+from beir_hybrid.evaluation.evaluate import KEPT_HITS, evaluate
 from beir_hybrid.evaluation.kept_runs import RUNS_FILE, read_hits
 from beir_hybrid.evaluation.results import Results
 from beir_hybrid.metrics.measures import Metric, parse_metric
@@ -35,7 +35,7 @@ from beir_hybrid.progress import progress
 from beir_hybrid.records import SETTINGS, Hits, IntArray, Judged
 from beir_hybrid.retrieval.contract import Bound, Ranking
 from beir_hybrid.retrieval.standardise import standardised
-from beir_hybrid.settings import Task, parse_settings, task_name
+from beir_hybrid.settings import Task, TaskKey, parse_settings, task_name
 
 TUNING_QUERIES = 5_000
 """At most about so many queries of a setting are tuned on: whole question groups, drawn with the seed."""
@@ -167,12 +167,15 @@ class FusedRetriever:
         return _OfRuns(dataset, self.retrieve, depth=_ALL, own=self.own)
 
     def retrieve(self, tasks: Sequence[Task], top_k: int | None = None) -> Iterator[Ranking]:
+        depths = [_depths(each) for each in self.scores]
         for task in tasks:
             runs = [read_hits(each.folder, task) for each in self.scores]
+            # what shares no word with a query is in no run of BM25, however deep it was sought
+            least = min(max(known[task.key], _longest(hits)) for known, hits in zip(depths, runs, strict=True))
             if self.standardise:
                 runs = [standardised(hits, task) for hits in runs]
             if len(runs) == 1:
-                yield Ranking.of_hits(task, runs[0] if top_k is None else runs[0].cut(top_k))
+                yield _as_deep(task, runs[0], least, top_k)
                 continue
             parts = [
                 (rows, fuse_hits([hits.take(rows) for hits in runs], self.method, self.norm, params))
@@ -183,7 +186,28 @@ class FusedRetriever:
             scores = np.concatenate([hits.scores for _, hits in parts])
             in_order = np.argsort(query, kind="stable")
             fused = Hits.sorted(len(task.rows), query[in_order], passages[in_order], scores[in_order])
-            yield Ranking.of_hits(task, fused if top_k is None else fused.cut(top_k))
+            yield _as_deep(task, fused, least, top_k)
+
+
+def _depths(scores: Scores) -> dict[TaskKey, int]:
+    """Down to which rank, at least, a folder's runs of each task were sought and kept."""
+    top_k = scores.results.inputs.get("top_k")
+    return {
+        (score.setting, score.query_language, score.corpus_language): (
+            top_k or KEPT_HITS if score.depth is None else min(score.depth, top_k or score.depth)
+        )
+        for score in scores.results.scores
+    }
+
+
+def _longest(hits: Hits) -> int:
+    return int(hits.counts.max(initial=0))
+
+
+def _as_deep(task: Task, hits: Hits, least: int, top_k: int | None) -> Ranking:
+    """A ranking of hits, ``top_k`` of them, that were sought down to rank ``least`` or further."""
+    kept = hits if top_k is None else hits.cut(top_k)
+    return Ranking.of_hits(task, kept, max(_longest(kept), min(least, top_k or _ALL)))
 
 
 @dataclass(frozen=True)

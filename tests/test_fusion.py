@@ -106,6 +106,39 @@ def test_reciprocal_rank_fusion_of_the_kept_runs(sample: Dataset, inputs: list[P
     assert found.scores.tolist() == sorted(found.scores.tolist(), reverse=True)
 
 
+class SharedWords:
+    """A BEIR search that finds what shares a word with the query, and nothing else, as BM25 does."""
+
+    def search(self, corpus: Any, queries: Any, top_k: int, *_: Any, **__: Any) -> dict[str, dict[str, float]]:
+        return {
+            query: {
+                passage: float(score)
+                for passage, record in corpus.items()
+                if (score := len(set(text.lower().split()) & set(record["text"].lower().split())))
+            }
+            for query, text in queries.items()
+        }
+
+
+def test_a_run_that_was_sought_deeper_than_it_goes_is_no_bound(sample: Dataset, tmp_path: Path) -> None:
+    """Where few passages share a word with a query, its list is short and still says all that a cutoff asks."""
+    one, other, kept_few = tmp_path / "one", tmp_path / "other", tmp_path / "few"
+    for out in (one, other):
+        alone = evaluate(sample, SharedWords(), out=out, metrics="recall@100", settings="cross,multi")
+    evaluate(sample, SharedWords(), out=kept_few, metrics="recall@100", settings="cross,multi", top_k=5)
+    assert 0 < read_hits(one, sample.task("cross:de-en")).counts.max() < 100
+    for fused in (
+        fuse([one, other], tmp_path / "two", dataset=sample),
+        fuse([one], tmp_path / "alone", dataset=sample, standardise=True),
+    ):
+        assert not any(score.is_bound for score in fused.scores)
+        found, expected = ([s.value for s in each.scores if s.metric == "recall@100"] for each in (fused, alone))
+        assert found == expected
+    shallow = fuse([one, kept_few], tmp_path / "shallow", dataset=sample, metrics="recall@5,recall@100")
+    assert {score.is_bound for score in shallow.scores if score.metric == "recall@100"} == {True}
+    assert {score.is_bound for score in shallow.scores if score.metric == "recall@5"} == {False}
+
+
 def test_folds_never_see_the_queries_they_are_fused_for(
     sample: Dataset, inputs: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
