@@ -150,12 +150,16 @@ def join(
                 f"{judgment.query!r}, and {judged[passage]} before; leave one of the two out"
             )
     asked = {query: key for key in questions if (query := query_id(key)) in qrels}
+    if not questions:
+        raise DatasetError(f"{place}: there is no query to judge")
     if not asked:
         found = "there is no judgment"
         if qrels:
             found = f"of {len(qrels):,} judged queries, as {judged_first!r}, none is there"
-        one = f", such as {next(iter(questions))!r}" if questions else ""
-        raise DatasetError(f"{place}: {found}; expected judgments of the {len(questions):,} queries{one}")
+            if any(block.source_position(judged_first) is not None for block in passages.values()):
+                found += " (it is a passage: are the two columns of ids swapped?)"
+        one = next(iter(questions))
+        raise DatasetError(f"{place}: {found}; expected judgments of the {len(questions):,} queries, such as {one!r}")
     queries = {language: _queries(language, asked, questions) for language in languages}
     return JudgedPart(
         passages,
@@ -207,12 +211,14 @@ def _passage_id(passages: Mapping[str, Passages], key: str, place: str) -> str:
 def _own(
     passages: Mapping[str, Passages], asked: Mapping[str, str], questions: Mapping[str, Record], *, by_text: bool
 ) -> dict[str, str]:
-    """``{query id: passage id}`` of the queries that are passages of their language."""
+    """``{query id: passage id}`` of the queries that are passages, be it of another language."""
     found = {}
     for query, key in asked.items():
-        block, text = passages.get(questions[key].language), questions[key].text.strip()
-        position = None if block is None else block.source_position(key)
-        if block is not None and position is not None:
+        text = questions[key].text.strip()
+        for block in passages.values():
+            position = block.source_position(key)
+            if position is None:
+                continue
             whole = block.lazy_full_texts()[position]
             if not by_text or text in (whole, block.texts[position].strip()):
                 found[query] = block.ids[position]

@@ -228,8 +228,13 @@ def _only(part: JudgedPart, languages: Sequence[str]) -> JudgedPart:
     }
     passages = {language: block for language, block in part.passages.items() if language in languages}
     queries = {language: block for language, block in part.queries.items() if language in languages}
+    own = {
+        query: itself
+        for query, itself in part.own_passages.items()
+        if not query.startswith(gone) and not itself.startswith(gone)
+    }
     unjudged = {language: count for language, count in part.unjudged.items() if language in languages}
-    return JudgedPart(passages, queries, qrels, part.own_passages, unjudged)
+    return JudgedPart(passages, queries, qrels, own, unjudged)
 
 
 def folder_source(name: str) -> FolderSource | None:

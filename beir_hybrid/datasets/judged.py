@@ -146,8 +146,8 @@ class Judgments:
             found.sort()
             columns = np.array(found, dtype=np.int64).reshape(-1, 5).T
             self._of[language] = LanguageJudgments(self._languages, *columns)
-            self.unreachable += int(np.count_nonzero(columns[2] < 0))
             asked = columns[4] == 0
+            self.unreachable += int(np.count_nonzero(asked & (columns[2] < 0)))
             self.unanswered += len(np.setdiff1d(columns[0][asked], columns[0][asked & (columns[3] > 0)]))
         self.absent = len(qrels) - known
         if self.lost and len(self.lost) == len(where):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -13,8 +15,7 @@ from beir_hybrid.readers.parquet import read_parquet, required
 
 _COLUMNS = ("query-id", "corpus-id", "score")
 _GRADE_NAMES = ("score", "relevance", "rel", "grade", "label", "judgment", "judgement", "relevance_score")
-
-
+_PASSAGE_NAMES = re.compile(r"corpus|doc|passage|[pdc]_?id\b")
 _SHAPES = {3: "'query-id<TAB>corpus-id<TAB>score'", 4: "'query-id Q0 passage-id grade'"}
 """What a line holds, by its number of fields: BEIR's and TREC's."""
 
@@ -38,8 +39,9 @@ def read_judgments(path: Path) -> Iterator[Judgment]:
     """The judgments of a file, told by its ending.
 
     - ``.jsonl`` and ``.parquet``: query-id, corpus-id and score;
-    - others: ``query passage grade`` (BEIR) or ``query 0 passage grade`` (TREC), parted by tabs, or by blanks where
-      there is no tab. The first line is a header if its last field is a name of that column, such as ``score``.
+    - others: ``query passage grade`` (BEIR) or ``query 0 passage grade`` (TREC), parted by tabs (fields may then stand
+      in quotes, as csv writes them), or by blanks where there is no tab. The first line is a header if its last field
+      is a name of that column, such as ``score``.
 
     All but parquet may be gzipped. Ids may be numbers. Grades are whole numbers, however written (``1``, ``+1``,
     ``1.0``): others have no meaning in the metrics.
@@ -60,8 +62,13 @@ def read_judgments(path: Path) -> Iterator[Judgment]:
 def _from_lines(path: Path) -> Iterator[Judgment]:
     width, header = 0, False
     for number, line in read_lines(path):
-        fields = line.split("\t") if "\t" in line else line.split()
+        fields = _fields(line.rstrip())
         if not width and not header and fields[-1].strip(' "').casefold() in _GRADE_NAMES:
+            if _PASSAGE_NAMES.match(fields[0].casefold()):
+                raise DatasetError(
+                    f"{at(path, number)}: the passage's column {fields[0]!r} stands first; put the query's before it: "
+                    f"{_SHAPES[3]}"
+                )
             header = True
             continue
         width = width or len(fields)  # all lines have as many fields as the first
@@ -69,6 +76,12 @@ def _from_lines(path: Path) -> Iterator[Judgment]:
             expected = _SHAPES.get(width, " or ".join(_SHAPES.values()))
             raise DatasetError(f"{at(path, number)}: expected {expected}, got {line[:80]!r}")
         yield Judgment(path, number, fields[0], fields[-2], _grade(path, number, fields[-1]))
+
+
+def _fields(line: str) -> list[str]:
+    if "\t" not in line:
+        return line.split()
+    return next(csv.reader([line], delimiter="\t")) if '"' in line else line.split("\t")
 
 
 def _of_record(path: Path, line: int, record: dict[str, Any]) -> Judgment:

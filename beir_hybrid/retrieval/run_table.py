@@ -15,9 +15,13 @@ import numpy as np
 import numpy.typing as npt
 
 from beir_hybrid.errors import RunError, at
+from beir_hybrid.progress import tell
+from beir_hybrid.readers.json_lines import as_id
 from beir_hybrid.readers.lines import read_lines
 from beir_hybrid.records import IntArray, ScoreArray
 
+_LOOKED_AT = 10_000
+"""Lines of a TREC file whose ranks are held against their scores."""
 Codes = npt.NDArray[np.signedinteger[Any]]
 TaskKey = tuple[str, ...]
 """Setting, query language and passage language."""
@@ -102,23 +106,28 @@ def read_run(path: Path | str) -> RunTable:
 def _checked(table: RunTable) -> RunTable:
     if not len(table.scores):
         raise RunError(f"{table.path}: holds no ranking; a query without results may be left out, but not all of them")
-    bad = np.flatnonzero(~np.isfinite(table.scores))
+    with np.errstate(over="ignore"):  # scores are compared in single precision, as trec_eval does
+        bad = np.flatnonzero(~np.isfinite(table.scores.astype(np.float32)))
     if len(bad):
         row = int(bad[0])
         passage, query, score = table.passages[row], table.queries[row], table.scores[row]
-        raise RunError(f"{table.place(row)}: score of passage {passage!r} is {score} (query {query!r})")
+        raise RunError(
+            f"{table.place(row)}: score of passage {passage!r} is {score} (query {query!r}); expected a number that "
+            f"float32 holds"
+        )
     return table
 
 
 def _read_trec(path: Path) -> RunTable:
     queries, passages = _ColumnBuilder(), _ColumnBuilder()
     scores, lines = array("d"), array("i")
+    before, falling, rising = ("", 0.0, 0.0), 0, 0
     for number, line in read_lines(path, RunError):
         # ours with blanks in ids are parted by tabs
         fields = line.split("\t") if line.count("\t") == 5 else line.split()
         wrong = f"{len(fields)} fields" if len(fields) != 6 else "a score that is no number"
         try:
-            query, _, passage, _, score, _ = fields
+            query, _, passage, rank, score, _ = fields
             scores.append(float(score))
         except ValueError as error:
             raise RunError(
@@ -128,6 +137,16 @@ def _read_trec(path: Path) -> RunTable:
         queries.add(query)
         passages.add(passage)
         lines.append(number)
+        if number <= _LOOKED_AT and rank.isdecimal():
+            here = (query, float(rank), scores[-1])
+            if query == before[0] and here[1] > before[1]:
+                falling, rising = falling + (here[2] < before[2]), rising + (here[2] > before[2])
+            before = here
+    if rising > falling:
+        tell(
+            f"{path}: scores rise from rank to rank; the highest is best whatever the ranks say, as in trec_eval: write "
+            f"distances with a minus"
+        )
     values, numbers = np.frombuffer(scores, dtype=np.float64), np.frombuffer(lines, dtype=np.int32)
     return RunTable(path, queries.column(), passages.column(), values, numbers)
 
@@ -167,9 +186,16 @@ def table_of(results: Mapping[str, Any], path: Path = Path("run in memory")) -> 
         for passage, score in ranked.items():
             if isinstance(score, bool) or not isinstance(score, Real):
                 raise RunError(f"{path}: query {query!r}, passage {passage!r}: score {score!r} is no number")
-            queries.add(query)
-            passages.add(passage)
-            scores.append(float(score))
+            ids = [as_id(query), as_id(passage)]
+            if ids[0] is None or ids[1] is None:
+                wrong = query if ids[0] is None else passage
+                raise RunError(f"{path}: id {wrong!r} is no string or whole number")
+            queries.add(ids[0])
+            passages.add(ids[1])
+            try:
+                scores.append(float(score))
+            except OverflowError:
+                scores.append(float("inf"))
     return _checked(RunTable(path, queries.column(), passages.column(), np.frombuffer(scores, dtype=np.float64)))
 
 

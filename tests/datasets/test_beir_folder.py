@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -224,6 +225,25 @@ def test_queries_that_stand_in_the_corpus(tmp_path: Path) -> None:
     # BEIR's own rule, by ids alone, can be asked for, and none at all
     assert load_dataset(str(tmp_path / "b"), languages="en", own_passages=True).own_passages == {"en-q-1": "en-p-1"}
     assert load_dataset(str(tmp_path / "a"), languages="en", own_passages=False).own_passages == {}
+
+
+def test_queries_that_are_passages_of_several_languages(tmp_path: Path) -> None:
+    """Some languages count only their own, none as an unreachable judgment; BEIR's rule knows no languages."""
+    records = [{"_id": f"{x}{i}", "text": f"{x} says {i}", "language": x} for x in ("de", "en") for i in (1, 2)]
+    asked = [*records[::2], {**records[3], "language": "de"}]  # en2 is asked as a German query too
+    files = {
+        "corpus.jsonl": lines(*records), "queries.jsonl": lines(*asked),
+        "qrels/test.tsv": "de1\tde2\t1\nen1\ten2\t1\nen2\tde1\t1\n",
+    }  # fmt: skip
+    folder = written(tmp_path / "a", files)
+    assert load_beir_folder(folder).own_passages == {
+        "de-q-de1": "de-p-de1", "en-q-en1": "en-p-en1", "de-q-en2": "en-p-en2",
+    }  # fmt: skip
+    assert load_beir_folder(folder, "de").own_passages == {"de-q-de1": "de-p-de1"}
+    said = "1 queries are passages themselves (no candidates for themselves)"
+    assert load_beir_folder(folder, "en").passed_over == said
+    away = replace(load_beir_folder(folder, "en"), own_passages={"en-q-en1": "en-p-gone"})
+    assert away.passed_over == said
 
 
 @pytest.mark.slow

@@ -67,6 +67,24 @@ def test_headers(tmp_path: Path, header: str) -> None:
         list(read_judgments(tmp_path / "test.tsv"))
 
 
+def test_columns_in_another_order_are_refused(tmp_path: Path) -> None:
+    """Where both kinds of ids are numbers, swapped columns would be read as other judgments without a word."""
+    for name in ("corpus-id", "docid", "pid", "passage_id"):
+        (tmp_path / "test.tsv").write_text(f"{name}\tquery-id\tscore\n2\t1\t1\n")
+        with pytest.raises(
+            DatasetError, match=f"the passage's column '{name}' stands first; put the query"
+        ):
+            list(read_judgments(tmp_path / "test.tsv"))
+
+
+def test_quoted_fields_and_tabs_at_the_end(tmp_path: Path) -> None:
+    """What csv writers quote is read as BEIR reads it, and a tab that ends a line is no column."""
+    (tmp_path / "test.tsv").write_text('1\t"a ""b"""\t1\n"2"\t"c"\t"0"\n3\td\t1\t\n')
+    assert [judgment[2:] for judgment in read_judgments(tmp_path / "test.tsv")] == [
+        ("1", 'a "b"', 1), ("2", "c", 0), ("3", "d", 1),
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("line", "message"),
     [

@@ -321,3 +321,28 @@ def test_the_pool_of_one_language_is_no_pool(tmp_path: Path, toy: Dataset) -> No
     assert {score.setting for score in evaluate(alone, tmp_path / "out" / "runs.parquet").scores} == {"mono"}
     with pytest.raises(RunError, match="holds no ranking of what was asked for"):
         evaluate(alone, tmp_path / "out" / "runs.parquet", settings="multi")
+
+
+def test_scores_that_rise_with_the_rank_are_said(
+    tmp_path: Path, toy: Dataset, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Distances in place of scores turn every ranking round: trec_eval measures it so, and a line says it."""
+    rising = "de-q-0 Q0 de-p-0 1 0.1 x\nde-q-0 Q0 de-p-1 2 0.2 x\n"
+    assert evaluate(toy, written(tmp_path, rising), metrics="mrr").value("mono", "mrr") == 1 / 4
+    assert "my.run.trec: scores rise from rank to rank" in capsys.readouterr().err
+    evaluate(toy, written(tmp_path, rising.replace("0.2", "0.1")), metrics="mrr")
+    assert "scores rise" not in capsys.readouterr().err
+
+
+def test_results_in_memory_with_numbers_for_ids_and_scores_beyond_float32() -> None:
+    """Whole numbers are ids as their digits; a score that single precision does not hold would tie with others."""
+    own = Dataset(
+        "own", "test", {"de": Passages("de", ["de-p-1", "de-p-2"], ["t", "u"], source_ids=["1", "2"])},
+        {"de": Queries("de", ["de-q-1"], ["q"], source_ids=["1"])}, {"de-q-1": {"de-p-2": 1}},
+    )  # fmt: skip
+    assert evaluate(own, {1: {1: 2.0, 2: 1}}, metrics="mrr").value("mono", "mrr") == 0.5
+    for score in (1e39, 10**400, float("-inf")):
+        with pytest.raises(RunError, match=r"score of passage '2' is .*expected a number that float32 holds"):
+            evaluate(own, {1: {1: 2.0, 2: score}})
+    with pytest.raises(RunError, match=r"id 1\.5 is no string or whole number"):
+        evaluate(own, {1: {1.5: 2.0}})
