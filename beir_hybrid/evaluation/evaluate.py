@@ -99,7 +99,7 @@ def evaluate(
     }
     cutoffs = [metric.cutoff or 0 for metric in chosen]
     if any(task.setting == "multi" for task in tasks):
-        cutoffs.append(SHARE_CUTOFF)
+        cutoffs += [SHARE_CUTOFF, DEPTH]
     # where the ranks are of full depth whatever the hits, and no run is kept, few will do
     usual = bound.depth if bound.depth is not None else KEPT_HITS if out is not None else SHARE_CUTOFF
     depth = max([top_k or usual, *cutoffs])

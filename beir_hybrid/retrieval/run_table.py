@@ -144,8 +144,8 @@ def _read_trec(path: Path) -> RunTable:
             before = here
     if rising > falling:
         tell(
-            f"{path}: scores rise from rank to rank; the highest is best whatever the ranks say, as in trec_eval: write "
-            f"distances with a minus"
+            f"{path}: scores rise from rank to rank; the highest is best whatever the ranks say, as in trec_eval, so "
+            f"write distances with a minus"
         )
     values, numbers = np.frombuffer(scores, dtype=np.float64), np.frombuffer(lines, dtype=np.int32)
     return RunTable(path, queries.column(), passages.column(), values, numbers)

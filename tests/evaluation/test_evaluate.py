@@ -226,10 +226,12 @@ def test_runs_that_were_written_evaluate_to_the_same_numbers(tmp_path: Path) -> 
 
 
 def test_kept_hits_do_not_change_what_is_measured_at_full_depth(sample: Dataset) -> None:
-    """With three hits kept everything is as with all of them, the share at 10 included."""
-    few, all_ = (evaluate(sample, dense(), settings="multi", top_k=k).summary["multi"] for k in (3, 1000))
-    assert {metric for metric in few if few[metric] != all_[metric]} == set()
+    """With three hits kept, or none, everything is as with all of them, the share at 10 and the overlap at 100 too."""
+    found = [evaluate(sample, dense(), settings="multi", metrics="map", top_k=k) for k in (3, None, 1000)]
+    few, none, all_ = (results.summary["multi"] for results in found)
+    assert few == none == all_
     assert few["same_language_share@10"] is not None
+    assert few["consistency_rbo@100"] is not None
 
 
 def test_the_files_hold_json_numbers_and_typed_columns(sample: Dataset, tmp_path: Path) -> None:
