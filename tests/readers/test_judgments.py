@@ -71,9 +71,7 @@ def test_columns_in_another_order_are_refused(tmp_path: Path) -> None:
     """Where both kinds of ids are numbers, swapped columns would be read as other judgments without a word."""
     for name in ("corpus-id", "docid", "pid", "passage_id"):
         (tmp_path / "test.tsv").write_text(f"{name}\tquery-id\tscore\n2\t1\t1\n")
-        with pytest.raises(
-            DatasetError, match=f"the passage's column '{name}' stands first; put the query"
-        ):
+        with pytest.raises(DatasetError, match=f"the passage's column '{name}' stands first; put the query"):
             list(read_judgments(tmp_path / "test.tsv"))
 
 
