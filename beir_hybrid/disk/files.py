@@ -7,6 +7,7 @@ import errno
 import hashlib
 import json
 import os
+import re
 import shutil
 import uuid
 from collections.abc import Callable, Iterable, Iterator
@@ -32,6 +33,12 @@ def writing(path: Path, kind: type[BeirHybridError] = BeirHybridError) -> Iterat
         if path.parent not in (other, *other.parents) and other not in path.parents:
             raise kind(f"could not read {other}, to write {path}: {error.strerror or error}") from error
         raise kind(f"could not write {path}: {error.strerror or error}; {_remedy(error)}") from error
+    except Exception as error:  # tokenizers and safetensors say it in their own types
+        of_disk = re.search(r"\(os error (\d+)\)", str(error))
+        if of_disk is None:
+            raise
+        number = int(of_disk[1])
+        raise kind(f"could not write {path}: {os.strerror(number)}; {_remedy(OSError(number, ''))}") from error
 
 
 def _remedy(error: OSError) -> str:

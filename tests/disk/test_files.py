@@ -67,6 +67,19 @@ def test_only_a_full_disk_wants_space(tmp_path: Path, number: int, remedy: str) 
     assert str(caught.value) == f"could not write {tmp_path / 'out'}: no; {remedy}"
 
 
+def test_a_disk_that_fails_a_library_in_rust_is_one_line(tmp_path: Path) -> None:
+    """tokenizers and safetensors raise types of their own, with the system's number in the text."""
+    from tokenizers import Tokenizer
+    from tokenizers.models import BPE
+
+    with pytest.raises(BeirHybridError) as caught, folder_written_whole(tmp_path / "out") as part:
+        Tokenizer(BPE()).save(str(part / "no folder" / "tokenizer.json"))
+    assert str(caught.value) == (
+        f"could not write {tmp_path / 'out'}: No such file or directory; choose another folder, or see what stands in "
+        f"its way"
+    )
+
+
 @pytest.mark.parametrize("writer", [written_whole, folder_written_whole])
 def test_a_full_disk_is_one_line_and_leaves_nothing(tmp_path: Path, writer: Any) -> None:
     """ENOSPC in the middle of writing names the file and what to do; the half that was written is gone."""
