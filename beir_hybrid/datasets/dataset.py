@@ -195,13 +195,15 @@ class Dataset:
     def _pairs(self, setting: Setting) -> Iterator[tuple[str, str]]:
         """Query and passage language of each task of a setting."""
         for query in self.query_languages:
-            corpora = {"mono": (query,), "cross": self.passage_languages, "multi": (POOL,)}[setting]
+            corpora = {"mono": (query,), "cross": self.passage_languages, "multi": (POOL,) * (len(self._pool) > 1)}[
+                setting
+            ]
             yield from ((query, corpus) for corpus in corpora if self._exists(setting, query, corpus))
 
     def _exists(self, setting: str, query: str, corpus: str) -> bool:
         judged = self.judgments.of(query)
         if setting == "multi":
-            return judged.any and len(self._pool) > 1
+            return judged.any
         if setting == "mono":
             return query in judged.judged_in and query in self.passage_languages
         return query != corpus and corpus in judged.answered_in and corpus in self.passage_languages

@@ -86,8 +86,11 @@ def fuse_hits(runs: Sequence[Hits], method: str, norm: str, params: Mapping[str,
     Args:
         runs: one ranking a system, of the same queries and corpus.
         method: of `METHODS`.
-        norm: of `NORMS`. Where all scores of a query are equal, or there is one, ``min-max`` makes them 1.
+        norm: of `NORMS`. Where all scores of a query are equal, or there is one, ``min-max`` makes them 1, ``zmuv`` 0.
         params: the method's parameters, such as ``{"weights": [0.5, 0.5]}`` or ``{"k": 60}``.
+
+    Raises:
+        RunError: ``max`` is to divide by a highest score that is 0 or less.
     """
     n = len(runs[0])
     found = np.unique(np.concatenate([hits.passages for hits in runs]))  # a corpus can hold many more
@@ -160,8 +163,9 @@ def _joined(runs: Sequence[Hits]) -> Hits:
 
 
 def _ranx_norm(norm: str) -> str | None:
-    """What is left for ranx to do: its ``min-max`` makes 0 of a single passage's score, so it is done here."""
-    return None if norm in ("none", "min-max") else norm
+    """What is left for ranx to do: its ``min-max`` makes 0 of a single passage's score, and its ``zmuv`` of a query
+    without hits ends a thread, which loses the queries after it."""
+    return None if norm in ("none", "min-max", "zmuv") else norm
 
 
 def _min_max(hits: Hits) -> ScoreArray:
@@ -175,6 +179,14 @@ def _min_max(hits: Hits) -> ScoreArray:
     return np.where(span > 0, (scores - low) / np.where(span > 0, span, 1.0), 1.0)
 
 
+def _zmuv(hits: Hits) -> ScoreArray:
+    """Scores less the mean of their query's and over their standard deviation; 0 where all are equal."""
+    n, scores = np.maximum(hits.counts, 1), hits.scores.astype(np.float64)
+    away = scores - (np.bincount(hits.query, weights=scores, minlength=len(n)) / n)[hits.query]
+    deviation = np.sqrt(np.bincount(hits.query, weights=away**2, minlength=len(n)) / n)[hits.query]
+    return away / np.maximum(deviation, 1e-9)
+
+
 def _typed_run(hits: Hits, method: str, norm: str) -> Any:
     """A ``ranx.Run`` whose ids are numbers of a fixed width."""
     from ranx import Run
@@ -186,6 +198,11 @@ def _typed_run(hits: Hits, method: str, norm: str) -> Any:
         scores = _surrogates(hits)
     elif norm == "min-max":
         scores = _min_max(hits)
+    elif norm == "zmuv":
+        scores = _zmuv(hits)
+    elif norm == "max" and len(low := np.flatnonzero(scores[hits.indptr[:-1][hits.counts > 0]] <= 0)):
+        highest = scores[hits.indptr[:-1][hits.counts > 0]][low[0]]
+        raise RunError(f"the normalisation max cannot divide by a query's highest score, {highest:.6g}; use min-max")
     run.run = _typed_dict(hits, scores, float)
     run.sorted = True
     return run

@@ -11,7 +11,7 @@ import pytest
 
 from beir_hybrid import evaluate, load_dataset
 from beir_hybrid.datasets.beir_view import BeirView
-from beir_hybrid.errors import MissingExtraError, ResultsError
+from beir_hybrid.errors import MissingExtraError, ResultsError, RunError
 from beir_hybrid.evaluation.scoring import score_task
 from beir_hybrid.metrics import ranx_backend
 from beir_hybrid.metrics.measures import parse_metric
@@ -152,6 +152,15 @@ def test_weighted_sum_by_hand() -> None:
     assert fused("wsum", weights=[0.25, 0.75])[1:] == [{7: 0.25, 8: 0.75}, {3: 1.0}], "a single passage is the best"
     raw, _, _ = fused("wsum", "none", weights=[0.5, 0.5])
     assert raw == pytest.approx({0: 5.0, 1: 2.5, 2: 2.0}, abs=1e-6)
+
+
+def test_standard_scores_by_hand() -> None:
+    """Scores less their mean, over their deviation, which one passage has none of; max cannot divide by what is below 0."""
+    first, second, third = fused("wsum", "zmuv", weights=[0.5, 0.5])
+    assert first == pytest.approx({0: 0.5 * (1.5**0.5 - 1), 1: 0.0, 2: 0.5 * (1 - 1.5**0.5)}, abs=1e-6)
+    assert (second, third) == ({7: 0.0, 8: 0.0}, {3: 0.0})
+    with pytest.raises(RunError, match="max cannot divide by a query's highest score, -1; use min-max"):
+        fuse_hits([ONE, hits_of({0: -1.0}, {1: 1.0}, {1: 1.0})], "sum", "max", {})
 
 
 @pytest.mark.parametrize("method", METHODS)
