@@ -155,7 +155,7 @@ def test_weighted_sum_by_hand() -> None:
 
 
 def test_standard_scores_by_hand() -> None:
-    """Scores less their mean, over their deviation, which one passage has none of; max cannot divide by what is below 0."""
+    """Scores less their mean, over their deviation, which one passage lacks; max cannot divide by what is below 0."""
     first, second, third = fused("wsum", "zmuv", weights=[0.5, 0.5])
     assert first == pytest.approx({0: 0.5 * (1.5**0.5 - 1), 1: 0.0, 2: 0.5 * (1 - 1.5**0.5)}, abs=1e-6)
     assert (second, third) == ({7: 0.0, 8: 0.0}, {3: 0.0})
