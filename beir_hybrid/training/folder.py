@@ -54,6 +54,8 @@ class TrainFolder:
                 raise TrainingError(
                     f"{self.path} holds an unfinished training; go on with --resume, or choose another --out"
                 )
+            if finished:  # killed after the summary was written
+                shutil.rmtree(self.work, ignore_errors=True)
             return finished
         # a training that stopped before its first checkpoint left nothing worth keeping: any may take its place
         kept = {CONFIG_FILE, INPUTS_FILE, LEAK_FILE, self.work.name} if ours else {LEAK_FILE}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -52,7 +53,7 @@ def pretrain(
         TrainingError: the model has no tokens to mask, or not what a setting is about.
     """
     import datasets
-    from transformers import DataCollatorForLanguageModeling, Trainer, TrainingArguments
+    from transformers import Trainer, TrainingArguments
 
     from beir_hybrid.training.models import on_cpu, shape
     from beir_hybrid.training.progress import ProgressLine
@@ -86,7 +87,7 @@ def pretrain(
         model=masked_model,
         args=arguments,
         train_dataset=datasets.Dataset.from_dict(dict(encoded)),
-        data_collator=DataCollatorForLanguageModeling(tokenizer, mlm_probability=MASKED),
+        data_collator=_masking(tokenizer, config.seed),
         callbacks=[ProgressLine("pretraining")],
     )
     trainer.accelerator.wait_for_everyone()
@@ -96,6 +97,20 @@ def pretrain(
             trainer.save_model(str(part))
             tokenizer.save_pretrained(str(part))
     trainer.accelerator.wait_for_everyone()
+
+
+def _masking(tokenizer: Any, seed: int) -> Any:
+    """Masks that depend on the seed and a batch's tokens alone: a resumed training goes on with those it would have had
+    (batches are fetched ahead of the step at which a checkpoint keeps the state of chance)."""
+    from transformers import DataCollatorForLanguageModeling
+
+    class Masking(DataCollatorForLanguageModeling):  # type: ignore[misc]
+        def torch_call(self, examples: Any) -> Any:
+            tokens = np.concatenate([example["input_ids"] for example in examples])
+            self.generator = self.get_generator(zlib.crc32(tokens.tobytes(), seed))
+            return super().torch_call(examples)
+
+    return Masking(tokenizer, mlm_probability=MASKED)
 
 
 def _score_masked_tokens_only(masked_model: Any) -> None:

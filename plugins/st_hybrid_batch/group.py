@@ -61,6 +61,8 @@ def group_from_record(record: Any, where: str = "group") -> Group:
     """
     if not isinstance(record, Mapping) or "id" not in record:
         raise ValueError(f'{where}: expected an object with "id", "query" and "passage", got {_shown(record)}')
+    if not isinstance(record["id"], str | int | float) or isinstance(record["id"], bool):
+        raise ValueError(f'{where}: "id" must be a text or a number, got {_shown(record["id"])}')
     given = {side: record.get(side) for side in ("query", "passage")} | {"negatives": record.get("negatives") or {}}
     for side, texts in given.items():
         if not isinstance(texts, Mapping):
@@ -100,8 +102,10 @@ def rows_of_groups(
         source: a digest of what is read, for ``Dataset.from_generator``, which caches by the arguments.
     """
     seen: set[str] = set()
-    one_sided = without = rows = 0
-    before = None
+    one_sided = without = rows = cut = 0
+    before, by_first = None, negatives is None
+    if negatives is not None and negatives < 0:
+        raise ValueError(f"negatives must be a number of hard negatives, or None for the first row's, got {negatives}")
     for group in read():
         if group.id == before:
             raise ValueError(
@@ -121,6 +125,7 @@ def rows_of_groups(
                     "give negatives=N to use fewer (0 for none)"
                 )
             rows += 1
+            cut += len(texts) > negatives
             yield {
                 "query": group.query[language],
                 "passage": group.passage[language],
@@ -135,6 +140,11 @@ def rows_of_groups(
     if one_sided:
         logger.warning(
             "%d texts were left out: their group has a question or a passage in that language, not both", one_sided
+        )
+    if cut and by_first:
+        logger.warning(
+            "%d rows have more hard negatives than the first one, whose number (%d) all get; give negatives=N for others",
+            *(cut, negatives),
         )
     if without:
         logger.warning("%d groups were left out: they have no language that is kept", without)

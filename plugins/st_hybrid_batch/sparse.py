@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from typing import Any
+from weakref import WeakSet
 
 import torch
 from sentence_transformers.sentence_transformer import SentenceTransformer
@@ -13,8 +14,10 @@ from torch import Tensor
 from torch.utils.weak import WeakTensorKeyDictionary
 
 _held: Any = WeakTensorKeyDictionary()
-"""Parameters that an optimizer holds sparse gradients back from, each with what is held (None: nothing). One place for
-all optimizers: whichever steps next finds what its parameters got."""
+"""What is held back of the gradient of a parameter. One place for all optimizers: whichever steps next finds what its
+parameters got."""
+_holders: Any = WeakTensorKeyDictionary()
+"""The optimizers of each parameter that do so. When all are gone, its gradients are left where they are."""
 
 
 class LazyAdamW(torch.optim.Optimizer):
@@ -50,17 +53,22 @@ class LazyAdamW(torch.optim.Optimizer):
                 f"weight_decay={weight_decay}, betas={betas}"
             )
         super().__init__(params, {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay})
-        for group in self.param_groups:
-            for parameter in group["params"]:
-                if parameter not in _held:
-                    _held[parameter] = None
+
+    def add_param_group(self, param_group: dict[str, Any]) -> None:
+        """As torch's, and hold the sparse gradients of these parameters back."""
+        super().add_param_group(param_group)
+        for parameter in self.param_groups[-1]["params"]:
+            if parameter.requires_grad:
+                if parameter not in _holders:
+                    _holders[parameter] = WeakSet()
                     parameter.register_post_accumulate_grad_hook(_hold)
+                _holders[parameter].add(self)
 
     def zero_grad(self, set_to_none: bool = True) -> None:
         """As torch's, and forget which rows had a gradient."""
         for group in self.param_groups:
             for parameter in group["params"]:
-                _held[parameter] = None
+                _held.pop(parameter, None)
         super().zero_grad(set_to_none)
 
     @torch.no_grad()
@@ -72,8 +80,7 @@ class LazyAdamW(torch.optim.Optimizer):
                 loss = closure()
         for group in self.param_groups:
             for parameter in group["params"]:
-                gradient = parameter.grad if _held[parameter] is None else _held[parameter]
-                _held[parameter] = None
+                gradient = _held.pop(parameter, parameter.grad)
                 if gradient is not None:
                     self._update(parameter, gradient, group)
         return loss
@@ -102,14 +109,14 @@ class LazyAdamW(torch.optim.Optimizer):
 
 
 def _hold(parameter: Tensor) -> None:
-    if parameter.grad is None or not parameter.grad.is_sparse:
+    if parameter.grad is None or not parameter.grad.is_sparse or not _holders[parameter]:
         return
     if get_world_size() > 1:
         raise RuntimeError(
             "sparse gradients are taken before they are averaged over processes; train static models in one process, "
             "or without use_sparse_gradients"
         )
-    before = _held[parameter]
+    before = _held.get(parameter)
     _held[parameter] = parameter.grad if before is None else before + parameter.grad
     parameter.grad = None
 

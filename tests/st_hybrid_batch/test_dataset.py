@@ -163,12 +163,19 @@ def test_what_is_left_out_is_said_and_what_is_asked_for_is_checked(caplog):
         ParallelDataset.from_groups(groups, languages=["aa"])
 
 
-def test_negatives_must_be_even():
-    """A missing negative cannot be filled in; the row is named."""
+def test_negatives_must_be_even(caplog):
+    """A missing negative cannot be filled in, the row is named; what is left out by the first row's number is said."""
     groups = [make_group(0, negatives=2), make_group(1, negatives=1)]
     with pytest.raises(ValueError, match="1 hard negatives in 'a', expected 2"):
         ParallelDataset.from_groups(groups)
     assert "negative_2" not in ParallelDataset.from_groups(groups, negatives=1).column_names
+    assert not caplog.messages
+    ParallelDataset.from_groups([make_group(2), *groups])
+    assert caplog.messages == [
+        "6 rows have more hard negatives than the first one, whose number (0) all get; give negatives=N for others"
+    ]
+    with pytest.raises(ValueError, match=r"negatives must be a number.*got -1"):
+        ParallelDataset.from_groups(groups, negatives=-1)
 
 
 def test_a_group_in_two_places_is_refused():

@@ -28,6 +28,7 @@ def test_jsonl(tmp_path, zipped):
         ('{"id": ' + "9" * 5000 + "}", "not a JSON object"),
         ("[" * 100_000, "not a JSON object"),
         ("[1]", 'expected an object with "id"'),
+        ('{"id": null, "query": {}, "passage": {}}', '"id" must be a text or a number, got None'),
         ('{"id": 1, "query": "text", "passage": {}}', '"query" must map languages to texts'),
         ('{"id": 1, "query": {"de": ""}, "passage": {}}', "\"query\" in 'de' is empty"),
         ('{"id": 1, "query": {"de": 5}, "passage": {}}', "\"query\" in 'de' must be a text, got 5"),

@@ -323,6 +323,27 @@ def test_a_second_optimizer_gets_the_gradients():
     assert first.state[bag.weight]["step"] == 1  # nothing is left over for it
 
 
+def test_another_kind_of_optimizer_gets_the_gradients():
+    """When a LazyAdamW is gone, nothing holds gradients back from torch's own."""
+    bag = torch.nn.EmbeddingBag(4, 2, sparse=True)
+    LazyAdamW(bag.parameters())
+    other, before = torch.optim.SparseAdam(list(bag.parameters()), lr=0.1), bag.weight.detach().clone()
+    bag(torch.tensor([2]), torch.tensor([0])).sum().backward()
+    other.step()
+    assert (bag.weight.detach() != before).any(dim=1).tolist() == [False, False, True, False]
+
+
+def test_lazy_adamw_takes_what_adamw_takes():
+    """Frozen parameters, and groups that are added later."""
+    bag, head = torch.nn.EmbeddingBag(4, 2, sparse=True), torch.nn.Linear(2, 1)
+    head.weight.requires_grad_(False)
+    optimizer, before = LazyAdamW(head.parameters(), lr=0.1), bag.weight.detach().clone()
+    optimizer.add_param_group({"params": bag.parameters()})
+    head(bag(torch.tensor([2]), torch.tensor([0]))).sum().backward()
+    optimizer.step()
+    assert (bag.weight.detach() != before).any(dim=1).tolist() == [False, False, True, False]
+
+
 def test_sparse_gradients_need_a_static_model(bert_folder):
     """Anything else has no embedding bag to switch."""
     with pytest.raises(TypeError, match="StaticEmbedding"):

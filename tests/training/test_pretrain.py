@@ -23,7 +23,7 @@ pytestmark = [pytest.mark.train, pytest.mark.slow]
 def text_file(tmp_path: Path) -> Path:
     """A toy text whose words are easy to guess."""
     path = tmp_path / "text.txt"
-    path.write_text("bread and water and salt\n\nwater and salt and bread\nsalt and bread and water\n" * 8)
+    path.write_text("bread and water and salt\n\nwater and salt and bread\nsalt and bread and water\n" * 9)
     return path
 
 
@@ -43,7 +43,7 @@ def test_pretraining_learns_and_goes_on(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """The loss of masked tokens falls; interrupted in the middle, it goes on to the same weights; the model changes."""
+    """The loss of masked tokens falls; interrupted within an epoch, it goes on to the same weights; the model changes."""
     from transformers import Trainer
 
     monkeypatch.setattr("beir_hybrid.progress.EVERY", 0.0)  # every line, not one in half a minute
@@ -61,7 +61,7 @@ def test_pretraining_learns_and_goes_on(
     def stopping(self: Any, *args: Any, **kwargs: Any) -> Any:
         nonlocal seen
         seen += 1
-        if seen == 20:
+        if seen == 18:  # the checkpoint before is within an epoch
             raise KeyboardInterrupt
         return whole(self, *args, **kwargs)
 
