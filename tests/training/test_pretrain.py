@@ -43,7 +43,7 @@ def test_pretraining_learns_and_goes_on(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """The loss of masked tokens falls; interrupted within an epoch, it goes on to the same weights; the model changes."""
+    """The loss of masked tokens falls; interrupted within an epoch, the same weights come of it; the model changes."""
     from transformers import Trainer
 
     monkeypatch.setattr("beir_hybrid.progress.EVERY", 0.0)  # every line, not one in half a minute
