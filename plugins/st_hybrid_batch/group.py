@@ -143,7 +143,7 @@ def rows_of_groups(
         )
     if cut and by_first:
         logger.warning(
-            "%d rows have more hard negatives than the %d of the first row, which all keep; give negatives=N for others",
+            "%d rows have more hard negatives than the %d of the first row, which all keep; give negatives=N for more",
             *(cut, negatives),
         )
     if without:

@@ -41,7 +41,7 @@ def language_weights(spec: LanguageWeights, languages: Sequence[str], sizes: NDA
         with np.errstate(over="ignore"):
             shares = np.where(sizes > 0, sizes.astype(np.float64) ** (1.0 / spec), 0.0)
         if not np.isfinite(shares.sum()):
-            raise ValueError(f"languages={spec!r} is too low a temperature: only the largest languages would be drawn")
+            raise ValueError(f"{spec!r} is too low a temperature for language weights: only the largest would be drawn")
     else:
         raise ValueError(
             "languages must be 'uniform', 'size', a temperature above 0 or a mapping of language to weight, "
@@ -59,7 +59,7 @@ def check_languages(wanted: Iterable[str], known: Sequence[str]) -> None:
     for language in wanted:
         if language not in known:
             close = difflib.get_close_matches(language, known, n=1, cutoff=0.4)
-            hint = f"; did you mean {close[0]!r}?" if close else ""
+            hint = f"; did you mean {close[0]!r}?" if close else "."
             raise ValueError(f"unknown language {language!r}{hint} The data has: {', '.join(known)}")
 
 

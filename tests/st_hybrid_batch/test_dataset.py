@@ -172,7 +172,7 @@ def test_negatives_must_be_even(caplog):
     assert not caplog.messages
     ParallelDataset.from_groups([make_group(2), *groups])
     assert caplog.messages == [
-        "6 rows have more hard negatives than the 0 of the first row, which all keep; give negatives=N for others"
+        "6 rows have more hard negatives than the 0 of the first row, which all keep; give negatives=N for more"
     ]
     with pytest.raises(ValueError, match=r"negatives must be a number.*got -1"):
         ParallelDataset.from_groups(groups, negatives=-1)
