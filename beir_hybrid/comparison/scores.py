@@ -71,7 +71,7 @@ def load_per_query(folder: Path | str) -> Scores:
     absent = [":".join(key) for key in measured if key not in rows]
     if absent:
         raise ResultsError(
-            f"{path}: holds no queries of {', '.join(absent[:3])}, which results.json has; evaluate again"
+            f"{path}: holds no queries of {', '.join(absent[:3])}, which results.json has; delete it and evaluate again"
         )
     tasks = {}
     for key in sorted(measured, key=lambda key: (SETTINGS.index(key[0]), *key[1:])):
@@ -106,7 +106,7 @@ def _read(path: Path) -> Any:
             f"{path} does not exist, and without scores by query nothing can be compared; evaluate again"
         ) from error
     except (pa.ArrowException, OSError) as error:
-        raise ResultsError(f"{path}: not a parquet file ({error}); evaluate again") from error
+        raise ResultsError(f"{path}: not a parquet file ({error}); delete it and evaluate again") from error
     missing = [name for name in _FIXED if name not in table.column_names]
     if missing:
         raise ResultsError(f"{path}: no column {', '.join(map(repr, missing))}; evaluate again")

@@ -14,7 +14,7 @@ import numpy as np
 from beir_hybrid.disk.arrays import opened_arrays, write_arrays
 from beir_hybrid.disk.files import alone, write_json, written_whole
 from beir_hybrid.errors import ResultsError
-from beir_hybrid.evaluation.kept_runs import KEYS, RUNS_FILE, constant, write_runs, write_trec
+from beir_hybrid.evaluation.kept_runs import KEYS, RUNS_FILE, constant, trec_file, write_runs, write_trec
 from beir_hybrid.evaluation.results import PER_QUERY_FILE, RESULTS_FILE, Results, read_results
 from beir_hybrid.evaluation.scoring import TaskScores
 from beir_hybrid.metrics.consistency import DEPTH
@@ -58,7 +58,8 @@ class ResultFolder:
             path, ResultsError, f"another process is evaluating into {path}; wait for it, or choose another --out"
         ):
             _claim(path, inputs)
-            yield cls(path, (path / RESULTS_FILE).exists(), top_k)
+            # a study keeps no runs; whoever wants them is told
+            yield cls(path, all((path / name).exists() for name in (RESULTS_FILE, PER_QUERY_FILE)), top_k)
 
     def results(self) -> Results:
         """What is complete in it; `read_results` says what may be raised."""
@@ -131,10 +132,12 @@ class ResultFolder:
         shutil.rmtree(self.path / _PARTS, ignore_errors=True)
 
     def write_trec_files(self, tasks: Sequence[Task]) -> None:
-        """``trec/{task}.trec`` of every task, from the runs that are in the folder; see `write_trec`."""
+        """``trec/{task}.trec`` of every task that has none yet, from the runs in the folder; see `write_trec`."""
         if self.path is not None:
             name = json.loads((self.path / _INPUTS_FILE).read_text(encoding="utf-8"))["name"]
-            write_trec(self.path, [task.key for task in tasks], self.path / "trec", name)
+            target = self.path / "trec"
+            lacking = [task.key for task in tasks if not trec_file(target, task.key).exists()]
+            write_trec(self.path, lacking, target, name)
 
 
 def _write_per_query(path: Path, tasks: Sequence[Task], parts: Sequence[TaskScores]) -> None:

@@ -65,9 +65,9 @@ def read_rows(folder: Path, key: TaskKey) -> Any:
         wanted = [(name, "=", value) for name, value in zip(KEYS, key, strict=True)]
         return pq.read_table(path, columns=["query_id", "passage_id", "rank", "score"], filters=wanted)
     except FileNotFoundError as error:
-        raise ResultsError(f"{path} does not exist; evaluate again") from error
+        raise ResultsError(f"{path} does not exist; delete {folder} and evaluate again") from error
     except (pa.ArrowException, OSError) as error:
-        raise ResultsError(f"{path}: cannot be read ({error}); evaluate again") from error
+        raise ResultsError(f"{path}: cannot be read ({error}); delete {folder} and evaluate again") from error
 
 
 def read_hits(folder: Path, task: Task) -> Hits:
@@ -123,7 +123,7 @@ def to_ranx_run(folder: Path, key: TaskKey, name: str) -> Any:
 def write_trec(folder: Path, keys: Iterable[TaskKey], target: Path, name: str) -> list[Path]:
     """``target/{task}.trec`` of every task; scores with the nine digits that tell every float32 apart.
 
-    Fields are parted by blanks, or by tabs where an id holds a blank. Files that are there are left alone.
+    Fields are parted by blanks, or by tabs where an id holds a blank.
 
     Raises:
         ResultsError: there are no kept runs, or an id holds a tab or a line break.
@@ -131,9 +131,7 @@ def write_trec(folder: Path, keys: Iterable[TaskKey], target: Path, name: str) -
     tag = "_".join(name.split()) or "run"
     paths = []
     for key in keys:
-        paths.append(target / f"{task_name(key).replace(':', '.')}.trec")
-        if paths[-1].exists():
-            continue
+        paths.append(trec_file(target, key))
         rows = read_rows(folder, key)
         columns = [rows[column].to_pylist() for column in ("query_id", "passage_id", "rank", "score")]
         gap = field_gap({*columns[0], *columns[1]})
@@ -143,6 +141,11 @@ def write_trec(folder: Path, keys: Iterable[TaskKey], target: Path, name: str) -
                 for query, passage, rank, score in zip(*columns, strict=True)
             )
     return paths
+
+
+def trec_file(folder: Path, key: TaskKey) -> Path:
+    """What the file of a task is called."""
+    return folder / f"{task_name(key).replace(':', '.')}.trec"
 
 
 def field_gap(ids: Iterable[str]) -> str:

@@ -138,7 +138,7 @@ class Results:
         return to_ranx_run(self._kept(), (setting, query, corpus_language_of(setting, query, passage)), self.name)
 
     def to_trec(self, target: Path | str) -> list[Path]:
-        """The kept runs as TREC files ``target/{task}.trec``; those that are there are left alone.
+        """The kept runs as TREC files ``target/{task}.trec``.
 
         Raises:
             ResultsError: the results have no folder, or an id holds a tab or a line break.
@@ -197,7 +197,9 @@ def _read(path: Path, folder: Path | None) -> Results:
             f"{path} does not exist; give a folder that `beir-hybrid evaluate --out` has filled"
         ) from error
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise ResultsError(f"{path}:{getattr(error, 'lineno', 1)}: not valid JSON ({error}); evaluate again") from error
+        raise ResultsError(
+            f"{path}:{getattr(error, 'lineno', 1)}: not valid JSON ({error}); delete it and evaluate again"
+        ) from error
     schema = record.get("schema") if isinstance(record, dict) else None
     if schema != SCHEMA:
         raise ResultsError(f"{path} has schema {schema!r}; this version reads schema {SCHEMA}: upgrade beir-hybrid")
@@ -216,4 +218,4 @@ def _read(path: Path, folder: Path | None) -> Results:
             folder=folder,
         )
     except (KeyError, TypeError) as error:
-        raise ResultsError(f"{path} lacks or misnames a field ({error}); evaluate again") from error
+        raise ResultsError(f"{path} lacks or misnames a field ({error}); delete it and evaluate again") from error

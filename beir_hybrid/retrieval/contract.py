@@ -108,6 +108,14 @@ class Ranking:
         if len(twice := pairs[1:][pairs[1:] == pairs[:-1]]):
             query, passage = divmod(int(twice[0]), task.n_passages)
             return f"has passage {passage} twice for query {query}"
+        ordered = Hits.sorted(len(hits), hits.query, hits.passages, hits.scores)
+        if not np.array_equal(ordered.passages, hits.passages):
+            return "has hits in another order than score and passage descending; Hits.sorted puts them right"
+        ranked = Ranking.of_hits(task, hits).ranks
+        if len(wrong := np.flatnonzero((ranked > 0) & (ranked != self.ranks))):
+            return (
+                f"gives a judged passage rank {self.ranks[wrong[0]]}, which stands at {ranked[wrong[0]]} among its hits"
+            )
         return None
 
     def without_own(self, top_k: int) -> Ranking:

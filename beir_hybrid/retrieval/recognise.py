@@ -142,7 +142,7 @@ class SimpleRetriever:
         if not isinstance(found, Mapping):
             raise RetrieverError(f"{self.name}: describe() returned a {type(found).__name__}; expected a dict")
         try:
-            json.dumps(dict(found))
+            json.dumps(dict(found), allow_nan=False)
         except (TypeError, ValueError) as error:
             raise RetrieverError(f"{self.name}: describe() returned what JSON cannot hold: {error}") from error
         return dict(found)

@@ -201,6 +201,10 @@ def test_results_go_to_other_libraries_from_the_object(tmp_path: Path) -> None:
     assert set(run.run) == set(sample.task("mono:de").query_ids)
     paths = results.to_trec(tmp_path / "trec")
     assert [path.name for path in paths] == ["mono.de.trec", "mono.en.trec"]
+    right = paths[0].read_text()
+    paths[0].write_text("another system's\n")  # whatever was there before, these are this one's runs
+    assert results.to_trec(tmp_path / "trec") == paths
+    assert paths[0].read_text() == right
     assert evaluate(sample, paths[0], metrics="map").value("mono", "map") == results.value("mono", "map", "de")
     assert list(results.to_pandas()["metric"].unique()) == ["map", "tied_share"]
     in_memory = evaluate(sample, ByPosition(), metrics="map", settings="mono")

@@ -108,6 +108,19 @@ def test_a_finished_folder_answers_without_the_retriever(sample: Dataset, tmp_pa
     }  # fmt: skip
 
 
+def test_what_was_lost_of_a_finished_folder_is_made_again(sample: Dataset, tmp_path: Path) -> None:
+    """Deleting a file and evaluating again mends a folder; one without runs, which studies do not keep, is whole."""
+    first = evaluate(sample, dense(), settings="mono", metrics="map", out=tmp_path / "out")
+    (tmp_path / "out" / "per_query.parquet").unlink()
+    again = evaluate(sample, dense(), settings="mono", metrics="map", out=tmp_path / "out")
+    assert (tmp_path / "out" / "per_query.parquet").exists()
+    assert again.scores == first.scores
+    (tmp_path / "out" / "runs.parquet").unlink()
+    assert evaluate(sample, dense(), settings="mono", metrics="map", out=tmp_path / "out").scores == first.scores
+    with pytest.raises(ResultsError, match=r"runs\.parquet does not exist; delete .*/out and evaluate again"):
+        again.to_trec(tmp_path / "trec")
+
+
 class Interrupted:
     """A retriever that fails after some tasks, and says which it was asked."""
 

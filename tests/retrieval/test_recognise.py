@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -122,6 +123,14 @@ def fails(task: Task) -> Any:
         (lambda task: hits(task, passages=(1, 8)), "has a passage 8; there are 8 passages"),
         (lambda task: hits(task, passages=(5, 5)), "has passage 5 twice for query 0"),
         (lambda task: hits(task, scores=(1.0, float("nan"))), "has a score nan; expected finite numbers"),
+        (
+            lambda task: replace(hits(task), hits=Hits(*(np.array(x) for x in ([0, 2, 2, 2], [2, 1], [1.0, 2.0])))),
+            "has hits in another order than score and passage descending",
+        ),
+        (
+            lambda task: replace(hits(task, range(8), range(8)), ranks=np.full(3, 9)),
+            "gives a judged passage rank 9, which stands at",
+        ),
     ],
 )
 def test_a_ranking_that_is_none_of_the_task_is_refused(rank: Callable[[Task], Any], problem: str) -> None:
@@ -136,6 +145,7 @@ def test_a_ranking_that_is_none_of_the_task_is_refused(rank: Callable[[Task], An
         (KeyError("boo"), r"describe\(\) failed: KeyError: 'boo'"),
         ([], "returned a list; expected a dict"),
         ({"x": object()}, "returned what JSON cannot hold"),
+        ({"x": float("inf")}, "returned what JSON cannot hold"),
     ],
 )
 def test_a_description_that_cannot_be_kept_is_refused(described: Any, problem: str) -> None:
