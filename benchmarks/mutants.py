@@ -28,8 +28,8 @@ from typing import Any
 
 ROOT = Path(__file__).parents[1]
 ROOMS = {
-    "comparison": ["tests/report/test_golden.py", "tests/comparison"],
-    "report": ["tests/report/test_golden.py", "tests/report", "tests/cli/test_leaderboard_command.py"],
+    "comparison": ["tests/report/test_golden_tables.py", "tests/comparison"],
+    "report": ["tests/report/test_golden_page.py", "tests/report", "tests/cli/test_leaderboard_command.py"],
     "studies/analysis": ["tests/studies/analysis/test_golden.py", "tests/studies/analysis"],
     "metrics": ["tests/metrics", "tests/test_fusion.py", "tests/comparison/test_ranx_report.py", "tests/evaluation"],
 }
@@ -43,7 +43,7 @@ SLOW = (
 EQUIVALENT = (
     "_BLOCK", "_LOG_RANGE", "_MANY = ", "_COLUMNS", "_BATCH", "_LARGEST", "_SETTINGS", "_SLICE", "COUNT",
     "figure.", "axes.", 'Table("Versions"', 'Table("Data sets"', "size=", "ensure_ascii=",
-    "trim_blocks=", "reshape(n, systems, -1)",
+    "trim_blocks=", "_names(int(", "reshape(n, systems, -1)",
 )  # fmt: skip
 NEAREST = 2
 """Test files that are run before the others of a room."""

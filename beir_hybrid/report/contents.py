@@ -58,11 +58,6 @@ class Contents:
         return tuple(sorted(there | pools))
 
     @cached_property
-    def asked_in(self) -> tuple[str, ...]:
-        """The query languages."""
-        return tuple(sorted({task.key[1] for task in self.aligned.tasks}))
-
-    @cached_property
     def board(self) -> Leaderboard:
         return build_leaderboard(
             self.comparison.dataset, self.results, split=self.comparison.split, settings=self.comparison.settings

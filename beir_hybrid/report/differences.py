@@ -55,18 +55,17 @@ def all_bars(contents: Contents) -> list[Bars]:
             given = [contents.by_language.get((name, setting, metric, x)) for x in (*contents.languages, MEAN)]
             rows = [row for row in given if row is not None and row.delta is not None]
             ends = [abs(v) for row in rows for v in (row.delta, row.ci_low, row.ci_high) if v is not None]
-            largest = max(ends) if any(ends) else 1.0
+            largest = max(ends, default=0.0)
             found.append(Bars(name, setting, metric, tuple(_bar(contents, row, largest) for row in rows)))
     return found
 
 
 def _bar(contents: Contents, row: Row, largest: float) -> Bar:
     def place(value: float) -> float:
-        return 50 + 50 * value / largest
+        return 50 + 50 * value / largest if largest else 50.0
 
     begin, end = sorted((50.0, place(row.delta or 0.0)))
-    whisker = None
-    if row.ci_low is not None and row.ci_high is not None:
-        whisker = place(row.ci_low), place(row.ci_high) - place(row.ci_low)
+    ends = [place(value) for value in (row.ci_low, row.ci_high) if value is not None]
+    whisker = (ends[0], ends[1] - ends[0]) if ends else None
     verdict = contents.comparison.verdict(row)
     return Bar(row, verdict, contents.comparison.leaning(row), begin, end - begin, whisker)

@@ -42,7 +42,7 @@ class Distances:
     @property
     def largest(self) -> float:
         """The share of the queries in the fullest bin."""
-        return max(known + bound for _, known, bound in self.bins) / (self.queries or 1)
+        return max(known + bound for _, known, bound in self.bins) / self.queries
 
     def words(self, share: float) -> str:
         """A quantile as it is printed."""
@@ -60,7 +60,7 @@ def rank_distances(contents: Contents) -> dict[str, Distances]:
     """By system; empty where the rank distance was not compared, or no query has two answers."""
     aligned = contents.aligned
     needed = {"rank_distance", "rank_distance_bound"}
-    tasks = [task for task in aligned.tasks if task.key[0] == "multi" and needed <= {*task.values}]
+    tasks = [task for task in aligned.tasks if needed <= {*task.values}]
     if not tasks or "rank_distance" not in contents.comparison.metrics:
         return {}
     distance = np.concatenate([task.values["rank_distance"] for task in tasks], axis=1)
@@ -79,7 +79,7 @@ def distances_of(distance: ScoreArray, bound: ScoreArray) -> Distances:
     counts = [np.bincount(bins[rows], minlength=len(EDGES) + 1).tolist() for rows in (known, ~known)]
     quantiles = {}
     for share in (0.5, 0.9):
-        value = float(np.quantile(values, share, method="lower")) if len(values) else 0.0
+        value = float(np.quantile(values, share, method="lower"))
         # only what may in truth be larger can move it: unknown distances whose bound is not above it already
         quantiles[share] = value, bool(np.any(~known & (bound <= value)))
     return Distances(tuple(counts[0]), tuple(counts[1]), quantiles)

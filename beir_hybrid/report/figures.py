@@ -220,7 +220,7 @@ def _distances(figure: Any, distances: dict[str, Distances]) -> None:
     grid = figure.subplots(-(-len(distances) // 3), min(3, len(distances)), squeeze=False, sharex=True, sharey=True)
     places = np.arange(len(labels()))
     for axes, (name, each) in zip(grid.flat, distances.items(), strict=False):
-        known, bound = (np.array(counts) / (each.queries or 1) for counts in (each.known, each.at_least))
+        known, bound = (np.array(counts) / each.queries for counts in (each.known, each.at_least))
         axes.barh(places, known, color=_BLUE, label="known")
         unsure = bound > 0  # a bar of no length would still have its edge
         axes.barh(

@@ -16,16 +16,13 @@ def budget_sentence(study: Study, cells: Sequence[Cell]) -> str:
     configs = [own for plan in plans for own in plan.trainings.values()]
     if study.budget.equal == "none":
         told = "budgets are not equal: every cell trains for as long as its own settings say"
-    elif study.budget.equal == "steps":
-        steps = [sum(own.steps or 0 for own in plan.trainings.values()) for plan in plans]
-        told = f"every cell takes the same number of optimizer steps ({_range(steps)})"
     elif study.budget.equal == "each":
         alone = _range([plan.pairs // len(plan.trainings) for plan in plans])
         told = f"every model sees the same number of training pairs ({alone})"
     else:
         told = f"every cell sees the same number of training pairs ({_range([plan.pairs for plan in plans])})"
     if any(plan.specific for plan in plans):
-        shared = study.budget.equal in ("pairs", "steps")
+        shared = study.budget.equal == "pairs"
         own = "they are divided over the languages" if shared else "each model has all of its own"
         told += f"; with one model per language {own}"
     if any(own.patience for own in configs):

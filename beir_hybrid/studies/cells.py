@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import json
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -56,27 +56,24 @@ class Cell:
         return self.training.kind if self.training else str(self.retriever.get("model"))
 
 
-def absent_data(study: Study) -> list[str]:
-    """The data sets of a study that must be downloaded first.
-
-    Raises:
-        StudyError: an unknown data set or language.
-    """
-    return [each.dataset for each in _placed(study) if not _blaming(study, each, is_here)]
-
-
-def plan_cells(study: Study, absent: Collection[str] = ()) -> tuple[Cell, ...]:
+def plan_cells(study: Study, *, download: bool = True) -> tuple[Cell, ...]:
     """Every cell of a study in the order of its file, seed by seed.
 
     Args:
         study: as its file states it.
-        absent: data sets that the cells' evaluations are to lack, because nothing may be downloaded.
+        download: else the cells' evaluations lack the data sets that are not on this machine.
 
     Raises:
         StudyError: a cell that cannot be (the message names it), an unknown data set or language.
     """
-    measured = [each for each in _placed(study) if each.dataset not in absent]
-    evaluations = {_blaming(study, each, _results_folder): each for each in measured}
+    evaluations: dict[str, Evaluation] = {}
+    for each in study.evaluations:
+        placed = each if each.data_dir is None else each.model_copy(update={"data_dir": study.path(each.data_dir)})
+        try:
+            if download or is_here(placed):
+                evaluations[_results_folder(placed)] = placed
+        except BeirHybridError as error:
+            raise StudyError(f"{study.file}: {each.dataset}: {error}") from error
     if study.train and "groups" in study.train:
         common = study.train["groups"]
         groups_content(groups_name(study.expanded(common), study.path(common)))  # an error here is of no single cell
@@ -90,20 +87,6 @@ def plan_cells(study: Study, absent: Collection[str] = ()) -> tuple[Cell, ...]:
                 named = " ".join(f"{name}={value.label}" for name, value in values.items()) or "of all settings"
                 raise StudyError(f"{study.file}: the cell {named} cannot be: {error}") from error
     return tuple(cells)
-
-
-def _placed(study: Study) -> list[Evaluation]:
-    return [
-        each if each.data_dir is None else each.model_copy(update={"data_dir": study.path(each.data_dir)})
-        for each in study.evaluations
-    ]
-
-
-def _blaming(study: Study, evaluation: Evaluation, function: Any) -> Any:
-    try:
-        return function(evaluation)
-    except BeirHybridError as error:
-        raise StudyError(f"{study.file}: {evaluation.dataset}: {error}") from error
 
 
 def _cell(study: Study, values: Mapping[str, Value], seed: int, evaluations: Mapping[str, Evaluation]) -> Cell:

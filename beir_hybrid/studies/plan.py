@@ -208,7 +208,7 @@ def _budget(study: Study, wishes: Mapping[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = {"patience": wishes.get("patience", 0)}
     if "epochs" not in wishes:  # which only a study of unequal budgets has
         steps = wishes.get("steps") or _STEPS.get(str(wishes.get("from_scratch")), _STEPS["transformer"])
-        if study.budget.equal in ("pairs", "each"):
+        if study.budget.equal != "none":
             steps = max(1, round(steps * _rows(study.train or {}) / _rows(wishes)))
         found["steps"] = steps
         if "evaluate_every" not in wishes:
@@ -225,7 +225,7 @@ def _rows(settings: Mapping[str, Any]) -> int:
 def _of_one_language(study: Study, config: TrainConfig, code: str, wishes: Mapping[str, Any]) -> TrainConfig:
     """The settings of the model of one language: monolingual batches, and its share of the budget."""
     own: dict[str, Any] = {"languages": (code,), "alpha": 1.0, "alpha_end": None, "alpha_schedule": "constant"}
-    if study.budget.equal in ("pairs", "steps"):
+    if study.budget.equal == "pairs":
         shared = {"steps": config.steps, "pretrain_steps": wishes.get("pretrain_steps")}
         among = len(config.languages or ())
         own |= {name: max(1, round(steps / among)) for name, steps in shared.items() if steps}

@@ -11,7 +11,7 @@ from pathlib import Path
 from beir_hybrid.errors import MissingExtraError, StudyError, did_you_mean
 from beir_hybrid.processors import processors
 from beir_hybrid.studies.budget import budget_sentence
-from beir_hybrid.studies.cells import absent_data, plan_cells
+from beir_hybrid.studies.cells import plan_cells
 from beir_hybrid.studies.engines import ENGINES, Engine
 from beir_hybrid.studies.estimate import cost_words
 from beir_hybrid.studies.outcome import StudyOutcome, duration
@@ -61,8 +61,7 @@ def run_study(
         say(f"{study.name}: {len(jobs)} cells, {sum(not job.missing for job in jobs)} done")
         if missing:
             with make_engine(engine, address, workers, study.limits.threads) as working:
-                for line in cost_words(missing, jobs, min(working.workers, len(missing))):
-                    say(line)
+                say(cost_words(missing, jobs, min(working.workers, len(missing))))
                 _work(missing, working, say)
     return outcome_of(study, jobs)
 
@@ -87,9 +86,10 @@ def read_outcome(
 
 def render_plan(study: Study, out: Path, cells: Path | None, workers: int | None) -> str:
     """The grid of a study and what running it would take, as text; nothing is run, fetched or written."""
-    folder, absent = StudyFolder(out, study, cells), absent_data(study)
-    jobs = folder.jobs(plan_cells(study, absent))
+    jobs = StudyFolder(out, study, cells).jobs(plan_cells(study, download=False))
     outcome = outcome_of(study, jobs)
+    here = {each.dataset for job in jobs for each in job.cell.evaluations.values()}
+    absent = [each.dataset for each in study.evaluations if each.dataset not in here]
     # a cell that is not to be measured on all is not done, whatever is there
     todo = list({job.path: job for job in jobs}.values()) if absent else _missing(jobs)
     at_once = min(workers or max(1, processors() // study.limits.threads), max(1, len(todo)))
@@ -97,9 +97,9 @@ def render_plan(study: Study, out: Path, cells: Path | None, workers: int | None
     done = 0 if absent else statuses.count("done")
     lines = [study.title, f"budget: {outcome.budget}", "", render_grid(outcome), ""]
     lines.append(f"{len(statuses)} cells: {done} done, {statuses.count('failed')} failed, {len(todo)} to run")
-    if absent:
-        lines.append(f"not here yet, fetched when the study runs: {', '.join(absent)}")
-    return "\n".join([*lines, *cost_words(todo, [] if absent else jobs, at_once)])
+    lines += [f"not here yet, fetched when the study runs: {', '.join(absent)}"] if absent else []
+    lines += [cost_words(todo, [] if absent else jobs, at_once)] if todo else []
+    return "\n".join(lines)
 
 
 def render_grid(outcome: StudyOutcome) -> str:

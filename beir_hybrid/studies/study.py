@@ -48,7 +48,6 @@ def _checked(function: Callable[[Given], Found]) -> Callable[[Given], Found]:
 
 
 Words = Annotated[tuple[str, ...], Field(strict=False), BeforeValidator(_split)]
-Rules = list[dict[str, Any]]
 
 
 class Table(BaseModel):
@@ -78,16 +77,15 @@ class Evaluation(Table):
 
 
 class Grid(Table):
-    """Combinations left out, or the only ones kept: factor -> a label or several of which any fits."""
+    """Combinations left out: factor -> a label or several of which any fits."""
 
-    exclude: Rules = []
-    only: Rules = []
+    exclude: list[dict[str, Any]] = []
 
 
 class Budget(Table):
     """What every cell trains as long as the others by; see `budget_sentence`."""
 
-    equal: Literal["pairs", "steps", "each", "none"] = "pairs"
+    equal: Literal["pairs", "each", "none"] = "pairs"
 
 
 class Limits(Table):
@@ -143,10 +141,10 @@ class Study(Table):
     @classmethod
     def _grid(cls, given: Grid, info: ValidationInfo) -> Grid:
         factors = info.data.get("factors", {})
-        rules = {key: [_rule(key, rule, factors) for rule in own] for key, own in given}
-        if factors and not any(True for _ in _combinations(factors, **rules)):
+        rules = [_rule(rule, factors) for rule in given.exclude]
+        if factors and not any(True for _ in _combinations(factors, rules)):
             raise TableError("no combination of the factors is left")
-        return given.model_copy(update=rules)
+        return Grid.model_construct(exclude=rules)
 
     @field_validator("seeds", mode="after")
     @classmethod
@@ -210,7 +208,7 @@ class Study(Table):
 
     def combinations(self) -> Iterator[Mapping[str, Value]]:
         """One value of every factor, in the order of the file, the last factor moving fastest."""
-        return _combinations(self.factors, self.grid.exclude, self.grid.only)
+        return _combinations(self.factors, self.grid.exclude)
 
     def path(self, given: str) -> str:
         """A path of the file as an absolute one: variables and ``~`` expanded, relative to the file's folder.
@@ -232,27 +230,26 @@ class Study(Table):
         return str(Path(os.path.expandvars(given)).expanduser())
 
 
-def _rule(key: str, rule: Mapping[str, Any], factors: Mapping[str, Sequence[Value]]) -> dict[str, list[Any]]:
+def _rule(rule: Mapping[str, Any], factors: Mapping[str, Sequence[Value]]) -> dict[str, list[Any]]:
     """A rule of the grid whose factors and labels are known: factor -> its labels."""
     found = {}
     for factor, value in rule.items():
         name = factor.replace("-", "_")
         if name not in factors:
-            raise TableError(f"unknown factor {name!r}; {did_you_mean(name, factors)}", key)
+            raise TableError(f"unknown factor {name!r}; {did_you_mean(name, factors)}", "exclude")
         known = [each.label for each in factors[name]]
         found[name] = value if isinstance(value, list) else [value]
         for label in found[name]:
             if label not in known:
                 hint = did_you_mean(str(label), map(str, known))
-                raise TableError(f"{factor} has no value {label!r}; {hint}", key)
+                raise TableError(f"{factor} has no value {label!r}; {hint}", "exclude")
     return found
 
 
-def _combinations(factors: Mapping[str, Sequence[Value]], exclude: Rules, only: Rules) -> Iterator[Mapping[str, Value]]:
-    def fits(found: Mapping[str, Value], rules: Rules) -> bool:
-        return any(all(found[name].label in labels for name, labels in rule.items()) for rule in rules)
-
+def _combinations(
+    factors: Mapping[str, Sequence[Value]], exclude: Sequence[Mapping[str, Any]]
+) -> Iterator[Mapping[str, Value]]:
     for values in itertools.product(*factors.values()):
         found = dict(zip(factors, values, strict=True))
-        if not fits(found, exclude) and (not only or fits(found, only)):
+        if not any(all(found[name].label in labels for name, labels in rule.items()) for rule in exclude):
             yield found

@@ -93,6 +93,14 @@ def test_everything_is_measured_again_of_which_a_page_shows_some(made: Made) -> 
     assert "--settings" not in str(evaluate_command(shown))
 
 
+def test_a_fusion_is_named_as_it_was() -> None:
+    """Not as a page tells it apart from another of that name; a folder of before that was kept, by the one it has."""
+    retriever = {"type": "fusion", "method": "rrf", "inputs": [{"folder": "a"}, {"folder": "b"}]}
+    results = made_results("fused (x/out)", {"de": 0.5}, retriever=retriever)
+    assert "--name fused --out" in str(fuse_command(dataclasses.replace(results, inputs={"name": "fused"})))
+    assert "--name old --out" in str(fuse_command(dataclasses.replace(results, name="old")))
+
+
 @pytest.mark.parametrize("changed", [{"inputs": [{"name": "a"}, {"folder": "b"}]}, {"tuned_on": {"dataset": "other"}}])
 def test_a_fusion_of_what_is_not_known_has_no_command(changed: Any) -> None:
     """Of parts without a folder, or tuned on what an earlier version did not record: said, with no half command."""

@@ -49,6 +49,8 @@ def test_figures_draw_the_known_numbers(folders: list[Path], comparison: Compari
     figure = Figure()
     figures._shares(figure, contents)
     assert [bar.get_height() for bar in figure.axes[0].patches] == [0.5, 0.5, 0.9, 0.9, 0.5, 0.5]
+    lines = [line.get_segments()[0][:, 1].tolist() for line in figure.axes[0].collections]
+    assert lines == [[0.5, 0.5]] * 2, "the pool's share of each language"
     figure = Figure()
     figures._distances(figure, rank_distances(contents))
     widths = [[bar.get_width() for bar in axes.patches if bar.get_width()] for axes in figure.axes]

@@ -14,7 +14,7 @@ from beir_hybrid.comparison import compare
 from beir_hybrid.datasets import load_dataset
 from beir_hybrid.report import page
 from beir_hybrid.report.contents import read_contents
-from beir_hybrid.report.hardest import Hardest, hardest_queries
+from beir_hybrid.report.hardest import Hardest, _hard_query, hardest_queries
 from beir_hybrid.report.page import render_page
 from tests.systems_made import Made
 
@@ -75,6 +75,15 @@ def test_every_rank_is_that_of_its_system(made: Made) -> None:
         for language, query in dataset.groups[each.group].items():
             wanted = {p.partition("-")[0]: [run.get((query, p)) for run in runs] for p in dataset.qrels[query]}
             assert each.ranks[language] == wanted
+
+
+def test_a_query_without_a_kept_passage_has_none() -> None:
+    """No rank, and nothing kept."""
+    dataset = load_dataset("sample", languages="de,en")
+    query = dataset.queries["de"].ids[0]
+    made = _hard_query("g", 0.0, {"de": query}, dataset, [({}, {}), ({}, {query: 7})], "mono")
+    assert made.kept == {"de": [0, 7]}
+    assert made.ranks == {"de": {"de": [None, None]}}
 
 
 def test_a_page_that_would_be_too_long_shows_fewer(made: Made, monkeypatch: pytest.MonkeyPatch) -> None:

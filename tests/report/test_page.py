@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -155,6 +156,22 @@ def test_on_paper(chromium: Browser, page: Path) -> None:
         assert chromium.run(f"{GROUPS}.filter(p => p.offsetHeight > 0).length") == 3
         assert chromium.run("getComputedStyle(document.querySelector('.fill')).printColorAdjust") == "exact"
         wide = "[...document.querySelectorAll('table, pre')].filter(t => t.getBoundingClientRect().right > innerWidth)"
+        assert chromium.run(f"{wide}.map(t => t.className)") == []
+    finally:
+        chromium.call("Emulation.setEmulatedMedia", media="")
+
+
+def test_many_systems_fit_on_paper(chromium: Browser, make_folder: Any, tmp_path: Path) -> None:
+    """Sixteen with long names: no table is wider than the page."""
+    shares = {"same_language_share@10": [0.5] * 3, "same_language_lift@10": [1.5] * 3}
+    tasks = {f"multi:{code}": {"map": [0.5] * 3, **shares} for code in ("de", "en")}
+    folders = [make_folder(f"{at}", tasks, name=f"intfloat/multilingual-e5-small-{at}") for at in range(16)]
+    path = tmp_path / "page.html"
+    path.write_text(render_page(compare(folders, draws=50)), encoding="utf-8")
+    chromium.open(path, width=1020)
+    chromium.call("Emulation.setEmulatedMedia", media="print")
+    try:
+        wide = "[...document.querySelectorAll('table')].filter(t => t.getBoundingClientRect().right > innerWidth)"
         assert chromium.run(f"{wide}.map(t => t.className)") == []
     finally:
         chromium.call("Emulation.setEmulatedMedia", media="")

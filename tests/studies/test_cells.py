@@ -14,7 +14,7 @@ from beir_hybrid.datasets import load_dataset
 from beir_hybrid.datasets.sample import sample_groups
 from beir_hybrid.errors import StudyError
 from beir_hybrid.studies.budget import budget_sentence
-from beir_hybrid.studies.cells import SCHEMA, Cell, absent_data, plan_cells
+from beir_hybrid.studies.cells import SCHEMA, Cell, plan_cells
 from beir_hybrid.studies.contents import path_digest
 from beir_hybrid.studies.inputs import complete_settings
 from beir_hybrid.training.config import TrainConfig
@@ -163,9 +163,6 @@ def test_equal_budgets(small: Any) -> None:
     pairs = small(factors)
     assert [settings(cell)["steps"] for cell in plan_cells(pairs)] == [8, 4, 2]
     assert budget_sentence(pairs, plan_cells(pairs)).endswith("training pairs (32)")
-    steps = small(factors + '[budget]\nequal = "steps"')
-    assert [settings(cell)["steps"] for cell in plan_cells(steps)] == [4, 4, 4]
-    assert budget_sentence(steps, plan_cells(steps)) == "every cell takes the same number of optimizer steps (4)"
     free = small('[factors]\nsteps = [4, 8]\n[budget]\nequal = "none"')
     assert [settings(cell)["steps"] for cell in plan_cells(free)] == [4, 8]
     assert "budgets are not equal" in budget_sentence(free, plan_cells(free))
@@ -328,11 +325,10 @@ def test_data_sets_that_are_not_here(small: Any, no_data: Path) -> None:
     """A dry run fetches nothing: it names what would be fetched; an unknown name is refused."""
     evaluate = '[evaluate]\ndatasets = ["sample", "mlqa-r"]'
     study = small("[factors]\nalpha = [0.5]", evaluate=evaluate)
-    assert absent_data(study) == ["mlqa-r"]
-    (cell,) = plan_cells(study, absent_data(study))
+    (cell,) = plan_cells(study, download=False)
     assert [each.dataset for each in cell.evaluations.values()] == ["sample"]
     with pytest.raises(StudyError, match="unknown dataset 'mlqa'; did you mean 'mlqa-r'"):
-        absent_data(small("[factors]\nalpha = [0.5]", evaluate='[evaluate]\ndatasets = ["mlqa"]'))
+        plan_cells(small("[factors]\nalpha = [0.5]", evaluate='[evaluate]\ndatasets = ["mlqa"]'), download=False)
 
 
 def test_defaults_are_part_of_the_schema() -> None:

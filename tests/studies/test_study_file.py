@@ -38,12 +38,10 @@ baseline = { alpha = 0.5 }
 
 
 def test_parts_of_the_grid(small: Any) -> None:
-    """`exclude` leaves combinations out, `only` keeps them; a rule may name several values of a factor."""
+    """`exclude` leaves combinations out; a rule may name several values of a factor."""
     factors = '[factors]\nalpha = [0.0, 0.5, 1.0]\nloss = ["masked", "plain"]\n[grid]\n'
     excluded = small(factors + 'exclude = [{alpha = [0.0, 0.5], loss = "plain"}]')
     assert labels(excluded) == [(0.0, "masked"), (0.5, "masked"), (1.0, "masked"), (1.0, "plain")]
-    kept = small(factors + 'only = [{alpha = 0.5}, {alpha = 1.0, loss = "plain"}]')
-    assert labels(kept) == [(0.5, "masked"), (0.5, "plain"), (1.0, "plain")]
 
 
 def test_data_sets_can_have_settings_of_their_own(small: Any) -> None:
@@ -89,7 +87,7 @@ metrics = ["mrr@10"]
         ('[factors]\nalfa = [0.5]\n[analysis]\nx = "alfa"', 13, ["unknown factor 'alfa'"]),
         ('[factors]\nalpha = [0.5]\n[analysis]\nx = ["alpha"]', 15, ["x is ['alpha'], no factor of the study"]),
         ("[factors]\nalpha = [0.5]\n[start.a]\ntrain = 3", None, ["expected tables [start.NAME.train]"]),
-        ('[budget]\nequal = "tokens"', 13, ["equal is 'tokens'; it should be 'pairs', 'steps', 'each' or 'none'"]),
+        ('[budget]\nequal = "tokens"', 13, ["equal is 'tokens'; it should be 'pairs', 'each' or 'none'"]),
         ("[limits]\nmemory_gb = -1", 13, ["memory_gb is -1; it should be greater than 0"]),
         ("[limits]\nminutes = 5", 13, ["unknown key 'minutes'; did you mean 'minutes_per_cell'?"]),
         ("[factor]\nalpha = [0.5]", 12, ["unknown key 'factor'; did you mean 'factors'?"]),
@@ -204,7 +202,7 @@ def test_lines() -> None:
     assert line_of(content, "evaluate", "mlqa-r") == 6
     assert line_of(content, "evaluate", "split") == 7
     assert line_of(content, "factors", "beta") == 4
-    assert line_of(content, "grid", "only") is None
+    assert line_of(content, "grid", "exclude") is None
     assert line_of("[factors]\na = 1\n[start.big.factors]\nb = 2", "factors", "b") == 4
 
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from beir_hybrid.records import POOL
 from beir_hybrid.studies.analysis.findings import Findings
-from beir_hybrid.studies.analysis.language_groups import KINDS, SIDES, groups_of, pair_groups
+from beir_hybrid.studies.analysis.language_groups import KINDS, SIDES
 from beir_hybrid.studies.analysis.means import GROUP, MEAN, SPREAD
 from beir_hybrid.studies.analysis.paired import COLUMNS
 from beir_hybrid.tables import as_csv
@@ -15,10 +14,8 @@ from beir_hybrid.tables import as_csv
 if TYPE_CHECKING:
     import pandas as pd
 
-_FACTS = ("joshi_class", "cc100_gib", "script", "family")
 _SCORES = (
-    "seed", "dataset", "setting", "query_language", "corpus_language", "metric", "value", "queries", "seen", *_FACTS,
-    "corpus_seen", *(f"corpus_{name}" for name in _FACTS),
+    "seed", "dataset", "setting", *SIDES, "metric", "value", "queries", *KINDS, *(f"passage_{kind}" for kind in KINDS),
 )  # fmt: skip
 _CHANGE = ("change", "change_deviation", "change_low", "change_high")
 _MEANS = (*MEAN[:-1], *SPREAD, "tasks", "at_least")
@@ -32,7 +29,7 @@ _FITS = (
 def csv_files(findings: Findings) -> dict[str, str]:
     """File name -> content; every file has its head also where there is nothing to tell."""
     return {
-        "scores.csv": _csv(findings, _with_facts(findings), _SCORES),
+        "scores.csv": _csv(findings, findings.measured.scores, _SCORES),
         "means.csv": _csv(findings, findings.means.reset_index(), _MEANS),
         "tests.csv": _csv(findings, findings.tests, [name for name in COLUMNS if name not in ("combination", "mark")]),
         "groups.csv": _csv(findings, findings.groups.reset_index(), _GROUPS),
@@ -50,18 +47,6 @@ def _csv(findings: Findings, rows: pd.DataFrame, columns: Sequence[str]) -> str:
         places = zip(factors.items(), measured.combinations[record["combination"]], strict=True)
         records.append({**{n: f.values[at] for (n, f), at in places}, **{name: record[name] for name in columns}})
     return as_csv(records, [*factors, *columns])
-
-
-def _with_facts(findings: Findings) -> pd.DataFrame:
-    """Every score with what a reader needs to group it another way."""
-    measured = findings.measured.scores
-    pairs, scores = pair_groups(measured), measured.copy()
-    for side, prefix in SIDES.items():
-        scores[f"{prefix}seen"] = groups_of(measured, "seen", prefix).where(measured[side] != POOL)
-    scores["seen"] = scores.seen.where(scores.setting != "cross", pairs)
-    names = {"joshi": "joshi_class", "cc100": "cc100_gib"}
-    names |= {f"passage_{kind}": f"corpus_{names.get(kind, kind)}" for kind in KINDS}
-    return scores.rename(columns=names)
 
 
 def _fits(findings: Findings) -> Iterator[dict[str, Any]]:

@@ -49,11 +49,11 @@ def test_models_as_they_are_have_no_seeds(tmp_path: Path) -> None:
 
 
 def test_what_was_asked(tmp_path: Path) -> None:
-    """The questions of each language are counted."""
+    """The questions of each language are counted; of one language none is parallel to another."""
     one = analyse(tiny(tmp_path / "one", seeds=(1,), factors={"alpha": (0, 1)}))
-    assert said(one, "What was asked: toy: 2 questions in one language. ")
+    assert "What was asked: toy: 2 questions in one language." in one.cautions
     two = analyse(tiny(tmp_path / "two", seeds=(1,), factors={"alpha": (0, 1)}, languages=("de", "en")))
-    assert said(two, "What was asked: toy: 2 questions in each of 2 languages. ")
+    assert said(two, "What was asked: toy: 2 questions in each of 2 languages. Parallel questions are translations")
 
 
 def test_languages_with_fewer_questions(tmp_path: Path) -> None:
