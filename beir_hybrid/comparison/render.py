@@ -88,7 +88,7 @@ def _unreachable(comparison: Comparison) -> list[str]:
     if comparison.test not in ("permutation", "tukey"):
         return []
     sizes = Counter((row.dataset, row.setting, row.metric, row.is_mean) for row in comparison.rows if row.p is not None)
-    tests = max(sizes.values(), default=0) if comparison.correction == "holm" else 1
+    tests = max(sizes.values()) if sizes and comparison.correction == "holm" else 1
     if (least := tests / (1 + comparison.draws)) > comparison.alpha:
         way = f"of {tests} tests Holm's correction" if tests > 1 else "the test"
         instead = "--correction max-t, or more --draws" if tests > 1 else "more --draws"

@@ -20,7 +20,8 @@ from beir_hybrid.records import IntArray, ScoreArray
 EXACT_UNITS = 13
 """Up to this many groups with a difference (2**13 patterns) sign flips are enumerated, not drawn."""
 _Result = TypeVar("_Result")
-_BLOCK = 500
+_BLOCK, _DRAWN = 500, 20_000_000
+"""Draws at a time, and numbers of them: of more than 40 thousand groups fewer are drawn at once."""
 _COLUMNS = 1024
 _SIGNS, _RESAMPLES, _PERMUTATIONS = range(3)
 # sums of the same numbers in another order differ by rounding; attainable values differ by far more
@@ -162,6 +163,8 @@ def _over_blocks(
 ) -> Iterator[_Result]:
     """``use`` of every block of draws, in order."""
     from threadpoolctl import threadpool_limits
+
+    size = max(1, min(size, _DRAWN // units))
 
     def work(begin: int) -> _Result:
         rng = np.random.default_rng([seed, kind, units, begin])

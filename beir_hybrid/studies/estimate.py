@@ -1,4 +1,4 @@
-"""How long a study will take: a rough guess, corrected by what the cells that are done took."""
+"""What a study will take, in time and disk: a rough guess, corrected by what the cells that are done took."""
 
 from __future__ import annotations
 
@@ -16,11 +16,17 @@ _EVALUATION_SECONDS = {"static": 10.0, "transformer": 60.0, "": 400.0}
 """Seconds to measure XQuAD-R, likewise."""
 _START = 8.0
 """Seconds for a process to start, read the groups and lay them out."""
+_WEIGHTS = 118_000_000
+"""Of a model by name, for the disk it takes: those of multilingual-e5-small."""
+_RESULTS_BYTES = 3_000_000
+_RUNS_BYTES = 11_000_000
 
 
-def cost_words(missing: Sequence[Job], jobs: Sequence[Job], at_once: int) -> str:
-    """What some cells will take, by what those of the same study that are done took."""
-    seconds, rough = 0.0, 0
+def cost_words(missing: Sequence[Job], jobs: Sequence[Job], at_once: int) -> list[str]:
+    """What some cells will take, by what those of the same study that are done took: a line on time, one on disk."""
+    if not missing:
+        return []
+    study, seconds, rough = missing[0].study, 0.0, 0
     took = [(job.cell, job.outcome().seconds) for job in jobs if not job.missing]
     done = [(cell.kind, spent / _guess(cell)) for cell, spent in took if spent]
     for job in missing:
@@ -28,7 +34,16 @@ def cost_words(missing: Sequence[Job], jobs: Sequence[Job], at_once: int) -> str
         seconds += _guess(job.cell) * (statistics.median(shares) if shares else 1.0)
         rough += not shares
     basis = "measured on cells like them" if not rough else f"rough for {rough} of them: none like them is done yet"
-    return f"time: about {duration(seconds / at_once)} with {at_once} at a time ({basis})"
+    results = sum(len(job.cell.evaluations) for job in missing) * (_RESULTS_BYTES + study.keep_runs * _RUNS_BYTES)
+    weights = [_weights_bytes(job.cell) for job in missing]
+    # trainings under way need the model, and two checkpoints with the state of the optimizer
+    meanwhile = at_once * 8 * max(weights)
+    models = [len(job.cell.training.trainings) if job.cell.training else 0 for job in missing]
+    kept = sum(size * n for size, n in zip(weights, models, strict=True)) if study.keep_models else 0
+    return [
+        f"time: about {duration(seconds / at_once)} with {at_once} at a time ({basis})",
+        f"disk: about {(results + kept) / 1e6:,.0f} MB more, and {meanwhile / 1e6:,.0f} MB meanwhile",
+    ]
 
 
 def _guess(cell: Cell) -> float:
@@ -39,3 +54,11 @@ def _guess(cell: Cell) -> float:
 
     pairs = cell.training.pairs if cell.training else 0
     return _START + pairs * of_kind(_PAIR_SECONDS) + len(cell.evaluations) * of_kind(_EVALUATION_SECONDS)
+
+
+def _weights_bytes(cell: Cell) -> int:
+    """A saved model's size, roughly: its table of tokens is most of it."""
+    if cell.training is None:
+        return 0
+    config = cell.training.first
+    return 4 * (config.vocabulary * config.width if config.from_scratch else _WEIGHTS)

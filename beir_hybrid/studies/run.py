@@ -61,7 +61,8 @@ def run_study(
         say(f"{study.name}: {len(jobs)} cells, {sum(not job.missing for job in jobs)} done")
         if missing:
             with make_engine(engine, address, workers, study.limits.threads) as working:
-                say(cost_words(missing, jobs, min(working.workers, len(missing))))
+                for line in cost_words(missing, jobs, min(working.workers, len(missing))):
+                    say(line)
                 _work(missing, working, say)
     return outcome_of(study, jobs)
 
@@ -98,8 +99,7 @@ def render_plan(study: Study, out: Path, cells: Path | None, workers: int | None
     lines = [study.title, f"budget: {outcome.budget}", "", render_grid(outcome), ""]
     lines.append(f"{len(statuses)} cells: {done} done, {statuses.count('failed')} failed, {len(todo)} to run")
     lines += [f"not here yet, fetched when the study runs: {', '.join(absent)}"] if absent else []
-    lines += [cost_words(todo, [] if absent else jobs, at_once)] if todo else []
-    return "\n".join(lines)
+    return "\n".join([*lines, *cost_words(todo, [] if absent else jobs, at_once)])
 
 
 def render_grid(outcome: StudyOutcome) -> str:

@@ -138,8 +138,11 @@ def test_questions_without_groups_are_said_to_count_as_independent(make_folder: 
     said = "toy: no question is asked in two languages"
     own = make_folder("a", {"mono:de": {"map": [0.5] * 3}})
     shared = make_folder("b", {f"mono:{code}": {"map": [0.5] * 3} for code in ("de", "en")})
-    apart = make_folder("c", {"mono:de": {"map": [0.5] * 3}, "mono:en": {"map": [0.5] * 3}})
-    table = pq.read_table(apart / "per_query.parquet")
-    at = table.column_names.index("group")
-    pq.write_table(table.set_column(at, "group", table.column("query_id")), apart / "per_query.parquet")
-    assert [said in render(compare([each]), "table") for each in (own, shared, apart)] == [False, False, True]
+    tasks = {"c": ("mono:de", "mono:en"), "d": ("cross:de-en", "cross:fr-en")}
+    apart = [make_folder(name, {task: {"map": [0.5] * 3} for task in own}) for name, own in tasks.items()]
+    for folder in apart:
+        table = pq.read_table(folder / "per_query.parquet")
+        at = table.column_names.index("group")
+        pq.write_table(table.set_column(at, "group", table.column("query_id")), folder / "per_query.parquet")
+    found = [said in render(compare([each]), "table") for each in (own, shared, *apart)]
+    assert found == [False, False, True, True]

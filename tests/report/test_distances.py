@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from beir_hybrid.comparison import compare
+from beir_hybrid.report.contents import read_contents
 from beir_hybrid.report.distances import distances_of, labels, rank_distances
 from tests.systems_made import Made
 
@@ -35,3 +37,5 @@ def test_from_a_comparison(made: Made) -> None:
     assert wide.queries == shallow.queries == 4 * 30
     assert sum(wide.at_least) == 0
     assert sum(shallow.at_least) > 100
+    alone = compare(made.folders, settings="multi", metrics="map", draws=50)
+    assert rank_distances(read_contents(alone)[0]) == {}, "not asked for"

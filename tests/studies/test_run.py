@@ -122,7 +122,7 @@ def test_a_failure_does_not_stop_the_others(
     assert statuses(outcome) == {0.0: "failed", 1.0: "done"}
     message = outcome.cells[0].message
     assert message.startswith("out of memory: RuntimeError: DefaultCPUAllocator") and "log.txt" in message
-    assert f"[1/2] alpha=0.0 seed=1: failed: {message}" in said[3]
+    assert f"[1/2] alpha=0.0 seed=1: failed: {message}" in said[4]
     monkeypatch.setattr(module, "train", whole)
     assert statuses(run_study(study, tmp_path / "out")) == {0.0: "done", 1.0: "done"}
     assert [job.cell.factors["alpha"] for job in in_process] == [0.0, 1.0, 0.0]
@@ -312,9 +312,9 @@ def test_progress_is_told(small: Any, tmp_path: Path, in_process: list[Any]) -> 
     run_study(small("[factors]\nalpha = [0.0, 1.0]"), tmp_path / "out", say=said.append)
     assert said[0] == "small: 2 cells, 0 done"
     cost = r"time: about \d+ s with 1 at a time \(rough for 2 of them: none like them is done yet\)"
-    assert re.fullmatch(cost, said[1])
-    assert said[2].startswith("alpha=0.0 seed=1: begins, ") and said[2].endswith("log.txt has its log")
-    assert re.fullmatch(r"\[1/2\] alpha=0.0 seed=1: done in \d+ s; about \d+ s left", said[3])
+    assert re.fullmatch(cost, said[1]) and said[2].startswith("disk: about ")
+    assert said[3].startswith("alpha=0.0 seed=1: begins, ") and said[3].endswith("log.txt has its log")
+    assert re.fullmatch(r"\[1/2\] alpha=0.0 seed=1: done in \d+ s; about \d+ s left", said[4])
 
 
 @pytest.mark.parametrize(
