@@ -108,10 +108,10 @@ def _test(comparison: Comparison) -> str:
     }[comparison.test]
 
 
-def tables(comparison: Comparison, datasets: Sequence[str], *, per_language: bool = False) -> list[Table]:
+def tables(comparison: Comparison, datasets: Sequence[str], *, per_language: bool) -> list[Table]:
     """The tables of some data sets, or of the mean over them."""
     made = []
-    several = len(comparison.datasets) > 1
+    several = len(comparison.scores) > 1
     for dataset in datasets:
         for setting in comparison.settings:
             rows = comparison.select(setting, dataset=dataset)

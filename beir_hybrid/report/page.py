@@ -63,7 +63,7 @@ def render_page(comparison: Comparison, *, data_dir: Path | str | None = None) -
         sections=[*sections, ("provenance", "Provenance")],
         comparison=comparison,
         best=sorted(_best(comparison), key=lambda row: row.dataset != MEAN),
-        over=tables(comparison, [MEAN]) if several else [],
+        over=tables(comparison, [MEAN], per_language=False) if several else [],
         parts=parts,
         heads=HEADS,
         sources=sources(),

@@ -120,7 +120,11 @@ def test_per_language_every_pair_is_a_row(make_folder: Any) -> None:
         (6, {}, ""),
         (6, {"draws": 15}, "the test leaves no p below 0.062 at 15 draws: use more --draws"),
         (6, {"draws": 19}, ""),
-        (6, {"draws": 30, "correction": "holm"}, "of 2 tests Holm's correction leaves no p below 0.065 at 30 draws"),
+        (
+            6,
+            {"draws": 30, "correction": "holm"},
+            "of 2 tests Holm's correction leaves no p below 0.065 at 30 draws: use --correction",
+        ),
         (5, {"test": "student"}, ""),
     ],
 )
