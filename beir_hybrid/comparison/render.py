@@ -123,7 +123,7 @@ def tables(comparison: Comparison, datasets: Sequence[str], *, per_language: boo
             if len(comparison.names) > 1:
                 made.append(_differences(comparison, means, f"{what}: against {comparison.baseline}"))
             single = [row for row in rows if not row.is_mean]
-            made += _share_tables(comparison, single if per_language else means, what)
+            made.append(_share_table(comparison, rows, what, per_language=per_language))
             if per_language:
                 made += _per_language(comparison, single, what, metrics)
             elif setting != "cross" and metrics:
@@ -151,22 +151,30 @@ def _value(comparison: Comparison, row: Row | None) -> str:
     return marked(bound + number(row.value, row.metric), comparison.verdict(row))
 
 
-def _share_tables(comparison: Comparison, rows: Sequence[Row], what: str) -> list[Table]:
-    """Which languages the first results from the pool are in: a row a system (and query language)."""
-    found: dict[tuple[str, ...], dict[str, float | None]] = {}
-    for row in rows:
-        if row.metric.startswith(LANGUAGE_SHARE):
-            key = (row.name,) if row.is_mean else (row.name, row.query_language)
-            found.setdefault(key, {})[row.metric.removeprefix(LANGUAGE_SHARE)] = row.value
-    passages = sorted({passage for own in found.values() for passage in own})
-    over = ", mean over query languages" if all(len(key) == 1 for key in found) else ""
+def _share_table(comparison: Comparison, rows: Sequence[Row], what: str, *, per_language: bool) -> Table:
+    """Which languages the first results from the pool are in, of each system, and what the pool holds of each."""
+    values = {(row.name, row.query_language, row.metric): row.value for row in rows}
+    metrics = sorted({metric for *_, metric in values if metric.startswith(LANGUAGE_SHARE)})
+    passages = [metric.removeprefix(LANGUAGE_SHARE) for metric in metrics]
+    asked = sorted({row.query_language for row in rows if not row.is_mean}) if per_language else [MEAN]
+    shares = {
+        (name, language): [values.get((name, language, metric)) for metric in metrics]
+        for name in comparison.names
+        for language in asked
+    }
+    own = [f"same_language_{each}@{SHARE_CUTOFF}" for each in ("share", "lift")]
+    pairs = [[values.get((comparison.baseline, passage, each)) for each in own] for passage in passages]
+    pool = [share / lift for share, lift in pairs if share and lift]
+    if len(pool) == len(passages):
+        shares["pool", ""] = [*pool]
     body = [
-        [*key, *("-" if (share := own.get(each)) is None else f"{100 * share:.0f}" for each in passages)]
-        for key, own in sorted(found.items(), key=lambda each: comparison.names.index(each[0][0]))
+        [*key[: 1 + per_language], *("-" if share is None else f"{100 * share:.0f}" for share in found)]
+        for key, found in shares.items()
     ]
-    heads = ["system"] if over else ["system", "asked in"]
+    heads = ["system", "asked in"] if per_language else ["system"]
+    over = "" if per_language else ", mean over query languages"
     title = f"{what}: percent of the first {SHARE_CUTOFF} in each passage language{over}"
-    return [Table(title, [*heads, *passages], body, len(heads))] if len(passages) > 1 else []
+    return Table(title, [*heads, *passages], body if len(passages) > 1 else [], len(heads))
 
 
 def _differences(comparison: Comparison, rows: Sequence[Row], title: str, *, language: bool = False) -> Table:

@@ -167,10 +167,10 @@ class Comparison:
             return None
         of_datasets = []
         for each in self.scores:
-            tasks = [task for task in each.tasks if task.key[0] == row.setting and "rank_distance_bound" in task.values]
             bounds = [
                 task.values["rank_distance_bound"][self.names.index(row.name)]
-                for task in tasks
+                for task in each.tasks
+                if "rank_distance_bound" in task.values
                 if row.is_mean or task.key[1:] == (row.query_language, row.corpus_language)
             ]
             if row.dataset in (MEAN, each.dataset):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,8 @@ def test_every_number_and_mark_of_the_tables(comparison: Comparison, form: str, 
     assert list(found) == list(GOLDEN)
     for title, rows in GOLDEN.items():
         assert found[title] == rows, title
+    if form == "markdown":  # metric and system are text, all else numbers
+        assert re.search(r"^\| --- \| --- \| --: \|", text, re.MULTILINE)
     lines = text.replace("\\", "").replace("&lt;", "<").splitlines()
     assert [line.removeprefix("- ").removeprefix("% ") for line in lines[-len(NOTES) :]] == NOTES
 
@@ -64,25 +67,27 @@ def test_every_row_of_csv_and_json(comparison: Comparison) -> None:
 
 
 def test_which_language_a_system_prefers(make_folder: Any) -> None:
-    """The share of the pool's first ten by passage language: the mean of each system, then by query language."""
-    shares = {"a": (0.75, 0.25), "b": (0.5, 0.5)}
+    """The share of the pool's first ten by passage language: the mean of each system, then by query language.
+
+    German is a third of the pool: of its questions half the first ten are German, 1.5 times as many.
+    """
+    shares, lifts = {"a": (0.75, 0.25), "b": (0.5, 0.5)}, {"de": 1.5, "en": 0.75}
     folders = [
-        make_folder(name, {f"multi:{code}": {"map": [0.5, 0.25]} for code in ("de", "en")},
+        make_folder(name, {f"multi:{code}": {"same_language_share@10": [0.5] * 2, "same_language_lift@10": [lift] * 2}
+                           for code, lift in lifts.items()},
                     overall={"language_share@10:de": de, "language_share@10:en": en})
         for name, (de, en) in shares.items()
     ]  # fmt: skip
     comparison = compare(folders)
     found = tables_of_text(render(comparison, "table"))
     title = "multi: percent of the first 10 in each passage language"
-    assert found[f"{title}, mean over query languages"] == [
-        ["system", "de", "en"],
-        ["a", "75", "25"],
-        ["b", "50", "50"],
-    ]
+    means = [["system", "de", "en"], ["a", "75", "25"], ["b", "50", "50"], ["pool", "33", "67"]]
+    assert found[f"{title}, mean over query languages"] == means
     found = tables_of_text(render(comparison, "table", per_language=True))
     assert found[title] == [
         ["system", "asked in", "de", "en"],
         ["a", "de", "75", "25"], ["a", "en", "75", "25"], ["b", "de", "50", "50"], ["b", "en", "50", "50"],
+        ["pool", "33", "67"],
     ]  # fmt: skip
 
 
