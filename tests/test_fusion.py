@@ -13,7 +13,7 @@ from beir_hybrid import compare, evaluate, load_dataset, read_results
 from beir_hybrid.datasets.dataset import Dataset
 from beir_hybrid.errors import ComparisonError, ResultsError
 from beir_hybrid.evaluation.kept_runs import read_hits
-from beir_hybrid.fusion import fuse
+from beir_hybrid.fusion.fuse import fuse
 from beir_hybrid.records import Passages, Queries
 from beir_hybrid.retrieval.dense.retriever import DenseRetriever
 from beir_hybrid.retrieval.standardise import standardised
@@ -149,7 +149,7 @@ def test_folds_never_see_the_queries_they_are_fused_for(
         groups.append(chosen)
         return {"weights": [len(groups) / 10, 1 - len(groups) / 10]}
 
-    monkeypatch.setattr("beir_hybrid.fusion._Recipe.tune", tune)
+    monkeypatch.setattr("beir_hybrid.fusion.tuning.Recipe.tune", tune)
     results = fuse(inputs, tmp_path / "out", method="wsum", tune_on="folds:3", dataset=sample, settings="multi")
     everything = set(sample.groups)
     reported = [everything - chosen for chosen in groups]
@@ -192,14 +192,14 @@ def test_many_queries_are_sampled_by_group(
     sample: Dataset, inputs: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Tuning takes whole groups until there are about as many queries as it may use."""
-    monkeypatch.setattr("beir_hybrid.fusion.TUNING_QUERIES", 10)
+    monkeypatch.setattr("beir_hybrid.fusion.tuning.TUNING_QUERIES", 10)
     seen: list[int] = []
 
     def spy(judged: Any, runs: Any, *rest: Any) -> dict[str, Any]:
         seen.append(sum(len(task[0]) for task in runs))
         return {"k": 60}
 
-    monkeypatch.setattr("beir_hybrid.fusion.tune_fusion", spy)
+    monkeypatch.setattr("beir_hybrid.fusion.tuning.tune_fusion", spy)
     fuse(inputs, tmp_path / "out", tune_on="folds:2", dataset=sample, settings="mono")
     assert seen == [10, 10]
 

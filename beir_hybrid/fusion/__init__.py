@@ -1,0 +1,1 @@
+"""Fusion: several evaluated retrievers made one, and the parameters that they are fused with."""
