@@ -189,8 +189,16 @@ def adapt(model: Any, rank: int) -> None:
         from peft import LoraConfig
     except ModuleNotFoundError as error:
         raise MissingExtraError("--lora", "peft", "lora") from error
+    from transformers import AutoConfig
 
     for transformer in transformers_in(model):
+        try:
+            AutoConfig.from_pretrained(transformer.name_or_path)
+        except (OSError, ValueError) as error:
+            raise TrainingError(
+                "--lora needs a model whose transformer lies in its folder itself, where sentence-transformers finds "
+                f"what the adapters of a checkpoint belong to; {transformer.name_or_path} has it in one below"
+            ) from error
         base = transformer.base_model
         heads = [name for name, part in transformer.named_children() if base not in (part, transformer)]
         if transformer.get_output_embeddings() is not None:

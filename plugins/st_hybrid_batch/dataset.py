@@ -16,12 +16,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from st_hybrid_batch.group import Group, check_text, rows_of_groups
-from st_hybrid_batch.identity import passage_ids
-from st_hybrid_batch.index import GroupIndex, numbers_of
+from st_hybrid_batch.identity import joined_ids, passage_ids
+from st_hybrid_batch.index import I64, GroupIndex, numbers_of
 
 _LAYOUT = 2
 """Changes when rows or ids are made in another way: data sets cached before are then made anew."""
 _ROWS_AT_ONCE = 10_000
+_IDS_OF = "Ids of the texts of "
+"""Begins the description of a data set, and names it: `datasets` joins the descriptions of what it concatenates."""
 
 
 class ParallelDataset(datasets.Dataset):  # type: ignore[misc]
@@ -71,6 +73,8 @@ class ParallelDataset(datasets.Dataset):  # type: ignore[misc]
                 f"no column {missing[0]!r} among {dataset.column_names}; build the data set with "
                 "ParallelDataset.from_generator, .from_groups or .from_dataset"
             )
+        if dataset.info.description.count(_IDS_OF) > 1:
+            dataset = _labelled(dataset.with_format(None), joined_ids, "label")
         dataset = _with_names(dataset, ("language", "group"))
         super().__init__(dataset.data, info=dataset.info, split=dataset.split, fingerprint=dataset._fingerprint)
         negatives = [name for name in self.column_names if name.startswith("negative_")]
@@ -322,13 +326,21 @@ def _with_names(dataset: datasets.Dataset, columns: Iterable[str | None]) -> dat
     return dataset
 
 
-def _labelled(rows: datasets.Dataset) -> datasets.Dataset:
-    """Rows with their labels beside them: in memory, or on disk in a file of ``datasets`` too, made once."""
+def _labelled(
+    rows: datasets.Dataset, ids_of: Callable[[pa.Table], I64] = passage_ids, used: str = "passage_group"
+) -> datasets.Dataset:
+    """Rows with their labels beside them: in memory, or on disk in a file of ``datasets`` too, made once.
+
+    Args:
+        rows: the rows.
+        ids_of: makes the labels of them.
+        used: the column that is not needed any more then.
+    """
     made: dict[str, Any] = {}
 
     def label(_: Any, numbers: list[int]) -> dict[str, Any]:
         if not made:
-            made["ids"] = passage_ids(rows.data)
+            made["ids"] = ids_of(rows.data)
         return {"label": made["ids"][numbers]}
 
     columns = sum(name == "passage" or name.startswith("negative_") for name in rows.column_names)
@@ -342,4 +354,6 @@ def _labelled(rows: datasets.Dataset) -> datasets.Dataset:
         new_fingerprint=f"{rows._fingerprint}-label{_LAYOUT}",
         desc="Naming equal texts",
     )
-    return datasets.concatenate_datasets([rows.remove_columns(["passage_group"]), labels], axis=1)
+    labelled = datasets.concatenate_datasets([rows.remove_columns([used]), labels], axis=1)
+    labelled.info.description = f"{_IDS_OF}{rows._fingerprint}"
+    return labelled

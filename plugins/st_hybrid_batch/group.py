@@ -107,6 +107,8 @@ def rows_of_groups(
     if negatives is not None and negatives < 0:
         raise ValueError(f"negatives must be a number of hard negatives, or None for the first row's, got {negatives}")
     for group in read():
+        if not isinstance(group, Group):
+            raise TypeError(f"expected a Group, got a {type(group).__name__}; group_from_record makes one of a dict")
         if group.id == before:
             raise ValueError(
                 f"{group.where}: group {group.id!r} comes up twice; expected each group once, with all its languages"

@@ -52,6 +52,30 @@ def passage_ids(rows: pa.Table) -> I64:
     return ids.T
 
 
+def joined_ids(rows: pa.Table) -> I64:
+    """Ids for the texts of data sets that were joined, each with its own in the column ``label``.
+
+    Ids that share a text are one, as if all had been built together: passages, hard negatives and questions link them.
+
+    Returns:
+        ``(rows, 1 + negatives)``: the smallest id of those that are one.
+    """
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    label = rows.column("label").combine_chunks().flatten().to_numpy().reshape(rows.num_rows, -1).view(np.uint64)
+    columns = ["passage", *(f"negative_{number}" for number in range(1, label.shape[1]))]
+    hashes = [*(_hashes(rows.column(name)) for name in columns), _hashes(rows.column("query")) * np.uint64(3)]
+    ids, id_nodes = np.unique(np.concatenate([*label.T, label[:, 0]]), return_inverse=True)
+    text_nodes = np.unique(np.concatenate(hashes), return_inverse=True)[1] + len(ids)
+    size = int(text_nodes.max()) + 1
+    graph = coo_array((np.ones(len(id_nodes), dtype=np.uint8), (id_nodes, text_nodes)), shape=(size, size))
+    component = connected_components(graph, directed=False)[1][: len(ids)]
+    _, smallest, place = np.unique(component, return_index=True, return_inverse=True)
+    one_of_each: I64 = ids[smallest][place].view(np.int64)
+    return one_of_each[id_nodes[: label.size]].reshape(label.shape[::-1]).T
+
+
 def _hashes(column: Any) -> NDArray[np.uint64]:
     """64-bit hashes of texts, chunk by chunk: Python sees the texts of one chunk at a time."""
     from pandas.util import hash_array

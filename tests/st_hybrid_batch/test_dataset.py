@@ -178,6 +178,30 @@ def test_negatives_must_be_even(caplog):
         ParallelDataset.from_groups(groups, negatives=-1)
 
 
+def test_joined_data_have_one_id_for_a_text(tmp_path):
+    """Equal passages of two data sets that were built apart are no negatives of each other once these are joined."""
+    first = [
+        Group("1", {"a": "q"}, {"a": "same"}, passage_group="p"),
+        Group("2", {"a": "s"}, {"a": "x"}, passage_group="p"),
+    ]
+    second = [Group("3", {"a": "r"}, {"a": "same", "b": "other"}), make_group(4)]
+    parts = [ParallelDataset.from_groups(groups) for groups in (first, second)]
+    joined = datasets.concatenate_datasets(parts)
+    joined.save_to_disk(tmp_path / "joined")
+    for both in (joined, datasets.load_from_disk(tmp_path / "joined"), joined.select([0, 2, 3, 4, 1])):
+        ids = {row: id for row, (id,) in zip(both["passage"], ids_of(ParallelDataset(both)), strict=True)}
+        assert len({ids[text] for text in ("same", "x", "p4 a")}) == 2 and ids["same"] == ids["x"]
+    assert ids_of(ParallelDataset(joined)) == ids_of(ParallelDataset.from_groups([*first, *second]))
+    halves = datasets.concatenate_datasets([parts[1].select([0]), parts[1].select([1, 2])])
+    assert ids_of(ParallelDataset(halves)) == ids_of(parts[1])[:3]
+
+
+def test_dictionaries_are_no_groups():
+    """What is to be done with them is said."""
+    with pytest.raises(TypeError, match="got a dict; group_from_record makes one"):
+        ParallelDataset.from_groups([{"id": "1"}])
+
+
 def test_a_group_in_two_places_is_refused():
     """Its rows would not be known to be translations of one another."""
     parallel = ParallelDataset.from_groups([make_group(0, "a"), make_group(1, "a"), make_group(0, "b")])

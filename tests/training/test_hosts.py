@@ -83,6 +83,9 @@ def test_routes(configure: Configure, trained: Callable[[str], Path], tmp_path: 
         train(configure(tmp_path / "o", "transformer", **options, router_mapping=("query=query", "passage=passage")))
     with pytest.raises(TrainingError, match="expected query=ROUTE,passage=ROUTE, for a model with a Router"):
         train(configure(tmp_path / "p", "transformer", model=str(trained("transformer")), router_mapping=swapped))
+    pytest.importorskip("peft")  # else the best checkpoint could not be loaded at the end
+    with pytest.raises(TrainingError, match="--lora needs a model whose transformer lies in its folder itself"):
+        train(configure(tmp_path / "q", "transformer", **options, lora=2))
     name = "query_0_Transformer"
     one, other = (weights(tmp_path / out / name) for out in ("default", "swapped"))
     assert any(not one[key].equal(other[key]) for key in one)
