@@ -18,7 +18,7 @@ import machine
 
 from beir_hybrid import BM25Retriever, DenseRetriever, evaluate
 from beir_hybrid.comparison import compare
-from beir_hybrid.fusion.fuse import fuse
+from beir_hybrid.fusion import fuse
 from beir_hybrid.retrieval.bm25.retriever import VARIANTS
 from beir_hybrid.studies import load_study
 from beir_hybrid.studies.shipped import study_path

@@ -13,7 +13,7 @@ from beir_hybrid import compare, evaluate, load_dataset, read_results
 from beir_hybrid.datasets.dataset import Dataset
 from beir_hybrid.errors import ComparisonError, ResultsError
 from beir_hybrid.evaluation.kept_runs import read_hits
-from beir_hybrid.fusion.fuse import fuse
+from beir_hybrid.fusion import fuse
 from beir_hybrid.records import Passages, Queries
 from beir_hybrid.retrieval.dense.retriever import DenseRetriever
 from beir_hybrid.retrieval.standardise import standardised

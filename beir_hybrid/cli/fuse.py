@@ -14,7 +14,7 @@ from beir_hybrid.progress import tell
 def run(args: argparse.Namespace) -> int:
     """Fuse kept runs and print the table; the exit status."""
     from beir_hybrid.evaluation.table import render_table
-    from beir_hybrid.fusion.fuse import fuse
+    from beir_hybrid.fusion import fuse
 
     params: dict[str, Any] = dict(args.param)
     if args.weights is not None:
