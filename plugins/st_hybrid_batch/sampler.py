@@ -187,11 +187,11 @@ class HybridBatchSampler(DefaultBatchSampler):  # type: ignore[misc]
         drawer = self._drawer
         blocks = [(self._queries, self._passages)] if drawer is None else drawer.blocks(self.dataset.epoch)
         for sides in blocks:
-            for query, passage in zip(*(side.reshape(-1, self.batch_size) for side in sides), strict=True):
-                queries = query.tolist()
+            query, passage = (side.reshape(-1, self.batch_size) for side in sides)
+            for mono, queries, passages in zip((query == passage).all(axis=1).tolist(), query, passage, strict=True):
+                ours = queries.tolist()
                 # in a monolingual batch, every row is its own partner: half the conversion
-                passages = queries if (query == passage).all() else passage.tolist()
-                yield list(zip(queries, passages, strict=True))
+                yield list(zip(ours, ours if mono else passages.tolist(), strict=True))
 
     def setting(self, epoch: int, step: int) -> str:
         """``"mono"`` or ``"cross"``: what the batches of a step are."""
