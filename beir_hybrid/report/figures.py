@@ -33,7 +33,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 FORMATS = ("png", "svg")
-COLOURS = 8
+# Okabe and Ito's, which can be told apart without seeing red or green
+_COLOURS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#f0e442", "#999999")
+COLOURS = len(_COLOURS)
 """Lines that can be told apart in one chart."""
 _BLUE, _ORANGE, _GREEN, _RED, _GREY = "#14508c", "#b5500c", "#1b7f4b", "#b3392f", "#8a949e"
 # of these only; the page has all
@@ -41,8 +43,8 @@ _BARS = ("map", "recall@1", "recall@10", "rank_distance")
 _HEAT = ("multi", "map")
 _SETTINGS = {
     "font.family": "DejaVu Sans", "font.size": 8, "axes.spines.top": False, "axes.spines.right": False,
-    "svg.fonttype": "path", "svg.hashsalt": "beir-hybrid", "figure.dpi": 200,
-    "text.parse_math": False, "savefig.dpi": 200,
+    "svg.fonttype": "path", "svg.hashsalt": "beir-hybrid", "figure.dpi": 200, "savefig.dpi": 200,
+    "text.parse_math": False,
 }  # fmt: skip
 
 
@@ -197,7 +199,7 @@ def _shares(figure: Any, contents: Contents) -> None:
         values = [shares.get((name, language), (None, None))[0] for language in contents.languages]
         x = np.arange(len(contents.languages)) + (place - (len(contents.names) - 1) / 2) * width
         heights = [np.nan if value is None else value for value in values]
-        axes.bar(x, heights, width, label=name, color=_colour(place))
+        axes.bar(x, heights, width, label=name, color=_COLOURS[place % COLOURS])
     for place, language in enumerate(contents.languages):
         if language in pool:
             label = "share of the pool" if place == 0 else None
@@ -207,12 +209,6 @@ def _shares(figure: Any, contents: Contents) -> None:
     axes.set_xlabel("query language")
     axes.set_ylabel(f"same-language share@{SHARE_CUTOFF}")
     figure.legend(loc="outside lower center", ncols=3, frameon=False, fontsize=7)
-
-
-def _colour(place: int) -> str:
-    # Okabe and Ito's colours, which can be told apart without seeing red or green
-    colours = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#f0e442", "#999999")
-    return colours[place % len(colours)]
 
 
 def _distances(figure: Any, distances: dict[str, Distances]) -> None:
@@ -289,7 +285,7 @@ def draw_lines(figure: Any, points: pd.DataFrame, ticks: Mapping[float, str], x_
             place = lines.index(name)
             ends = [(line.value - line.ci_low).fillna(0.0), (line.ci_high - line.value).fillna(0.0)]
             shown[name] = axes.errorbar(
-                line.x, line.value, yerr=ends, label=name, color=_colour(place), marker="os^D"[place % 4],
+                line.x, line.value, yerr=ends, label=name, color=_COLOURS[place % COLOURS], marker="os^D"[place % 4],
                 markersize=3, linewidth=1, capsize=2, linestyle="-" if connected else "none",
             )  # fmt: skip
         axes.set_xticks(list(ticks), list(ticks.values()), rotation=0 if connected else 25)

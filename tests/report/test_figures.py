@@ -11,7 +11,7 @@ import pytest
 
 from beir_hybrid.errors import MissingExtraError
 from beir_hybrid.report.contents import read_contents
-from beir_hybrid.report.figures import _figures, _plain, write_figures
+from beir_hybrid.report.figures import _figures, _matplotlib, _plain, write_figures
 from tests.systems_made import Made
 
 
@@ -28,6 +28,12 @@ def test_every_figure_in_both_formats(made: Made, tmp_path: Path) -> None:
     assert all(set(name) <= set("abcdefghijklmnopqrstuvwxyz0123456789-.") for name in names)
     assert (tmp_path / "rank-distance.png").read_bytes().startswith(b"\x89PNG")
     assert b"<svg" in (tmp_path / "rank-distance.svg").read_bytes()
+
+
+def test_dollars_are_no_formula() -> None:
+    """A name that would be one for matplotlib is written as it is."""
+    with _matplotlib({}) as figure:
+        assert not figure.text(0, 0, "$x$").get_parse_math()
 
 
 def test_without_matplotlib_the_command_to_install_it(
