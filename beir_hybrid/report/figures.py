@@ -92,7 +92,7 @@ def charts_svg(points: pd.DataFrame, ticks: Mapping[float, str], x_label: str, w
     own = hashlib.sha256(words.encode()).hexdigest()[:8]
     svg = re.sub(r' id="([^"]*)"', lambda m: f' id="{m[1]}-{own}"' if m[1] in named else "", svg)
     svg = re.sub(r'((?:href="|url\()#)([^")]+)', rf"\1\2-{own}", svg)
-    return svg.replace("<svg ", f'<svg role="img" aria-label="{html.escape(words)}" class="chart" ', 1).strip()
+    return svg.replace("<svg ", f'<svg role="img" aria-label="{html.escape(words)}" class="chart" ').strip()
 
 
 @contextlib.contextmanager

@@ -30,7 +30,8 @@ _SECTIONS = {
     "bars": "Baseline", "hardest": "Hardest queries",
 }  # fmt: skip
 
-_LEAST, _RANKS = 3, 12_000
+_LEAST = 3
+_RANKS = 12_000
 """Of the hardest queries at least so many, and else as many as have that many ranks to show: a page can be mailed."""
 
 
