@@ -192,7 +192,6 @@ METHODS: dict[str, Callable[[Vectors, int | None], Removal]] = {
     "lir": lir,
 }
 """The first is the default."""
-NEEDS_LANGUAGE = ("center", "common-mean", "lir")
 TAKES_DIRECTIONS = ("project", "lir")
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from beir_hybrid.disk.files import folder_written_whole, sha256_of
 from beir_hybrid.errors import NeutralizeError, did_you_mean
+from beir_hybrid.languages import language_code
 from beir_hybrid.neutralize.geometry import (
     METHODS,
     TAKES_DIRECTIONS,
@@ -84,13 +85,15 @@ def neutralize(
         What was learnt; its ``record`` is what stands in ``neutralize.json``.
 
     Raises:
+        SettingError: ``languages`` names what is none.
         NeutralizeError: the method or its directions make no sense, there is no text in two languages, a text overlaps
             a data set of ``check_leaks``, or the model is not a dense sentence-transformers model.
     """
     from beir_hybrid.neutralize.written_model import write_model
 
     _check_method(method, directions, per_language)
-    chosen = [part.strip() for part in languages.split(",")] if isinstance(languages, str) else languages
+    named = languages.split(",") if isinstance(languages, str) else languages
+    chosen = None if named is None else [language_code(language) for language in named]
     if not (groups or dataset or texts):
         raise NeutralizeError(
             "there is nothing to learn from; give texts: --groups FILE, --dataset NAME, or --texts de=FILE,en=FILE"

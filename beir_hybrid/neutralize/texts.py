@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 
 from beir_hybrid.datasets.sample import sample_groups
 from beir_hybrid.disk.files import fingerprint
-from beir_hybrid.errors import NeutralizeError
+from beir_hybrid.errors import NeutralizeError, SettingError
+from beir_hybrid.languages import language_code
 from beir_hybrid.neutralize.geometry import ROLES, Role
 from beir_hybrid.progress import tell
 from beir_hybrid.readers.json_lines import read_json_lines
@@ -58,7 +59,16 @@ def texts_of_groups(path: Path) -> Iterator[Text]:
                 )
             for language, text in by_language.items():
                 if text and text.strip():
-                    yield Text(text.strip(), str(language), role, str(record.get("id", number)), where)
+                    code = _code_of(str(language), where)
+                    yield Text(text.strip(), code, role, str(record.get("id", number)), where)
+
+
+def _code_of(language: str, where: str) -> str:
+    """The code in use for a language as files and options call it: that of data sets, which are to be neutralized."""
+    try:
+        return language_code(language)
+    except SettingError as error:
+        raise NeutralizeError(f"{where}: {error}") from error
 
 
 def _records(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
@@ -112,23 +122,25 @@ def language_files(given: str | Mapping[str, Path | str]) -> dict[str, Path]:
         NeutralizeError: the text is of no such form, or the folder holds no such file.
     """
     if isinstance(given, Mapping):
-        return {language: Path(path) for language, path in given.items()}
-    folder = Path(given).expanduser()
-    if folder.is_dir():
-        found = {path.name.partition(".")[0]: path for path in sorted(folder.glob("*.txt*"))
-                 if path.name.endswith((".txt", ".txt.gz"))}  # fmt: skip
-        if not found:
+        named = [(language, Path(path)) for language, path in given.items()]
+    elif (folder := Path(given).expanduser()).is_dir():
+        paths = (path for path in sorted(folder.glob("*.txt*")) if path.name.endswith((".txt", ".txt.gz")))
+        named = [(path.name.partition(".")[0], path) for path in paths]
+        if not named:
             raise NeutralizeError(f"{folder} holds no LANGUAGE.txt (or .txt.gz), such as de.txt")
-        return found
-    files: dict[str, Path] = {}
-    for part in given.split(","):
-        language, equals, path = part.partition("=")
-        language = language.strip()
-        if not equals or not language or not path.strip():
+    else:
+        parts = [part.partition("=") for part in given.split(",")]
+        if not all(language.strip() and path.strip() for language, _, path in parts):
             raise NeutralizeError(f"{given!r} is neither a folder of LANGUAGE.txt files nor like de=FILE,en=FILE")
-        if language in files:
-            raise NeutralizeError(f"{given!r} names {language!r} twice; put the texts of a language into one file")
-        files[language] = Path(path.strip()).expanduser()
+        named = [(language.strip(), Path(path.strip()).expanduser()) for language, _, path in parts]
+    files: dict[str, Path] = {}
+    for language, path in named:
+        code = _code_of(language, str(path))
+        if code in files:
+            raise NeutralizeError(
+                f"{files[code]} and {path} are both {code!r}; put the texts of a language into one file"
+            )
+        files[code] = path
     return files
 
 

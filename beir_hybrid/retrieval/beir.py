@@ -16,6 +16,9 @@ from beir_hybrid.records import BeirQueries, BeirResults, Corpus, Hits, LazyStri
 from beir_hybrid.retrieval.contract import DEFAULT_DEPTH, Bound, Ranking, others_code, unidentified
 from beir_hybrid.settings import Task
 
+_BEYOND = 2.0**128
+"""What float32, in which scores are compared, does not hold."""
+
 
 class BeirSearchable(BaseSearch):  # type: ignore[misc]  # BEIR is untyped
     """Base of our retrievers: ``EvaluateRetrieval(retriever).retrieve(corpus, queries)`` works with each of them."""
@@ -94,7 +97,7 @@ def hits_of_results(task: Task, results: Mapping[str, Mapping[str, float]], sour
                 value = float(score.detach() if hasattr(score, "detach") else score)
             except (TypeError, ValueError):
                 value = math.nan
-            if math.isnan(value):
+            if not abs(value) < _BEYOND:
                 raise RetrieverError(
                     f"{source} scored passage {passage!r} {score!r} for query {query!r} in {task.name}"
                 )

@@ -305,7 +305,16 @@ class _PassageFinder:
         for number, block in enumerate(self._blocks):
             if name.startswith(f"{block.language}-") and (position := block.position(name)) is not None:
                 return number, position
-        for number, block in enumerate(self._blocks if self._own else ()):
-            if (position := block.source_position(name)) is not None:
-                return number, position
-        return -1, -1
+        found = [
+            (number, position)
+            for number, block in enumerate(self._blocks if self._own else ())
+            if (position := block.source_position(name)) is not None
+        ]
+        if len(found) > 1:
+            named = " and ".join(self._blocks[number].language for number, _ in found)
+            first, at = found[0]
+            raise RunError(
+                f"passage {name!r} stands in {named}, and a run of it does not say in which; write ids as "
+                f"{self._blocks[first].ids[at]!r}"
+            )
+        return found[0] if found else (-1, -1)

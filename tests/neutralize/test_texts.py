@@ -33,7 +33,8 @@ def test_plain_files_with_bom_crlf_gzip_and_blank_lines(tmp_path: Path) -> None:
     ("given", "said"),
     [
         ("de", "neither a folder of LANGUAGE.txt files nor like de=FILE,en=FILE"),
-        ("de=a.txt,de=b.txt", "names 'de' twice"),
+        ("de=a.txt,deu=b.txt", "a.txt and b.txt are both 'de'"),
+        ("english=a.txt,de=b.txt", "a.txt: 'english' is no language code"),
         ("de=missing.txt", "missing.txt: cannot be read"),
         ("empty", "holds no LANGUAGE.txt"),
         ("de=blank.txt", "blank.txt holds no text"),

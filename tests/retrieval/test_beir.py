@@ -47,6 +47,7 @@ def test_numpy_scores_and_missing_queries_are_taken(partly_parallel: Dataset) ->
         ({"nobody": {}}, "returned query 'nobody', which is not asked in mono:tr"),
         ({"tr-q-000": {"de-p-000": 1.0}}, "returned passage 'de-p-000' for query 'tr-q-000'; it is not in the corpus"),
         ({"tr-q-000": {"tr-p-000": float("nan")}}, "scored passage 'tr-p-000' nan for query 'tr-q-000'"),
+        ({"tr-q-000": {"tr-p-000": -1e39}}, r"scored passage 'tr-p-000' -1e\+39 for query 'tr-q-000'"),
         ({"tr-q-000": {"tr-p-000": "high"}}, "scored passage 'tr-p-000' 'high' for query 'tr-q-000'"),
         ({"tr-q-000": ["tr-p-000"]}, "returned a list for query 'tr-q-000'; expected a mapping"),
         (None, r": search\(\) returned a NoneType; expected {query: {passage: score}}"),

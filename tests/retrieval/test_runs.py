@@ -346,3 +346,15 @@ def test_results_in_memory_with_numbers_for_ids_and_scores_beyond_float32() -> N
             evaluate(own, {1: {1: 2.0, 2: score}})
     with pytest.raises(RunError, match=r"id 1\.5 is no string or whole number"):
         evaluate(own, {1: {1.5: 2.0}})
+
+
+def test_a_passage_id_of_two_languages_is_refused() -> None:
+    """A run of a folder's own ids does not say which language is meant where both have the id."""
+    twice = Dataset(
+        "twice", "test",
+        {x: Passages(x, [f"{x}-p-1", f"{x}-p-2"], ["t", "u"], source_ids=["1", f"{x}2"]) for x in ("de", "en")},
+        {"de": Queries("de", ["de-q-1"], ["q"], source_ids=["q"])}, {"de-q-1": {"de-p-2": 1}}, folder="twice",
+    )  # fmt: skip
+    assert evaluate(twice, {"q": {"de2": 2.0, "en2": 1.0}}, metrics="mrr").value("multi", "mrr") == 1.0
+    with pytest.raises(RunError, match=r"passage '1' stands in de and en, .*; write ids as 'de-p-1'"):
+        evaluate(twice, {"q": {"de2": 2.0, "1": 1.0}})

@@ -149,7 +149,7 @@ class Encoder:
             asked: list[Any] = [prompt + text for text in texts]
             if name == "encode_corpus":
                 asked = [{"title": "", "text": text} for text in asked]
-            vectors = _on_cpu(method(asked))
+            vectors = on_cpu(method(asked))
             if progress:
                 progress(len(texts))
             return vectors
@@ -161,7 +161,7 @@ class Encoder:
                 encoded = method(
                     batch, prompt=prompt, batch_size=len(batch), show_progress_bar=False, convert_to_numpy=True
                 )
-                parts.append(np.asarray(_on_cpu(encoded)))
+                parts.append(np.asarray(on_cpu(encoded)))
                 if progress:
                     progress(len(batch))
         return np.concatenate(parts) if parts else np.empty((0, 0), np.float32)
@@ -228,13 +228,13 @@ class Encoder:
         return replace(self, model=model)
 
 
-def _on_cpu(encoded: Any) -> npt.ArrayLike:
+def on_cpu(encoded: Any) -> npt.ArrayLike:
     """What encoders give as what numpy takes: rows that come one by one, tensors with gradients, on a GPU, sparse or of
     a type that numpy lacks; the rest as it is."""
     if isinstance(encoded, Iterator):
         encoded = list(encoded)
     if isinstance(encoded, list | tuple) and encoded and not isinstance(encoded[0], Real):
-        encoded = [_on_cpu(row) for row in encoded]
+        encoded = [on_cpu(row) for row in encoded]
     elif hasattr(encoded, "detach"):
         encoded = encoded.detach().to_dense().float().cpu().numpy()
     elif hasattr(encoded, "toarray"):

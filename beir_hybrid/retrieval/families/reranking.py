@@ -17,8 +17,9 @@ from beir_hybrid.errors import RetrieverError
 from beir_hybrid.progress import progress
 from beir_hybrid.records import BeirQueries, BeirResults, Corpus, FloatArray, Hits
 from beir_hybrid.retrieval.beir import BeirSearchable, corpus_texts, hits_to_results
-from beir_hybrid.retrieval.contract import Bound, Ranking, Retriever
+from beir_hybrid.retrieval.contract import Bound, Ranking, Retriever, others_code
 from beir_hybrid.retrieval.dense.embeddings import in_turn
+from beir_hybrid.retrieval.dense.encoder import on_cpu
 from beir_hybrid.retrieval.families.model import FamilyModel
 from beir_hybrid.retrieval.kinds import kind_of_model
 from beir_hybrid.settings import Task
@@ -175,22 +176,27 @@ class RerankingRetriever(BeirSearchable):
             return self._store.embed(pairs, in_turn(compute, "pair"), shown.advance)[:, 0]
 
     def _predicted(self, pairs: Sequence[tuple[str, ...]]) -> FloatArray:
-        model = self._model.model
+        model, name, found = self._model.model, self._model.name, np.full(len(pairs), np.nan, dtype=np.float32)
         if callable(getattr(model, "predict", None)):
             given = {"batch_size": self._model.batch_size, "show_progress_bar": False}
             options = {**given, **self._model.spread} if self._model.ours else {}
-            found = np.asarray(model.predict([list(pair) for pair in pairs], **options), dtype=np.float32)
+            with others_code(f"{name}: predict()"):
+                found = np.asarray(on_cpu(model.predict([list(pair) for pair in pairs], **options)), dtype=np.float32)
         else:
-            found = np.empty(len(pairs), dtype=np.float32)
             for query in dict.fromkeys(query for query, _ in pairs):
                 own = [at for at, pair in enumerate(pairs) if pair[0] == query]
-                for ranked in model.rank(query, [pairs[at][1] for at in own]):
-                    found[own[ranked["corpus_id"]]] = ranked["score"]
-        if found.shape != (len(pairs),):
+                with others_code(f"{name}: rank()"):
+                    for ranked in model.rank(query, [pairs[at][1] for at in own]):
+                        found[own[ranked["corpus_id"]]] = ranked["score"]
+        if found.shape not in ((len(pairs),), (len(pairs), 1)):
             raise RetrieverError(
-                f"{self._model.name} gave scores of shape {found.shape} for {len(pairs)} pairs; expected one of each"
+                f"{name} gave scores of shape {found.shape} for {len(pairs)} pairs; expected one of each"
             )
-        return found
+        if lacking := int(np.count_nonzero(~np.isfinite(found))):
+            raise RetrieverError(
+                f"{name} gave no finite score for {lacking} of {len(pairs)} pairs; expected one of each"
+            )
+        return found.ravel()
 
 
 def _joined(query: str, passage: str) -> str:

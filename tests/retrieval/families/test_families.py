@@ -440,6 +440,35 @@ def test_texts_of_a_pair_may_hold_anything(sample: Dataset) -> None:
     assert reranker._model.model.pairs == [["1 a\x1fb", "2 c"], ["", "\x1f d"]]
 
 
+class Asked:
+    """Another package's reranker, in whatever form its scores come."""
+
+    def __init__(self, **methods: Any) -> None:
+        vars(self).update(methods)
+
+
+def test_rerankers_of_other_packages() -> None:
+    """Columns, generators and tensors with gradients are scores; what lacks one, or fails, is said."""
+    import torch
+
+    first = as_retriever({"q": {"p": 1.0}})
+    for form in (
+        lambda values: np.array(values)[:, None],
+        iter,
+        lambda values: torch.tensor(values, requires_grad=True).bfloat16(),
+    ):
+        reranker = RerankingRetriever(Asked(predict=lambda pairs, form=form: form([1.0, 2.0][: len(pairs)])), first)
+        assert reranker._predicted([("a", "b"), ("a", "c")]).tolist() == [1.0, 2.0]
+    for methods, problem in (
+        ({"rank": lambda query, texts: [{"corpus_id": 1, "score": 1.0}]}, "gave no finite score for 1 of 2 pairs"),
+        ({"rank": lambda query, texts: [1, 0]}, r"rank\(\) failed: TypeError"),
+        ({"predict": lambda pairs: 1 / 0}, r"predict\(\) failed: ZeroDivisionError"),
+        ({"predict": lambda pairs: np.zeros((2, 2))}, r"gave scores of shape \(2, 2\) for 2 pairs"),
+    ):
+        with pytest.raises(RetrieverError, match=problem):
+            RerankingRetriever(Asked(**methods), first)._predicted([("a", "b"), ("a", "c")])
+
+
 def test_what_is_no_reranker(sample: Dataset) -> None:
     """One line each."""
     with pytest.raises(RetrieverError, match="no reranker: expected an object with predict or rank"):
