@@ -12,6 +12,7 @@ from beir_hybrid.metrics.bias import LANGUAGE_SHARE, SHARE_CUTOFF
 from beir_hybrid.tables import MARKS, Table, as_csv, interval, marked, number, p_value, signed
 from beir_hybrid.tables import render as render_tables
 
+NO_MEAN = "no mean over the data sets: they have no metric of a setting in common"
 FORMS = ("table", "markdown", "latex", "csv", "json")
 # what stands in tables of its own, facts of the data, and the same number in another unit: in CSV and JSON alone
 _UNSHOWN = (
@@ -53,6 +54,7 @@ def notes(comparison: Comparison) -> list[str]:
     about = [f">=: a lower bound; rankings are less deep than the cutoff of {', '.join(shallow)}"] if shallow else []
     if any(comparison.least_distance(row) is not None for row in comparison.rows if row.metric == "rank_distance"):
         about.append(">=: a lower bound; some relevant passages were not retrieved and have no rank")
+    about += [NO_MEAN] if len(comparison.scores) > 1 and MEAN not in comparison.datasets else []
     about += _independent(comparison)
     if len(comparison.names) < 2:
         return [f"{subject}; 95% intervals: bootstrap over question groups", *about]

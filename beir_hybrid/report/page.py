@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 from beir_hybrid.comparison import Comparison, Row
-from beir_hybrid.comparison.render import tables
+from beir_hybrid.comparison.render import NO_MEAN, tables
+from beir_hybrid.comparison.sample import EQUAL
 from beir_hybrid.evaluation.results import Results
 from beir_hybrid.evaluation.table import HEADS
 from beir_hybrid.metrics.bias import SHARE_CUTOFF, direction
@@ -56,7 +58,10 @@ def render_page(comparison: Comparison, *, data_dir: Path | str | None = None) -
     parts = [_part(each, f"{at}-" if several else "", len(every)) for at, each in enumerate(every)]
     count = f"{len(comparison.names)} systems" if len(comparison.names) > 1 else comparison.names[0]
     names = [(f"{part['id']}leaderboard", each.comparison.dataset) for part, each in zip(parts, every, strict=True)]
-    sections = [("over", "Mean"), *names] if several else [each for each in _SECTIONS.items() if parts[0][each[0]]]
+    over = tables(comparison, [MEAN], per_language=False) if several else []
+    sections = [("over", "Mean"), *names] if over else names
+    if not several:
+        sections = [each for each in _SECTIONS.items() if parts[0][each[0]]]
     results = [(f"{each.comparison.dataset}: " if several else "", one) for each in every for one in each.results]
     return render_document(
         "beir_hybrid.report:comparison.html",
@@ -64,7 +69,8 @@ def render_page(comparison: Comparison, *, data_dir: Path | str | None = None) -
         sections=[*sections, ("provenance", "Provenance")],
         comparison=comparison,
         best=sorted(_best(comparison), key=lambda row: row.dataset != MEAN),
-        over=tables(comparison, [MEAN], per_language=False) if several else [],
+        over=over,
+        no_mean=NO_MEAN if several and not over else "",
         parts=parts,
         heads=HEADS,
         sources=sources(),
@@ -113,7 +119,7 @@ def _part(contents: Contents, key: str, among: int) -> dict[str, Any]:
 
 
 def _best(comparison: Comparison) -> list[Row]:
-    """The best system of every data set and setting by its first metric, in the direction of the metric."""
+    """The best of every data set and setting by its first metric, in the direction of the metric; all that tie."""
     found = []
     means = (row for row in comparison.rows if row.is_mean)
     for _, rows in groupby(means, key=lambda row: (row.dataset, row.setting)):
@@ -124,7 +130,9 @@ def _best(comparison: Comparison) -> list[Row]:
         ]
         own = [each for each in known if each[1].metric == known[0][1].metric]
         if own:
-            found.append(max(own, key=lambda each: each[0])[1])
+            largest = max(value for value, _ in own)
+            first, *others = [row for value, row in own if abs(value - largest) <= EQUAL]
+            found.append(replace(first, name=", ".join([first.name, *(row.name for row in others)])))
     return found
 
 

@@ -101,3 +101,21 @@ def test_no_name_of_a_metric_breaks_within_a_word(make_folder: Any, chromium: Br
     found = dict(chromium.run(lines))
     assert {metric: found[metric] for metric in metrics} == dict.fromkeys(metrics, 1)
     assert found[f"one: {names['a']}"] > 1
+
+
+def test_data_sets_that_have_nothing_in_common(make_folder: Any) -> None:
+    """No mean, which is said; every link of the page leads somewhere, and every best is of a data set."""
+    folders = [
+        make_folder(f"{name}-{of}", {f"mono:{code}": {metric: [0.5] * 6} for code in ("de", "en")}, name=name,
+                    dataset=of)
+        for of, metric in (("one", "map"), ("two", "mrr@10"))
+        for name in "ab"
+    ]  # fmt: skip
+    comparison = compare(folders, draws=50)
+    text = render_page(comparison)
+    links, ids = re.findall(r'href="#([^"]+)"', text), re.findall(r'id="([^"]+)"', text)
+    assert set(links) <= set(ids)
+    words = " ".join(Tables(text).words.split())
+    assert "one, mono: best map 0.500 by a, b two, mono: best mrr@10 0.500 by a, b" in words, "they tie"
+    for shown in (words, str(comparison)):
+        assert "no mean over the data sets: they have no metric of a setting in common" in shown
