@@ -113,7 +113,12 @@ def joined(
                 if parallel:
                     names = ((f"{other}-p-{passage}", texts) for other, texts in passages.items())
                     answers += [translation for translation, texts in names if translation in texts]
-                grades |= dict.fromkeys(answers, grade)
+                for answer in answers:
+                    if grades.setdefault(answer, grade) != grade:
+                        raise DatasetError(
+                            f"{name}: passage {answer!r} is judged {grade} for query {key!r}, and {grades[answer]} in "
+                            f"another subset; load one of them"
+                        )
     corpora, asked = {}, {}
     for language, found in passages.items():
         ids = sorted(found)

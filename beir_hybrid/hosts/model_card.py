@@ -47,10 +47,14 @@ def entries(
 
 
 def of_results(results: Results) -> list[EvalResult]:
-    """The macro means of an evaluation, those of the bias included."""
+    """The macro means of an evaluation, those of the bias included, without those that are lower bounds."""
     revision = results.inputs.get("dataset_fingerprint")
-    found = (entries(results.dataset, results.split, *each, revision) for each in results.summary.items())
-    return [entry for some in found for entry in some]
+    bounds = {(score.setting, score.metric) for score in results.scores if score.is_bound}
+    found: list[EvalResult] = []
+    for setting, means in results.summary.items():
+        values = {metric: value for metric, value in means.items() if (setting, metric) not in bounds}
+        found += entries(results.dataset, results.split, setting, values, revision)
+    return found
 
 
 def add_to_card(folder: Path | str, new: Sequence[EvalResult]) -> Path:

@@ -21,7 +21,8 @@ def to_mteb(results: Results, folder: Path | str | None = None) -> list[Any]:
     """A `mteb.results.TaskResult` for each setting of the results, named as `mteb_tasks` names the tasks.
 
     Metrics have mteb's names (``ndcg_at_10``, ``map``); those of the bias keep theirs (``rank_distance``), and one that
-    is not defined for a subset is left out of it. The main score is nDCG@10 where it was measured, else the first one.
+    is not defined for a subset, or is a lower bound, is left out of it. The main score is nDCG@10 where it was
+    measured, else the first one.
 
     Args:
         folder: where to write them, ``NAME-SETTING.json``, as mteb does; None: nowhere.
@@ -54,7 +55,11 @@ def to_mteb(results: Results, folder: Path | str | None = None) -> list[Any]:
 
 
 def _scores(results: Results, subset: str, scores: list[Score]) -> dict[str, Any]:
-    values = {_CUTOFF.sub(r"\1_at_\2", score.metric): score.value for score in scores if score.value is not None}
+    values = {
+        _CUTOFF.sub(r"\1_at_\2", score.metric): score.value
+        for score in scores
+        if score.value is not None and not score.is_bound
+    }
     first = scores[0]
     passages = results.languages if first.corpus_language == POOL else (first.corpus_language,)
     return {

@@ -11,6 +11,7 @@ from beir_hybrid import evaluate
 from beir_hybrid.cli import main
 from beir_hybrid.errors import BeirHybridError
 from beir_hybrid.hosts.model_card import add_to_card, entries, of_results
+from beir_hybrid.hosts.mteb_results import to_mteb
 from tests.systems_made import letters
 
 CARD = """---
@@ -49,6 +50,21 @@ def test_every_setting_is_an_entry_with_its_bias(tmp_path: Path) -> None:
     assert read == {}
     assert {each.dataset_type for each in found.eval_results} == {"sample"}
     assert ("multi", "rank_distance") in {(each.dataset_config, each.metric_name) for each in found.eval_results}
+
+
+def test_a_lower_bound_is_no_number_of_a_model(tmp_path: Path) -> None:
+    """Neither the card nor mteb's file has room for a sign before it."""
+    letters_of_mono = evaluate("sample", letters(16), languages="de", settings="mono", metrics="map,recall@3")
+    (tmp_path / "run.trec").write_text(
+        "".join(f"de-q-{number:04d} Q0 de-p-{number:04d} 1 1.0 one\n" for number in range(30)), encoding="utf-8"
+    )
+    shallow = evaluate(
+        "sample", str(tmp_path / "run.trec"), languages="de", settings="mono", metrics="recall@1,recall@3"
+    )
+    assert [score.is_bound for score in shallow.scores if score.metric.startswith("recall")] == [False, True]
+    for results, has in ((letters_of_mono, True), (shallow, False)):
+        assert ("recall@3" in {entry.metric_name for entry in of_results(results)}) is has
+        assert ("recall_at_3" in to_mteb(results)[0].scores["test"][0]) is has
 
 
 def test_a_second_measurement_replaces_the_first_and_nothing_else(tmp_path: Path) -> None:

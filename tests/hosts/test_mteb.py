@@ -158,6 +158,16 @@ def test_ids_that_mean_several_texts_keep_their_subset(known: dict[str, Any]) ->
         load_dataset("mteb/Made", parallel=True)
 
 
+def test_subsets_that_disagree_are_refused(known: dict[str, Any]) -> None:
+    """The same passage judged differently for the same query: neither grade is taken without a word."""
+    subsets = {"old": ["deu-Latn"], "new": ["deu-Latn"]}
+    known["Made"] = task_of(subsets, {
+        name: ({"1": "was?"}, {"a": "das"}, {"1": {"a": grade}}) for name, grade in (("old", 1), ("new", 2))
+    })  # fmt: skip
+    with pytest.raises(DatasetError, match=r"passage 'de-p-a' is judged 2 for query 'de-q-1', and 1 in another subset"):
+        load_dataset("mteb/Made")
+
+
 @pytest.mark.slow
 def test_what_mteb_cannot_give_is_one_line(known: dict[str, Any], tmp_path: Path) -> None:
     known["Made"] = task_of({"all": ["deu-Latn", "eng-Latn", "zho-Hans"]}, {})

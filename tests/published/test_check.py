@@ -40,6 +40,16 @@ def test_a_value_that_is_not_defined_fails() -> None:
     assert [row.status for row in check(made_results("x", {"ar": 0.6, "de": None}), WANTED).rows[:2]] == ["FAIL"] * 2
 
 
+def test_a_lower_bound_is_no_value() -> None:
+    """It neither agrees with a number nor differs from it, and nothing is expected of it."""
+    results = made_results("x", {"ar": 0.6, "de": 0.4}, metric="recall@100")
+    wanted = [ExpectedScore("mono", lang, "recall@100", 0.4) for lang in ("ar", "de", "mean")]
+    shallow = dataclasses.replace(results.scores[1], depth=5)
+    results = dataclasses.replace(results, scores=[results.scores[0], shallow])
+    made = check(results, dataclasses.replace(WANTED, scores=tuple(wanted)))
+    assert [row.status for row in made.rows] == ["FAIL", "not measured", "not measured"]
+
+
 def test_another_pool_gives_other_numbers() -> None:
     """With fewer languages a mean and the pooled setting are not compared, a language's own corpus is."""
     results = made_results("x", {"de": 0.4})
