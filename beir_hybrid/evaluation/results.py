@@ -217,5 +217,5 @@ def _read(path: Path, folder: Path | None) -> Results:
             seconds=record.get("seconds", 0.0),
             folder=folder,
         )
-    except (KeyError, TypeError) as error:
+    except (AttributeError, KeyError, TypeError) as error:
         raise ResultsError(f"{path} lacks or misnames a field ({error}); delete it and evaluate again") from error

@@ -76,6 +76,7 @@ def changed(**fields: Any) -> str:
         (changed(schema=2), "has schema 2; this version reads schema 1: upgrade beir-hybrid"),
         (json.dumps({"schema": 1, "name": "x"}), r"lacks or misnames a field \('dataset'\)"),
         (changed(scores=[{"metrik": 1}]), "lacks or misnames a field"),
+        (changed(matrix=[1]), "lacks or misnames a field"),
     ],
 )
 def test_a_file_that_cannot_be_read_says_why(tmp_path: Path, content: str, problem: str) -> None:
