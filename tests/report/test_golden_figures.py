@@ -9,7 +9,7 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
 from beir_hybrid.comparison import Comparison
-from beir_hybrid.report import figures, matrices
+from beir_hybrid.report import figures
 from beir_hybrid.report.contents import read_contents
 from beir_hybrid.report.differences import all_bars
 from beir_hybrid.report.distances import rank_distances
@@ -32,16 +32,15 @@ def test_figures_draw_the_known_numbers(folders: list[Path], comparison: Compari
     assert [text.get_text() for text in two.texts] == ["▼", "▼"]
     whiskers = [line.get_xdata() for line in two.lines if list(line.get_ydata()) == [2, 2]]
     assert [f"{end:+.3f}" for end in whiskers[0]] == [LOW, HIGH]
-    (measure,) = (each for each in matrices.measures(contents) if each.key == "multi")
+    drawn = dict(figures._figures(contents))
     figure = Figure()
-    figures._heat(measure, measure.matrices["b"], "b")(figure)
+    drawn["heat-multi-b"](figure)
     assert figure.axes[0].images[0].get_array().tolist() == [[0.5, 0.5], [0.125, 0.75]]
     assert [text.get_text() for text in figure.axes[0].texts] == [".50", ".50", ".12", ".75"]
     assert [text.get_color() for text in figure.axes[0].texts] == ["black", "black", "black", "white"]
     assert figure.axes[0].images[0].get_clim() == (0, 1)
     figure = Figure()
-    change = matrices.difference(measure.matrices["b"], measure.matrices["a"])
-    figures._heat(measure, change, "b minus a", signed=True)(figure)
+    drawn["heat-multi-b-minus-a"](figure)
     assert figure.axes[0].images[0].get_clim() == (-0.5, 0.5)
     assert [(text.get_text(), text.get_color()) for text in figure.axes[0].texts] == [
         ("−.50", "white"), ("+.25", "black"), ("−.12", "black"), ("−.25", "black"),
