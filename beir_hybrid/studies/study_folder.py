@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from beir_hybrid.disk.files import write_json, written_whole
+from beir_hybrid.disk.files import alone, write_json, written_whole
 from beir_hybrid.errors import StudyError
 from beir_hybrid.studies.cells import Cell
 from beir_hybrid.studies.store import Job
@@ -61,29 +61,15 @@ class StudyFolder:
             )
         return record
 
-    @contextlib.contextmanager
-    def held(self) -> Iterator[None]:
+    def held(self) -> contextlib.AbstractContextManager[None]:
         """Hold the folder while the study runs; the system lets it go with the process.
 
         Raises:
             StudyError: another process holds it.
         """
-        from filelock import FileLock, Timeout
-
-        lock = FileLock(self.path / _LOCK)
-        try:
-            self.path.mkdir(parents=True, exist_ok=True)
-            lock.acquire(timeout=0)
-        except Timeout:
-            raise StudyError(
-                f"another process is running the study in {self.path}; wait for it, or choose another --out"
-            ) from None
-        except OSError as error:
-            raise StudyError(f"could not write {self.path}: {error.strerror or error}; choose another --out") from error
-        try:
-            yield
-        finally:
-            lock.release()
+        busy = f"another process is running the study in {self.path}; wait for it, or choose another --out"
+        # not of the whole folder, in which others may be writing cells
+        return alone(self.path / "study", StudyError, busy)
 
     def remember(self) -> None:
         """Write down whose folder this is, and where its cells are."""

@@ -275,7 +275,7 @@ def test_folders_that_are_not_this_study(small: Any, tmp_path: Path, in_process:
     (tmp_path / "file").write_text("")
     with pytest.raises(StudyError, match="is a file"):
         run_study(study, tmp_path / "file")
-    with pytest.raises(StudyError, match=r"could not write .*/file/below: Not a directory; choose another --out"):
+    with pytest.raises(StudyError, match=r"could not write .*/below/study: Not a directory; choose another folder"):
         run_study(study, tmp_path / "file" / "below")
     with pytest.raises(StudyError, match="unknown engine 'spark'; known: local, ray"):
         run_study(study, out, engine="spark")
