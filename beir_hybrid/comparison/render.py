@@ -12,7 +12,6 @@ from beir_hybrid.metrics.bias import LANGUAGE_SHARE, SHARE_CUTOFF
 from beir_hybrid.tables import MARKS, Table, as_csv, interval, marked, number, p_value, signed
 from beir_hybrid.tables import render as render_tables
 
-NO_MEAN = "no mean over the data sets: they have no metric of a setting in common"
 FORMS = ("table", "markdown", "latex", "csv", "json")
 # what stands in tables of its own, facts of the data, and the same number in another unit: in CSV and JSON alone
 _UNSHOWN = (
@@ -54,8 +53,7 @@ def notes(comparison: Comparison) -> list[str]:
     about = [f">=: a lower bound; rankings are less deep than the cutoff of {', '.join(shallow)}"] if shallow else []
     if any(comparison.least_distance(row) is not None for row in comparison.rows if row.metric == "rank_distance"):
         about.append(">=: a lower bound; some relevant passages were not retrieved and have no rank")
-    about += [NO_MEAN] if len(comparison.scores) > 1 and MEAN not in comparison.datasets else []
-    about += _independent(comparison)
+    about += cautions(comparison)
     if len(comparison.names) < 2:
         return [f"{subject}; 95% intervals: bootstrap over question groups", *about]
     corrected = "over all systems" if comparison.test == "tukey" else f"corrected: {comparison.correction}"
@@ -67,38 +65,45 @@ def notes(comparison: Comparison) -> list[str]:
     ]
     if comparison.test == "wilcoxon":
         made.append("the signed-rank test is of single languages: it says nothing of a mean over them")
-    return [*made, *about, *_unreachable(comparison)]
+    return [*made, *about]
 
 
-def _independent(comparison: Comparison) -> list[str]:
-    """The data sets of several languages in which no two questions are said to ask the same."""
+def cautions(comparison: Comparison) -> list[str]:
+    """What a comparison cannot say, or takes for granted, with these data sets, questions and draws."""
     found = []
+    if len(comparison.scores) > 1 and MEAN not in comparison.datasets:
+        found.append("no mean over the data sets: they have no metric of a setting in common")
     for each in comparison.scores:
         asked: dict[str, set[str]] = {}
         for task in each.tasks:
             asked.setdefault(task.key[1], set()).update(task.groups)
-        if len(asked) > 1 and sum(map(len, asked.values())) == len(set().union(*asked.values())):
+        groups = set().union(*asked.values())
+        if len(asked) > 1 and sum(map(len, asked.values())) == len(groups):
             found.append(
                 f"{each.dataset}: no question is asked in two languages (none shares its group), so that the "
                 "questions of all languages count as independent of each other"
             )
-    return found
+        least = 2.0 ** (1 - len(groups))
+        if comparison.test == "permutation" and len(comparison.names) > 1 and least > comparison.alpha:
+            found.append(
+                f"{each.dataset}: with {len(groups)} question groups no p can be below {least:.3f}, too few to show "
+                "a difference"
+            )
+    return [*found, *_too_few_draws(comparison)]
 
 
-def _unreachable(comparison: Comparison) -> list[str]:
-    """What leaves no p value that could be significant: a correction, too few draws, too few question groups."""
+def _too_few_draws(comparison: Comparison) -> list[str]:
+    """Where so few draws leave no p value that could be significant."""
     if comparison.test not in ("permutation", "tukey"):
         return []
     sizes = Counter((row.dataset, row.setting, row.metric, row.is_mean) for row in comparison.rows if row.p is not None)
     tests = max(sizes.values()) if sizes and comparison.correction == "holm" else 1
-    if (least := tests / (1 + comparison.draws)) > comparison.alpha:
-        way = f"of {tests} tests Holm's correction" if tests > 1 else "the test"
-        instead = "--correction max-t, or more --draws" if tests > 1 else "more --draws"
-        return [f"{way} leaves no p below {least:.3f} at {comparison.draws:,} draws: use {instead}"]
-    groups = min(len({group for task in each.tasks for group in task.groups}) for each in comparison.scores)
-    if comparison.test == "permutation" and (least := 2.0 ** (1 - groups)) > comparison.alpha:
-        return [f"with {groups} question groups no p can be below {least:.3f}: there are too few to show a difference"]
-    return []
+    least = tests / (1 + comparison.draws)
+    if not sizes or least <= comparison.alpha:
+        return []
+    way = f"of {tests} tests Holm's correction" if tests > 1 else "the test"
+    instead = "--correction max-t, or more --draws" if tests > 1 else "more --draws"
+    return [f"{way} leaves no p below {least:.3f} at {comparison.draws:,} draws: use {instead}"]
 
 
 def _test(comparison: Comparison) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from beir_hybrid.comparison import Comparison, Row
-from beir_hybrid.comparison.render import NO_MEAN, tables
+from beir_hybrid.comparison.render import cautions, tables
 from beir_hybrid.comparison.sample import EQUAL
 from beir_hybrid.evaluation.results import Results
 from beir_hybrid.evaluation.table import HEADS
@@ -70,7 +70,7 @@ def render_page(comparison: Comparison, *, data_dir: Path | str | None = None) -
         comparison=comparison,
         best=sorted(_best(comparison), key=lambda row: row.dataset != MEAN),
         over=over,
-        no_mean=NO_MEAN if several and not over else "",
+        cautions=cautions(comparison),
         parts=parts,
         heads=HEADS,
         sources=sources(),

@@ -116,7 +116,7 @@ def test_per_language_every_pair_is_a_row(make_folder: Any) -> None:
 @pytest.mark.parametrize(
     ("queries", "options", "said"),
     [
-        (5, {}, "with 5 question groups no p can be below 0.062: there are too few to show a difference"),
+        (5, {}, "toy: with 5 question groups no p can be below 0.062, too few to show a difference"),
         (6, {}, ""),
         (6, {"draws": 15}, "the test leaves no p below 0.062 at 15 draws: use more --draws"),
         (6, {"draws": 19}, ""),

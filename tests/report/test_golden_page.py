@@ -160,3 +160,11 @@ def test_colours_are_as_strong_as_their_numbers(folders: list[Path], comparison:
         [("more", 0.5), ("more", 0.5)], [("more", 0.125), ("more middle", 0.75)],
         [("less strong", 1.0), ("more", 0.5)], [("less", 0.25), ("less", 0.5)],
     ]  # fmt: skip
+
+
+def test_what_no_difference_could_be_shown_by_stands_at_the_top(make_folder: Any) -> None:
+    """Five groups cannot make a p value of .05, whatever their scores."""
+    folders = [make_folder(name, {"mono:de": {"map": [value] * 5}}) for name, value in (("a", 0.1), ("b", 0.9))]
+    text = render_page(compare(folders))
+    said = "toy: with 5 question groups no p can be below 0.062, too few to show a difference"
+    assert said in text[: text.index("<main")]
