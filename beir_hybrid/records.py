@@ -69,6 +69,15 @@ def _at(column: Sequence[str], positions: range) -> Iterable[str]:
     return column[positions.start : positions.stop] if positions.step == 1 else (column[at] for at in positions)
 
 
+def _columns(block: Passages | Queries, names: Iterable[str]) -> None:
+    """Columns as they are, if they are lists or live on disk; those of numpy, pandas and pyarrow as lists."""
+    for name in names:
+        column: Any = getattr(block, name)
+        if not isinstance(column, list | tuple | LazyStrings):
+            as_list = getattr(column, "to_pylist", None) or getattr(column, "tolist", None)
+            object.__setattr__(block, name, list(column) if as_list is None else as_list())
+
+
 def _check_ids(kind: str, language: str, ids: Sequence[str]) -> None:
     # a column on disk was checked when it was written: reading millions of ids again would take seconds
     known = getattr(ids, "distinct_ascending", False)
@@ -118,6 +127,7 @@ class Passages:
     content: str = ""
 
     def __post_init__(self) -> None:
+        _columns(self, ("ids", "texts", "titles", "source_ids"))
         if not len(self.source_ids):
             object.__setattr__(self, "source_ids", self.ids)
         for name in ("texts", "titles", "source_ids"):
@@ -190,6 +200,7 @@ class Queries:
     source_ids: Sequence[str] = ()
 
     def __post_init__(self) -> None:
+        _columns(self, ("ids", "texts", "groups", "source_ids"))
         for name in ("groups", "source_ids"):
             if not len(getattr(self, name)):
                 object.__setattr__(self, name, self.ids)

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
+import pandas as pd
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -145,3 +150,11 @@ def test_a_title_that_is_no_text_is_named() -> None:
     """Titles are part of what is encoded."""
     with pytest.raises(DatasetError, match="the title of 'de-1' is 3; expected a string"):
         Passages("de", ["de-1"], ["a"], [3])  # type: ignore[list-item]
+
+
+@pytest.mark.parametrize("form", [tuple, np.array, pd.Series, pa.array, iter])
+def test_columns_of_other_libraries_are_lists_here(form: Callable[[list[str]], Any]) -> None:
+    """What numpy, pandas and pyarrow hold columns in is taken as its values, be its truth or its index what it may."""
+    block = Passages("de", form(["de-1", "de-2"]), form(["a", "b"]), form(["", "t"]))
+    assert (list(block.ids), block.full_texts(), block.position("de-2")) == (["de-1", "de-2"], ["a", "t b"], 1)
+    assert Queries("de", form(["de-1"]), form(["a"]), form(["g"])).groups[0] == "g"

@@ -15,6 +15,7 @@ from beir_hybrid.datasets.judged import Judgments
 from beir_hybrid.disk.files import fingerprint_of
 from beir_hybrid.errors import DatasetError, SettingError
 from beir_hybrid.languages import check_language
+from beir_hybrid.readers.judgments import whole_grade
 from beir_hybrid.records import (
     POOL,
     SETTINGS,
@@ -68,6 +69,10 @@ class Dataset:
     unjudged: int = 0
 
     def __post_init__(self) -> None:
+        given: list[tuple[str, Passages | Queries]] = [*self.passages.items(), *self.queries.items()]
+        for language, block in given:
+            if block.language != language:
+                raise DatasetError(f"{self.name} has {type(block).__name__} of {block.language!r} as {language!r}")
         languages = sorted({*self.passages, *self.queries})
         # every language has both from here on, if only an empty one
         filled = {language: self.passages.get(language) or Passages(language, [], []) for language in languages}
@@ -158,7 +163,7 @@ class Dataset:
                 yield "|"
         for query in sorted(self.qrels):
             yield query
-            yield from (f"{passage} {grade}" for passage, grade in sorted(self.qrels[query].items()))
+            yield from (f"{passage} {whole_grade(grade)}" for passage, grade in sorted(self.qrels[query].items()))
         for query, passage in sorted(self.own_passages.items()):
             yield f"{query} is {passage}"
 
@@ -180,8 +185,8 @@ class Dataset:
             said.append(f"{unjudged:,} queries have no judgment (not asked)")
         if found.unanswered:
             said.append(f"{found.unanswered:,} judged queries have no relevant passage (they score 0)")
-        if self.own_passages:
-            said.append(f"{len(self.own_passages):,} queries are passages themselves (no candidates for themselves)")
+        if found.own:
+            said.append(f"{found.own:,} queries are passages themselves (no candidates for themselves)")
         return "; ".join(said)
 
     @cached_property

@@ -144,6 +144,10 @@ class FolderSource:
         if data_dir is not None:
             raise DatasetError(f"{self.path} is a folder already; leave the data folder {data_dir} out")
         parts = self._parts(split)
+        shared = local_parts(self.path, split).judgments if self._folders else ()
+        judged = [*shared, *(name for found in parts.values() for name in found.judgments)]
+        texts = [name for found in parts.values() for name in found.queries + found.corpus]
+        self._refuse_incomplete(parts, judged, [*texts, *judged], split)
         if not self._folders and not self._by_records:
             if len(languages) != 1:
                 got = f"got {', '.join(languages)}" if languages else "a folder does not say it"
@@ -152,10 +156,6 @@ class FolderSource:
                     f"several give each record a field language"
                 )
             parts = {languages[0]: parts[""]}
-        shared = local_parts(self.path, split).judgments if self._folders else ()
-        judged = [*shared, *(name for found in parts.values() for name in found.judgments)]
-        texts = [name for found in parts.values() for name in found.queries + found.corpus]
-        self._refuse_incomplete(parts, judged, [*texts, *judged], split)
         passages: dict[str, Passages] = {}
         questions: dict[str, Record] = {}
         for language, found in parts.items():

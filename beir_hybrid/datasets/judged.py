@@ -101,6 +101,7 @@ class Judgments:
         absent: judged queries that are in no block.
         unjudged: queries without a judgment.
         unanswered: judged queries of which no passage is relevant.
+        own: judged queries that are passages themselves.
     """
 
     def __init__(
@@ -118,7 +119,9 @@ class Judgments:
         self.lost: list[str] = []
         where: dict[str, tuple[int, int]] = {}  # of judged passages only: a corpus can be large
         self._of: dict[str, LanguageJudgments] = {}
-        known = self.unjudged = self.unreachable = self.unanswered = 0
+        known = self.unjudged = self.unreachable = self.unanswered = self.own = 0
+        if not isinstance(qrels, Mapping):
+            raise DatasetError(f"the judgments are a {type(qrels).__name__}; expected {{query: {{passage: grade}}}}")
         for language, block in queries.items():
             found: list[tuple[int, int, int, int, int]] = []
             for row, query in enumerate(block.ids):
@@ -136,7 +139,7 @@ class Judgments:
                 for passage, given in ({**judged, own: 0} if own is not None else judged).items():
                     if passage not in where:
                         where[passage] = self._find(passage)
-                    grade = given if type(given) is int else whole_grade(given)
+                    grade = whole_grade(given)
                     if grade is None:
                         raise DatasetError(
                             f"the grade of passage {passage!r} for query {query!r} is {given!r}; expected a whole "
@@ -148,6 +151,7 @@ class Judgments:
             self._of[language] = LanguageJudgments(self._languages, *columns)
             asked = columns[4] == 0
             self.unreachable += int(np.count_nonzero(asked & (columns[2] < 0)))
+            self.own += int(np.count_nonzero(~asked & (columns[2] >= 0)))
             self.unanswered += len(np.setdiff1d(columns[0][asked], columns[0][asked & (columns[3] > 0)]))
         self.absent = len(qrels) - known
         if self.lost and len(self.lost) == len(where):

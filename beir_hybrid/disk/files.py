@@ -87,6 +87,8 @@ def alone(path: Path, kind: type[BeirHybridError] = BeirHybridError, busy: str |
         try:
             lock.acquire(timeout=-1 if busy is None else 0)
         except Timeout:
+            if not Path(lock.lock_file).exists():  # which filelock takes for one that is held
+                raise kind(f"could not write {path}: no lock can be kept beside it; choose another folder") from None
             raise kind(str(busy)) from None
     try:
         _clear(path)

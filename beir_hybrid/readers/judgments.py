@@ -103,6 +103,8 @@ def _grade(path: Path, line: int, given: Any) -> int:
 
 def whole_grade(given: Any) -> int | None:
     """A grade as an integer: of ``1``, ``1.0``, ``"+1"``; None if it is no whole number, or beyond 32 bits."""
+    if type(given) is int and abs(given) < 2**31:  # nearly all of millions
+        return given
     try:
         value = float(given)
     except (TypeError, ValueError, OverflowError):

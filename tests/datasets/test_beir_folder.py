@@ -243,7 +243,7 @@ def test_queries_that_are_passages_of_several_languages(tmp_path: Path) -> None:
     said = "1 queries are passages themselves (no candidates for themselves)"
     assert load_beir_folder(folder, "en").passed_over == said
     away = replace(load_beir_folder(folder, "en"), own_passages={"en-q-en1": "en-p-gone"})
-    assert away.passed_over == said
+    assert away.passed_over == ""
 
 
 @pytest.mark.slow

@@ -274,12 +274,24 @@ def test_the_fingerprint_is_that_of_the_content() -> None:
         ({"de-p": 0.5}, "the grade of passage 'de-p' for query 'de-q' is 0.5; expected a whole number"),
         ({"de-p": float("nan")}, "is nan; expected a whole number"),
         ({"de-p": None}, "is None; expected a whole number"),
+        ({"de-p": 2**31}, "is 2147483648; expected a whole number"),
         (["de-p"], r"the judgments of query 'de-q' are \['de-p'\]; expected {passage: grade}"),
     ],
 )
 def test_grades_from_python_are_whole_numbers(judged: Any, message: str) -> None:
     """As in files: 1.0 is 1, and 0.5 is refused rather than cut to 0."""
     passages, queries = {"de": Passages("de", ["de-p"], ["x"])}, {"de": Queries("de", ["de-q"], ["x"])}
-    assert Dataset("x", "test", passages, queries, {"de-q": {"de-p": 2.0}}).task("mono:de").judged.grade.tolist() == [2]
+    known = [Dataset("x", "test", passages, queries, {"de-q": {"de-p": two}}) for two in (2, 2.0, "2", np.int8(2))]
+    assert all(each.task("mono:de").judged.grade.tolist() == [2] for each in known)
+    assert len({each.fingerprint for each in known}) == 1
     with pytest.raises(DatasetError, match=message):
         Dataset("x", "test", passages, queries, {"de-q": judged})
+
+
+def test_what_is_put_together_wrongly_is_named() -> None:
+    """Judgments in no mapping, and a block under another language than its own."""
+    passages, queries = {"de": Passages("de", ["de-p"], ["x"])}, {"de": Queries("de", ["de-q"], ["x"])}
+    with pytest.raises(DatasetError, match=r"the judgments are a list; expected {query: {passage: grade}}"):
+        Dataset("x", "test", passages, queries, [("de-q", "de-p", 1)])  # type: ignore[arg-type]
+    with pytest.raises(DatasetError, match="x has Passages of 'de' as 'en'"):
+        Dataset("x", "test", {"en": passages["de"]}, queries, {"de-q": {"de-p": 1}})
