@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Sequence
 
+from beir_hybrid.comparison.notes import notes
 from beir_hybrid.comparison.rows import COLUMNS, MEAN, Comparison, Row
 from beir_hybrid.errors import ComparisonError, did_you_mean
 from beir_hybrid.metrics.bias import LANGUAGE_SHARE, SHARE_CUTOFF
-from beir_hybrid.tables import MARKS, Table, as_csv, interval, marked, number, p_value, signed
+from beir_hybrid.tables import Table, as_csv, interval, marked, number, p_value, signed
 from beir_hybrid.tables import render as render_tables
 
 FORMS = ("table", "markdown", "latex", "csv", "json")
@@ -44,75 +44,6 @@ def render(comparison: Comparison, form: str, *, per_language: bool = False) -> 
 def shown(metric: str) -> bool:
     """Whether tables show a metric."""
     return not metric.startswith(_UNSHOWN)
-
-
-def notes(comparison: Comparison) -> list[str]:
-    """What was compared with what, how, and what the signs mean."""
-    subject = f"{comparison.dataset} ({comparison.split}), baseline {comparison.baseline}"
-    shallow = dict.fromkeys(row.metric for row in comparison.rows if row.at_least)
-    about = [f">=: a lower bound; rankings are less deep than the cutoff of {', '.join(shallow)}"] if shallow else []
-    if any(comparison.least_distance(row) is not None for row in comparison.rows if row.metric == "rank_distance"):
-        about.append(">=: a lower bound; some relevant passages were not retrieved and have no rank")
-    about += cautions(comparison)
-    if len(comparison.names) < 2:
-        return [f"{subject}; 95% intervals: bootstrap over question groups", *about]
-    corrected = "over all systems" if comparison.test == "tukey" else f"corrected: {comparison.correction}"
-    made = [
-        f"{subject}; {_test(comparison)}, {corrected}",
-        f"{MARKS['better']} better, {MARKS['worse']} worse, {MARKS['differs']} different than the baseline "
-        f"with corrected p <= {comparison.alpha:g}",
-        "95% intervals: bootstrap over question groups; effect: mean difference over its standard deviation",
-    ]
-    if comparison.test == "wilcoxon":
-        made.append("the signed-rank test is of single languages: it says nothing of a mean over them")
-    return [*made, *about]
-
-
-def cautions(comparison: Comparison) -> list[str]:
-    """What a comparison cannot say, or takes for granted, with these data sets, questions and draws."""
-    found = []
-    if len(comparison.scores) > 1 and MEAN not in comparison.datasets:
-        found.append("no mean over the data sets: they have no metric of a setting in common")
-    for each in comparison.scores:
-        asked: dict[str, set[str]] = {}
-        for task in each.tasks:
-            asked.setdefault(task.key[1], set()).update(task.groups)
-        groups = set().union(*asked.values())
-        if len(asked) > 1 and sum(map(len, asked.values())) == len(groups):
-            found.append(
-                f"{each.dataset}: no question is asked in two languages (none shares its group), so that the "
-                "questions of all languages count as independent of each other"
-            )
-        least = 2.0 ** (1 - len(groups))
-        if comparison.test == "permutation" and len(comparison.names) > 1 and least > comparison.alpha:
-            found.append(
-                f"{each.dataset}: with {len(groups)} question groups no p can be below {least:.3f}, too few to show "
-                "a difference"
-            )
-    return [*found, *_too_few_draws(comparison)]
-
-
-def _too_few_draws(comparison: Comparison) -> list[str]:
-    """Where so few draws leave no p value that could be significant."""
-    if comparison.test not in ("permutation", "tukey"):
-        return []
-    sizes = Counter((row.dataset, row.setting, row.metric, row.is_mean) for row in comparison.rows if row.p is not None)
-    tests = max(sizes.values()) if sizes and comparison.correction == "holm" else 1
-    least = tests / (1 + comparison.draws)
-    if not sizes or least <= comparison.alpha:
-        return []
-    way = f"of {tests} tests Holm's correction" if tests > 1 else "the test"
-    instead = "--correction max-t, or more --draws" if tests > 1 else "more --draws"
-    return [f"{way} leaves no p below {least:.3f} at {comparison.draws:,} draws: use {instead}"]
-
-
-def _test(comparison: Comparison) -> str:
-    return {
-        "permutation": f"paired permutation test ({comparison.draws:,} draws)",
-        "student": "paired Student t test",
-        "wilcoxon": "Wilcoxon signed-rank test",
-        "tukey": f"randomised Tukey HSD ({comparison.draws:,} draws)",
-    }[comparison.test]
 
 
 def tables(comparison: Comparison, datasets: Sequence[str], *, per_language: bool) -> list[Table]:

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from beir_hybrid.comparison import Comparison, Row
-from beir_hybrid.comparison.render import cautions, tables
+from beir_hybrid.comparison.notes import cautions
+from beir_hybrid.comparison.render import tables
 from beir_hybrid.comparison.sample import EQUAL
 from beir_hybrid.evaluation.results import Results
 from beir_hybrid.evaluation.table import HEADS
