@@ -115,7 +115,7 @@ class LeakDetector:
         self._exact: dict[tuple[str, ...], str] = {}
         self._ids: list[str] = []
         self._questions: dict[tuple[str, ...], list[tuple[str, ...]]] = {}
-        """Those that are shorter than an n-gram, by their first half an n-gram."""
+        """Those that are shorter than an n-gram, by their first two words."""
         found = []
         for language in dataset.languages:
             passages, queries = dataset.passages[language], dataset.queries[language]
@@ -133,8 +133,7 @@ class LeakDetector:
                 lengths = _lengths(words)
                 half = next((n for n in _UNSPACED if 2 * lengths.count(n) > len(words)), NGRAM) // 2
                 if is_question and half <= len(words) < 2 * half:
-                    self._questions.setdefault(words[:half], []).append(words)
-        self._halves = {len(begin) for begin in self._questions}
+                    self._questions.setdefault(words[:2], []).append(words)
         self._grams, first = np.unique(np.concatenate([*found, np.empty(0, np.int64)]), return_index=True)
         self._owners = np.repeat(np.arange(len(found)), [len(one) for one in found])[first]
 
@@ -150,11 +149,10 @@ class LeakDetector:
         hits = np.flatnonzero(self._grams.take(place, mode="clip") == grams) if len(self._grams) else grams[:0]
         if len(hits):
             return "ngram", self._ids[self._owners[place[hits[0]]]]
-        for half in self._halves:
-            for start in range(len(words) - half + 1):
-                for question in self._questions.get(words[start : start + half], ()):
-                    if words[start : start + len(question)] == question:
-                        return "question", self._exact[question]
+        for start, pair in enumerate(itertools.pairwise(words)):
+            for question in self._questions.get(pair, ()):
+                if words[start : start + len(question)] == question:
+                    return "question", self._exact[question]
         return None
 
 

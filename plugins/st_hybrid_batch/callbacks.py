@@ -36,7 +36,7 @@ class BatchCallback(TrainerCallback):  # type: ignore[misc]
         """``"mono"`` or ``"cross"``; None in an evaluation, or without a hybrid sampler."""
         self._hooks: list[Any] = []
         self._sampler: HybridBatchSampler | None = None
-        self._epoch = self._step = 0
+        self._epoch = self._step = self._last = 0
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         self._unhook()
@@ -52,6 +52,15 @@ class BatchCallback(TrainerCallback):  # type: ignore[misc]
         self._epoch, seen = divmod(state.global_step, updates)
         # a resumed run has already seen some batches of its epoch
         self._step = 0 if args.ignore_data_skip else seen * accumulated
+        self._last = self._step
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        if (batches := self._step - self._last) > args.gradient_accumulation_steps:
+            raise ValueError(
+                f"the loss was computed {batches} times for {args.gradient_accumulation_steps} batches: give the "
+                "callback the loss that the trainer has, the outermost one"
+            )
+        self._last = self._step
 
     def on_train_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         self._unhook()

@@ -235,6 +235,24 @@ def test_gradient_accumulation_and_settings(static_model, parallel, tmp_path):
     check(again.state.log_history, 7)
 
 
+def test_a_loss_that_is_not_the_trainers_is_refused(static_model, parallel, tmp_path):
+    """A loss within is computed several times a batch, which would be counted as so many batches."""
+
+    class Twice(torch.nn.Module):
+        def __init__(self, loss):
+            super().__init__()
+            self.model, self.loss = loss.model, loss
+
+        def forward(self, features, labels):
+            columns = list(features)
+            return self.loss(columns, labels) + self.loss(columns, labels)
+
+    trainer = trainer_for(static_model(), parallel, tmp_path)
+    trainer.loss = Twice(trainer.loss)
+    with pytest.raises(ValueError, match=r"computed 2 times for 1 batches: give the callback.*the outermost one"):
+        trainer.train()
+
+
 def test_prompts_and_workers(bert_folder, parallel, tmp_path):
     """A transformer with prompts by column and two workers."""
     from st_hybrid_batch import CachedMaskedMultipleNegativesRankingLoss
