@@ -31,6 +31,10 @@ def inputs_of(config: TrainConfig) -> dict[str, Any]:
     from beir_hybrid import __version__
     from beir_hybrid.datasets import load_dataset
 
+    if config.pairs and not any(Path(given).is_dir() for given in (config.groups, config.dev_groups) if given):
+        raise TrainingError(
+            f"--pairs {config.pairs} goes with a folder of mMARCO, and --groups {config.groups} is none"
+        )
     found: dict[str, Any] = {
         "code": f"beir-hybrid {__version__}",
         "groups": group_source(config.groups or "", config).digest(),

@@ -55,14 +55,19 @@ def load_tokenizer(path: Path) -> Any:
     """A trained ``tokenizer.json``.
 
     Raises:
-        TrainingError: there is none.
+        TrainingError: there is none, or it is none.
     """
     from tokenizers import Tokenizer
 
     file = path / "tokenizer.json" if path.is_dir() else path
     if not file.exists():
         raise TrainingError(f"{file} does not exist; expected a tokenizer.json, or a folder that holds one")
-    return Tokenizer.from_file(str(file))
+    try:
+        tokenizer = Tokenizer.from_file(str(file))
+        tokenizer.encode("a word, ein Wort, 字")  # one without an unknown token may fail at any text
+    except Exception as error:  # tokenizers raises no other kind
+        raise TrainingError(f"{file} is no tokenizer.json that any text can be read with: {error}") from error
+    return tokenizer
 
 
 def token_weights(tokenizer: Any, texts: Iterable[str]) -> NDArray[np.float32]:
@@ -114,12 +119,18 @@ def static_model(
 def transformer_folder(
     tokenizer: Any, folder: Path, *, width: int, layers: int, max_seq_length: int, seed: int
 ) -> None:
-    """Save a random BERT encoder with this tokenizer as a transformers model."""
+    """Save a random BERT encoder with this tokenizer as a transformers model.
+
+    Raises:
+        TrainingError: the tokenizer lacks a token that an encoder needs.
+    """
     import torch
     from tokenizers.processors import TemplateProcessing
     from transformers import BertConfig, BertForMaskedLM, PreTrainedTokenizerFast
 
     ids = {token: tokenizer.token_to_id(token) for token in _SPECIAL}
+    if missing := [token for token, number in ids.items() if number is None]:
+        raise TrainingError(f"--tokenizer has no {missing[0]}; expected one that has {' '.join(_SPECIAL)}")
     tokenizer.post_processor = TemplateProcessing(
         single="<s> $A </s>", pair="<s> $A </s> $B </s>", special_tokens=[("<s>", ids["<s>"]), ("</s>", ids["</s>"])]
     )

@@ -9,7 +9,13 @@ import pytest
 
 from beir_hybrid.datasets.sample import sample_groups
 from beir_hybrid.errors import TrainingError
-from beir_hybrid.training.scratch import load_tokenizer, static_model, token_weights, train_tokenizer
+from beir_hybrid.training.scratch import (
+    load_tokenizer,
+    static_model,
+    token_weights,
+    train_tokenizer,
+    transformer_folder,
+)
 
 pytestmark = pytest.mark.train
 
@@ -51,9 +57,20 @@ def test_case_and_width_do_not_count(tokenizer_file: Path) -> None:
 
 
 def test_a_missing_tokenizer(tmp_path: Path) -> None:
-    """A path with no tokenizer says what is expected there."""
+    """A path with no tokenizer says what is expected there; so do a file that is none and one that fits no encoder."""
+    from tokenizers import Tokenizer, models
+
     with pytest.raises(TrainingError, match=r"tokenizer.json does not exist; expected a tokenizer.json"):
         load_tokenizer(tmp_path)
+    file = tmp_path / "tokenizer.json"
+    Tokenizer(models.WordLevel({"word": 0})).save(str(file))  # without an unknown token
+    for text in (file.read_text(), '{"id": 1}'):
+        file.write_text(text)
+        with pytest.raises(TrainingError, match=r"tokenizer.json is no tokenizer.json that any text can be read with"):
+            load_tokenizer(tmp_path)
+    words = Tokenizer(models.WordLevel({"[UNK]": 0}, unk_token="[UNK]"))
+    with pytest.raises(TrainingError, match=r"--tokenizer has no <pad>; expected one that has <pad> <unk> <s>"):
+        transformer_folder(words, tmp_path / "model", width=64, layers=1, max_seq_length=8, seed=0)
 
 
 def test_rare_tokens_weigh_more() -> None:

@@ -379,6 +379,8 @@ def test_bad_files(configure: Configure, tmp_path: Path) -> None:
         (tmp_path / name).write_bytes(content)
         with pytest.raises(TrainingError, match=f"{name}.*{message}"):
             train(configure(tmp_path / "o", groups=str(tmp_path / name)))
+    with pytest.raises(TrainingError, match=r"--pairs triples.tsv goes with a folder of mMARCO"):
+        train(configure(tmp_path / "o", pairs="triples.tsv"))
 
 
 def test_a_best_that_nothing_measures(configure: Configure, groups_file: Path, tmp_path: Path) -> None:
