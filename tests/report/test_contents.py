@@ -9,6 +9,8 @@ from beir_hybrid.comparison import compare
 from beir_hybrid.report.contents import Contents, read_contents
 from beir_hybrid.report.differences import all_bars
 from beir_hybrid.report.distances import rank_distances
+from beir_hybrid.report.page import render_page
+from tests.tables_read import Tables
 
 
 def contents(folders: list[Path], **options: Any) -> Contents:
@@ -41,3 +43,12 @@ def test_what_no_system_has_a_difference_in_has_no_bars(make_folder: Any) -> Non
     found = contents(folders)
     assert [(each.setting, each.metric) for each in all_bars(found)] == [("mono", "map"), ("multi", "map")]
     assert rank_distances(found) == {}
+
+
+def test_preference_is_told_of_the_languages_that_are_asked_in(make_folder: Any) -> None:
+    """The pool has three languages, and one is asked in."""
+    pooled = {"map": [0.5] * 3, "same_language_share@10": [0.5] * 3, "same_language_lift@10": [1.5] * 3}
+    folder = make_folder("a", {"multi:de": pooled}, inputs={"languages": ["de", "en", "fr"]})
+    found = Tables(render_page(compare([folder], draws=50))).found.values()
+    (shares,) = (rows for rows in found if rows[0][:2] == ["query language", "share of the pool"])
+    assert shares[1:] == [["German (de)", "33 %", "50 % 1.5×"]]

@@ -48,8 +48,13 @@ def test_figures_draw_the_known_numbers(folders: list[Path], comparison: Compari
     figure = Figure()
     figures._shares(figure, contents)
     assert [bar.get_height() for bar in figure.axes[0].patches] == [0.5, 0.5, 0.9, 0.9, 0.5, 0.5]
-    lines = [line.get_segments()[0][:, 1].tolist() for line in figure.axes[0].collections]
-    assert lines == [[0.5, 0.5]] * 2, "the pool's share of each language"
+    # side by side around the place of their language: 0 and 1
+    middles = [bar.get_x() + bar.get_width() / 2 for bar in figure.axes[0].patches]
+    assert middles == pytest.approx([-0.8 / 3, 1 - 0.8 / 3, 0, 1, 0.8 / 3, 1 + 0.8 / 3])
+    lines = [line.get_segments()[0].ravel().tolist() for line in figure.axes[0].collections]
+    assert lines == [[-0.45, 0.5, 0.45, 0.5], [0.55, 0.5, 1.45, 0.5]], "the pool's share of each language"
+    legend = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert sorted(legend) == ["a", "b", "c", "share of the pool"]
     figure = Figure()
     figures._distances(figure, rank_distances(contents))
     widths = [[bar.get_width() for bar in axes.patches if bar.get_width()] for axes in figure.axes]

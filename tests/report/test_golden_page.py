@@ -25,6 +25,7 @@ def test_every_number_and_mark_of_the_page(folders: list[Path], comparison: Comp
     found = Tables(text)
     for title, rows in PAGE.items():
         assert found.found[title] == rows, title
+    assert "<h2>Leaderboard</h2>" in text
     there = re.findall(r'<section id="section-(\w+)">', text)
     assert re.findall(r'<li><a href="#section-(\w+)">', text) == there
     assert there == ["leaderboard", "heat", "preference", "distance", "bars", "hardest", "provenance"]

@@ -41,6 +41,7 @@ def test_a_page_of_several_data_sets(of_two: Comparison, command: Any, tmp_path:
     difference = ["map", "b", "+0.125 ▲", "[+0.125, +0.125]", "<.001", "<.001", "-", "12/12/0"]
     assert found.found[f"{title}: against a"][1:] == [difference]
     words = " ".join(found.words.split())
+    assert "toy: Leaderboard" in words and "o<t>her: Leaderboard" in words
     places = [("mean over data sets", "0.500"), ("o<t>her", "0.375"), ("toy", "0.625")]
     assert " ".join(f"{place}, mono: best map {best} by b" for place, best in places) in words
     ids = re.findall(r'id="([^"]+)"', text)
