@@ -12,7 +12,7 @@ from typing import Any
 
 from beir_hybrid.disk.files import fingerprint
 from beir_hybrid.errors import BeirHybridError, StudyError
-from beir_hybrid.studies.contents import dataset_content, groups_content, groups_name, is_here, known_by, model_place
+from beir_hybrid.studies.contents import dataset_content, groups_content, groups_place, is_here, known_by, model_place
 from beir_hybrid.studies.factors import RETRIEVER_MEANS, Value, chosen
 from beir_hybrid.studies.plan import TrainingPlan, plan_training
 from beir_hybrid.studies.study import Evaluation, Study
@@ -75,8 +75,7 @@ def plan_cells(study: Study, *, download: bool = True) -> tuple[Cell, ...]:
         except BeirHybridError as error:
             raise StudyError(f"{study.file}: {each.dataset}: {error}") from error
     if study.train and "groups" in study.train:
-        common = study.train["groups"]
-        groups_content(groups_name(study.expanded(common), study.path(common)))  # an error here is of no single cell
+        groups_content(groups_place(study, study.train["groups"]))  # an error here is of no single cell
     cells = []
     # seed by seed, so that an interrupted study still compares all values
     for seed in study.seeds:

@@ -73,10 +73,11 @@ def _registered(name: str) -> Iterator[dict[str, Any]]:
     yield from records()
 
 
-def groups_name(given: str, path: str) -> str:
-    """What `TrainConfig.groups` should say: the name of a registered data set as it is, else the path."""
+def groups_place(study: Study, given: str) -> str:
+    """Groups as training takes them: the name of a registered data set as it is, else the path."""
     from beir_hybrid.datasets import list_datasets
 
+    path = study.path(given)
     return given if given in list_datasets() and not Path(path).is_file() else path
 
 

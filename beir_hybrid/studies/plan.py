@@ -14,7 +14,7 @@ from beir_hybrid.studies.contents import (
     GroupsContent,
     dataset_content,
     groups_content,
-    groups_name,
+    groups_place,
     known_by,
     model_place,
 )
@@ -111,7 +111,7 @@ def plan_training(study: Study, values: Mapping[str, Value], seed: int) -> Train
     settings = {item.name: wishes[item.name] for item in dataclasses.fields(TrainConfig) if item.name in wishes}
     if not settings.get("code_switch"):
         settings.pop("lexicon", None)
-    groups = groups_name(study.expanded(settings["groups"]), study.path(settings["groups"]))
+    groups = groups_place(study, settings["groups"])
     content = groups_content(groups)
     languages = _languages(wishes, content, seed)
     for key in (*_FILES, "data_dir"):

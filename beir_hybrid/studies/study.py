@@ -216,18 +216,10 @@ class Study(Table):
         Raises:
             StudyError: an environment variable that is not set.
         """
-        return str(self.file.parent.absolute() / self.expanded(given))
-
-    def expanded(self, given: str) -> str:
-        """Text with ``$NAME`` and ``~`` expanded.
-
-        Raises:
-            StudyError: an environment variable that is not set.
-        """
         for name in re.findall(r"\$\{?(\w+)", given):
             if not os.environ.get(name):
                 raise StudyError(f"{self.file} names {given}, but ${name} is not set; run: export {name}=...")
-        return str(Path(os.path.expandvars(given)).expanduser())
+        return str(self.file.parent.absolute() / Path(os.path.expandvars(given)).expanduser())
 
 
 def _rule(rule: Mapping[str, Any], factors: Mapping[str, Sequence[Value]]) -> dict[str, list[Any]]:
