@@ -111,7 +111,7 @@ def _part(contents: Contents, key: str, among: int) -> dict[str, Any]:
         "pool": pool_shares(shares),
         "shared_languages": [language for language in contents.languages if any(k[1] == language for k in shares)],
         "distance": distances,
-        "largest_share": max((each.largest for each in distances.values()), default=1.0),
+        "largest_share": max((each.largest for each in distances.values()), default=None),
         "bars": list(zip(bar_keys, bars, strict=True)),
         "bar_choices": list(zip(["System", "Metric"], bar_choices, strict=False)),
         "hardest": hardest if hardest and hardest.queries else None,
