@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cache
 
-from beir_hybrid.errors import SettingError, did_you_mean
+from beir_hybrid.errors import SettingError
 
 _KEPT = {"tgl": "tl", "tl": "tl", "fuv": "ff", "pbt": "ps"}
 """Codes in use that CLDR would replace, or knows no shorter one of."""
@@ -89,4 +89,5 @@ def check_language(given: str, languages: Sequence[str]) -> str:
         return found
     if isinstance(languages, AnyLanguage):
         return language_code(given)
-    raise SettingError(f"unknown language {given!r}; {did_you_mean(given, languages)}")
+    # no guess: of two codes that look alike neither means the other
+    raise SettingError(f"unknown language {given!r}; known: {', '.join(sorted(languages)) or 'none'}")

@@ -131,7 +131,7 @@ def miracl_bm25(rows: list[tuple[str, ...]], variant: str) -> dict[str, object]:
 def main(reference: Path) -> None:
     rows = [*papers(reference / "published_results.csv")]
     rows += pyserini(reference / "miracl_pyserini.json", "miracl")
-    rows += pyserini(reference / "mrtydi_pyserini.json", "mrtydi")
+    rows += pyserini(reference / "mrtydi_pyserini.json", "mr-tydi")
     with (OUT / "scores.csv").open("w", encoding="utf-8", newline="") as out:
         writer = csv.writer(out, lineterminator="\n")
         writer.writerows([HEADS, *rows])

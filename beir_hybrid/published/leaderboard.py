@@ -19,7 +19,7 @@ from beir_hybrid.evaluation.results import RESULTS_FILE, Results
 from beir_hybrid.evaluation.scores import mean_or_none
 from beir_hybrid.languages import check_language
 from beir_hybrid.metrics.measures import metrics_among
-from beir_hybrid.published.scores import MEAN, PublishedScore, published_datasets, published_scores, sources
+from beir_hybrid.published.scores import MEAN, PublishedScore, published_scores, sources
 from beir_hybrid.records import SETTINGS, Setting
 from beir_hybrid.settings import parse_settings
 
@@ -182,7 +182,7 @@ def name_in_results(dataset: str, results: Sequence[Results]) -> str:
 
 
 def _check_dataset(dataset: str) -> None:
-    known = {*list_datasets(), *published_datasets()}
+    known = list_datasets()
     if dataset not in known and not is_registered(dataset):
         if (Path(dataset) / RESULTS_FILE).exists():
             raise DatasetError(f"{dataset} is a results folder; name the data set before it, as xquad-r {dataset}")

@@ -50,14 +50,9 @@ class PublishedScore:
     printed_as: str
 
 
-def published_scores(dataset: str, split: str | None = None) -> list[PublishedScore]:
-    """What is known of a data set (and split), in the order of the sources; empty if nothing is."""
-    return [score for score in _all() if score.dataset == dataset and split in (None, score.split)]
-
-
-def published_datasets() -> tuple[str, ...]:
-    """Data sets of which there are published scores."""
-    return tuple(sorted({score.dataset for score in _all()}))
+def published_scores(dataset: str | None = None, split: str | None = None) -> list[PublishedScore]:
+    """What is known of a data set and split (None: of all), in the order of the sources; empty if nothing is."""
+    return [score for score in _all() if dataset in (None, score.dataset) and split in (None, score.split)]
 
 
 @cache

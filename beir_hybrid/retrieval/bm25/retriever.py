@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import replace
@@ -67,7 +68,7 @@ class BM25Retriever(BeirSearchable):
         name: how results call it.
 
     Raises:
-        RetrieverError: an unknown variant, or a language that is not written as a code.
+        RetrieverError: an unknown variant, parameters that BM25 cannot have, or a language that is not written as a code.
         MissingExtraError, JavaError: the ``bm25`` extra or a Java that Lucene can run on is missing.
     """
 
@@ -87,6 +88,8 @@ class BM25Retriever(BeirSearchable):
         variant = variant or ("language" if index is None else "anserini")
         if variant not in VARIANTS:
             raise RetrieverError(f"unknown BM25 variant {variant!r}; {did_you_mean(variant, VARIANTS)}")
+        if not 0 <= k1 < math.inf or not 0 <= b <= 1:
+            raise RetrieverError(f"k1 is {k1} and b is {b}; expected k1 >= 0 and b between 0 and 1")
         if language is not None:
             known_code(language)  # refuses what is none
         self.variant = variant

@@ -72,12 +72,10 @@ class Index(abc.ABC):
         query without terms (blank, or stop words only) finds nothing.
 
         Raises:
-            RetrieverError: ``top_k`` below 1, impossible parameters, or Lucene fails.
+            RetrieverError: ``top_k`` below 1, or Lucene fails.
         """
         if top_k < 1:
             raise RetrieverError(f"top_k is {top_k}; expected 1 or more")
-        if not k1 >= 0 or not 0 <= b <= 1:
-            raise RetrieverError(f"k1 is {k1} and b is {b}; expected k1 >= 0 and b between 0 and 1")
 
         def search_slice(part: slice) -> list[Found]:
             return [self._search_one(searcher, query, top_k) for query in queries[part]]

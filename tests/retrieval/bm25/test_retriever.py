@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import unicodedata
 from pathlib import Path
 
@@ -176,8 +177,10 @@ def test_k1_and_b_change_the_scores(sample: Dataset, folder: Path) -> None:
         (other,) = ask(sample, folder, "language", "mono:de", **options)
         assert not np.array_equal(default.hits.scores, other.hits.scores)
     assert sorted(folder.iterdir()) == indexes
-    with pytest.raises(RetrieverError, match=r"k1 is -1"):
-        ask(sample, folder, "language", "mono:de", k1=-1)
+    # before a results folder is begun, which would then be one of other inputs
+    for impossible in ({"k1": -1}, {"k1": math.inf}, {"k1": math.nan}, {"b": 1.1}):
+        with pytest.raises(RetrieverError, match="expected k1 >= 0 and b between 0 and 1"):
+            BM25Retriever(**impossible)
 
 
 def test_an_empty_query_is_missing_and_counts(tmp_path: Path) -> None:
