@@ -88,7 +88,7 @@ class Progress:
             self.bar.close()
 
     def _of(self, count: int | None) -> str:
-        return f"{self._unit}s" if count is None else f"{count:,} {self._unit}s"
+        return f"{self._unit}s" if count is None else f"{count:,} {self._unit}{'' if count == 1 else 's'}"
 
     def _line(self) -> str:
         rate = (self._done - self._began_with) / max(time.monotonic() - self._start, 1e-9)

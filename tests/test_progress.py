@@ -39,6 +39,8 @@ def test_lines_where_there_is_no_terminal(clock: list[float], capsys: pytest.Cap
         tell("a word")
     captured = capsys.readouterr()
     assert (captured.out, captured.err) == ("", "a word\n")
+    with progress("searching", 1, "setting"):
+        assert capsys.readouterr().err == "searching: 1 setting\n"
 
 
 def test_a_bar_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -57,12 +57,15 @@ class Aligned:
         return tuple(dict.fromkeys(name for task in self.tasks for name in (*task.values, *task.overall)))
 
 
-def align(scores: Sequence[Scores], settings: Sequence[str] | None = None, *, intersect: bool = False) -> Aligned:
+def align(
+    scores: Sequence[Scores], settings: Sequence[str] | None = None, *, intersect: bool | None = False
+) -> Aligned:
     """Pair the queries of several result folders by id.
 
     Args:
         settings: which to keep; default: those all folders have.
-        intersect: keep the tasks and queries all folders have, instead of refusing folders that differ in them.
+        intersect: keep the tasks and queries all folders have, instead of refusing folders that differ in them; None:
+            whoever asks has no such option, and is not told of it.
 
     Raises:
         ResultsError: the folders are of different data sets, splits or contents, or (without ``intersect``) of
@@ -153,7 +156,11 @@ def _refuse_other_pool(scores: Sequence[Scores]) -> None:
             )
 
 
-def _common_tasks(scores: Sequence[Scores], settings: Sequence[str], intersect: bool) -> list[TaskKey]:
+def _remedy(intersect: bool | None, kept: str) -> str:
+    return "give folders that were measured on the same" if intersect is None else f"--intersect compares {kept}"
+
+
+def _common_tasks(scores: Sequence[Scores], settings: Sequence[str], intersect: bool | None) -> list[TaskKey]:
     first = scores[0]
     keys = [key for key in first.tasks if key[0] in settings and all(key in each.tasks for each in scores)]
     for other in scores[1:]:
@@ -161,14 +168,14 @@ def _common_tasks(scores: Sequence[Scores], settings: Sequence[str], intersect: 
         if one != two and not intersect:
             raise ResultsError(
                 f"{first.folder} and {other.folder} differ in {len(one ^ two)} tasks: "
-                f"{_list([':'.join(key) for key in sorted(one ^ two)])}; --intersect compares what all have"
+                f"{_list([':'.join(key) for key in sorted(one ^ two)])}; {_remedy(intersect, 'what all have')}"
             )
     if not keys:
         raise ResultsError("the folders have no task in common")
     return keys
 
 
-def _align_task(scores: Sequence[Scores], key: TaskKey, intersect: bool) -> AlignedTask:
+def _align_task(scores: Sequence[Scores], key: TaskKey, intersect: bool | None) -> AlignedTask:
     tables = [each.tasks[key] for each in scores]
     first = tables[0]
     ids, groups = first.query_ids, first.groups
@@ -176,7 +183,7 @@ def _align_task(scores: Sequence[Scores], key: TaskKey, intersect: bool) -> Alig
     if any(table.query_ids != ids for table in tables[1:]):
         common = set(ids).intersection(*(table.query_ids for table in tables[1:]))
         if not intersect:
-            _refuse_other_queries(scores, key)
+            _refuse_other_queries(scores, key, intersect)
         if not common:
             raise ResultsError(f"the folders have no query of {':'.join(key)} in common")
         rows = [np.flatnonzero([query in common for query in table.query_ids]) for table in tables]
@@ -200,7 +207,7 @@ def _align_task(scores: Sequence[Scores], key: TaskKey, intersect: bool) -> Alig
     return AlignedTask(key, ids, groups, values, overall, bounds)
 
 
-def _refuse_other_queries(scores: Sequence[Scores], key: TaskKey) -> None:
+def _refuse_other_queries(scores: Sequence[Scores], key: TaskKey, intersect: bool | None) -> None:
     first = scores[0]
     for other in scores[1:]:
         one, two = (set(each.tasks[key].query_ids) for each in (first, other))
@@ -212,7 +219,7 @@ def _refuse_other_queries(scores: Sequence[Scores], key: TaskKey) -> None:
             if only
         ]
         raise ResultsError(
-            f"the queries of {':'.join(key)} differ: {', '.join(parts)}; --intersect compares the others"
+            f"the queries of {':'.join(key)} differ: {', '.join(parts)}; {_remedy(intersect, 'the others')}"
         )
 
 

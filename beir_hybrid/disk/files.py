@@ -145,6 +145,16 @@ def build_once(
                 shutil.rmtree(part, ignore_errors=True)
 
 
+def refuse_filled(path: Path) -> None:
+    """What `folder_written_whole` will not write to, said before the work that it would be written after.
+
+    Raises:
+        BeirHybridError: ``path`` is no folder, or has content.
+    """
+    if path.exists() and (not path.is_dir() or any(path.iterdir())):
+        raise BeirHybridError(f"{path} exists and is not an empty folder; choose another, or remove it first")
+
+
 @contextlib.contextmanager
 def folder_written_whole(path: Path) -> Iterator[Path]:
     """The same for a folder; ``path`` must not exist yet, or be empty.
@@ -154,8 +164,7 @@ def folder_written_whole(path: Path) -> Iterator[Path]:
     """
     part = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.part")
     with writing(path):
-        if path.exists() and (not path.is_dir() or any(path.iterdir())):
-            raise BeirHybridError(f"{path} exists and is not an empty folder; choose another, or remove it first")
+        refuse_filled(path)
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             part.mkdir()

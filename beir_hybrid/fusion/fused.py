@@ -92,7 +92,7 @@ def fuse(
         raise ComparisonError("fusion needs two result folders or more; one can be standardised")
     if standardise and tune_on is not None:
         raise ComparisonError("parameters are tuned on runs as they are: leave out one of standardise and tune_on")
-    aligned = align(scores, None if settings is None else parse_settings(settings))
+    aligned = align(scores, None if settings is None else parse_settings(settings), intersect=None)
     data = measured_data(scores[0], dataset, data_dir)
     tasks = [data.task(task_name(task.key)) for task in aligned.tasks]
     plan = Plan.of(dict.fromkeys(SETTINGS, given), {"params": given, "tuned_on": None})

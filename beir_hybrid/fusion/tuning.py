@@ -126,7 +126,7 @@ def on_other_data(
     scores = [load_per_query(folder) for folder in given]
     for ours, theirs in zip(reported, scores, strict=True):
         _refuse_reported(ours.results, theirs)
-    align(scores)
+    align(scores, intersect=None)
     other = measured_data(scores[0], tune_dataset, data_dir)
     seen = {_normal(text) for language in data.languages for text in data.queries[language].texts}
     params, counts, dropped = {}, {}, set()

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from beir_hybrid.disk.files import folder_written_whole, sha256_of
+from beir_hybrid.disk.files import folder_written_whole, refuse_filled, sha256_of
 from beir_hybrid.errors import NeutralizeError, did_you_mean
 from beir_hybrid.languages import language_code
 from beir_hybrid.neutralize.geometry import (
@@ -99,6 +99,7 @@ def neutralize(
             "there is nothing to learn from; give texts: --groups FILE, --dataset NAME, or --texts de=FILE,en=FILE"
         )
     found = list(_sources(groups, dataset, texts, queries, chosen, data_dir, split, dataset_options or {}))
+    refuse_filled(Path(out))
     sample = draw((one for _, _, read in found for one in read), per_language, seed, chosen)
     leaks = _without_leaks(sample, check_leaks, data_dir)
     encoder = _dense(model, options)

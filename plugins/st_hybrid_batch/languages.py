@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
@@ -55,12 +54,10 @@ def language_weights(spec: LanguageWeights, languages: Sequence[str], sizes: NDA
 
 
 def check_languages(wanted: Iterable[str], known: Sequence[str]) -> None:
-    """Refuse a language that the data does not have, with the likely spelling."""
+    """Refuse a language that the data does not have."""
     for language in wanted:
         if language not in known:
-            close = difflib.get_close_matches(language, known, n=1, cutoff=0.4)
-            hint = f"; did you mean {close[0]!r}?" if close else "."
-            raise ValueError(f"unknown language {language!r}{hint} The data has: {', '.join(known)}")
+            raise ValueError(f"unknown language {language!r}; the data has: {', '.join(known)}")
 
 
 class LanguagePairs:

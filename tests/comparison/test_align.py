@@ -85,6 +85,8 @@ def test_different_tasks_are_named_and_intersected(make_folder: Any) -> None:
     one, two = make_folder("a", MONO), make_folder("b", {**MONO, "mono:en": {"map": [1.0]}})
     with pytest.raises(ResultsError, match="differ in 1 tasks: mono:en:en; --intersect"):
         aligned(one, two)
+    with pytest.raises(ResultsError, match="mono:en:en; give folders that were measured on the same"):
+        aligned(one, two, intersect=None)  # fuse has no such option
     assert [task.key for task in aligned(one, two, intersect=True).tasks] == [("mono", "de", "de")]
 
 

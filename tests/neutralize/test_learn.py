@@ -172,9 +172,9 @@ def test_shrinking_changes_what_is_removed_and_is_on_record(tmp_path: Path, grou
 
 
 def test_folder_with_content_is_not_overwritten(tmp_path: Path, groups: Path) -> None:
-    """A folder that holds something stays as it is."""
+    """A folder that holds something stays as it is, and nothing is encoded first."""
     with pytest.raises(BeirHybridError, match="is not an empty folder"):
-        neutralize(toy_model(), tmp_path, groups=groups, cache=False)
+        neutralize("no model", tmp_path, groups=groups, cache=False)
 
 
 def test_damaged_or_missing_folder_is_said(tmp_path: Path, groups: Path) -> None:

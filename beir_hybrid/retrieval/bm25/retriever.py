@@ -68,7 +68,7 @@ class BM25Retriever(BeirSearchable):
         name: how results call it.
 
     Raises:
-        RetrieverError: an unknown variant, parameters that BM25 cannot have, or a language that is not written as a code.
+        RetrieverError: an unknown variant, impossible parameters, or a language that is not written as a code.
         MissingExtraError, JavaError: the ``bm25`` extra or a Java that Lucene can run on is missing.
     """
 
