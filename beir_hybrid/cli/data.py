@@ -195,12 +195,14 @@ def run_export(args: argparse.Namespace) -> int:
         languages = [query, passage] if passage else [query]
     dataset = load_dataset(args.dataset, args.data_dir, languages, args.split, **dict(args.dataset_option or ()))
     task = dataset.task(args.setting)
-    folder = BeirView(task).export(args.folder)
+    view = BeirView(task)
+    folder = view.export(args.folder)
     if args.trec:
         write_trec_qrels(folder / "qrels" / f"{task.split}.trec", task)
     sys.stdout.write(f"{folder}\n")
+    judged = sum(map(len, view.qrels(task.query_ids).values()))
     tell(
-        f"{task.name} of {dataset.name}: {task.n_passages:,} passages, {len(task.rows):,} queries, "
-        f"{len(task.judged):,} judgments. Licence: {dataset.licence.name} {dataset.licence.note}"
+        f"{task.name} of {dataset.name}: {task.n_passages:,} passages, {len(task.rows):,} queries, {judged:,} judgments"
+        f". Licence: {dataset.licence.name} {dataset.licence.note}"
     )
     return 0

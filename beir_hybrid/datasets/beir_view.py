@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from beir_hybrid.corpus.pool import PooledCorpus
@@ -18,6 +20,22 @@ class BeirView:
 
     task: Task
 
+    @cached_property
+    def query_ids(self) -> Sequence[str]:
+        """Ids of the queries; one that is a passage itself has the passage's, by which BEIR knows not to find it.
+
+        Raises:
+            DatasetError: two queries are one passage.
+        """
+        task = self.task
+        if task.own is None:
+            return task.query_ids
+        own = task.own.tolist()
+        ids = [task.passage_ids[at] if at >= 0 else key for key, at in zip(task.query_ids, own, strict=True)]
+        if len(set(ids)) < len(ids):
+            raise DatasetError(f"two queries of {task.name} are the same passage, which BEIR has no way to say")
+        return ids
+
     def load(self, split: str | None = None) -> tuple[Corpus, BeirQueries, Qrels]:
         """Corpus, queries and qrels.
 
@@ -25,7 +43,7 @@ class BeirView:
         each passage when it is asked for; others are dicts.
 
         Raises:
-            DatasetError: another split than the task's is asked for.
+            DatasetError: another split than the task's is asked for, or two queries are one passage.
         """
         task = self.task
         if split is not None and split != task.split:
@@ -34,13 +52,19 @@ class BeirView:
                 f"load the data set with split={split!r}"
             )
         pooled = PooledCorpus(task.blocks)
-        queries = dict(zip(task.query_ids, task.query_texts, strict=True))
-        qrels: Qrels = {query: {} for query in queries}
+        queries = dict(zip(self.query_ids, task.query_texts, strict=True))
+        return pooled if task.on_disk else {key: pooled[key] for key in pooled}, queries, self.qrels(self.query_ids)
+
+    def qrels(self, query_ids: Sequence[str]) -> Qrels:
+        """The judgments under these ids of the queries, without those of a query's own passage."""
+        task = self.task
+        found: Qrels = {query: {} for query in query_ids}
         pairs, _ = task.with_unreachable(task.judged.passage)
         for query, place, grade in zip(pairs.query.tolist(), pairs.passage.tolist(), pairs.grade.tolist(), strict=True):
-            passage = task.passage_ids[place] if place >= 0 else task.unreachable_ids[-1 - place]
-            qrels[task.query_ids[query]][passage] = grade
-        return pooled if task.on_disk else {key: pooled[key] for key in pooled}, queries, qrels
+            if task.own is None or place != task.own[query]:
+                passage = task.passage_ids[place] if place >= 0 else task.unreachable_ids[-1 - place]
+                found[query_ids[query]][passage] = grade
+        return found
 
     def export(self, folder: Path | str) -> Path:
         """Write a plain BEIR folder: ``corpus.jsonl``, ``queries.jsonl``, ``qrels/{split}.tsv``.

@@ -163,7 +163,7 @@ def field_gap(ids: Iterable[str]) -> str:
 
 def write_trec_qrels(path: Path | str, task: Task) -> Path:
     """The judgments of a task in TREC's format, ``query 0 passage grade``; the file appears whole or not at all."""
-    _, _, qrels = BeirView(task).load()
+    qrels = BeirView(task).qrels(task.query_ids)
     gap = field_gap({*qrels, *(passage for judged in qrels.values() for passage in judged)})
     with written_whole(Path(path)) as part, part.open("w", encoding="utf-8", newline="\n") as out:
         for query, judged in qrels.items():

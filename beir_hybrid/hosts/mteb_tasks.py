@@ -86,7 +86,9 @@ def _task(dataset: Dataset, setting: str, tasks: list[Task]) -> AbsTaskRetrieval
         eval_langs={subset: [long_code(code) for code in codes] for subset, codes in pairs.items()},
         main_score=MAIN_SCORE,
     )
-    made = type(name, (AbsTaskRetrieval,), {"metadata": metadata, "load_data": load_data, "__doc__": name})
+    # a query that is a passage has its id, see `BeirView.query_ids`
+    own = {"metadata": metadata, "load_data": load_data, "ignore_identical_ids": True, "__doc__": name}
+    made = type(name, (AbsTaskRetrieval,), own)
     task: AbsTaskRetrieval = made()
     return task
 

@@ -68,13 +68,15 @@ def beir_results(queries: BeirQueries, ids: Sequence[str], top_k: int, best: Cal
     return {query: dict(list(ranked.items())[:top_k]) for query, ranked in found.items()}
 
 
-def hits_of_results(task: Task, results: Mapping[str, Mapping[str, float]], source: str) -> Hits:
-    """BEIR results of a task as hits.
+def hits_of_results(
+    task: Task, results: Mapping[str, Mapping[str, float]], source: str, query_ids: Sequence[str]
+) -> Hits:
+    """BEIR results of a task, whose queries have these ids there, as hits.
 
     Raises:
         RetrieverError: an id that is not in the task, or a score that is no number.
     """
-    pool, row_of = PooledCorpus(task.blocks), {query: row for row, query in enumerate(task.query_ids)}
+    pool, row_of = PooledCorpus(task.blocks), {query: row for row, query in enumerate(query_ids)}
     column_of: dict[str, int | None] = {}  # of what was found only: a corpus can be large
     rows: list[int] = []
     columns: list[int] = []
@@ -149,7 +151,8 @@ class BeirSearchRetriever:
 
     def retrieve(self, tasks: Sequence[Task], top_k: int | None = None) -> Iterator[Ranking]:
         for task in tasks:
-            corpus, queries, _ = BeirView(task).load()
+            view = BeirView(task)
+            corpus, queries, _ = view.load()
             depth = min(top_k or DEFAULT_DEPTH, len(corpus))
             # BEIR's dense search fails on a single query: ask it twice under two names
             alone = next(iter(queries)) if len(queries) == 1 else None
@@ -164,4 +167,4 @@ class BeirSearchRetriever:
                 )
             if alone is not None:
                 results = {query: ranked for query, ranked in results.items() if query != f"{alone}-again"}
-            yield Ranking.of_hits(task, hits_of_results(task, results, self.name).cut(depth), depth)
+            yield Ranking.of_hits(task, hits_of_results(task, results, self.name, view.query_ids).cut(depth), depth)

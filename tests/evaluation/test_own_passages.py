@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import pytrec_eval
+from beir.retrieval.evaluation import EvaluateRetrieval
 
-from beir_hybrid import Dataset, Passages, Queries, evaluate, load_dataset
+from beir_hybrid import BeirView, Dataset, DenseRetriever, Passages, Queries, evaluate, load_dataset
+from beir_hybrid.datasets.folder import load_beir_folder
+from beir_hybrid.errors import DatasetError
 from beir_hybrid.records import Hits
+from beir_hybrid.retrieval.beir import BeirSearchRetriever
 from beir_hybrid.retrieval.contract import Ranking
 
 N = 40
@@ -89,6 +94,26 @@ def test_all_queries_are_measured_at_one_depth() -> None:
     late = Ranking.of_hits(task, Hits.sorted(N, [8, 8, 8], [20, 21, 4], [3.0, 2.0, 1.0]), 3)  # 4 is the relevant one
     assert late.without_own(2).ranks.max() == 0
     assert (late.without_own(3).ranks.max(), late.without_own(3).sought) == (3, 3)
+
+
+def test_beir_and_what_is_exported_for_it_know_them_too(tmp_path: Path) -> None:
+    """BEIR drops the passage that has a query's id: its own evaluation, and the folder read again, give our figure."""
+    dataset = arguments()
+    mine = evaluate(dataset, encode, metrics="ndcg@10").value("mono", "ndcg@10")
+    corpus, queries, qrels = BeirView(dataset.task("mono:en")).load()
+    assert (len(corpus), len(queries), sum(map(len, qrels.values()))) == (N - 5, N, N)
+    assert [key for key in queries if key not in corpus] == [f"en-q-{number:02d}" for number in range(5)]
+    search = DenseRetriever(encode)
+    theirs = {query: dict(found) for query, found in search.search(corpus, queries, 10).items()}
+    (figure,) = EvaluateRetrieval.evaluate(qrels, theirs, [10])[0].values()
+    assert figure == pytest.approx(mine, abs=1e-5)
+    again = load_beir_folder(BeirView(dataset.task("mono:en")).export(tmp_path / "beir"), "en")
+    assert evaluate(again, encode, metrics="ndcg@10").value("mono", "ndcg@10") == mine
+    # a BEIR search object is asked in the same way, and its rankings are those of our queries
+    assert evaluate(dataset, BeirSearchRetriever(search), metrics="ndcg@10").value("mono", "ndcg@10") == mine
+    twice = replace(dataset, own_passages={"en-q-05": "en-p-05", "en-q-06": "en-p-05"})
+    with pytest.raises(DatasetError, match="two queries of mono:en are the same passage"):
+        BeirView(twice.task("mono:en")).load()
 
 
 def test_a_data_set_knows_itself_by_them() -> None:

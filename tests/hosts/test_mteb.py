@@ -55,6 +55,7 @@ def test_mtebs_own_evaluation_gives_our_numbers(tmp_path: Path) -> None:
     options = {"languages": "de,en,zh"}
     tasks = mteb_tasks("sample", **options)
     assert [task.metadata.name for task in tasks] == ["sample-mono", "sample-cross", "sample-multi"]
+    assert all(task.ignore_identical_ids for task in tasks)  # a query that is a passage has its id
     theirs = mteb.evaluate(Letters(), tasks, cache=None, show_progress_bar=False)
     ours = to_mteb(evaluate("sample", letters(64), **options), tmp_path)
     compared = 0
