@@ -47,6 +47,8 @@ class Plan:
 
 @dataclass(frozen=True)
 class Recipe:
+    """What is tuned: a method of ranx after a normalisation, for a metric; ``seed`` draws folds and queries."""
+
     method: str
     norm: str
     metric: Metric
@@ -79,6 +81,14 @@ class Recipe:
 
 
 def by_folds(text: str, recipe: Recipe, tasks: Sequence[Task], folders: Sequence[Path]) -> Plan:
+    """Parameters by ``folds:N``: the question groups of each fold are fused with what was tuned on the others.
+
+    Args:
+        folders: of the runs, in the order of the parameters.
+
+    Raises:
+        ComparisonError: N is no number, or there are fewer groups.
+    """
     count = text.removeprefix("folds:")
     groups = sorted({task.queries.groups[row] for task in tasks for row in task.rows})
     if not count.isdigit() or not 2 <= int(count) <= len(groups):
@@ -115,6 +125,17 @@ def on_other_data(
     tune_dataset: Dataset | None,
     data_dir: Path | str | None,
 ) -> Plan:
+    """Parameters tuned on runs of the same retrievers on another data set or split.
+
+    Args:
+        given: the folders to tune on, one for each that is reported.
+        data: what is reported; queries whose text occurs in it are not tuned on, nor are their groups.
+        tune_dataset: what those folders were measured on; None: loaded as it was then.
+
+    Raises:
+        ComparisonError: a folder is none, is not of the same retriever, or has no query left to tune on.
+        ResultsError: the folders do not fit together.
+    """
     absent = [str(folder) for folder in given if not Path(folder).is_dir()]
     if absent:
         raise ComparisonError(
@@ -185,6 +206,11 @@ def _by_setting(tasks: Sequence[Task]) -> dict[str, list[Task]]:
 
 
 def measured_data(scores: Scores, dataset: Dataset | None, data_dir: Path | str | None) -> Dataset:
+    """The data set that a result folder was measured on: the one given, or loaded as it was then.
+
+    Raises:
+        ResultsError: its contents are others by now.
+    """
     results = scores.results
     inputs = results.inputs
     if dataset is None:
