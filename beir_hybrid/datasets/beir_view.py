@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -80,7 +81,8 @@ class BeirView:
             write_json_lines(part / "queries.jsonl", ({"_id": key, "text": text} for key, text in queries.items()))
             (part / "qrels").mkdir()
             with (part / "qrels" / f"{self.task.split}.tsv").open("w", encoding="utf-8", newline="\n") as out:
-                out.write("query-id\tcorpus-id\tscore\n")
+                rows = csv.writer(out, delimiter="\t", lineterminator="\n")  # ids may hold quotes, which BEIR reads so
+                rows.writerow(("query-id", "corpus-id", "score"))
                 for query, judged in qrels.items():
-                    out.writelines(f"{query}\t{passage}\t{grade}\n" for passage, grade in judged.items())
+                    rows.writerows((query, passage, grade) for passage, grade in judged.items())
         return Path(folder)

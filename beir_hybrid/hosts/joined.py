@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from beir_hybrid.datasets.dataset import Dataset
 from beir_hybrid.errors import DatasetError
 from beir_hybrid.languages import language_code
-from beir_hybrid.records import Licence, Passages, Queries
+from beir_hybrid.records import Licence, Passages, Queries, passage_text
 
 
 class Texts(NamedTuple):
@@ -100,14 +100,19 @@ def joined(
     queries, ask = _together(name, subsets, "queries", "query_language", parallel)
     passages, find = _together(name, subsets, "passages", "passage_language", parallel)
     groups: dict[str, str] = {}
+    own: dict[str, str] = {}
     qrels: dict[str, dict[str, int]] = {}
     for subset in subsets:
         for query, judged in subset.texts.judged.items():
-            if query not in subset.texts.queries:
-                continue
             key = ask(subset, query)
-            groups[key] = query if parallel else key
             grades = qrels.setdefault(key, {})
+            if query not in subset.texts.queries:  # of another subset, or counted as absent
+                continue
+            groups[key] = query if parallel else key
+            if query in subset.texts.passages and _is_passage(
+                subset.texts.queries[query], subset.texts.passages[query]
+            ):
+                own[key] = find(subset, query)
             for passage, grade in judged.items():
                 answers = [find(subset, passage)]
                 if parallel:
@@ -119,14 +124,20 @@ def joined(
                             f"{name}: passage {answer!r} is judged {grade} for query {key!r}, and {grades[answer]} in "
                             f"another subset; load one of them"
                         )
-    corpora, asked = {}, {}
+    corpora, asked, unjudged = {}, {}, 0
     for language, found in passages.items():
         ids = sorted(found)
         corpora[language] = Passages(language, ids, [found[key][1] for key in ids], [found[key][0] for key in ids])
     for language, texts in queries.items():
-        ids = [key for key in sorted(texts) if key in qrels]
+        ids = [key for key in sorted(texts) if key in groups]
+        unjudged += len(texts) - len(ids)
         asked[language] = Queries(language, ids, [texts[key] for key in ids], [groups[key] for key in ids])
-    return Dataset(name, split, corpora, asked, qrels, licence, options=options)
+    return Dataset(name, split, corpora, asked, qrels, licence, options=options, own_passages=own, unjudged=unjudged)
+
+
+def _is_passage(query: str, passage: tuple[str, str]) -> bool:
+    """Whether a query is the passage of the same id, by the rule of `beir_hybrid.datasets.beir_shaped.join`."""
+    return query.strip() in (passage_text(*passage), passage[1].strip())
 
 
 def _together(

@@ -12,6 +12,7 @@ import pytest
 
 from beir_hybrid import Dataset, Passages, Queries, load_dataset
 from beir_hybrid.datasets.beir_view import BeirView
+from beir_hybrid.datasets.folder import load_beir_folder
 from beir_hybrid.errors import BeirHybridError, DatasetError, SettingError
 
 # German and English are parallel; the second English question was not translated
@@ -295,3 +296,14 @@ def test_what_is_put_together_wrongly_is_named() -> None:
         Dataset("x", "test", passages, queries, [("de-q", "de-p", 1)])  # type: ignore[arg-type]
     with pytest.raises(DatasetError, match="x has Passages of 'de' as 'en'"):
         Dataset("x", "test", {"en": passages["de"]}, queries, {"de-q": {"de-p": 1}})
+
+
+def test_ids_with_quotes_go_through_a_folder(tmp_path: Path) -> None:
+    """BEIR reads judgments as csv: an id that holds quotes is the same there, and here again."""
+    from beir.datasets.data_loader import GenericDataLoader
+
+    passages, queries = {"de": Passages("de", ['de-"p" x'], ["x"])}, {"de": Queries("de", ["de-q"], ["x"])}
+    dataset = Dataset("x", "test", passages, queries, {"de-q": {'de-"p" x': 1}})
+    folder = BeirView(dataset.task("mono:de")).export(tmp_path / "x")
+    assert GenericDataLoader(str(folder)).load("test")[2] == {"de-q": {'de-"p" x': 1}}
+    assert load_beir_folder(folder, "de").qrels == {"de-q-de-q": {'de-p-de-"p" x': 1}}

@@ -10,6 +10,8 @@ import pytest
 
 from beir_hybrid import evaluate, load_dataset
 from beir_hybrid.errors import DatasetError
+from beir_hybrid.hosts.joined import Subset, Texts, joined
+from beir_hybrid.records import Licence
 from tests.systems_made import letters
 
 ir_datasets = pytest.importorskip("ir_datasets")
@@ -149,3 +151,18 @@ def test_what_ir_datasets_cannot_give_is_one_line(known: Any, tmp_path: Path) ->
     ir_datasets.load("made/twice")._constituents[2].qrels_iter = lambda: iter(twice)
     with pytest.raises(DatasetError, match="made/twice: document 'a' is judged 2 for query '1', and 1 before"):
         load_dataset("ir/made/twice")
+
+
+def test_a_collection_goes_by_the_rules_of_every_data_set() -> None:
+    """A query that is a passage does not find itself; judged queries that are absent and unjudged ones are counted."""
+    passages = {"1": ("Cats", "They purr."), "2": ("", "Dogs bark."), "3": ("", "Fish swim.")}
+    queries = {"1": "Cats They purr.", "2": "Who barks?", "9": "Nobody asks."}
+    judged = {"1": {"2": 1}, "2": {"2": 1}, "absent": {"1": 1}}
+    made = joined("x", [Subset("a", "en", "en", Texts(queries, passages, judged))], "test", Licence(), False, {})
+    assert made.own_passages == {"en-q-1": "en-p-1"}
+    assert made.passed_over == (
+        "1 judged queries are not there (passed over); 1 queries have no judgment (not asked); "
+        "1 queries are passages themselves (no candidates for themselves)"
+    )
+    run = {"en-q-1": {"en-p-1": 2.0, "en-p-2": 1.0}, "en-q-2": {"en-p-2": 1.0}}
+    assert evaluate(made, run, metrics="mrr").value("mono", "mrr") == 1.0
