@@ -75,7 +75,9 @@ def quiet_hosts(*, first: bool) -> Iterator[None]:
     plugin.handlers, plugin.propagate = [_Once() if first else logging.NullHandler()], False
     try:
         with no_bars(), warnings.catch_warnings():
-            warnings.filterwarnings("ignore", category=FutureWarning, module="accelerate")
+            warnings.filterwarnings(
+                "ignore", category=FutureWarning
+            )  # of accelerate, of torch when passages are gathered
             yield
     finally:
         plugin.handlers, plugin.propagate = handlers, propagate

@@ -79,6 +79,10 @@ def build_trainer(config: TrainConfig, folder: TrainFolder, data: TrainingData, 
         optimizer_cls_and_kwargs=(LazyAdamW, {"lr": arguments.learning_rate}) if sparse else None,
     )
     trainer._load_best_model = lambda: _load_best(trainer)
+    if not arguments.should_save:
+        # transformers 5 leaves it to this method to do nothing, which that of sentence-transformers 6.2 does not know:
+        # all processes would write into one file at once
+        trainer._save = lambda *_, **__: None
     return trainer
 
 

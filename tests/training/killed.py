@@ -1,8 +1,9 @@
 """Run in a process of its own: `beir-hybrid` with these arguments, killed in the middle of something.
 
 ``killed.py PLACE N ARGUMENTS``: the process kills itself (SIGKILL) when PLACE is reached for the Nth time. ``loss`` is
-a training batch's loss, ``forward`` a training step, ``save`` a checkpoint whose model is written and whose state is
-not, ``tokenizer`` the training of the tokenizer. Under torchrun the second process is the one that dies.
+a training batch's loss, ``forward`` a training step, ``write`` the writing of a model, ``save`` a checkpoint whose
+model is written and whose state is not, ``tokenizer`` the training of the tokenizer. Under torchrun the second process
+is the one that dies.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ def dying(function: Callable[..., Any], number: int, counts: Callable[[], bool])
 
 def main(place: str, number: str, *arguments: str) -> int:
     import torch
+    from sentence_transformers import SentenceTransformer
     from transformers import Trainer
 
     from beir_hybrid.cli import main as command
@@ -41,6 +43,8 @@ def main(place: str, number: str, *arguments: str) -> int:
         )
     elif place == "forward":
         Trainer.training_step = dying(Trainer.training_step, int(number), lambda: True)
+    elif place == "write":
+        SentenceTransformer.save_pretrained = dying(SentenceTransformer.save_pretrained, int(number), lambda: True)
     elif place == "save":
         Trainer._save_rng_state = dying(Trainer._save_rng_state, int(number), lambda: True)
     else:

@@ -41,12 +41,14 @@ def test_two_processes_and_resume(configure: Configure, tmp_path: Path) -> None:
 
 
 def test_gathered_processes_are_one(configure: Configure, trained: Callable[[str], Path], tmp_path: Path) -> None:
-    """--gather: two processes with 4 rows each learn what one does with 8, at the same learning rate."""
+    """--gather: two processes with 4 rows each learn what one does with 8, at the same learning rate.
+
+    The second of them would die if it wrote a model: both would write into one file at once."""
     base = str(without_dropout(trained("transformer"), tmp_path / "base"))
     options: dict[str, Any] = {"model": base, "learning_rate": 1e-3, "steps": 4, "evaluate_every": 4, "dev_limit": 2}
     train(configure(tmp_path / "one", "transformer", **options, batch_size=8))
     config = configure(tmp_path / "two", "transformer", **options, batch_size=4, gather=True)
-    done = run("-m", "beir_hybrid", *arguments_of(config, tmp_path), processes=2)
+    done = killed("write", 1, *arguments_of(config, tmp_path), processes=2)
     assert done.returncode == 0, done.stderr[-3000:]
     start, one, two = (weights(folder) for folder in (Path(base), tmp_path / "one", tmp_path / "two"))
     moved = max(float((one[name] - start[name]).abs().max()) for name in one)
