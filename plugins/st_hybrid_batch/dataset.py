@@ -44,7 +44,8 @@ class ParallelDataset(datasets.Dataset):  # type: ignore[misc]
 
     Args:
         dataset: rows with these columns, those of a group next to each other and sorted by language: what
-            ``load_from_disk``, ``filter`` or ``select`` made of an earlier parallel data set. To start from texts, use
+            ``load_from_disk``, ``filter`` or ``select`` made of an earlier parallel data set, or
+            ``concatenate_datasets`` of several (a text that two of them have gets one id). To start from texts, use
             `from_generator`, `from_groups` or `from_dataset`.
 
     Example:
