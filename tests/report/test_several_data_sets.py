@@ -125,10 +125,13 @@ def test_data_sets_that_have_nothing_in_common(make_folder: Any) -> None:
 def test_the_mean_over_data_sets_says_which_language_is_preferred(make_folder: Any) -> None:
     """.75 and .25 of one set and half and half of the other: the mean, and no share of the pools, of which are two."""
     folders = [
-        make_folder(of, {f"multi:{code}": {"map": [0.5] * 3} for code in ("de", "en")}, name="a", dataset=of,
+        make_folder(of, {f"multi:{code}": {"map": [0.5] * 3, "rank_distance": [None] * 3,
+                                           "rank_distance_bound": [16.0] * 3} for code in ("de", "en")},
+                    name="a", dataset=of,
                     overall={"language_share@10:de": share, "language_share@10:en": 1 - share})
         for of, share in (("one", 0.75), ("two", 0.5))
     ]  # fmt: skip
     found = Tables(render_page(compare(folders, draws=50))).found
     title = "multi: percent of the first 10 in each passage language, mean over query languages"
+    assert found["mean over data sets, multi: mean over languages"][1] == ["a", "0.500", "≥ 16"]
     assert found[f"mean over data sets, {title}"] == [["system", "de", "en"], ["a", "62", "38"]]
