@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from beir_hybrid.comparison import Comparison, Scores, TaskScoresTable, compare, load_per_query
 from beir_hybrid.comparison.align import align
 from beir_hybrid.comparison.correction import correct
+from beir_hybrid.comparison.notes import cautions
 from beir_hybrid.disk.files import fingerprint
 from beir_hybrid.errors import BeirHybridError, ResultsError
 from beir_hybrid.published.scores import MEAN as OVER_LANGUAGES
@@ -66,6 +67,9 @@ def paired_tests(measured: Measured, options: AnalysisOptions) -> tuple[pd.DataF
     names = {"deviation": "seeds_deviation", "ci_low": "seeds_low", "ci_high": "seeds_high"}
     found[_SEEDS] = spread.rename(columns=names).loc[deltas.index, _SEEDS].set_axis(found.index)
     family = found[found.p.notna()].groupby(["dataset", "metric", "family"]).p
+    least = (family.size().max() if len(family) else 0) / (1 + options.draws)
+    if least > LEVEL:
+        notes[f"Holm's correction leaves no p below {least:.3f} at {options.draws:,} draws: set more draws"] = None
     found["p_corrected"] = family.transform(lambda own: correct(own.to_numpy(float), "holm"))
     sure = (found.p_corrected <= LEVEL) & (found.seeds_agreeing == found.seeds) & (found.delta != 0)
     found["mark"] = found.leaning.where(sure, None)
@@ -114,6 +118,7 @@ def _against(
         except BeirHybridError as error:
             yield f"{dataset}, against {label}: not tested ({error})"
             continue
+        yield from cautions(comparison)
         for row in comparison.rows:
             if row.delta is not None and (row.is_mean or row.setting != "cross"):
                 yield {

@@ -82,6 +82,17 @@ def test_holm_is_over_the_table(tmp_path: Path) -> None:
         assert [test.p_corrected for test in family] == correct([test.p for test in family], "holm").tolist()
 
 
+def test_what_could_not_be_marked_is_said(tmp_path: Path) -> None:
+    """Too few draws for Holm over twelve tests, or too few question groups."""
+    analysis = {"draws": 50}
+    outcome = make_study(tmp_path / "a", flat, settings=("mono", "multi"), seeds=(1,), analysis=analysis)
+    assert against_baseline(outcome)[1] == ["Holm's correction leaves no p below 0.235 at 50 draws: set more draws"]
+    few = make_study(tmp_path / "b", flat, questions=4, seeds=(1,))
+    assert against_baseline(few)[1] == [
+        "toy: with 4 question groups no p can be below 0.125, too few to show a difference"
+    ]
+
+
 def test_seeds_are_paired(tmp_path: Path) -> None:
     """Only seeds both have; without any, or without a baseline, the reason is told."""
     outcome = make_study(tmp_path, flat, seeds=(1, 2))
