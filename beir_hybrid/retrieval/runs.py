@@ -166,7 +166,7 @@ class BoundRun:
             RunError: the file names none in these settings.
         """
         if self.table.tasks is not None:
-            return self._named_tasks(None if settings is None else parse_settings(settings))
+            return self._noted(self._named_tasks(None if settings is None else parse_settings(settings)))
         if settings is not None:
             return self.dataset.tasks(settings)
         languages = self.dataset.languages
@@ -178,14 +178,27 @@ class BoundRun:
             # a query that stands in two groups
             pooled |= bool(np.any(np.diff(np.unique(self._query_and_language(rows)) // len(languages)) == 0))
         if pooled:
-            return [self.dataset.task("multi", language) for language in dict.fromkeys(query for query, _ in pairs)]
+            return self._noted(
+                [self.dataset.task("multi", each) for each in dict.fromkeys(query for query, _ in pairs)]
+            )
         if "multi" in self.dataset.settings:
             tell(
                 f"{self.table.path}: no query ranks passages of several languages, so each language pair is measured "
                 f"by itself; if the run ranks the pool of all, give the setting multi"
             )
         made = [self.dataset.task("mono", query) for query, passage in pairs if query == passage]
-        return made + [self.dataset.task("cross", query, passage) for query, passage in pairs if query != passage]
+        made += [self.dataset.task("cross", query, passage) for query, passage in pairs if query != passage]
+        return self._noted(made)
+
+    def _noted(self, tasks: list[Task]) -> list[Task]:
+        """The same, and a line where those of a setting are not all there are: a mean is then another one."""
+        for setting in dict.fromkeys(task.setting for task in tasks):
+            held, all_ = sum(task.setting == setting for task in tasks), len(self.dataset.tasks(setting))
+            if held < all_:
+                tell(
+                    f"{self.table.path}: ranks something in {held} of the {all_} {setting} settings; means are over these"
+                )
+        return tasks
 
     def _named_tasks(self, settings: Sequence[str] | None) -> list[Task]:
         languages, named = self.dataset.languages, dict.fromkeys(key for key, _ in self.rows)
