@@ -195,9 +195,7 @@ class BoundRun:
         for setting in dict.fromkeys(task.setting for task in tasks):
             held, all_ = sum(task.setting == setting for task in tasks), len(self.dataset.tasks(setting))
             if held < all_:
-                tell(
-                    f"{self.table.path}: ranks something in {held} of the {all_} {setting} settings; means are over these"
-                )
+                tell(f"{self.table.path}: ranks something in {held} of {all_} {setting} settings; means are over these")
         return tasks
 
     def _named_tasks(self, settings: Sequence[str] | None) -> list[Task]:

@@ -160,7 +160,7 @@ def test_the_settings_are_told_from_the_content(
     said = capsys.readouterr().err
     assert said.count(guessed) == 1
     # what it found nothing in is no task of it, so a mean over the rest is said to be one
-    assert "ranks something in 1 of the 2 mono settings; means are over these" in said
+    assert "ranks something in 1 of 2 mono settings; means are over these" in said
     assert tasks_of(evaluate(toy, written(tmp_path, cross), settings="multi")) == {"multi:de-all", "multi:en-all"}
     assert guessed not in capsys.readouterr().err
     pooled = "de-q-0 Q0 en-p-0 1 2 x\nde-q-0 Q0 de-p-0 2 1 x\n"
