@@ -169,3 +169,10 @@ def test_what_no_difference_could_be_shown_by_stands_at_the_top(make_folder: Any
     text = render_page(compare(folders))
     said = "toy: with 5 question groups no p can be below 0.062, too few to show a difference"
     assert said in text[: text.index("<main")]
+
+
+@pytest.mark.parametrize(("codes", "over"), [(("de",), "systems."), (("de", "en"), "systems and languages.")])
+def test_what_the_hardest_queries_are_averaged_over(make_folder: Any, codes: tuple[str, ...], over: str) -> None:
+    """Over languages only where a question is asked in several."""
+    folder = make_folder("a", {f"mono:{code}": {"map": [0.5, 0.25]} for code in codes})
+    assert f"Those with the lowest mono map, averaged over the {over}" in render_page(compare([folder], draws=50))
