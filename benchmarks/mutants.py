@@ -43,7 +43,8 @@ SLOW = (
 EQUIVALENT = (
     "_BLOCK", "_LOG_RANGE", "_MANY = ", "_COLUMNS", "_BATCH", "_LARGEST", "_SETTINGS", "_SLICE", "COUNT",
     "figure.", "axes.", 'Table("Versions"', 'Table("Data sets"', "size=", "ensure_ascii=",
-    "trim_blocks=", "_names(int(", "hexdigest()[:8]", "_RANKS = ", "row.value * direction(", "set_in_layout", "reshape(n, systems, -1)",
+    "trim_blocks=", "_names(int(", "hexdigest()[:8]", "_RANKS = ", "row.value * direction(", "set_in_layout",
+    "reshape(n, systems, -1)",
 )  # fmt: skip
 NEAREST = 2
 """Test files that are run before the others of a room."""
