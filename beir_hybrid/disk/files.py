@@ -68,12 +68,18 @@ def written_whole(path: Path) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def alone(path: Path, kind: type[BeirHybridError] = BeirHybridError, busy: str | None = None) -> Iterator[None]:
+def alone(
+    path: Path, kind: type[BeirHybridError] = BeirHybridError, busy: str | None = None, mark: str = ""
+) -> Iterator[None]:
     """One process at a time at work on a file or folder: the others wait, or are refused with the words ``busy``.
 
     The lock beside it is never removed: another process may have opened it already, and would hold one of its own.
 
-    What processes that were killed have half written in the folder is.
+    What processes that were killed have half written in the folder is. Where the user names the folder, that must be
+    one of ours.
+
+    Args:
+        mark: a file that folders of ours hold, and others do not; empty: the folder is in our cache.
 
     Raises:
         kind: its folder cannot be made or written, or another process is at work.
@@ -91,15 +97,17 @@ def alone(path: Path, kind: type[BeirHybridError] = BeirHybridError, busy: str |
                 raise kind(f"could not write {path}: no lock can be kept beside it; choose another folder") from None
             raise kind(str(busy)) from None
     try:
-        _clear(path)
+        _clear(path, mark)
         yield
     finally:
-        _clear(path)
+        _clear(path, mark)
         lock.release()
 
 
-def _clear(folder: Path) -> None:
-    for left in folder.rglob(".*.part"):
+def _clear(folder: Path, mark: str) -> None:
+    if mark and not (folder / mark).is_file():
+        return
+    for left in folder.rglob(f".*.{8 * '[0-9a-f]'}.part"):  # as `written_whole` calls them
         with contextlib.suppress(OSError):
             left.unlink()
 

@@ -54,9 +54,8 @@ class ResultFolder:
         if path is None:
             yield cls(None, False, top_k)
             return
-        with alone(
-            path, ResultsError, f"another process is evaluating into {path}; wait for it, or choose another --out"
-        ):
+        busy = f"another process is evaluating into {path}; wait for it, or choose another --out"
+        with alone(path, ResultsError, busy, _INPUTS_FILE):
             _claim(path, inputs)
             # a study keeps no runs; whoever wants them is told
             yield cls(path, all((path / name).exists() for name in (RESULTS_FILE, PER_QUERY_FILE)), top_k)

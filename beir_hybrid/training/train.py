@@ -20,7 +20,7 @@ from beir_hybrid.progress import tell
 from beir_hybrid.training.checkpoints import train_from
 from beir_hybrid.training.config import TrainConfig
 from beir_hybrid.training.data import TrainingData
-from beir_hybrid.training.folder import LOG_FILE, SUMMARY_FILE, TrainFolder
+from beir_hybrid.training.folder import CONFIG_FILE, LOG_FILE, SUMMARY_FILE, TrainFolder
 from beir_hybrid.training.models import average, merge_adapters, on_cpu, prompts_of
 from beir_hybrid.training.prepare import inputs_of, prepare
 from beir_hybrid.training.trainer import begun_with, build_trainer
@@ -83,7 +83,7 @@ def train(config: TrainConfig, *, resume: bool = False) -> TrainSummary:
 
         def begin() -> tuple[bool, Path | None]:
             busy = f"another process is training into {folder.path}; wait for it, or choose another --out"
-            held.enter_context(alone(folder.path, TrainingError, busy))
+            held.enter_context(alone(folder.path, TrainingError, busy, CONFIG_FILE))
             inputs = inputs_of(config)
             if folder.is_done(config, inputs, resume=resume):
                 return True, None

@@ -194,3 +194,16 @@ def test_what_killed_processes_left_half_written_goes_with_the_next(tmp_path: Pa
     with alone(tmp_path / "vectors"):
         assert list((tmp_path / "vectors" / "deep").iterdir()) == []
     assert sorted(path.name for path in tmp_path.iterdir()) == [".vectors.lock", "vectors"]
+
+
+def test_files_of_others_are_left_alone(tmp_path: Path) -> None:
+    """A folder that a user names by mistake keeps what a browser, or another evaluation below it, is writing."""
+    theirs = [tmp_path / ".film.mkv.part", tmp_path / "results" / ".runs.parquet.12345678.part"]
+    theirs[1].parent.mkdir()
+    for path in theirs:
+        path.write_text("half")
+    with alone(tmp_path, mark="inputs.json"):
+        assert all(path.exists() for path in theirs)
+    (tmp_path / "inputs.json").write_text("{}")
+    with alone(tmp_path, mark="inputs.json"):
+        assert [path.exists() for path in theirs] == [True, False]
