@@ -102,7 +102,7 @@ def train(config: TrainConfig, *, resume: bool = False) -> TrainSummary:
         if config.lora is not None:
             merge_adapters(trainer.model)
         if config.wise_ft is not None:
-            average(trainer.model, begun_with(config, folder, state), config.wise_ft)
+            average(trainer.model, begun_with(config, folder), config.wise_ft)
         summary = _summary(config, trainer, folder, data, round(time.perf_counter() - started, 1))
         if state.is_main_process:
             _save(config, trainer, folder, data, summary)

@@ -29,7 +29,7 @@ def build_trainer(config: TrainConfig, folder: TrainFolder, data: TrainingData, 
     from beir_hybrid.training.progress import ProgressLine
     from st_hybrid_batch import LazyAdamW, ParallelEvaluator, hybrid_callbacks, use_sparse_gradients
 
-    model = begun_with(config, folder, state)
+    model = begun_with(config, folder)
     held = copy.deepcopy(model) if config.distill > 0 else None
     if config.cut_vocabulary:
         _cut_vocabulary(config, data, model, state)
@@ -86,7 +86,7 @@ def build_trainer(config: TrainConfig, folder: TrainFolder, data: TrainingData, 
     return trainer
 
 
-def begun_with(config: TrainConfig, folder: TrainFolder, state: Any) -> Any:
+def begun_with(config: TrainConfig, folder: TrainFolder) -> Any:
     """The model that a training begins with, always the same one; pretrained first, if that is asked for."""
     base = folder.work / "base"
     source = str(base if base.exists() else config.model)
@@ -100,7 +100,6 @@ def begun_with(config: TrainConfig, folder: TrainFolder, state: Any) -> Any:
         texts = json.loads((folder.work / PRETRAINING_TEXT).read_text(encoding="utf-8"))
         length = config.max_seq_length or int(min(model.max_seq_length or SCRATCH_LENGTH, 512))
         pretrain(source, texts, out, folder.work / "pretraining", config, length)
-        state.wait_for_everyone()
     load_encoder(out, model)
     return model
 

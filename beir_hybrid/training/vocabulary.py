@@ -27,7 +27,7 @@ class TokensInUse(torch.nn.Module):
 
     Args:
         whole: the embedding.
-        kept: ids of the tokens in use, ascending, shape (kept,).
+        kept: ids of the tokens in use, ascending, shape (kept,), on the CPU.
     """
 
     _row: Tensor
@@ -36,11 +36,11 @@ class TokensInUse(torch.nn.Module):
         super().__init__()
         self.num_embeddings, self.embedding_dim = whole.num_embeddings, whole.embedding_dim
         self.weight = torch.nn.Parameter(whole.weight.detach()[kept].clone(), whole.weight.requires_grad)
-        self._whole, self._kept = whole.weight.detach().cpu(), kept.cpu()
+        self._whole, self._kept = whole.weight.detach().cpu(), kept
         row = torch.full((whole.num_embeddings,), -1)
         row[kept] = torch.arange(len(kept))
         self._padding = None if whole.padding_idx is None or row[whole.padding_idx] < 0 else int(row[whole.padding_idx])
-        self.register_buffer("_row", row, persistent=False)
+        self.register_buffer("_row", row.to(whole.weight.device), persistent=False)
         self.register_state_dict_post_hook(_saved_whole)  # type: ignore[no-untyped-call]
         self.register_load_state_dict_pre_hook(_loaded_in_part)  # type: ignore[no-untyped-call]
 
@@ -127,7 +127,7 @@ def keep_tokens(transformer: Any, ids: NDArray[np.int64]) -> None:
     whole = transformer.get_input_embeddings()
     if type(whole) is not torch.nn.Embedding:
         raise _does_more(transformer)
-    in_use = TokensInUse(whole, torch.from_numpy(ids).to(whole.weight.device))
+    in_use = TokensInUse(whole, torch.from_numpy(ids))
     head = transformer.get_output_embeddings()
     transformer.set_input_embeddings(in_use)
     if head is not None and head.weight is whole.weight:

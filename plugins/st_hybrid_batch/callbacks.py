@@ -100,7 +100,7 @@ class BatchLossCallback(BatchCallback):
         if self.setting is not None:
             loss = torch.stack(list(output.values())).sum() if isinstance(output, dict) else output
             total, count = self._losses.get(self.setting, (0.0, 0))
-            self._losses[self.setting] = total + loss.detach().double(), count + 1
+            self._losses[self.setting] = total + loss.detach().float(), count + 1
 
     def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, float] | None = None, **_: Any) -> None:
         if logs is None or "loss" not in logs or self._sampler is None:

@@ -27,9 +27,6 @@ def passage_ids(rows: pa.Table) -> I64:
         ``(rows, 1 + negatives)``: the smallest hash of the texts that are linked, so data sets that were built apart
         share an id only where they share texts. About 40 bytes a text are needed on the way.
     """
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
-
     starts = group_starts(rows.column("group"))
     group = np.repeat(np.arange(len(starts)), np.diff(starts, append=rows.num_rows))
     passages = [_hashes(rows.column(name)) for name in rows.column_names if name == "passage" or "negative_" in name]
@@ -43,9 +40,7 @@ def passage_ids(rows: pa.Table) -> I64:
     # the positives, the questions and the passage groups link groups; hard negatives do not
     ends = np.concatenate([texts[0], nodes[texts.size :]])
     links = (np.concatenate([group, group, group[has_name]]), ends)
-    size = int(nodes.max()) + 1
-    graph = coo_array((np.ones(len(ends), dtype=np.uint8), links), shape=(size, size))
-    _, component = connected_components(graph, directed=False)
+    component = _components(*links, int(nodes.max()) + 1)
     _, smallest = np.unique(component[len(starts) :], return_index=True)
     # a component has texts, so every one of them is found; the hashes are sorted
     ids: I64 = hashes[smallest][component[texts]].view(np.int64)
@@ -60,20 +55,24 @@ def joined_ids(rows: pa.Table) -> I64:
     Returns:
         ``(rows, 1 + negatives)``: the smallest id of those that are one.
     """
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
-
     label = rows.column("label").combine_chunks().flatten().to_numpy().reshape(rows.num_rows, -1).view(np.uint64)
     columns = ["passage", *(f"negative_{number}" for number in range(1, label.shape[1]))]
     hashes = [*(_hashes(rows.column(name)) for name in columns), _hashes(rows.column("query")) * np.uint64(3)]
     ids, id_nodes = np.unique(np.concatenate([*label.T, label[:, 0]]), return_inverse=True)
     text_nodes = np.unique(np.concatenate(hashes), return_inverse=True)[1] + len(ids)
-    size = int(text_nodes.max()) + 1
-    graph = coo_array((np.ones(len(id_nodes), dtype=np.uint8), (id_nodes, text_nodes)), shape=(size, size))
-    component = connected_components(graph, directed=False)[1][: len(ids)]
+    component = _components(id_nodes, text_nodes, int(text_nodes.max()) + 1)[: len(ids)]
     _, smallest, place = np.unique(component, return_index=True, return_inverse=True)
     one_of_each: I64 = ids[smallest][place].view(np.int64)
     return one_of_each[id_nodes[: label.size]].reshape(label.shape[::-1]).T
+
+
+def _components(ones: I64, others: I64, size: int) -> NDArray[np.int32]:
+    """The component of each of ``size`` nodes, of which links join one to the other."""
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    graph = coo_array((np.ones(len(ones), dtype=np.uint8), (ones, others)), shape=(size, size))
+    return connected_components(graph, directed=False)[1]  # type: ignore[no-any-return]
 
 
 def _hashes(column: Any) -> NDArray[np.uint64]:
