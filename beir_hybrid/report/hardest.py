@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -171,8 +172,8 @@ def _kept_ranks(folder: Path, setting: str, queries: set[str]) -> tuple[dict[tup
     wanted = [("setting", "=", setting), ("query_id", "in", queries)]
     found = pq.read_table(path, columns=["query_id", "passage_id", "rank"], filters=wanted)
     ranks: dict[tuple[str, str], int] = {}
-    depth: dict[str, int] = {}
+    depth = Counter[str]()
     for query, passage, rank in zip(*(column.to_pylist() for column in found.columns), strict=True):
         ranks[query, passage] = rank
-        depth[query] = max(rank, depth.get(query, 0))
+        depth[query] = max(rank, depth[query])
     return ranks, depth

@@ -38,9 +38,10 @@ def ranked(board: Leaderboard, setting: str, metric: str, language: str = MEAN) 
 
     def key(system: System) -> tuple[bool, bool, float]:
         entry = board.entry(system, setting, metric, language)
-        value = entry.value if entry is not None else None
+        if entry is None or entry.value is None:
+            return True, False, 0.0
         # a bound says nothing of how good a system is, so it is above none that is known
-        return value is None, entry is not None and entry.at_least, -(direction(metric) or 1) * (value or 0.0)
+        return False, entry.at_least, entry.value if direction(metric) < 0 else -entry.value
 
     there = {entry.system for entry in board.entries if entry.setting == setting}
     return sorted((system for system in board.systems if system in there), key=key)

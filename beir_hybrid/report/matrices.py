@@ -134,7 +134,7 @@ def _square(measure: Measure, name: str, matrix: Matrix, *, signed: bool) -> Squ
 def _cell(value: float | None, largest: float, *, signed: bool) -> Cell | None:
     if value is None:
         return None
-    strength = min(1.0, abs(value) / largest)
+    strength = abs(value) / largest
     # where the text changes its colour to stay readable: later on a light page than on a dark one
     kind = ("less" if value < 0 else "more") + (" strong" if strength > 0.76 else " middle" if strength > 0.66 else "")
     text = f"{abs(value):.2f}".replace("0.", ".", 1) if abs(value) < 0.995 else "1"

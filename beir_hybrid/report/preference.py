@@ -23,4 +23,4 @@ def own_language(contents: Contents) -> Shares:
 
 def pool_shares(shares: Shares) -> dict[str, float]:
     """The share of the pool each language has: the share of a ranking over its lift."""
-    return {language: share / lift for (_, language), (share, lift) in shares.items() if share and lift}
+    return {language: (share or 0.0) / lift for (_, language), (share, lift) in shares.items() if lift}

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
+
+from beir_hybrid.evaluation.scores import Score
 from beir_hybrid.published.leaderboard import build_leaderboard
 from beir_hybrid.report.leaderboard_tables import language_tables, mean_tables, records
 from tests.results_made import made_results
@@ -36,3 +39,19 @@ def test_records_hold_everything() -> None:
     assert (first["value"], first["source"], first["table"], first["printed_as"], first["kind"]) == (
         0.7581, "arXiv:2408.10536", "3", "mAP", "published",
     )  # fmt: skip
+
+
+def test_nothing_is_below_zero() -> None:
+    """A system without a value comes after one that has none to be proud of."""
+    given = {"none": None, "zero": 0.0, "half": 0.5}
+    results = [made_results(name, {"de": value}, dataset="own") for name, value in given.items()]
+    (table,) = mean_tables(build_leaderboard("own", results))
+    assert [row[0] for row in table.rows] == ["half", "zero", "none"]
+
+
+def test_of_unusual_metrics_five_have_a_column() -> None:
+    """The first, in the order they were measured in."""
+    scores = [Score("mono", "de", "de", f"precision@{k}", 0.5, queries=4) for k in range(1, 8)]
+    results = dataclasses.replace(made_results("a", {"de": 0.5}, dataset="own"), scores=scores)
+    (table,) = mean_tables(build_leaderboard("own", [results]))
+    assert table.heads[3:] == [f"precision@{k}" for k in range(1, 6)]
