@@ -256,6 +256,16 @@ def test_the_capacity_plan_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
     assert plan.pairs("mono", "yo") == 119 * 49_043
 
 
+_NAMED = re.compile(r"`(\w+)(?:\([^`]*\))?` of\s+`((?:beir_hybrid|st_hybrid_batch)[\w.]*)`")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=_name)
+def test_names_are_where_a_page_says(page: Path) -> None:
+    """What a sentence calls ``name`` of a module can be imported from it."""
+    for name, module in _NAMED.findall(page.read_text(encoding="utf-8")):
+        assert hasattr(importlib.import_module(module), name), f"{page.name}: {module} has no {name}"
+
+
 def _anchors(page: Path) -> set[str]:
     heads = re.findall(r"^#+ (.*)$", page.read_text(encoding="utf-8"), re.MULTILINE)
     return {re.sub(r"[\s-]+", "-", re.sub(r"[^\w\s-]", "", head.lower())).strip("-") for head in heads}
