@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import operator
 import platform
 import time
 from collections.abc import Iterable
@@ -31,7 +32,7 @@ _PACKAGES = (
 
 
 def evaluate(
-    dataset: str | Dataset,
+    dataset: str | Path | Dataset,
     retriever: Any,
     *,
     settings: str | Iterable[str] | None = None,
@@ -47,7 +48,7 @@ def evaluate(
     """Measure a retriever in the monolingual, cross-lingual and multilingual settings of a data set.
 
     Args:
-        dataset: a data set or its registered name.
+        dataset: a data set, its registered name, or the path of a BEIR folder.
         retriever: anything `as_retriever` takes: a model, its name or path, an encode function, a BEIR search
             object, a run file, or a retriever.
         settings: ``mono``, ``cross``, ``multi`` (iterable or comma-separated); default: all the data set has.
@@ -72,10 +73,13 @@ def evaluate(
         DatasetError, SettingError, MetricError, RetrieverError: an input is unknown or unusable.
     """
     started = time.perf_counter()
-    if isinstance(dataset, str):
+    if isinstance(dataset, str | Path):
         dataset = load_dataset(dataset, data_dir, languages, split)
+    elif not isinstance(dataset, Dataset):
+        raise DatasetError(f"a {type(dataset).__name__} is no data set; give one, its name, or the path of a folder")
     elif languages is not None or split is not None or data_dir is not None:
         raise DatasetError("languages, split and data_dir belong to load_dataset(...) when a loaded data set is given")
+    top_k = None if top_k is None else operator.index(top_k)  # numpy's whole numbers are none to JSON
     if top_k is not None and top_k < 1:
         raise RetrieverError(f"top_k is {top_k}; expected 1 or more, or None for the retriever's own default")
     chosen = asked_metrics(metrics)
@@ -104,7 +108,7 @@ def evaluate(
     usual = bound.depth if bound.depth is not None else KEPT_HITS if out is not None else SHARE_CUTOFF
     depth = max([top_k or usual, *cutoffs])
     spare = any(task.own is not None for task in tasks)  # a hit that is the query itself is taken out
-    with ResultFolder.opened(None if out is None else Path(out), inputs, top_k or depth) as folder:
+    with ResultFolder.opened(None if out is None else Path(out).expanduser(), inputs, top_k or depth) as folder:
         if folder.complete:
             if trec:
                 folder.write_trec_files(tasks)

@@ -146,7 +146,7 @@ class Results:
         from beir_hybrid.evaluation.kept_runs import write_trec
 
         keys: dict[TaskKey, None] = {(s.setting, s.query_language, s.corpus_language): None for s in self.scores}
-        return write_trec(self._kept(), keys, Path(target), self.name)
+        return write_trec(self._kept(), keys, Path(target).expanduser(), self.name)
 
     def _kept(self) -> Path:
         if self.folder is None:
@@ -177,7 +177,8 @@ def read_results(folder: Path | str) -> Results:
     Raises:
         ResultsError: there are none, they are damaged, or of a schema this version does not know.
     """
-    return _read(Path(folder) / RESULTS_FILE, Path(folder))
+    folder = Path(folder).expanduser()
+    return _read(folder / RESULTS_FILE, folder)
 
 
 def read_results_file(path: Path | str) -> Results:

@@ -106,7 +106,7 @@ def neutralize(
     sources = {name: said for name, said, _ in found}
     record = {"sources": sources, "per_language": per_language, "seed": seed, "leak_check": leaks}
     transform = learn(encoder, sample, method, directions, record, shrink=shrink)
-    with folder_written_whole(Path(out)) as part:
+    with folder_written_whole(Path(out).expanduser()) as part:
         write_model(encoder.model, transform, part)
         transform.write(part)
     return transform

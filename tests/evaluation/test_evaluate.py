@@ -108,6 +108,21 @@ def test_a_finished_folder_answers_without_the_retriever(sample: Dataset, tmp_pa
     }  # fmt: skip
 
 
+def test_paths_and_numbers_as_they_are_given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A data set by its path, numpy's whole numbers, a home directory; what is no data set is named."""
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    folder = BeirView(load_dataset("sample", languages="de").task("mono:de")).export(tmp_path / "own")
+    (name, queries) = (folder / "queries.jsonl", (folder / "queries.jsonl").read_text())
+    name.write_text(queries.replace('"text"', '"language": "de", "text"'))
+    corpus = (folder / "corpus.jsonl").read_text()
+    (folder / "corpus.jsonl").write_text(corpus.replace('"text"', '"language": "de", "text"'))
+    found = evaluate(folder, dense(), metrics="map", top_k=np.int64(3), out="~/results")  # type: ignore[arg-type]
+    assert (found.folder, found.inputs["top_k"]) == (tmp_path / "home" / "results", 3)
+    assert read_results("~/results").scores == found.scores
+    with pytest.raises(DatasetError, match="a NoneType is no data set; give one, its name, or the path of a folder"):
+        evaluate(None, dense())  # type: ignore[arg-type]
+
+
 def test_what_was_lost_of_a_finished_folder_is_made_again(sample: Dataset, tmp_path: Path) -> None:
     """Deleting a file and evaluating again mends a folder; one without runs, which studies do not keep, is whole."""
     first = evaluate(sample, dense(), settings="mono", metrics="map", out=tmp_path / "out")
