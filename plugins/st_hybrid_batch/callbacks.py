@@ -105,10 +105,8 @@ class BatchLossCallback(BatchCallback):
     def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, float] | None = None, **_: Any) -> None:
         if logs is None or "loss" not in logs or self._sampler is None:
             return
-        # float32 where float64 is missing (MPS)
-        dtype = torch.float32 if args.device.type == "mps" else torch.float64
         sums = [[float(each) for each in self._losses.pop(setting, (0.0, 0))] for setting in _SETTINGS]
-        totals = torch.tensor(sums, dtype=dtype).to(args.device)  # (settings, 2)
+        totals = torch.tensor(sums, device=args.device)  # (settings, 2)
         if torch.distributed.is_available() and torch.distributed.is_initialized():
             torch.distributed.all_reduce(totals)
         means = zip(_SETTINGS, totals.tolist(), strict=True)

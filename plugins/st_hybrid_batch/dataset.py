@@ -74,11 +74,12 @@ class ParallelDataset(datasets.Dataset):  # type: ignore[misc]
                 f"no column {missing[0]!r} among {dataset.column_names}; build the data set with "
                 "ParallelDataset.from_generator, .from_groups or .from_dataset"
             )
+        negatives = [name for name in dataset.column_names if name.startswith("negative_")]
+        _check_labels(dataset.data.column("label"), 1 + len(negatives))
         if dataset.info.description.count(_IDS_OF) > 1:
             dataset = _labelled(dataset.with_format(None), joined_ids, "label")
         dataset = _with_names(dataset, ("language", "group"))
         super().__init__(dataset.data, info=dataset.info, split=dataset.split, fingerprint=dataset._fingerprint)
-        negatives = [name for name in self.column_names if name.startswith("negative_")]
         self.text_columns = ["query", "passage", *sorted(negatives, key=lambda name: int(name[9:]))]
         self.set_format(columns=[*self.text_columns, "label"])
         self._made = self._fingerprint
@@ -272,6 +273,20 @@ def _check_texts(name: str, column: pa.ChunkedArray) -> None:
         good = pc.fill_null(pc.greater(pc.utf8_length(pc.utf8_trim_whitespace(column)), 0), False)
     if (row := pc.index(good, False).as_py()) >= 0:
         check_text(column[row].as_py(), f"row {row}: column {name!r}")
+
+
+def _check_labels(column: pa.ChunkedArray, wanted: int) -> None:
+    """Refuse labels that are no ids of a row's passage and hard negatives: scores, say, or those of other columns."""
+    kind = column.type
+    fixed = pa.types.is_fixed_size_list(kind)
+    right = (fixed or pa.types.is_list(kind)) and pa.types.is_int64(kind.value_type) and not column.null_count
+    if right:
+        right = kind.list_size == wanted if fixed else pc.all(pc.equal(pc.list_value_length(column), wanted)).as_py()
+    if not right:
+        raise ValueError(
+            f"expected {wanted} ids in 'label' in every row, of the passage and each hard negative, as "
+            f"ParallelDataset.from_dataset makes them; got {kind}"
+        )
 
 
 def source_digest(generator: Callable[..., Any], arguments: Mapping[str, Any]) -> str:

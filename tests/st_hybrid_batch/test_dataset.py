@@ -196,6 +196,14 @@ def test_joined_data_have_one_id_for_a_text(tmp_path):
     assert ids_of(ParallelDataset(halves)) == ids_of(parts[1])[:3]
 
 
+@pytest.mark.parametrize("label", [[0.5, 1.0], [[1], [2, 3]], [[1.5], [2.5]], [None, [2]], [[1, 2], [3, 4]]])
+def test_labels_that_are_no_ids(label):
+    """Scores, and ids of more columns than there are, are refused where the data set is made."""
+    rows = {"query": ["q", "r"], "passage": ["p", "s"], "language": ["a", "a"], "group": ["1", "2"], "label": label}
+    with pytest.raises(ValueError, match=r"expected 1 ids in 'label' in every row.*from_dataset"):
+        ParallelDataset(datasets.Dataset.from_dict(rows))
+
+
 def test_dictionaries_are_no_groups():
     """What is to be done with them is said."""
     with pytest.raises(TypeError, match="got a dict; group_from_record makes one"):
