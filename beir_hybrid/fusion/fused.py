@@ -30,6 +30,7 @@ from beir_hybrid.metrics.ranx_backend import (
     fuse_hits,
     ranx_library,
 )
+from beir_hybrid.progress import progress
 from beir_hybrid.records import SETTINGS, Hits
 from beir_hybrid.retrieval.contract import Bound, Ranking
 from beir_hybrid.retrieval.standardise import standardised
@@ -164,25 +165,29 @@ class FusedRetriever:
 
     def retrieve(self, tasks: Sequence[Task], top_k: int | None = None) -> Iterator[Ranking]:
         depths = [_depths(each) for each in self.scores]
-        for task in tasks:
-            runs = [read_hits(each.folder, task) for each in self.scores]
-            # what shares no word with a query is in no run of BM25, however deep it was sought
-            least = min(max(known[task.key], _longest(hits)) for known, hits in zip(depths, runs, strict=True))
-            if self.standardise:
-                runs = [standardised(hits, task) for hits in runs]
-            if len(runs) == 1:
-                yield _as_deep(task, runs[0], least, top_k)
-                continue
-            parts = [
-                (rows, fuse_hits([hits.take(rows) for hits in runs], self.method, self.norm, params))
-                for rows, params in self.plan.parts(task)
-            ]
-            query = np.concatenate([rows[hits.query] for rows, hits in parts])
-            passages = np.concatenate([hits.passages for _, hits in parts])
-            scores = np.concatenate([hits.scores for _, hits in parts])
-            in_order = np.argsort(query, kind="stable")
-            fused = Hits.sorted(len(task.rows), query[in_order], passages[in_order], scores[in_order])
-            yield _as_deep(task, fused, least, top_k)
+        with progress("fusing", len(tasks), "setting") as bar:
+            for task in tasks:
+                yield self._fused(task, depths, top_k)
+                bar.advance()
+
+    def _fused(self, task: Task, depths: Sequence[Mapping[TaskKey, int]], top_k: int | None) -> Ranking:
+        runs = [read_hits(each.folder, task) for each in self.scores]
+        # what shares no word with a query is in no run of BM25, however deep it was sought
+        least = min(max(known[task.key], _longest(hits)) for known, hits in zip(depths, runs, strict=True))
+        if self.standardise:
+            runs = [standardised(hits, task) for hits in runs]
+        if len(runs) == 1:
+            return _as_deep(task, runs[0], least, top_k)
+        parts = [
+            (rows, fuse_hits([hits.take(rows) for hits in runs], self.method, self.norm, params))
+            for rows, params in self.plan.parts(task)
+        ]
+        query = np.concatenate([rows[hits.query] for rows, hits in parts])
+        passages = np.concatenate([hits.passages for _, hits in parts])
+        scores = np.concatenate([hits.scores for _, hits in parts])
+        in_order = np.argsort(query, kind="stable")
+        fused = Hits.sorted(len(task.rows), query[in_order], passages[in_order], scores[in_order])
+        return _as_deep(task, fused, least, top_k)
 
 
 def _depths(scores: Scores) -> dict[TaskKey, int]:

@@ -43,6 +43,7 @@ def test_a_fusion_is_measured_and_kept(command: Any, folders: list[Path], tmp_pa
     )
     assert done.status == 0
     assert done.out.startswith("both on sample (test): 4 settings, 30 queries each")
+    assert "fusing: 4 settings\n" in done.err
     record = json.loads((tmp_path / "out" / "results.json").read_text())
     assert record["retriever"]["params"] == {"weights": [1.0, 0.0]}
     assert record["retriever"]["norm"] == "min-max"
