@@ -112,6 +112,8 @@ class TrainConfig:
         for name, told in _table().items():
             if getattr(self, name) and not getattr(self, told.get("needs", name)):
                 raise TrainingError(f"{flag(name)} needs {flag(told['needs'])}")
+        if self.on_leak == "drop" and not self.leak_check:
+            raise TrainingError("--on-leak drop needs --leak-check")
         if self.from_scratch == "static":
             refuse_for_static(self)
         if self.from_scratch == "transformer" and self.width % 64:

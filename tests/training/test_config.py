@@ -77,6 +77,7 @@ def test_the_paper_is_the_default() -> None:
         ({**MODEL, "best": "multi-map"}, "best is 'multi-map'; did you mean 'multi_map'"),
         ({**MODEL, "code_switch": 0.5}, "--code-switch needs --lexicon"),
         ({**MODEL, "lexicon": "l"}, "--lexicon needs --code-switch"),
+        ({**MODEL, "on_leak": "drop"}, "--on-leak drop needs --leak-check"),
         ({**MODEL, "tokenizer": "t"}, "--tokenizer needs --from-scratch"),
         ({**SCRATCH, "pretrain_text": ["t"]}, "--pretrain-text needs a transformer"),
         ({**SCRATCH, "mini_batch_size": 8}, "--mini-batch-size needs a transformer"),
