@@ -280,10 +280,6 @@ class Hits:
         opposite: IntArray = rank[first][tie] + rank[last][tie] - rank
         return opposite
 
-    def without(self, silent: npt.NDArray[np.bool_]) -> Hits:
-        """The same with nothing retrieved for the queries marked."""
-        return self.where(~silent[self.query])
-
     def cut(self, top_k: int) -> Hits:
         """The best ``top_k`` hits of every query."""
         return self if not len(self) or self.counts.max() <= top_k else self.where(self.rank <= top_k)
@@ -297,6 +293,24 @@ class Hits:
         counts = self.counts[rows]
         place = np.repeat(self.indptr[rows] - np.cumsum(counts) + counts, counts) + np.arange(counts.sum())
         return Hits(_ends(np.repeat(np.arange(len(rows)), counts), len(rows)), self.passages[place], self.scores[place])
+
+    def standard_scores(self, group: IntArray, n: int) -> ScoreArray:
+        """Each score less the mean of its group's and over their standard deviation, float64 [hits].
+
+        Where a group has one hit, or equal ones, their scores become 0.
+
+        Args:
+            group: of every hit, below ``n``.
+        """
+        count = np.maximum(np.bincount(group, minlength=n), 1)
+        scores = self.scores.astype(np.float64)
+        mean = (np.bincount(group, weights=scores, minlength=n) / count)[group]
+        away = scores - mean
+        deviation = np.sqrt(np.bincount(group, weights=away**2, minlength=n) / count)[group]
+        # equal scores differ from their mean by rounding alone
+        told_apart = deviation > 1e-7 * np.maximum(1, np.abs(mean))
+        found: ScoreArray = np.divide(away, deviation, out=np.zeros_like(away), where=told_apart)
+        return found
 
     @classmethod
     def sorted(cls, n_queries: int, query: npt.ArrayLike, passages: npt.ArrayLike, scores: npt.ArrayLike) -> Hits:

@@ -179,14 +179,6 @@ def _min_max(hits: Hits) -> ScoreArray:
     return np.where(span > 0, (scores - low) / np.where(span > 0, span, 1.0), 1.0)
 
 
-def _zmuv(hits: Hits) -> ScoreArray:
-    """Scores less the mean of their query's and over their standard deviation; 0 where all are equal."""
-    n, scores = np.maximum(hits.counts, 1), hits.scores.astype(np.float64)
-    away = scores - (np.bincount(hits.query, weights=scores, minlength=len(n)) / n)[hits.query]
-    deviation = np.sqrt(np.bincount(hits.query, weights=away**2, minlength=len(n)) / n)[hits.query]
-    return away / np.maximum(deviation, 1e-9)
-
-
 def _typed_run(hits: Hits, method: str, norm: str) -> Any:
     """A ``ranx.Run`` whose ids are numbers of a fixed width."""
     from ranx import Run
@@ -199,7 +191,7 @@ def _typed_run(hits: Hits, method: str, norm: str) -> Any:
     elif norm == "min-max":
         scores = _min_max(hits)
     elif norm == "zmuv":
-        scores = _zmuv(hits)
+        scores = hits.standard_scores(hits.query, len(hits))
     elif norm == "max" and len(low := np.flatnonzero(scores[hits.indptr[:-1][hits.counts > 0]] <= 0)):
         highest = scores[hits.indptr[:-1][hits.counts > 0]][low[0]]
         raise RunError(f"the normalisation max cannot divide by a query's highest score, {highest:.6g}; use min-max")

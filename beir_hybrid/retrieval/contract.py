@@ -150,7 +150,7 @@ class Ranking:
             return self
         silent = np.zeros(len(self.hits), dtype=bool)
         silent[rows] = True
-        hits = self.hits.without(silent)
+        hits = self.hits.where(~silent[self.hits.query])
         judged = silent[self.task.judged.query]
         opposite = None if self.reversed_ranks is None else np.where(judged, 0, self.reversed_ranks)
         return replace(self, hits=hits, ranks=np.where(judged, 0, self.ranks), reversed_ranks=opposite)

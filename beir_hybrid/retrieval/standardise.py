@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from beir_hybrid.records import Hits
 from beir_hybrid.settings import Task
 
@@ -19,13 +17,5 @@ def standardised(hits: Hits, task: Task) -> Hits:
     if task.setting != "multi" or not len(hits.passages):
         return hits
     group = hits.query * len(task.blocks) + task.block_of(hits.passages)  # (hits,)
-    count = np.bincount(group, minlength=len(hits) * len(task.blocks))
-    scores = hits.scores.astype(np.float64)
-    total = np.maximum(count, 1)
-    mean = np.bincount(group, weights=scores, minlength=len(count)) / total
-    away = scores - mean[group]
-    deviation = np.sqrt(np.bincount(group, weights=away**2, minlength=len(count)) / total)[group]
-    # equal scores differ from their mean by rounding alone
-    told_apart = deviation > 1e-7 * np.maximum(1, np.abs(mean[group]))
-    changed = np.divide(away, deviation, out=np.zeros_like(away), where=told_apart)
+    changed = hits.standard_scores(group, len(hits) * len(task.blocks))
     return Hits.sorted(len(hits), hits.query, hits.passages, changed)

@@ -68,7 +68,7 @@ class LuceneIndex(Index):
                 there already.
 
         Raises:
-            RetrieverError: ids that are not in order, ids and texts of different length, or the disk or Lucene fails.
+            RetrieverError: ids and texts of different length, or the disk or Lucene fails.
         """
         if len(ids) != len(texts):
             raise RetrieverError(f"{len(ids)} passage ids for {len(texts)} texts; expected one text an id")
@@ -80,7 +80,6 @@ class LuceneIndex(Index):
         folder = cache_dir / f"bm25-{language}-{key[:24]}"
 
         def write(part: Path) -> None:
-            _refuse_disorder(ids)
             write_index(part, texts, analyzer, threads=threads, progress=progress)
             write_json(part / "meta.json", {**settings, "passages": len(ids), "fingerprint": key})
 
@@ -93,11 +92,3 @@ class LuceneIndex(Index):
     def _rank(self, ask: Ask, top_k: int) -> Found:
         top = ask(min(top_k, max(self._size, 1)))
         return (self._size - 1 - top.numbers).astype(np.int32), top.scores
-
-
-def _refuse_disorder(ids: Sequence[str]) -> None:
-    if getattr(ids, "distinct_ascending", False):  # a column on disk knows that of itself
-        return
-    for first, second in itertools.pairwise(ids):
-        if first >= second:
-            raise RetrieverError(f"passage id {second!r} follows {first!r}; expected distinct ids in ascending order")
