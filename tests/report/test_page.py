@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -13,9 +14,10 @@ from beir_hybrid.comparison import compare
 from beir_hybrid.datasets import load_dataset
 from beir_hybrid.evaluation.evaluate import evaluate
 from beir_hybrid.report.document import rank_text
-from beir_hybrid.report.page import render_page
+from beir_hybrid.report.page import _record, render_page
 from beir_hybrid.tables import interval, p_value
 from tests.report.chromium import Browser
+from tests.results_made import made_results
 from tests.systems_made import EVIL, Made, letters
 
 MEAN = '#leaderboard [data-panel="mean"]'
@@ -265,6 +267,13 @@ def test_one_setting_alone(chromium: Browser, tmp_path: Path) -> None:
     sections = chromium.run("[...document.querySelectorAll('section')].map(s => s.id.replace('section-', ''))")
     assert sections == ["leaderboard", "bars", "hardest", "provenance"]
     assert chromium.problems == []
+
+
+def test_the_record_of_a_system_is_what_it_and_its_inputs_were() -> None:
+    """All of it as JSON, but the tasks are counted, and the retriever stands there once."""
+    made = made_results("a", {"de": 0.5}, retriever={"type": "mine"}, tasks=["mono:de", "multi:de"], retriever_of="x")
+    inputs = {"languages": ["de"], "tasks": "2 tasks", "retriever_of": "x"}
+    assert json.loads(_record(made)) == {"retriever": {"type": "mine"}, "inputs": inputs}
 
 
 def test_what_found_nothing_says_so() -> None:
