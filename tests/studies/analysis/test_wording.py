@@ -120,6 +120,16 @@ def test_a_main_effect_beside_interactions() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("metric", "said"),
+    [("rank_distance", " (lower is better)"), ("map", ""), ("same_language_share@10", "")],
+)
+def test_which_way_is_better_is_said_where_it_is_not_up(metric: str, said: str) -> None:
+    """Of a share neither way is."""
+    (line,) = sentences(fit(([ALPHA], 0.1, 0.02), metric=metric))
+    assert f", {metric}{said} is higher: " in line
+
+
 def test_the_method() -> None:
     """What there was, and the spread of what is drawn, in the digits of the metric."""
     assert method_words(fit(([ALPHA], 0.1, 0.02))) == (
