@@ -23,6 +23,7 @@ from beir_hybrid.retrieval.bm25 import writer
 from beir_hybrid.retrieval.bm25.analyzers import language_analyzer, standard_analyzer
 from beir_hybrid.retrieval.bm25.bridge import java_class
 from beir_hybrid.retrieval.bm25.index import LuceneIndex
+from beir_hybrid.retrieval.bm25.retriever import BM25Retriever
 from beir_hybrid.retrieval.bm25.runtimes import Jvm
 
 pytestmark = pytest.mark.java
@@ -435,5 +436,6 @@ def test_bad_input_is_refused(jvm: Jvm, tmp_path: Path) -> None:
     index = build(["x"], tmp_path)
     with pytest.raises(RetrieverError, match="top_k is 0"):
         index.search(["x"], 0)
-    with pytest.raises(RetrieverError, match="b is 2"):
-        index.search(["x"], 1, b=2)
+    for options in ({"b": 2}, {"k1": -1}, {"k1": float("nan")}):
+        with pytest.raises(RetrieverError, match=r"k1 is .* and b is .*; expected k1 >= 0 and b between 0 and 1"):
+            BM25Retriever(**options)  # type: ignore[arg-type]
