@@ -24,6 +24,7 @@ import st_hybrid_batch
 from beir_hybrid.cli import build_parser
 from beir_hybrid.datasets import get_source, is_registered
 from beir_hybrid.disk.locations import DATA_VARIABLE
+from beir_hybrid.metrics.measures import DEFAULT_METRICS
 from tests.docs.blocks import Block, commands_of, read_blocks
 from tests.docs.outputs import differences
 from tests.docs.runner import run_page
@@ -254,6 +255,14 @@ def test_the_capacity_plan_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
     assert plan.gpu_hours("XLM-R base (768)", "A100") == pytest.approx(6.95, abs=0.01)
     assert plan.pairs("multi") == 13_495 * 106_332_152
     assert plan.pairs("mono", "yo") == 119 * 49_043
+
+
+def test_every_measure_is_defined() -> None:
+    """Whatever stands in a result without being asked for has its sentence among the definitions."""
+    text = (DOCS / "definitions.md").read_text(encoding="utf-8")
+    results = beir_hybrid.evaluate("sample", lambda texts: [[len(text), 1.0] for text in texts], languages="de,en")
+    measured = {score.metric.partition(":")[0] for score in results.scores} - {*DEFAULT_METRICS}
+    assert {name for name in measured if f"`{name}`" not in text and f"`{name}:" not in text} == set()
 
 
 _NAMED = re.compile(r"`(\w+)(?:\([^`]*\))?` of\s+`((?:beir_hybrid|st_hybrid_batch)[\w.]*)`")

@@ -49,7 +49,7 @@ class ArrowCorpus(Mapping[str, dict[str, str]]):
 
     @classmethod
     def build(
-        cls, sources: Sequence[Path], folder: Path | str, *, id_prefix: str = "", id_width: int = 0,
+        cls, sources: Sequence[Path | str], folder: Path | str, *, id_prefix: str = "", id_width: int = 0,
         id_field: str | None = None, by_language: bool = False, workers: int | None = None,
     ) -> ArrowCorpus:  # fmt: skip
         """Convert files into ``folder``, or open it where they have been.
@@ -73,7 +73,12 @@ class ArrowCorpus(Mapping[str, dict[str, str]]):
                 the folder holds the corpus of other files (or another revision of these).
             BeirHybridError: the disk fails. What was finished stays; the same call goes on from there.
         """
-        convert(sources, Path(folder), Naming(id_prefix, id_width, id_field, by_language), workers)
+        convert(
+            [Path(source) for source in sources],
+            Path(folder),
+            Naming(id_prefix, id_width, id_field, by_language),
+            workers,
+        )
         return cls(folder)
 
     @cached_property

@@ -127,7 +127,7 @@ def test_a_pickle_is_a_path(corpus: ArrowCorpus) -> None:
 
 def test_an_empty_corpus_is_one(write_shards: Any, tmp_path: Path) -> None:
     """No passage at all: nothing to map, nothing found."""
-    corpus = ArrowCorpus.build(write_shards([]), tmp_path / "corpus")
+    corpus = ArrowCorpus.build([*map(str, write_shards([]))], tmp_path / "corpus")
     assert len(corpus) == 0
     assert list(corpus) == []
     assert "a" not in corpus
