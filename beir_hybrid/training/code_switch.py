@@ -40,6 +40,8 @@ def read_lexicon(path: Path) -> Lexicon:
             if len(parts) != 2 or not all(parts):
                 raise TrainingError(f"{at(file, number)}: expected 'word translation', got {line[:60]!r}")
             words.setdefault(parts[0].lower(), []).append((target, parts[1]))
+    if not any(lexicon.values()):
+        raise TrainingError(f"{path}: no line of 'word translation'; nothing would be switched")
     return lexicon
 
 

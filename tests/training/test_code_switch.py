@@ -32,6 +32,9 @@ def test_bad_lexicons(tmp_path: Path) -> None:
     file.write_bytes(b"cat K\xe4tze\n")
     with pytest.raises(TrainingError, match=r"en-de.txt:1: not UTF-8"):
         read_lexicon(file)
+    file.write_text("\n")
+    with pytest.raises(TrainingError, match=r"en-de.txt: no line of 'word translation'; nothing would be switched"):
+        read_lexicon(file)
     (tmp_path / "words.txt").write_text("a b")
     with pytest.raises(TrainingError, match="its name says no languages"):
         read_lexicon(tmp_path / "words.txt")
