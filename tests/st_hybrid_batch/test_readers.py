@@ -84,6 +84,18 @@ def test_bad_squad(tmp_path):
     path = squad(tmp_path / "b.json", ("good", ["x"]), ("", ["y"]))
     with pytest.raises(ValueError, match=r"b.json: data\[0\].paragraphs\[1\]: context is empty"):
         list(read_squad({"en": path}))
+    (tmp_path / "c.json").write_text('{"data": [{"paragraphs": null}]}', encoding="utf-8")
+    with pytest.raises(ValueError, match=r'c.json: data\[0\]: expected a list of "paragraphs", got None'):
+        list(read_squad({"en": tmp_path / "c.json"}))
+
+
+def test_ids_that_are_numbers_in_one_file(tmp_path):
+    """They link the files all the same."""
+    (tmp_path / "en.json").write_text(
+        '{"data": [{"paragraphs": [{"context": "c", "qas": [{"id": 1, "question": "q"}]}]}]}', encoding="utf-8"
+    )
+    (group,) = read_squad({"en": tmp_path / "en.json", "de": squad(tmp_path / "de.json", ("Absatz", ["1"]))})
+    assert group.languages == ["de", "en"]
 
 
 @pytest.fixture
@@ -160,6 +172,11 @@ def test_bad_mmarco(mmarco):
         list(read_mmarco(mmarco, ["fr"], triples=mmarco / "triples.tsv"))
     with pytest.raises(ValueError, match="either triples= or qrels="):
         list(read_mmarco(mmarco, ["en"]))
+    collection = mmarco / "collections" / "english_collection.tsv"
+    for content, told in ((b"0\tgood\n1\tb\xe4d\n3\tgood\n", ":2: not UTF-8"), (b"", " is empty; expected lines")):
+        collection.write_bytes(content)
+        with pytest.raises(ValueError, match=f"english_collection.tsv{told}"):
+            list(read_mmarco(mmarco, ["en"], triples=mmarco / "triples.tsv"))
 
 
 def test_squad_is_read_an_article_at_a_time(tmp_path, monkeypatch):

@@ -94,11 +94,14 @@ def test_a_training_leaves_the_libraries_as_they_were(configure: Configure, tmp_
 
 
 def test_done_is_done(trained: Callable[[str], Path], configure: Configure) -> None:
-    """The same training is not repeated; another one is refused naming what differs."""
+    """The same training is not repeated, and what one left that was killed at the very end is removed; another one is
+    refused naming what differs."""
     out = trained("static")
+    (out / "work" / "checkpoints").mkdir(parents=True)
     before = (out / "model.safetensors").stat().st_mtime_ns
     assert train(configure(out)).steps == 6
     assert (out / "model.safetensors").stat().st_mtime_ns == before
+    assert not (out / "work").exists()
     with pytest.raises(TrainingError, match=r"another training: scale was 20.0 and is now 5.0; choose another"):
         train(configure(out, scale=5.0))
 

@@ -121,6 +121,8 @@ class _Lines:
     def __init__(self, path: Path) -> None:
         if not path.is_file():
             raise FileNotFoundError(f"{path} is missing; expected mMARCO's layout ({COLLECTION}, {QUERIES})")
+        if not path.stat().st_size:
+            raise ValueError(f"{path} is empty; expected lines of 'id<TAB>text'")
         self._path = path
         self._starts = array("q")
         with path.open("rb") as file:
@@ -148,6 +150,10 @@ class _Lines:
         begin = self._starts[number]
         end = self._bytes.find(b"\n", begin)
         line = self._bytes[begin : end if end >= 0 else len(self._bytes)]
-        text = line.decode("utf-8").partition("\t")[2].strip()
-        check_text(text, f"{self._path}:{number + 1}: text")
+        where = f"{self._path}:{number + 1}"
+        try:
+            text = line.decode("utf-8").partition("\t")[2].strip()
+        except UnicodeDecodeError as error:
+            raise ValueError(f"{where}: not UTF-8 ({error.reason}); save the file as UTF-8") from error
+        check_text(text, f"{where}: text")
         return text

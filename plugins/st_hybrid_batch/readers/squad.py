@@ -54,10 +54,13 @@ def read_squad(paths: Mapping[str, str | Path]) -> Iterator[Group]:
 def _paragraphs(path: Path) -> Iterator[tuple[str, str, list[tuple[str, str]]]]:
     """Place, context, and id and text of the questions of every paragraph."""
     for number, article in enumerate(_articles(path)):
-        for index, paragraph in enumerate(article.get("paragraphs", [])):
+        paragraphs = article.get("paragraphs", [])
+        if not isinstance(paragraphs, list):
+            raise ValueError(f'{path}: data[{number}]: expected a list of "paragraphs", got {paragraphs!r:.80}')
+        for index, paragraph in enumerate(paragraphs):
             where = f"{path}: data[{number}].paragraphs[{index}]"
             try:
-                context, questions = paragraph["context"], [(qa["id"], qa["question"]) for qa in paragraph["qas"]]
+                context, questions = paragraph["context"], [(str(qa["id"]), qa["question"]) for qa in paragraph["qas"]]
             except (KeyError, TypeError) as error:
                 raise ValueError(f'{where}: expected "context" and "qas" with "id" and "question" ({error})') from error
             check_text(context, f"{where}: context")
