@@ -125,8 +125,8 @@ def hits_of(*ranked: dict[int, float]) -> Hits:
     return Hits.sorted(len(ranked), query, passages, scores)
 
 
-ONE = hits_of({0: 10.0, 1: 5.0, 2: 0.0}, {7: 1.0}, {3: 2.0})
-TWO = hits_of({2: 4.0, 0: 0.0}, {8: 1.0}, {3: 9.0})
+ONE = hits_of({0: 12.0, 1: 7.0, 2: 2.0}, {7: 1.0}, {3: 2.0})
+TWO = hits_of({2: 3.0, 0: -1.0}, {8: 1.0}, {3: 9.0})
 
 
 def fused(method: str, norm: str = "min-max", **params: Any) -> list[dict[int, float]]:
@@ -151,7 +151,7 @@ def test_weighted_sum_by_hand() -> None:
     assert first == pytest.approx({0: 0.25, 1: 0.125, 2: 0.75}, abs=1e-6)
     assert fused("wsum", weights=[0.25, 0.75])[1:] == [{7: 0.25, 8: 0.75}, {3: 1.0}], "a single passage is the best"
     raw, _, _ = fused("wsum", "none", weights=[0.5, 0.5])
-    assert raw == pytest.approx({0: 5.0, 1: 2.5, 2: 2.0}, abs=1e-6)
+    assert raw == pytest.approx({0: 5.5, 1: 3.5, 2: 2.5}, abs=1e-6)
 
 
 def test_standard_scores_by_hand() -> None:
