@@ -175,8 +175,12 @@ def read_results(folder: Path | str) -> Results:
     """The results in a folder that `evaluate` has filled.
 
     Raises:
-        ResultsError: there are none, they are damaged, or of a schema this version does not know.
+        ResultsError: there are none, they are damaged, of a schema this version does not know, or no folder is named.
     """
+    if not isinstance(folder, str | Path):  # the object itself, say, which holds no scores of single queries
+        raise ResultsError(
+            f"{type(folder).__name__} is no folder; name the one that evaluate(..., out=FOLDER) has filled"
+        )
     folder = Path(folder).expanduser()
     return _read(folder / RESULTS_FILE, folder)
 

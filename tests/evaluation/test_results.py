@@ -92,6 +92,8 @@ def test_a_folder_without_results_says_how_to_get_them(tmp_path: Path) -> None:
     for path in (tmp_path, tmp_path / "none", tmp_path / "full" / "results.json"):
         with pytest.raises(ResultsError, match=r"does not exist; give a folder that `beir-hybrid evaluate --out`"):
             read_results(path)
+    with pytest.raises(ResultsError, match=r"Results is no folder; name the one that evaluate\(\.\.\., out=FOLDER\)"):
+        read_results(RESULTS)  # what `compare` is handed in a notebook
 
 
 def test_nan_never_gets_into_the_file(tmp_path: Path) -> None:
