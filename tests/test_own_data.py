@@ -26,7 +26,7 @@ WRONG = {
     },
     "add-retriever.md": {
         "evaluate sample --retriever overlop --out x": "unknown retriever 'overlop'; did you mean 'overlap'?",
-        "evaluate sample --retriever overlap --retriever-option m=4 --out x": "does not take these options",
+        "evaluate sample --retriever overlap --retriever-option m=4 --out x": "'overlap' has no option 'm'; known: n",
     },
     "add-metric.md": {
         "evaluate sample --bm25 --metrics frst_rank --out x": "unknown metric 'frst_rank'; did you mean 'first_rank'?",

@@ -146,7 +146,7 @@ def test_a_third_party_retriever(install: Install) -> None:
         assert results.value("multi", "mrr") == 1.0
         assert results.matrix["de"]["de"] == expected
         assert results.retriever == {"type": "first", "reverse": reverse}
-    with pytest.raises(RetrieverError, match="retriever 'first' does not take these options"):
+    with pytest.raises(RetrieverError, match="retriever 'first' has no option 'speed'; known: reverse"):
         build_retriever("first", speed=2)
 
 

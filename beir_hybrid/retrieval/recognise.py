@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -9,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from beir_hybrid.datasets.dataset import Dataset
-from beir_hybrid.errors import RetrieverError
+from beir_hybrid.errors import RetrieverError, did_you_mean
 from beir_hybrid.registry import RETRIEVERS, resolve
 from beir_hybrid.retrieval.contract import DEFAULT_DEPTH, Bound, Ranking, Retriever, others_code, rankings_only
 from beir_hybrid.retrieval.kinds import Kind, kind_of_model
@@ -28,6 +29,11 @@ def build_retriever(kind: str, *args: Any, **options: Any) -> Retriever:
     """
     make: Callable[..., Any] = resolve(RETRIEVERS, kind, RetrieverError)
     try:
+        takes = inspect.signature(make).parameters.values()
+        known = [each.name for each in takes if each.kind in (each.POSITIONAL_OR_KEYWORD, each.KEYWORD_ONLY)]
+        unknown = next((option for option in options if option not in known), None)
+        if unknown is not None and not any(each.kind is each.VAR_KEYWORD for each in takes):
+            raise RetrieverError(f"retriever {kind!r} has no option {unknown!r}; {did_you_mean(unknown, known)}")
         made = make(*args, **options)
     except TypeError as error:
         what = str(error).partition("() ")[2] or error  # without the name of our function
