@@ -150,3 +150,13 @@ def test_questions_without_groups_are_said_to_count_as_independent(make_folder: 
         pq.write_table(table.set_column(at, "group", table.column("query_id")), folder / "per_query.parquet")
     found = [said in render(compare([each]), "table") for each in (own, shared, *apart)]
     assert found == [False, False, True, True]
+
+
+@pytest.mark.parametrize(("metrics", "there"), [(("map", "mrr@10"), True), (("map", "map"), False), (("map",), False)])
+def test_data_sets_without_a_mean_say_so(make_folder: Any, metrics: tuple[str, ...], there: bool) -> None:
+    """Where they have no metric in common; one alone has no mean to miss."""
+    folders = [
+        make_folder(f"{at}", {"mono:de": {metric: [0.5] * 3}}, name="a", dataset=f"set-{at}")
+        for at, metric in enumerate(metrics)
+    ]
+    assert ("no mean over the data sets" in render(compare(folders), "table")) == there

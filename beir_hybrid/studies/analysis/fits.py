@@ -189,17 +189,14 @@ def _estimates(design: Sequence[Column], fitted: Fitted, values: int, models: in
 
     of_models = sum(column.by_model and not column.by_language for column in design[1:])
     of_languages = sum(column.by_language and not column.by_model for column in design[1:])
-    drawn = _sloped(design)
     found = []
     for column, value, error in zip(design, fitted.estimates.tolist(), fitted.errors.tolist(), strict=True):
         # an effect is as sure as there are models, or languages, to see it in: not as there are values
         freedom = values - len(design)
         if column.by_model or not column.parts:
             freedom = min(freedom, models - 1 - of_models)
-        # an effect that is another one in each language; settings are measured in every language
-        variables = [part.variable for part in column.parts]
-        differs = column.by_language or any(v.name == "setting" or str(v) in drawn for v in variables)
-        if not column.added and (differs or not column.parts):
+        # whatever the formula names is measured in every language, or is another effect in each
+        if not column.added:
             freedom = min(freedom, languages - 1 - of_languages)
         if freedom < 1 or not error > 0:
             found.append(Estimate(column, value, None, None, None, max(freedom, 0)))
