@@ -126,7 +126,7 @@ def test_bad_input():
     """Named before any encoding."""
     from st_hybrid_batch import ParallelEvaluator
 
-    with pytest.raises(ValueError, match="did you mean 'a'"):
+    with pytest.raises(ValueError, match="unknown language 'aa'; the data has: a, b, c"):
         ParallelEvaluator([make_group(0)], languages=["aa"])
     with pytest.raises(ValueError, match="primary must be one of"):
         ParallelEvaluator([make_group(0)], primary="map")
