@@ -39,7 +39,7 @@ def inputs_of(config: TrainConfig) -> dict[str, Any]:
         "code": f"beir-hybrid {__version__}",
         "groups": group_source(config.groups or "", config).digest(),
         "leak_check": {name: load_dataset(name, config.data_dir).fingerprint for name in config.leak_check or ()},
-        "pretrain_text": [_file_digest(path, "--pretrain-text")[:16] for path in config.pretrain_text or ()],
+        "pretrain_text": [_file_digest(path, "--pretrain-text") for path in config.pretrain_text or ()],
     }
     if config.dev_groups:
         found["dev_groups"] = group_source(config.dev_groups, config).digest()
