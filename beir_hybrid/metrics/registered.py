@@ -77,7 +77,8 @@ def _asked(name: str) -> Metric | RegisteredMetric:
         if kind not in others:
             if not others or kind.lower() in KINDS:
                 raise
-            raise MetricError(f"unknown metric {name!r}; {did_you_mean(kind, (*KINDS, *others))}") from error
+            near = did_you_mean(kind, (*KINDS, *others))
+            raise MetricError(f"unknown metric {name!r}; {near}; the pool's language bias comes unasked") from error
     if at and not (cutoff.isdigit() and int(cutoff)):
         raise MetricError(f"metric {name!r} has cutoff {cutoff!r}; cutoffs are whole numbers from 1")
     return RegisteredMetric(kind, int(cutoff) if at else None, resolve(METRICS, kind, MetricError))

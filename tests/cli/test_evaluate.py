@@ -208,6 +208,7 @@ def test_an_interrupted_evaluation_goes_on(command: Any, tmp_path: Path, monkeyp
         (["sample", "--bm25", "--languages", "de,xx"], ["unknown language 'xx'; "]),
         (["sample", "--bm25", "--settings", "mono,mult"], ["unknown setting 'mult'; did you mean 'multi'?"]),
         (["sample", "--bm25", "--metrics", "mapp"], ["unknown metric 'mapp'; did you mean 'map'?"]),
+        (["sample", "--bm25", "--metrics", "map,rank_distance"], ["'rank_distance'", "language bias comes unasked"]),
         (["sample", "--bm25", "--metrics", "recall"], ["needs a cutoff, like recall@10"]),
         (["sample", "--bm25", "--split", "dev"], ["no split 'dev'"]),
         (["sample", "--bm25", "--languages", "de", "--settings", "cross"], ["'cross' does not exist; it has: mono"]),
