@@ -68,6 +68,15 @@ class Progress:
         else:
             self.remind()
 
+    def skip(self, count: int) -> None:
+        """So many units need not be done, and say nothing of how fast the others are."""
+        self._began_with += count
+        self._done += count
+        if self.bar is not None:
+            self.bar.initial += count
+            self.bar.n += count
+            self.bar.refresh()
+
     def remind(self, after: float | None = None) -> bool:
         """The line of now, if the last one is so many seconds old (default: half a minute) and there is no bar.
 

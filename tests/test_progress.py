@@ -43,6 +43,15 @@ def test_lines_where_there_is_no_terminal(clock: list[float], capsys: pytest.Cap
         assert capsys.readouterr().err == "searching: 1 setting\n"
 
 
+def test_what_need_not_be_done_is_no_speed(clock: list[float], capsys: pytest.CaptureFixture[str]) -> None:
+    """Half of the texts are kept from before: the rate, and so the time left, is that of the others."""
+    with progress("encoding", 1000, "text") as shown:
+        shown.skip(500)
+        clock[0] += 30
+        shown.advance(100)
+    assert capsys.readouterr().err.splitlines()[1] == "encoding: 600 of 1,000 texts, 200 texts/min, 0:02:00 left"
+
+
 def test_a_bar_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     """A terminal gets a bar, which is gone at the end, and what is said stands above it."""
 
@@ -53,7 +62,9 @@ def test_a_bar_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     terminal = Terminal()
     monkeypatch.setattr("sys.stderr", terminal)
     with progress("encoding", 4, "text") as shown:
-        shown.advance(3, note="loss 0.5")
+        shown.skip(1)
+        shown.advance(2, note="loss 0.5")
+        assert (shown.bar.n, shown.bar.initial) == (3, 1)
         tell("a word")
     written = terminal.getvalue()
     assert "encoding" in written

@@ -231,7 +231,7 @@ def _encode(encoder: DenseRetriever, sample: Sample) -> Vectors:
     with progress("encoding", total, "text") as bar:
         return {
             role: {
-                language: encoder.embed(role, [one.text for one in texts], bar.advance)
+                language: encoder.embed(role, [one.text for one in texts], bar)
                 for language, texts in by_language.items()
             }
             for role, by_language in asked.items()

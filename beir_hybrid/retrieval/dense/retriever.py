@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -19,14 +19,14 @@ from beir_hybrid.disk.locations import cache_dir
 from beir_hybrid.disk.passing_folder import passing_folder
 from beir_hybrid.errors import RetrieverError
 from beir_hybrid.neutralize.transform import Transform, read_transform
-from beir_hybrid.progress import progress, tell
+from beir_hybrid.progress import Progress, progress, tell
 from beir_hybrid.records import BeirQueries, BeirResults, Corpus, FloatArray, Hits, IntArray
 from beir_hybrid.retrieval.beir import BeirSearchable, beir_results, corpus_texts
 from beir_hybrid.retrieval.contract import Bound, Ranking, unidentified
 from beir_hybrid.retrieval.dense.agreement import CANDIDATES, PrecisionLoss, agreement
 from beir_hybrid.retrieval.dense.dtype_choice import agrees, bfloat16_agreement
 from beir_hybrid.retrieval.dense.dtypes import DtypeChoice, check_dtype
-from beir_hybrid.retrieval.dense.embeddings import EmbeddingStore, Told, in_turn
+from beir_hybrid.retrieval.dense.embeddings import EmbeddingStore, in_turn
 from beir_hybrid.retrieval.dense.encoder import Encoder, Role, function_of
 from beir_hybrid.retrieval.dense.models import model_fingerprint, name_of, open_model, own_prompts
 from beir_hybrid.retrieval.dense.scored_form import ScoredForm
@@ -198,20 +198,20 @@ class DenseRetriever(BeirSearchable):
         self,
         role: Role,
         texts: Sequence[str],
-        progress: Callable[[int], object] | None = None,
+        bar: Progress | None = None,
         language: str | None = None,
     ) -> FloatArray:
         """Embeddings as they are scored: float32 [len(texts), d], of unit length if the similarity is cosine.
 
         Args:
-            progress: called with the number of texts done.
+            bar: told of the texts that are done, and of those that were kept.
             language: of the texts; matters where what is removed from them differs by language.
 
         Raises:
             RetrieverError: the model returned NaN, infinity or the wrong shape.
         """
-        encode = partial(self._encoder.encode, role, progress=progress)
-        vectors = self._stores[role].embed(texts, in_turn(encode, role), progress)
+        encode = partial(self._encoder.encode, role, progress=bar.advance if bar else None)
+        vectors = self._stores[role].embed(texts, in_turn(encode, role), bar.skip if bar else None)
         return self._scored(role, language)(vectors)
 
     def _scored(self, role: Role, language: str | None) -> ScoredForm:
@@ -225,7 +225,7 @@ class DenseRetriever(BeirSearchable):
     @contextlib.contextmanager
     def _vectors_of(
         self, texts: Mapping[str, Sequence[str]], contents: Mapping[str, str], queries: Mapping[str, FloatArray],
-        requests: Sequence[SearchRequest], engine: RunningEngine, told: Told,
+        requests: Sequence[SearchRequest], engine: RunningEngine, bar: Progress,
     ) -> Iterator[Mapping[str, FloatArray | VectorFiles]]:  # fmt: skip
         """The vectors of corpora: in memory where they fit, else in files, in the cache where the encoder is known.
 
@@ -238,8 +238,8 @@ class DenseRetriever(BeirSearchable):
         with contextlib.ExitStack() as stack:
             if self._precision == "float32" and self._fits(sum(map(len, texts.values())), dimension):
                 lists = {name: list(some) for name, some in texts.items()}
-                encode = partial(engine.encode, told=told, ordered=True)
-                self._stores["passage"].fill(list(lists.values()), encode, told)
+                encode = partial(engine.encode, told=bar.advance, ordered=True)
+                self._stores["passage"].fill(list(lists.values()), encode, bar.skip)
                 held |= {name: self.embed("passage", some, language=name) for name, some in lists.items()}
             else:
                 base = self._stores["passage"].folder or stack.enter_context(passing_folder(cache_dir(), "vectors"))
@@ -253,7 +253,7 @@ class DenseRetriever(BeirSearchable):
                 # refuses before anything is encoded
                 SearchPlan(requests, VectorScores(queries, files), self._memory, engine.threads)
                 for name, corpus in files.items():
-                    corpus.fill(texts[name], partial(engine.encode, told=told), told)
+                    corpus.fill(texts[name], partial(engine.encode, told=bar.advance), bar.skip)
                 held |= files
             dimensions = {each.shape[1] for each in (*queries.values(), *held.values()) if len(each)}
             if len(dimensions) > 1:
@@ -301,11 +301,11 @@ class DenseRetriever(BeirSearchable):
             ) as bar:
                 asked = [block.texts for block in queries.values()]
                 encode = partial(self._encoder.encode, "query", progress=bar.advance)
-                self._stores["query"].fill(asked, in_turn(encode, "query"), bar.advance)
+                self._stores["query"].fill(asked, in_turn(encode, "query"), bar.skip)
                 vectors = {name: self.embed("query", block.texts, language=name) for name, block in queries.items()}
                 texts = {name: block.lazy_full_texts() for name, block in passages.items()}
                 contents = {name: block.content for name, block in passages.items()}
-                corpora = stack.enter_context(self._vectors_of(texts, contents, vectors, requests, engine, bar.advance))
+                corpora = stack.enter_context(self._vectors_of(texts, contents, vectors, requests, engine, bar))
             for ranking in rankings_of(tasks, self._answers(requests, vectors, corpora, engine)):
                 lost = loss and loss.of(ranking, vectors[ranking.task.query_language], self._embed_passages)
                 observed = {"agreement_with_float32": lost} if lost else {}
@@ -357,9 +357,7 @@ class DenseRetriever(BeirSearchable):
             with contextlib.ExitStack() as stack:
                 engine = stack.enter_context(self._engine(self._encoder))
                 with progress("encoding", len(texts), "text") as bar:
-                    corpora = stack.enter_context(
-                        self._vectors_of({"": texts}, {}, vectors, [request], engine, bar.advance)
-                    )
+                    corpora = stack.enter_context(self._vectors_of({"": texts}, {}, vectors, [request], engine, bar))
                 return next(self._answers([request], vectors, corpora, engine))[1].hits
 
         return beir_results(queries, passage_ids, top_k, best)

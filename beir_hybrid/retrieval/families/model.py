@@ -115,7 +115,7 @@ class FamilyModel:
 
             for name, texts in lists.items():
                 store = self.store(role, several=True)  # one for each: what is kept nowhere is held no longer than that
-                yield name, store.rows(list(texts), encode_blocks, shown.advance)
+                yield name, store.rows(list(texts), encode_blocks, shown.skip)
 
     @property
     def spread(self) -> dict[str, Any]:

@@ -173,7 +173,7 @@ class RerankingRetriever(BeirSearchable):
                     shown.advance(len(some))
                 return np.concatenate(found)[:, None]
 
-            return self._store.embed(pairs, in_turn(compute, "pair"), shown.advance)[:, 0]
+            return self._store.embed(pairs, in_turn(compute, "pair"), shown.skip)[:, 0]
 
     def _predicted(self, pairs: Sequence[tuple[str, ...]]) -> FloatArray:
         model, name, found = self._model.model, self._model.name, np.full(len(pairs), np.nan, dtype=np.float32)
