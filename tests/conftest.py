@@ -44,8 +44,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """What was loaded stays, and is not looked through again."""
+    """What was loaded stays, and is not looked through again; what tests make is, now and then."""
     gc.freeze()
+    gc.set_threshold(50_000)
     gc.enable()
 
 

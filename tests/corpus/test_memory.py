@@ -11,6 +11,8 @@ import pytest
 
 from beir_hybrid.corpus.arrow_corpus import ArrowCorpus
 
+pytestmark = pytest.mark.slow
+
 
 def resident_mb() -> float:
     """Memory of this process, pages of files among it."""

@@ -20,7 +20,10 @@ from beir_hybrid.languages import language_code
 from tests.systems_made import letters
 
 # imported where it is used: it takes three seconds of every collection
-pytestmark = pytest.mark.skipif(find_spec("mteb") is None, reason="needs the mteb extra")
+pytestmark = [
+    pytest.mark.skipif(find_spec("mteb") is None, reason="needs the mteb extra"),
+    pytest.mark.slow,  # importing mteb takes longer than most tests
+]
 
 
 class Letters:
@@ -47,7 +50,6 @@ class Letters:
     similarity_pairwise = similarity
 
 
-@pytest.mark.slow
 def test_mtebs_own_evaluation_gives_our_numbers(tmp_path: Path) -> None:
     """nDCG@10 and mAP of every subset of every setting, to five digits, and the same names of subsets and languages."""
     import mteb
@@ -169,7 +171,6 @@ def test_subsets_that_disagree_are_refused(known: dict[str, Any]) -> None:
         load_dataset("mteb/Made")
 
 
-@pytest.mark.slow
 def test_what_mteb_cannot_give_is_one_line(known: dict[str, Any], tmp_path: Path) -> None:
     known["Made"] = task_of({"all": ["deu-Latn", "eng-Latn", "zho-Hans"]}, {})
     known["Gone"] = task_of({"de": ["deu-Latn"]}, {}, "Gone")
@@ -218,7 +219,6 @@ def register(monkeypatch: pytest.MonkeyPatch) -> Any:
     return made
 
 
-@pytest.mark.slow
 def test_a_model_of_mteb_is_loaded_with_its_prompts(register: Any) -> None:
     """A plain sentence-transformers model is that model; its prompts, revision and mteb's version are on record."""
     from mteb.models import SentenceTransformerEncoderWrapper
@@ -238,7 +238,6 @@ def test_a_model_of_mteb_is_loaded_with_its_prompts(register: Any) -> None:
     np.testing.assert_allclose(retriever.embed("query", ["de1"]), expected, atol=1e-6)
 
 
-@pytest.mark.slow
 def test_another_model_is_asked_through_mteb(register: Any) -> None:
     """A model of mteb's protocol alone gets its texts with the role, and puts its own instruction before them."""
     model = Letters()
