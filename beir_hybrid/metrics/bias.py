@@ -71,7 +71,7 @@ def language_bias(ranking: Ranking, cutoff: int = SHARE_CUTOFF) -> dict[str, Sco
     query, rank = task.judged.query[relevant], ranking.ranks[relevant]
     count = np.bincount(query, minlength=n)
     ranked = np.bincount(query, weights=rank > 0, minlength=n)
-    whole = ranked == count
+    whole = (ranked == count) & (count > 0)
     several = count > 1
     best, worst = _best_and_worst(query, rank, n)
     distance = np.where(whole & several, worst - best, np.nan)

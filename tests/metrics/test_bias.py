@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -59,6 +60,14 @@ def test_rank_distance_of_a_whole_ranking() -> None:
     assert found["worst_rank"] == [4, 3]
     assert tuple(found) == BIAS_METRICS
     assert {*BIAS_METRICS, "peer", "epsilon_squared"} > LOWER_IS_BETTER
+
+
+def test_the_worst_rank_of_one_and_of_no_relevant_passage() -> None:
+    """One has a rank and no distance; where none is relevant there is neither."""
+    qrels = {"de-q-00": {"en-p-01": 1}, "de-q-01": {"de-p-01": 0}}
+    found = values(ranked(replace(DE_EN, qrels=qrels), "de", [0, 1, 4, 2, 3, 5], [0, 1, 2, 3, 4, 5]))
+    assert found["worst_rank"] == [3, pytest.approx(np.nan, nan_ok=True)]
+    assert np.isnan(found["rank_distance"]).all()
 
 
 def test_every_metric_has_a_direction() -> None:
