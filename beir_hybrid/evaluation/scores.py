@@ -32,6 +32,11 @@ class Score:
         return self.depth is not None and cutoff is not None and cutoff > self.depth
 
 
+def bounds_among(scores: Iterable[Score], mean: str) -> set[tuple[str, str, str]]:
+    """Setting, metric and query language of what is only a lower bound; ``mean`` stands for the mean over languages."""
+    return {(s.setting, s.metric, lang) for s in scores if s.is_bound for lang in (s.query_language, mean)}
+
+
 def mean_or_none(values: Iterable[float | None]) -> float | None:
     """The mean; None if a value is None or there is none."""
     known = list(values)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from beir_hybrid.disk.files import written_whole
 from beir_hybrid.errors import BeirHybridError, first_line
 from beir_hybrid.evaluation.results import Results
+from beir_hybrid.evaluation.scores import bounds_among
 
 if TYPE_CHECKING:
     from huggingface_hub import EvalResult
@@ -49,10 +50,10 @@ def entries(
 def of_results(results: Results) -> list[EvalResult]:
     """The macro means of an evaluation, those of the bias included, without those that are lower bounds."""
     revision = results.inputs.get("dataset_fingerprint")
-    bounds = {(score.setting, score.metric) for score in results.scores if score.is_bound}
+    bounds = bounds_among(results.scores, "mean")
     found: list[EvalResult] = []
     for setting, means in results.summary.items():
-        values = {metric: value for metric, value in means.items() if (setting, metric) not in bounds}
+        values = {metric: value for metric, value in means.items() if (setting, metric, "mean") not in bounds}
         found += entries(results.dataset, results.split, setting, values, revision)
     return found
 

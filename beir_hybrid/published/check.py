@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 from beir_hybrid.errors import ResultsError
 from beir_hybrid.evaluation.results import Results, read_results_file
-from beir_hybrid.evaluation.scores import mean_or_none
+from beir_hybrid.evaluation.scores import bounds_among, mean_or_none
 from beir_hybrid.published.scores import MEAN
 from beir_hybrid.records import SETTINGS
 
@@ -175,21 +175,15 @@ def _expectation(record: Mapping[str, Any]) -> Expectation:
     return Expectation(**{"source": "", **record, "languages": tuple(record["languages"]), "scores": scores})
 
 
-def _bounds(results: Results) -> set[tuple[str, str, str]]:
-    """Setting, query language (or the mean) and metric of what is only a lower bound."""
-    found = [score for score in results.scores if score.is_bound]
-    return {(score.setting, lang, score.metric) for score in found for lang in (score.query_language, MEAN)}
-
-
 def _of_results(results: Results) -> Expectation:
-    bounds = _bounds(results)
+    bounds = bounds_among(results.scores, MEAN)
     means = ((setting, MEAN, *each) for setting, found in results.summary.items() for each in found.items())
     own = ((s.setting, s.query_language, s.metric, s.value) for s in results.scores if s.setting != "cross")
     given = (*means, *own)
     scores = tuple(
         ExpectedScore(setting, language, metric, value)
         for setting, language, metric, value in given
-        if value is not None and (setting, language, metric) not in bounds
+        if value is not None and (setting, metric, language) not in bounds
     )
     options = dict(results.inputs.get("dataset_options", {}))
     return Expectation(
@@ -215,10 +209,10 @@ def check(results: Results, expectation: Expectation) -> Check:
         )
     same_pool = set(results.languages) == set(expectation.languages)
     values: dict[tuple[str, str, str], list[float | None]] = {}
-    bounds = _bounds(results)
+    bounds = bounds_among(results.scores, MEAN)
     for score in results.scores:
         for language in (score.query_language, MEAN):
-            if (score.setting, language, score.metric) in bounds:
+            if (score.setting, score.metric, language) in bounds:
                 continue
             if same_pool or (score.setting == "mono" and language != MEAN):
                 values.setdefault((score.setting, language, score.metric), []).append(score.value)

@@ -16,7 +16,7 @@ from typing import Literal
 from beir_hybrid.datasets import get_source, is_registered, list_datasets
 from beir_hybrid.errors import DatasetError, ResultsError, did_you_mean
 from beir_hybrid.evaluation.results import RESULTS_FILE, Results
-from beir_hybrid.evaluation.scores import mean_or_none
+from beir_hybrid.evaluation.scores import bounds_among, mean_or_none
 from beir_hybrid.languages import check_language
 from beir_hybrid.metrics.measures import metrics_among
 from beir_hybrid.published.scores import MEAN, PublishedScore, published_scores, sources
@@ -222,7 +222,7 @@ def _of_results(system: System, results: Results) -> list[Entry]:
     for score in results.scores:
         for language in (score.query_language, MEAN):
             values.setdefault((score.setting, score.metric, language), []).append(score.value)
-    bounds = {(s.setting, s.metric, lang) for s in results.scores if s.is_bound for lang in (s.query_language, MEAN)}
+    bounds = bounds_among(results.scores, MEAN)
     asked = {setting: {s.query_language for s in results.scores if s.setting == setting} for setting in SETTINGS}
     entries = []
     for (setting, metric, language), found in values.items():
