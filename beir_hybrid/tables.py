@@ -50,6 +50,11 @@ def number(value: float | None, metric: str, decimals: int = 3) -> str:
     return f"{value:.0f}" if metric.startswith(_RANKS) else f"{value:.{decimals}f}"
 
 
+def percent(share: float | None) -> str:
+    """A share as a column of percents prints it: ``37``; ``-`` where there is none."""
+    return "-" if share is None else f"{100 * share:.0f}"
+
+
 def signed(value: float | None, metric: str, size: float | None = None) -> str:
     """A difference as it is printed, with its sign; none where it rounds to nothing.
 

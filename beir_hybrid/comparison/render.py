@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from beir_hybrid.comparison.notes import notes
 from beir_hybrid.comparison.rows import COLUMNS, MEAN, Comparison, Row
 from beir_hybrid.errors import ComparisonError, did_you_mean
-from beir_hybrid.metrics.bias import LANGUAGE_SHARE, SHARE_CUTOFF
-from beir_hybrid.tables import Table, as_csv, interval, marked, number, p_value, signed
+from beir_hybrid.metrics.bias import LANGUAGE_SHARE, OWN_LANGUAGE, SHARE_CUTOFF, pool_share
+from beir_hybrid.tables import Table, as_csv, interval, marked, number, p_value, percent, signed
 from beir_hybrid.tables import render as render_tables
 
 FORMS = ("table", "markdown", "latex", "csv", "json")
@@ -100,15 +100,12 @@ def _share_table(comparison: Comparison, rows: Sequence[Row], what: str, *, per_
         for name in comparison.names
         for language in asked
     }
-    own = [f"same_language_{each}@{SHARE_CUTOFF}" for each in ("share", "lift")]
-    pairs = [[values.get((comparison.baseline, passage, each)) for each in own] for passage in passages]
-    pool = [share / lift for share, lift in pairs if share and lift]
-    if len(pool) == len(passages):
-        shares["pool", ""] = [*pool]
-    body = [
-        [*key[: 1 + per_language], *("-" if share is None else f"{100 * share:.0f}" for share in found)]
-        for key, found in shares.items()
+    pool = [
+        pool_share(*(values.get((comparison.baseline, passage, each)) for each in OWN_LANGUAGE)) for passage in passages
     ]
+    if None not in pool:
+        shares["pool", ""] = pool
+    body = [[*key[: 1 + per_language], *map(percent, found)] for key, found in shares.items()]
     heads = ["system", "asked in"] if per_language else ["system"]
     over = "" if per_language else ", mean over query languages"
     title = f"{what}: percent of the first {SHARE_CUTOFF} in each passage language{over}"

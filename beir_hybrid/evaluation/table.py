@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from beir_hybrid.evaluation.scores import mean_or_none
-from beir_hybrid.metrics.bias import LANGUAGE_SHARE, SHARE_CUTOFF
+from beir_hybrid.metrics.bias import LANGUAGE_SHARE, OWN_LANGUAGE, SHARE_CUTOFF, pool_share
 from beir_hybrid.metrics.measures import DEFAULT_METRICS
 from beir_hybrid.records import SETTINGS
-from beir_hybrid.tables import Table, number, render, visible
+from beir_hybrid.tables import Table, number, percent, render, visible
 
 if TYPE_CHECKING:
     from beir_hybrid.evaluation.results import Results
@@ -68,22 +68,17 @@ def _shares(results: Results) -> list[Table]:
         if score.metric.startswith(LANGUAGE_SHARE):
             found.setdefault(score.query_language, {})[score.metric.removeprefix(LANGUAGE_SHARE)] = score.value
     for language in found:
-        own = [f"same_language_{what}@{SHARE_CUTOFF}" for what in ("share", "lift")]
-        share, lift = (results.value("multi", metric, language) for metric in own)
-        if share and lift:
-            pool[language] = share / lift
+        share = pool_share(*(results.value("multi", metric, language) for metric in OWN_LANGUAGE))
+        if share is not None:
+            pool[language] = share
     passages = list(dict.fromkeys(passage for row in found.values() for passage in row))
     if len(passages) < 2:
         return []
-    rows = [[query, *(_percent(row.get(passage)) for passage in passages)] for query, row in sorted(found.items())]
+    rows = [[query, *(percent(row.get(passage)) for passage in passages)] for query, row in sorted(found.items())]
     if len(pool) == len(passages):
-        rows.append(["pool", *(_percent(pool.get(passage)) for passage in passages)])
+        rows.append(["pool", *(percent(pool.get(passage)) for passage in passages)])
     title = f"multi: percent of the first {SHARE_CUTOFF} in each passage language, by query language"
     return [Table(title, ["", *passages], rows)]
-
-
-def _percent(share: float | None) -> str:
-    return "-" if share is None else f"{100 * share:.0f}"
 
 
 def _shown(results: Results, setting: str) -> list[str]:

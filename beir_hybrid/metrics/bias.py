@@ -15,6 +15,7 @@ from beir_hybrid.retrieval.contract import Ranking
 
 SHARE_CUTOFF = 10
 LANGUAGE_SHARE = f"language_share@{SHARE_CUTOFF}:"
+OWN_LANGUAGE = (f"same_language_share@{SHARE_CUTOFF}", f"same_language_lift@{SHARE_CUTOFF}")
 """A metric of a task for each passage language, ``language_share@10:de``: see `language_shares`."""
 
 BIAS_METRICS = (
@@ -24,8 +25,7 @@ BIAS_METRICS = (
     "rank_distance_excess",
     "rank_distance_reversed",
     "worst_rank",
-    f"same_language_share@{SHARE_CUTOFF}",
-    f"same_language_lift@{SHARE_CUTOFF}",
+    *OWN_LANGUAGE,
 )
 LOWER_IS_BETTER = frozenset(
     {
@@ -103,6 +103,11 @@ def _best_and_worst(query: IntArray, rank: IntArray, n: int) -> tuple[IntArray, 
     best = np.full(n, np.iinfo(np.int64).max, dtype=np.int64)
     np.minimum.at(best, query[rank > 0], rank[rank > 0])
     return best, worst
+
+
+def pool_share(share: float | None, lift: float | None) -> float | None:
+    """What the pool holds of a language, by the values of `OWN_LANGUAGE`: a share over its lift; None if unknown."""
+    return share / lift if share and lift else None
 
 
 def _same_language(ranking: Ranking, cutoff: int) -> tuple[ScoreArray, ScoreArray]:
