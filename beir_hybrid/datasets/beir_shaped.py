@@ -208,18 +208,23 @@ def _passage_id(passages: Mapping[str, Passages], key: str, place: str) -> str:
     return found[0][1] if found else f"{only}-p-{key}" if only else key
 
 
+def is_passage(query: str, whole: str, text: str) -> bool:
+    """Whether a query is the passage that has its id: with the title (``whole``) or without, it is the same text."""
+    return query.strip() in (whole, text.strip())
+
+
 def _own(
     passages: Mapping[str, Passages], asked: Mapping[str, str], questions: Mapping[str, Record], *, by_text: bool
 ) -> dict[str, str]:
     """``{query id: passage id}`` of the queries that are passages, be it of another language."""
     found = {}
     for query, key in asked.items():
-        text = questions[key].text.strip()
+        text = questions[key].text
         for block in passages.values():
             position = block.source_position(key)
             if position is None:
                 continue
             whole = block.lazy_full_texts()[position]
-            if not by_text or text in (whole, block.texts[position].strip()):
+            if not by_text or is_passage(text, whole, block.texts[position]):
                 found[query] = block.ids[position]
     return found

@@ -28,17 +28,22 @@ def writing(path: Path, kind: type[BeirHybridError] = BeirHybridError) -> Iterat
     """
     try:
         yield
-    except OSError as error:
-        other = Path(os.fsdecode(error.filename)) if isinstance(error.filename, str | bytes) else path
-        if path.parent not in (other, *other.parents) and other not in path.parents:
-            raise kind(f"could not read {other}, to write {path}: {error.strerror or error}") from error
-        raise kind(f"could not write {path}: {error.strerror or error}; {_remedy(error)}") from error
-    except Exception as error:  # tokenizers and safetensors say it in their own types
-        of_disk = re.search(r"\(os error (\d+)\)", str(error))
-        if of_disk is None:
+    except Exception as error:
+        failed = _of_disk(error)
+        if failed is None:
             raise
-        number = int(of_disk[1])
-        raise kind(f"could not write {path}: {os.strerror(number)}; {_remedy(OSError(number, ''))}") from error
+        other = Path(os.fsdecode(failed.filename)) if isinstance(failed.filename, str | bytes) else path
+        if path.parent not in (other, *other.parents) and other not in path.parents:
+            raise kind(f"could not read {other}, to write {path}: {failed.strerror or failed}") from error
+        raise kind(f"could not write {path}: {failed.strerror or failed}; {_remedy(failed)}") from error
+
+
+def _of_disk(error: Exception) -> OSError | None:
+    """What the system says, which tokenizers and safetensors put into types of their own; None of any other error."""
+    if isinstance(error, OSError):
+        return error
+    told = re.search(r"\(os error (\d+)\)", str(error))
+    return OSError(int(told[1]), os.strerror(int(told[1]))) if told else None
 
 
 def _remedy(error: OSError) -> str:

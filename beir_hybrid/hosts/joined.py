@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from beir_hybrid.datasets.beir_shaped import is_passage
 from beir_hybrid.datasets.dataset import Dataset
 from beir_hybrid.errors import DatasetError
 from beir_hybrid.languages import language_code
@@ -109,9 +110,8 @@ def joined(
             if query not in subset.texts.queries:  # of another subset, or counted as absent
                 continue
             groups[key] = query if parallel else key
-            if query in subset.texts.passages and _is_passage(
-                subset.texts.queries[query], subset.texts.passages[query]
-            ):
+            itself = subset.texts.passages.get(query)
+            if itself is not None and is_passage(subset.texts.queries[query], passage_text(*itself), itself[1]):
                 own[key] = find(subset, query)
             for passage, grade in judged.items():
                 answers = [find(subset, passage)]
@@ -133,11 +133,6 @@ def joined(
         unjudged += len(texts) - len(ids)
         asked[language] = Queries(language, ids, [texts[key] for key in ids], [groups[key] for key in ids])
     return Dataset(name, split, corpora, asked, qrels, licence, options=options, own_passages=own, unjudged=unjudged)
-
-
-def _is_passage(query: str, passage: tuple[str, str]) -> bool:
-    """Whether a query is the passage of the same id, by the rule of `beir_hybrid.datasets.beir_shaped.join`."""
-    return query.strip() in (passage_text(*passage), passage[1].strip())
 
 
 def _together(

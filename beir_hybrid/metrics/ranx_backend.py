@@ -192,9 +192,10 @@ def _typed_run(hits: Hits, method: str, norm: str) -> Any:
         scores = _min_max(hits)
     elif norm == "zmuv":
         scores = hits.standard_scores(hits.query, len(hits))
-    elif norm == "max" and len(low := np.flatnonzero(scores[hits.indptr[:-1][hits.counts > 0]] <= 0)):
-        highest = scores[hits.indptr[:-1][hits.counts > 0]][low[0]]
-        raise RunError(f"the normalisation max cannot divide by a query's highest score, {highest:.6g}; use min-max")
+    elif norm == "max":
+        highest = scores[hits.indptr[:-1][hits.counts > 0]]
+        if len(low := highest[highest <= 0]):
+            raise RunError(f"the normalisation max cannot divide by a query's highest score, {low[0]:.6g}; use min-max")
     run.run = _typed_dict(hits, scores, float)
     run.sorted = True
     return run

@@ -75,9 +75,8 @@ def quiet_hosts(*, first: bool) -> Iterator[None]:
     plugin.handlers, plugin.propagate = [_Once() if first else logging.NullHandler()], False
     try:
         with no_bars(), warnings.catch_warnings():
-            warnings.filterwarnings(
-                "ignore", category=FutureWarning
-            )  # of accelerate, of torch when passages are gathered
+            # of accelerate, and of torch when passages are gathered
+            warnings.filterwarnings("ignore", category=FutureWarning)
             yield
     finally:
         plugin.handlers, plugin.propagate = handlers, propagate
