@@ -8,6 +8,25 @@ from typing import Any
 import pytest
 
 from beir_hybrid import load_dataset
+from beir_hybrid.datasets.dataset import Dataset
+
+LANGUAGES = ["de", "en", "zh"]
+
+
+@pytest.fixture(scope="session")
+def sample() -> Dataset:
+    return load_dataset("sample", languages=LANGUAGES)
+
+
+class Lengths:
+    """A reranker: the longer a passage, the better; ``rank`` has the form of sentence-transformers'."""
+
+    def __init__(self) -> None:
+        self.pairs: list[list[str]] = []
+
+    def predict(self, pairs: list[list[str]]) -> list[float]:
+        self.pairs += pairs
+        return [float(len(passage)) for _, passage in pairs]
 
 
 @pytest.fixture(scope="session")
