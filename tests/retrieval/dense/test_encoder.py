@@ -90,7 +90,7 @@ def linear_model() -> Any:
     from sentence_transformers import SentenceTransformer
     from sentence_transformers.models import Dense
 
-    from tests.retrieval.dense.test_dense import static_model
+    from tests.retrieval.dense.test_sentence_transformers import static_model
 
     torch.manual_seed(0)
     return SentenceTransformer(modules=[static_model()[0], Dense(16, 16, bias=False)], device="cpu")
@@ -164,7 +164,7 @@ class TestDtype:
 
     def test_what_cannot_be_chosen_is_refused(self) -> None:
         """An unknown dtype, and 16 bits for a function or a table of vectors."""
-        from tests.retrieval.dense.test_dense import static_model
+        from tests.retrieval.dense.test_sentence_transformers import static_model
 
         with pytest.raises(RetrieverError, match="unknown dtype 'bf16'; did you mean 'bfloat16'"):
             DenseRetriever(linear_model(), dtype="bf16")  # type: ignore[arg-type]
@@ -178,7 +178,7 @@ class TestDtype:
         from transformers import PreTrainedTokenizerFast
 
         from tests.encoders.conftest import QUESTIONS
-        from tests.retrieval.dense.test_dense import tokenizer_of
+        from tests.retrieval.dense.test_sentence_transformers import tokenizer_of
 
         class Tokenizing(Recorded):
             tokenizer = PreTrainedTokenizerFast(tokenizer_object=tokenizer_of(), pad_token="[PAD]", unk_token="[UNK]")
