@@ -7,8 +7,10 @@ begin ``zh-`` are never those of ``zh_Hant``. What codes mean is langcodes' know
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import difflib
+from collections.abc import Mapping, Sequence
 from functools import cache
+from importlib.resources import files
 
 from beir_hybrid.errors import SettingError
 
@@ -33,8 +35,24 @@ def language_code(given: str) -> str:
     """
     found = find_code(given)
     if found is None:
-        raise SettingError(f"{given!r} is no language code; expected ISO 639-1, such as de")
+        code = code_of_name(given)
+        hint = f"did you mean {code!r}?" if code else "expected ISO 639-1, such as de"
+        raise SettingError(f"{given!r} is no language code; {hint}")
     return found
+
+
+@cache
+def _names() -> Mapping[str, str]:
+    """Codes by the names of their languages, in English and in the language itself (CLDR 47), without capitals."""
+    text = (files("beir_hybrid") / "language_names.tsv").read_text(encoding="utf-8")
+    rows = [line.split("\t") for line in text.splitlines()]
+    return {name.casefold(): code for code, *names in rows for name in names}
+
+
+def code_of_name(given: str) -> str | None:
+    """The code of the language that a name is meant for, be it misspelt: ``de`` for ``German`` and ``deutsch``."""
+    close = difflib.get_close_matches(given.strip().casefold(), _names(), n=1, cutoff=0.8)
+    return _names()[close[0]] if close else None
 
 
 @cache
@@ -89,5 +107,7 @@ def check_language(given: str, languages: Sequence[str]) -> str:
         return found
     if isinstance(languages, AnyLanguage):
         return language_code(given)
-    # no guess: of two codes that look alike neither means the other
-    raise SettingError(f"unknown language {given!r}; known: {', '.join(sorted(languages)) or 'none'}")
+    # no guess from a code: of two that look alike neither means the other
+    meant = None if find_code(given) else code_of_name(given)
+    hint = f"did you mean {there!r}? " if meant and (there := find_language(meant, languages)) else ""
+    raise SettingError(f"unknown language {given!r}; {hint}known: {', '.join(sorted(languages)) or 'none'}")

@@ -26,6 +26,11 @@ def tell(line: str) -> None:
     sys.stderr.flush()
 
 
+def counted(number: int, one: str, several: str) -> str:
+    """A number with its noun, and whatever else of the sentence goes with it: ``1 query``, ``1,190 queries``."""
+    return f"{number:,} {one if number == 1 else several}"
+
+
 class Progress:
     """How far a long job is.
 

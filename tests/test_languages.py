@@ -7,12 +7,14 @@ from pathlib import Path
 
 import pytest
 
+import beir_hybrid
 from beir_hybrid import evaluate, load_dataset
 from beir_hybrid.datasets.folder import load_beir_folder
 from beir_hybrid.errors import DatasetError, SettingError
-from beir_hybrid.languages import AnyLanguage, check_language, language_code
+from beir_hybrid.languages import AnyLanguage, check_language, find_code, language_code
 from beir_hybrid.settings import parse_task_name
 
+PACKAGE = Path(beir_hybrid.__file__).parent
 WRITTEN = {
     "de": "de", "deu": "de", "ger": "de", "DE": "de", "de-AT": "de", "cmn": "zh", "zho": "zh", "zh_Hans": "zh",
     "zh-Hans": "zh", "zh-Hant": "zh_Hant", "por-BR": "pt", "swh": "sw", "nob": "nb", "arb": "ar", "arz": "arz",
@@ -23,7 +25,7 @@ WRITTEN = {
 def test_one_code_for_each_language() -> None:
     """ISO 639-1, -2 and -3, scripts and countries; a script that is not the usual one is kept."""
     assert {given: language_code(given) for given in WRITTEN} == WRITTEN
-    for wrong in ("german", "xx", "", "de en"):
+    for wrong in ("klingon", "xx", "", "de en"):
         with pytest.raises(SettingError, match="is no language code; expected ISO 639-1"):
             language_code(wrong)
         assert wrong not in AnyLanguage()
@@ -44,6 +46,22 @@ def test_codes_of_a_data_set_are_found_however_they_are_written() -> None:
                 check_language(given, languages)
         else:
             assert check_language(given, languages) == found
+
+
+def test_a_name_of_a_language_is_answered_with_its_code() -> None:
+    """In English or in the language itself, misspelt too; but only with one that the data set has."""
+    for given, code in (
+        ("German", "de"), ("deutsch", "de"), ("Germn", "de"), ("中文", "zh"), ("farsi", "fa"), ("ไทย", "th"),
+        ("Español", "es"), ("Igbo", "ig"),
+    ):  # fmt: skip
+        with pytest.raises(SettingError, match=f"{given!r} is no language code; did you mean {code!r}"):
+            language_code(given)
+        with pytest.raises(SettingError, match=f"unknown language {given!r}; did you mean {code!r}. known: {code}$"):
+            check_language(given, (code,))
+    with pytest.raises(SettingError, match="unknown language 'swedish'; known: de, sw"):
+        check_language("swedish", ("de", "sw"))
+    named = [line.partition("\t")[0] for line in (PACKAGE / "language_names.tsv").read_text("utf-8").splitlines()]
+    assert [code for code in named if find_code(code) is None] == []
 
 
 def test_names_of_tasks_and_selections() -> None:
@@ -71,7 +89,7 @@ def test_folders_and_records(tmp_path: Path) -> None:
         assert dataset.languages == ("de",)
         assert dataset.qrels == {"de-q-q": {"de-p-d": 1}}
     (tmp_path / "records" / "queries.jsonl").write_text('{"_id": "q", "text": "Wasser", "language": "german"}\n')
-    with pytest.raises(DatasetError, match=r"queries\.jsonl:1: 'german' is no language code"):
+    with pytest.raises(DatasetError, match=r"queries\.jsonl:1: 'german' is no language code; did you mean 'de'"):
         load_beir_folder(tmp_path / "records")
 
 

@@ -49,6 +49,7 @@ def test_the_wheel_holds_both_packages_and_their_data(wheel: Path) -> None:
         "beir_hybrid/datasets/miracl_files.tsv",
         "beir_hybrid/datasets/sample_data/test.jsonl",
         "beir_hybrid/datasets/sample_data/train.jsonl",
+        "beir_hybrid/language_names.tsv",
         "beir_hybrid/published/expected.json",
         "beir_hybrid/published/languages.csv",
         "beir_hybrid/published/scores.csv",

@@ -121,7 +121,7 @@ def join(
     Args:
         place: where the judgments stand, for messages.
         own_passages: a query that has a passage's id is that passage, and no candidate for itself (BEIR's rule for
-            every set); None: where the text is the same too, for ids may agree by accident.
+            every set), or never is (False); None: where the text is the same too, for ids may agree by accident.
         query_width: query ids shorter than that are filled with zeros on the left.
 
     Raises:
@@ -165,7 +165,7 @@ def join(
         passages,
         {language: block for language, block in queries.items() if len(block)},
         qrels,
-        {} if own_passages is False else _own(passages, asked, questions, by_text=own_passages is None),
+        _own(passages, asked, questions, own_passages),
         Counter(question.language for key, question in questions.items() if query_id(key) not in qrels),
     )
 
@@ -208,23 +208,28 @@ def _passage_id(passages: Mapping[str, Passages], key: str, place: str) -> str:
     return found[0][1] if found else f"{only}-p-{key}" if only else key
 
 
-def is_passage(query: str, whole: str, text: str) -> bool:
-    """Whether a query is the passage that has its id: with the title (``whole``) or without, it is the same text."""
-    return query.strip() in (whole, text.strip())
+def is_own(query: str, whole: str, text: str, own_passages: bool | None) -> bool:
+    """Whether a query is the passage that has its id: with the title (``whole``) or without, it is the same text.
+
+    Args:
+        own_passages: see `join`.
+    """
+    return query.strip() in (whole, text.strip()) if own_passages is None else own_passages
 
 
 def _own(
-    passages: Mapping[str, Passages], asked: Mapping[str, str], questions: Mapping[str, Record], *, by_text: bool
+    passages: Mapping[str, Passages],
+    asked: Mapping[str, str],
+    questions: Mapping[str, Record],
+    own_passages: bool | None,
 ) -> dict[str, str]:
     """``{query id: passage id}`` of the queries that are passages, be it of another language."""
     found = {}
     for query, key in asked.items():
-        text = questions[key].text
         for block in passages.values():
             position = block.source_position(key)
-            if position is None:
-                continue
-            whole = block.lazy_full_texts()[position]
-            if not by_text or is_passage(text, whole, block.texts[position]):
+            if position is not None and is_own(
+                questions[key].text, block.lazy_full_texts()[position], block.texts[position], own_passages
+            ):
                 found[query] = block.ids[position]
     return found

@@ -15,6 +15,7 @@ from beir_hybrid.datasets.judged import Judgments
 from beir_hybrid.disk.files import fingerprint_of
 from beir_hybrid.errors import DatasetError, SettingError
 from beir_hybrid.languages import check_language
+from beir_hybrid.progress import counted
 from beir_hybrid.readers.judgments import whole_grade
 from beir_hybrid.records import (
     POOL,
@@ -27,6 +28,24 @@ from beir_hybrid.records import (
     Setting,
 )
 from beir_hybrid.settings import Task, corpus_language_of, parse_settings, parse_task_name
+
+_PASSED_OVER = {
+    "unreachable": (
+        "judged passage is in no corpus (it counts as not retrieved)",
+        "judged passages are in no corpus (they count as not retrieved)",
+    ),
+    "absent": ("judged query is not there (passed over)", "judged queries are not there (passed over)"),
+    "unjudged": ("query has no judgment (not asked)", "queries have no judgment (not asked)"),
+    "unanswered": (
+        "judged query has no relevant passage (it scores 0)",
+        "judged queries have no relevant passage (they score 0)",
+    ),
+    "own": (
+        "query is a passage itself (no candidate for itself)",
+        "queries are passages themselves (no candidates for themselves)",
+    ),
+}
+"""What is said of one, and of several, of each count of `Judgments`."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -175,19 +194,10 @@ class Dataset:
     @property
     def passed_over(self) -> str:
         """One line on what the judgments name that is not there, and on what is not asked; empty if there is none."""
-        found, said = self.judgments, []
-        unjudged = self.unjudged + found.unjudged
-        if found.unreachable:
-            said.append(f"{found.unreachable:,} judged passages are in no corpus (they count as not retrieved)")
-        if found.absent:
-            said.append(f"{found.absent:,} judged queries are not there (passed over)")
-        if unjudged:
-            said.append(f"{unjudged:,} queries have no judgment (not asked)")
-        if found.unanswered:
-            said.append(f"{found.unanswered:,} judged queries have no relevant passage (they score 0)")
-        if found.own:
-            said.append(f"{found.own:,} queries are passages themselves (no candidates for themselves)")
-        return "; ".join(said)
+        found = self.judgments
+        counts = {name: getattr(found, name) for name in _PASSED_OVER}
+        counts["unjudged"] += self.unjudged
+        return "; ".join(counted(count, *_PASSED_OVER[name]) for name, count in counts.items() if count)
 
     @cached_property
     def settings(self) -> tuple[Setting, ...]:

@@ -76,20 +76,22 @@ class JudgedSource(TableSource):
         paths = [self.local(root, file) for file in self.language_files(root, language, self.splits[0]).corpus]
         return corpus_of(paths, language, id_width=self.passage_width, workers=workers)
 
-    def read(self, root: Path, languages: Sequence[str], split: str, **_: Any) -> Dataset:
+    def read(
+        self, root: Path, languages: Sequence[str], split: str, *, own_passages: bool | None = None, **_: Any
+    ) -> Dataset:
         chosen = [language for language in languages if language in self.called]
+        own = own_passages if own_passages is not None else self.asks_with_passages or None
         read = []
         for language in chosen:
             files = self.language_files(root, language, split)
             queries, judgments, corpus = ([self.local(root, file) for file in part] for part in files)
             passages = self.corpus(root, language).passages(language)
             refuse_empty([passages], corpus)
-            own_passages = self.asks_with_passages or None
             read.append(
                 read_part(
-                    passages, queries, judgments, asked=self.asked, query_width=self.query_width,
-                    own_passages=own_passages,
+                    passages, queries, judgments, asked=self.asked, query_width=self.query_width, own_passages=own
                 )
-            )  # fmt: skip
+            )
         settings = ("cross",) if self.asked else ("mono",)  # judged in the passages' language only
-        return self.dataset(root, chosen, split, **together(read), default_settings=settings)
+        options = {} if own_passages is None else {"own_passages": own_passages}
+        return self.dataset(root, chosen, split, **together(read), default_settings=settings, options=options)

@@ -14,7 +14,7 @@ from beir_hybrid.datasets.download import RemoteFile, download
 from beir_hybrid.disk.locations import Root, find_root
 from beir_hybrid.errors import DatasetError, did_you_mean
 from beir_hybrid.languages import check_language
-from beir_hybrid.progress import tell
+from beir_hybrid.progress import counted, tell
 from beir_hybrid.records import Licence, LoadedFile
 
 
@@ -108,7 +108,7 @@ class FileSource(abc.ABC):
         if wanted:
             size = sum(file.about_bytes for file in wanted)
             about = f", {size / 1e6:,.0f} MB" if size else ""
-            files = "1 file" if len(wanted) == 1 else f"{len(wanted)} files"
+            files = counted(len(wanted), "file", "files")
             terms = " ".join(part for part in (self.licence.name, self.licence.url, self.licence.note) if part)
             tell(f"fetching {self.name}: {files}{about}. Licence: {terms}")
         for file in wanted:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from beir_hybrid.evaluation.scores import mean_or_none
 from beir_hybrid.metrics.bias import LANGUAGE_SHARE, OWN_LANGUAGE, SHARE_CUTOFF, pool_share
 from beir_hybrid.metrics.measures import DEFAULT_METRICS
+from beir_hybrid.progress import counted
 from beir_hybrid.records import SETTINGS
 from beir_hybrid.tables import Table, number, percent, render, visible
 
@@ -90,16 +91,12 @@ def _shown(results: Results, setting: str) -> list[str]:
     return fixed if set(ranking) == set(DEFAULT_METRICS) else [*fixed, *asked_for]
 
 
-def _counted(number: int, one: str, several: str) -> str:
-    return f"{number:,} {one if number == 1 else several}"
-
-
 def _title(results: Results) -> str:
     tasks = len({(s.setting, s.query_language, s.corpus_language) for s in results.scores})
     sizes = sorted({score.queries for score in results.scores})
-    asked = f"{sizes[0]:,} to {sizes[-1]:,} queries" if len(sizes) > 1 else _counted(sum(sizes), "query", "queries")
+    asked = f"{sizes[0]:,} to {sizes[-1]:,} queries" if len(sizes) > 1 else counted(sum(sizes), "query", "queries")
     return (
-        f"{results.name} on {results.dataset} ({results.split}): {_counted(tasks, 'setting', 'settings')}, {asked} each"
+        f"{results.name} on {results.dataset} ({results.split}): {counted(tasks, 'setting', 'settings')}, {asked} each"
     )
 
 

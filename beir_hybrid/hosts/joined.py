@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from beir_hybrid.datasets.beir_shaped import is_passage
+from beir_hybrid.datasets.beir_shaped import is_own
 from beir_hybrid.datasets.dataset import Dataset
 from beir_hybrid.errors import DatasetError
 from beir_hybrid.languages import language_code
@@ -62,6 +62,7 @@ class HostSource:
         language: str | None = None,
         query_language: str | None = None,
         parallel: bool | None = None,
+        own_passages: bool | None = None,
         **_: Any,
     ) -> Dataset:
         """The subsets in these languages as one data set: queries with equal ids and texts are one query.
@@ -71,6 +72,7 @@ class HostSource:
             language: of all passages, where the tool does not say.
             query_language: of all queries, likewise.
             parallel: passages with the same id are translations: a query that one answers is answered by all.
+            own_passages: see `beir_hybrid.datasets.beir_shaped.join`.
         """
         if data_dir is not None:
             raise DatasetError(f"{self.name} is loaded by {self.files}; leave --data-dir out")
@@ -82,13 +84,25 @@ class HostSource:
             raise DatasetError(f"{self.name} has no subset within {', '.join(languages)}; it has: {', '.join(pairs)}")
         read = zip(chosen.items(), self.texts_of(list(chosen), split), strict=True)
         subsets = [Subset(name, *pair, texts) for (name, pair), texts in read]
-        given = {"language": language, "query_language": query_language, "parallel": parallel}
+        given = {
+            "language": language, "query_language": query_language, "parallel": parallel, "own_passages": own_passages,
+        }  # fmt: skip
         options = {key: value for key, value in given.items() if value is not None}
-        return joined(self.name, subsets, split, self.licence, self.parallel if parallel is None else parallel, options)
+        return joined(
+            self.name, subsets, split, self.licence, self.parallel if parallel is None else parallel, options,
+            own_passages=own_passages,
+        )  # fmt: skip
 
 
 def joined(
-    name: str, subsets: Sequence[Subset], split: str, licence: Licence, parallel: bool, options: Mapping[str, Any]
+    name: str,
+    subsets: Sequence[Subset],
+    split: str,
+    licence: Licence,
+    parallel: bool,
+    options: Mapping[str, Any],
+    *,
+    own_passages: bool | None = None,
 ) -> Dataset:
     """Subsets as one data set; ids of the other tool get their language in front.
 
@@ -111,7 +125,9 @@ def joined(
                 continue
             groups[key] = query if parallel else key
             itself = subset.texts.passages.get(query)
-            if itself is not None and is_passage(subset.texts.queries[query], passage_text(*itself), itself[1]):
+            if itself is not None and is_own(
+                subset.texts.queries[query], passage_text(*itself), itself[1], own_passages
+            ):
                 own[key] = find(subset, query)
             for passage, grade in judged.items():
                 answers = [find(subset, passage)]

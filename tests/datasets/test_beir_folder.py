@@ -182,7 +182,7 @@ def test_a_folder_says_its_languages(tmp_path: Path, files: dict[str, str]) -> N
     # some of its languages: the pool holds only these, and judgments of the others are none of theirs
     some = load_beir_folder(tmp_path / "african", "ha,fr")
     assert [task.name for task in some.tasks()] == ["cross:ha-fr"]
-    assert some.passed_over == "1 queries have no judgment (not asked)"
+    assert some.passed_over == "1 query has no judgment (not asked)"
     with pytest.raises(DatasetError, match=r"african has no passages in ha; add to --languages one of .*: en, fr"):
         load_dataset(str(tmp_path / "african"), languages="ha")
     with pytest.raises(DatasetError, match=r"african has no queries in en; add to --languages one of .*: ha, yo"):
@@ -240,7 +240,7 @@ def test_queries_that_are_passages_of_several_languages(tmp_path: Path) -> None:
         "de-q-de1": "de-p-de1", "en-q-en1": "en-p-en1", "de-q-en2": "en-p-en2",
     }  # fmt: skip
     assert load_beir_folder(folder, "de").own_passages == {"de-q-de1": "de-p-de1"}
-    said = "1 queries are passages themselves (no candidates for themselves)"
+    said = "1 query is a passage itself (no candidate for itself)"
     assert load_beir_folder(folder, "en").passed_over == said
     away = replace(load_beir_folder(folder, "en"), own_passages={"en-q-en1": "en-p-gone"})
     assert away.passed_over == ""

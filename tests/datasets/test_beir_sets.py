@@ -208,3 +208,12 @@ def test_an_archive_with_a_password_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match=r"a\.zip is no whole zip archive \(.*encrypted"):
         extract(tmp_path / "a.zip", lambda members: {"member": tmp_path / "out"})
     assert not (tmp_path / "out").exists()
+
+
+def test_a_set_is_told_which_queries_are_passages(source_of: Publish, no_data: Path) -> None:
+    """As a folder is: ids alone where it is asked for, and what was asked for stands in the results."""
+    queries = b'{"_id": "0", "text": "Biomaterials?"}\n{"_id": "5836", "text": "Marrow?"}\n'
+    source = source_of(zipped(queries_jsonl=queries, qrels__test_tsv=b"query-id\tcorpus-id\tscore\n5836\t4983\t1\n"))
+    assert source.load(None, ["en"], "test").own_passages == {}
+    told = source.load(None, ["en"], "test", own_passages=True)
+    assert (told.own_passages, told.options) == ({"en-q-5836": "en-p-5836"}, {"own_passages": True})

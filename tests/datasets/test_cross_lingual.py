@@ -83,7 +83,7 @@ def test_gaps_in_the_judgments_are_counted_as_trec_eval_does() -> None:
         "gaps", "test", passages, queries, {"en-q-1": {"en-p-1": 1, "en-p-9": 1}, "en-q-8": {"en-p-1": 1}}, unjudged=3
     )
     assert dataset.passed_over == (
-        "1 judged passages are in no corpus (they count as not retrieved); 1 judged queries are not there (passed over)"
+        "1 judged passage is in no corpus (it counts as not retrieved); 1 judged query is not there (passed over)"
         "; 4 queries have no judgment (not asked)"
     )
     task = dataset.task("mono:en")
@@ -115,4 +115,4 @@ def test_own_passages_make_no_setting_of_their_own() -> None:
         "arguments", "test", passages, queries, {"en-q-1": {"fr-p-1": 1}}, own_passages={"en-q-1": "en-p-1"}
     )
     assert [task.name for task in dataset.tasks()] == ["cross:en-fr", "multi:en"]
-    assert "1 queries are passages themselves" in dataset.passed_over
+    assert "1 query is a passage itself" in dataset.passed_over

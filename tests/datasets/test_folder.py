@@ -44,7 +44,7 @@ def test_what_a_folder_does_not_say(folder: Path) -> None:
         load_dataset(str(folder))
     with pytest.raises(DatasetError, match="got de, en"):
         load_dataset(str(folder), languages="de,en")
-    with pytest.raises(SettingError, match="'German' is no language code; expected ISO 639-1, such as de"):
+    with pytest.raises(SettingError, match="'German' is no language code; did you mean 'de'"):
         load_dataset(str(folder), languages="German")
     with pytest.raises(DatasetError, match="recipes has no split 'dev'; known: test"):
         load_dataset(str(folder), languages="de", split="dev")
@@ -73,7 +73,7 @@ def test_on_the_command_line(folder: Path, tmp_path: Path, capsys: pytest.Captur
     assert main(["fetch", str(folder)]) == 0
     capsys.readouterr()
     assert main(["export", str(folder), str(tmp_path / "no"), "--setting", "mono:German"]) == 1
-    assert capsys.readouterr().err == "beir-hybrid: 'German' is no language code; expected ISO 639-1, such as de\n"
+    assert capsys.readouterr().err == "beir-hybrid: 'German' is no language code; did you mean 'de'?\n"
 
 
 def test_results_of_a_folder_with_gaps_are_used_from_anywhere(
@@ -107,5 +107,5 @@ def test_results_of_a_folder_with_gaps_are_used_from_anywhere(
     # the languages of some queries only, and what is missing of those
     assert (
         load_dataset(tmp_path / "old-news", languages="ha,en").passed_over
-        == "1 judged queries are not there (passed over)"
+        == "1 judged query is not there (passed over)"
     )

@@ -152,7 +152,7 @@ def test_judgments_of_absent_passages_are_said(hub: Hub, no_data: Path) -> None:
         "corpus.jsonl": lines(CORPUS), "queries.jsonl": lines(QUERIES), "qrels/test.jsonl": lines(judged),
     }  # fmt: skip
     dataset = load_dataset("beir-nl/scifact")
-    assert dataset.passed_over.startswith("1 judged passages are in no corpus (they count as not retrieved); 1 queries")
+    assert dataset.passed_over.startswith("1 judged passage is in no corpus (it counts as not retrieved); 1 query")
 
 
 def test_miracls_hard_negatives(hub: Hub, no_data: Path, parquet: Parquet) -> None:

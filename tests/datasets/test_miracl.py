@@ -100,7 +100,7 @@ def test_queries_without_judgments_are_not_asked(write: Write) -> None:
     """A topic no qrels line names is counted, and is in no task."""
     dataset = load(write(topics=TOPICS + "99#0\tNani?\n"))
     assert len(dataset.task("mono:sw").rows) == 2
-    assert dataset.passed_over == "1 queries have no judgment (not asked)"
+    assert dataset.passed_over == "1 query has no judgment (not asked)"
 
 
 def test_languages_are_not_parallel(write: Write) -> None:

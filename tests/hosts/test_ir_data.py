@@ -158,11 +158,23 @@ def test_a_collection_goes_by_the_rules_of_every_data_set() -> None:
     passages = {"1": ("Cats", "They purr."), "2": ("", "Dogs bark."), "3": ("", "Fish swim.")}
     queries = {"1": "Cats They purr.", "2": "Who barks?", "9": "Nobody asks."}
     judged = {"1": {"2": 1}, "2": {"2": 1}, "absent": {"1": 1}}
-    made = joined("x", [Subset("a", "en", "en", Texts(queries, passages, judged))], "test", Licence(), False, {})
+    subsets = [Subset("a", "en", "en", Texts(queries, passages, judged))]
+    made = joined("x", subsets, "test", Licence(), False, {})
     assert made.own_passages == {"en-q-1": "en-p-1"}
     assert made.passed_over == (
-        "1 judged queries are not there (passed over); 1 queries have no judgment (not asked); "
-        "1 queries are passages themselves (no candidates for themselves)"
+        "1 judged query is not there (passed over); 1 query has no judgment (not asked); "
+        "1 query is a passage itself (no candidate for itself)"
     )
     run = {"en-q-1": {"en-p-1": 2.0, "en-p-2": 1.0}, "en-q-2": {"en-p-2": 1.0}}
     assert evaluate(made, run, metrics="mrr").value("mono", "mrr") == 1.0
+
+
+def test_whether_queries_are_passages_can_be_told(known: Any) -> None:
+    """By the id and the text; ``own_passages``: by the id alone, as BEIR, or never."""
+    known("made/own", {"1": "cats", "2": "dogs"}, {"1": "cats", "2": "who barks?"}, {("1", "2"): 1, ("2", "1"): 1},
+          "en", "en")  # fmt: skip
+    found = {told: load_dataset("ir/made/own", own_passages=told) for told in (None, True, False)}
+    assert [each.own_passages for each in found.values()] == [
+        {"en-q-1": "en-p-1"}, {"en-q-1": "en-p-1", "en-q-2": "en-p-2"}, {},
+    ]  # fmt: skip
+    assert [each.options for each in found.values()] == [{}, {"own_passages": True}, {"own_passages": False}]
