@@ -280,6 +280,17 @@ class Hits:
         opposite: IntArray = rank[first][tie] + rank[last][tie] - rank
         return opposite
 
+    def places(self, query: IntArray, passage: IntArray) -> IntArray:
+        """Where each pair of a query and a passage stands among the hits, -1 where it does not."""
+        if not len(self.passages):
+            return np.full(len(query), -1, dtype=np.int64)
+        n = 1 + max(int(self.passages.max()), int(passage.max(initial=0)))
+        # a number for each pair, so that all are found by one sorted search
+        pairs, wanted = self.query * n + self.passages, query * n + passage
+        order = np.argsort(pairs, kind="stable")
+        place = order[np.minimum(np.searchsorted(pairs[order], wanted), len(pairs) - 1)]
+        return np.where(pairs[place] == wanted, place, -1)
+
     def cut(self, top_k: int) -> Hits:
         """The best ``top_k`` hits of every query."""
         return self if not len(self) or self.counts.max() <= top_k else self.where(self.rank <= top_k)

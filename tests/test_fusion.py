@@ -145,9 +145,9 @@ def test_folds_never_see_the_queries_they_are_fused_for(
     """Each fold's parameters come from the groups of the other folds alone; parallel queries share a fold."""
     groups: list[set[str]] = []
 
-    def tune(self: Any, tasks: Any, folders: Any, chosen: set[str]) -> dict[str, Any]:
-        groups.append(chosen)
-        return {"weights": [len(groups) / 10, 1 - len(groups) / 10]}
+    def tune(self: Any, tasks: Any, folders: Any, choices: list[set[str]]) -> list[dict[str, Any]]:
+        groups.extend(choices)
+        return [{"weights": [at / 10, 1 - at / 10]} for at in (1, 2, 3)]
 
     monkeypatch.setattr("beir_hybrid.fusion.tuning.Recipe.tune", tune)
     results = fuse(inputs, tmp_path / "out", method="wsum", tune_on="folds:3", dataset=sample, settings="multi")

@@ -20,7 +20,7 @@ from beir_hybrid.evaluation.results import Results
 from beir_hybrid.metrics.measures import Metric
 from beir_hybrid.metrics.ranx_backend import tune_fusion
 from beir_hybrid.progress import progress
-from beir_hybrid.records import IntArray, Judged
+from beir_hybrid.records import Hits, IntArray, Judged
 from beir_hybrid.settings import Task, task_name
 
 TUNING_QUERIES = 5_000
@@ -54,21 +54,28 @@ class Recipe:
     metric: Metric
     seed: int
 
-    def tune(self, tasks: Sequence[Task], folders: Sequence[Path], groups: set[str]) -> dict[str, Any]:
-        """The best parameters for the queries of these groups, which belong to tasks of one setting."""
-        judged, runs = [], []
-        kept = self._some(tasks, groups)
-        for task in tasks:
-            rows = np.flatnonzero([task.queries.groups[row] in kept for row in task.rows])
-            if len(rows):
-                new: IntArray = np.full(len(task.rows), -1, dtype=np.int64)
-                new[rows] = np.arange(len(rows))
-                own = task.judged.take(new[task.judged.query] >= 0)
-                judged.append(Judged(new[own.query], own.passage, own.grade))
-                runs.append([read_hits(folder, task).take(rows) for folder in folders])
-        if not runs:
-            raise ComparisonError(f"there is no query to tune {self.method} on")
-        return tune_fusion(judged, runs, self.method, self.norm, self.metric)
+    def tune(self, tasks: Sequence[Task], folders: Sequence[Path], choices: Sequence[set[str]]) -> list[dict[str, Any]]:
+        """The best parameters for each choice of question groups; the tasks are of one setting, and read once."""
+        kept = [self._some(tasks, groups) for groups in choices]
+        judged: list[list[Judged]] = [[] for _ in choices]
+        runs: list[list[list[Hits]]] = [[] for _ in choices]
+        with progress(f"tuning {tasks[0].setting}" if tasks else "tuning", len(tasks), "setting") as bar:
+            for task in tasks:
+                hits = [read_hits(folder, task) for folder in folders]
+                for at, groups in enumerate(kept):
+                    rows = np.flatnonzero([task.queries.groups[row] in groups for row in task.rows])
+                    if len(rows):
+                        new: IntArray = np.full(len(task.rows), -1, dtype=np.int64)
+                        new[rows] = np.arange(len(rows))
+                        own = task.judged.take(new[task.judged.query] >= 0)
+                        judged[at].append(Judged(new[own.query], own.passage, own.grade))
+                        runs[at].append([each.take(rows) for each in hits])
+                bar.advance()
+            if not all(runs):
+                raise ComparisonError(f"there is no query to tune {self.method} on")
+            return [
+                tune_fusion(*chosen, self.method, self.norm, self.metric) for chosen in zip(judged, runs, strict=True)
+            ]
 
     def _some(self, tasks: Sequence[Task], groups: set[str]) -> set[str]:
         """All groups, or as many as make `TUNING_QUERIES` queries."""
@@ -98,15 +105,8 @@ def by_folds(text: str, recipe: Recipe, tasks: Sequence[Task], folders: Sequence
     n = int(count)
     order = np.random.default_rng(recipe.seed).permutation(len(groups))
     fold_of = {groups[at]: place % n for place, at in enumerate(order.tolist())}
-    params: dict[str, list[dict[str, Any]]] = {}
-    by_setting = _by_setting(tasks)
-    with progress("tuning", len(by_setting) * n, "fold") as bar:
-        for setting, own in by_setting.items():
-            params[setting] = []
-            for fold in range(n):
-                others = {group for group in groups if fold_of[group] != fold}
-                params[setting].append(recipe.tune(own, folders, others))
-                bar.advance(1)
+    others = [{group for group in groups if fold_of[group] != fold} for fold in range(n)]
+    params = {setting: recipe.tune(own, folders, others) for setting, own in _by_setting(tasks).items()}
 
     def parts(task: Task) -> list[tuple[IntArray, dict[str, Any]]]:
         folds = np.array([fold_of[task.queries.groups[row]] for row in task.rows], dtype=np.int64)
@@ -164,7 +164,7 @@ def on_other_data(
             )
         dropped |= again
         counts[setting] = len(groups)
-        params[setting] = recipe.tune(own, [each.folder for each in scores], groups)
+        (params[setting],) = recipe.tune(own, [each.folder for each in scores], [groups])
     tuned_on = {
         "folders": [str(folder) for folder in given],
         "dataset": other.name,

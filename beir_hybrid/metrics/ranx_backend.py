@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import itertools
 import threading
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -23,7 +24,7 @@ import numpy as np
 
 from beir_hybrid.disk.library_folders import give_libraries_folders
 from beir_hybrid.errors import MissingExtraError, RunError
-from beir_hybrid.metrics.measures import Metric
+from beir_hybrid.metrics.measures import Metric, measure
 from beir_hybrid.records import BeirResults, Hits, IntArray, Judged, ScoreArray
 
 _LOCK = threading.RLock()
@@ -92,18 +93,26 @@ def fuse_hits(runs: Sequence[Hits], method: str, norm: str, params: Mapping[str,
     Raises:
         RunError: ``max`` is to divide by a highest score that is 0 or less.
     """
+    return next(_fused(runs, method, norm, [params]))
+
+
+def _fused(runs: Sequence[Hits], method: str, norm: str, trials: Iterable[Mapping[str, Any]]) -> Iterator[Hits]:
+    """The fusion with each set of parameters."""
     n = len(runs[0])
     found = np.unique(np.concatenate([hits.passages for hits in runs]))  # a corpus can hold many more
     runs = [_numbered(hits, found) for hits in runs]
     # a query no system has an answer for has none after fusion either, and ranx fails on some of them
     rows = np.flatnonzero(sum(hits.counts for hits in runs) > 0)
     if not len(rows):
-        return Hits.sorted(n, [], [], [])
-    with ranx_library() as ranx:
-        given = [_typed_run(hits.take(rows), method, norm) for hits in runs]
-        fused = ranx.fuse(given, norm=_ranx_norm(norm), method=method, params=dict(params))
-        query, passages, scores = _untyped(fused, rows, len(found))
-    return Hits.sorted(n, query, found[passages], scores)
+        yield from (Hits.sorted(n, [], [], []) for _ in trials)
+        return
+    given: list[Any] = []
+    for params in trials:
+        with ranx_library() as ranx:
+            given = given or [_typed_run(hits.take(rows), method, norm) for hits in runs]
+            fused = ranx.fuse(given, norm=_ranx_norm(norm), method=method, params=dict(params))
+            query, passages, scores = _untyped(fused, rows, len(found))
+        yield Hits.sorted(n, query, found[passages], scores)
 
 
 def _numbered(hits: Hits, found: IntArray) -> Hits:
@@ -114,7 +123,11 @@ def _numbered(hits: Hits, found: IntArray) -> Hits:
 def tune_fusion(
     judged: Sequence[Judged], runs: Sequence[Sequence[Hits]], method: str, norm: str, metric: Metric
 ) -> dict[str, Any]:
-    """The parameters of a fusion that serve these queries best on average, with `ranx.optimize_fusion`.
+    """The parameters of a fusion that serve these queries best on average: each of ranx's grid is tried.
+
+    `ranx.optimize_fusion` has ties in an order of its own, so that what it finds best need not be so once it is
+    measured: a weight of 0 leaves whole rankings tied. Of parameters that serve equally well those nearest the
+    default are taken.
 
     Args:
         judged: the judgments of each task; the queries of all tasks are put together, every query counts the same.
@@ -125,33 +138,33 @@ def tune_fusion(
     """
     begins = np.cumsum([0, *(len(task[0]) for task in runs)])
     together = [_joined([task[system] for task in runs]) for system in range(len(runs[0]))]
-    columns = [
-        (begin + task.query, task.passage, task.grade) for begin, task in zip(begins.tolist(), judged, strict=False)
-    ]
-    query, passage, grade = (np.concatenate(column) for column in zip(*columns, strict=True))
-    relevant = grade > 0
-    rows = np.flatnonzero(
-        (sum(hits.counts for hits in together) > 0) & (np.bincount(query[relevant], minlength=begins[-1]) > 0)
+    every = Judged(
+        np.concatenate([begin + task.query for begin, task in zip(begins.tolist(), judged, strict=False)]),
+        *(np.concatenate([getattr(task, name) for task in judged]) for name in ("passage", "grade")),
     )
-    if not len(rows):
+    relevant = np.bincount(every.query[every.grade > 0], minlength=begins[-1]) > 0
+    if not np.any(relevant & (sum(hits.counts for hits in together) > 0)):
         raise RunError("there is no query to tune on that any of the systems retrieved something for")
-    order = np.lexsort((passage, query))
-    numbers = np.unique(np.concatenate([passage, *(hits.passages for hits in together)]))
-    together = [_numbered(hits, numbers) for hits in together]
-    with ranx_library() as ranx:
-        qrels = ranx.Qrels()
-        # grades in place of scores: ranx sorts them, which its metrics do not mind
-        starts = np.searchsorted(query[order], np.arange(begins[-1] + 1))
-        ranked = _numbered(Hits(starts, passage[order], grade[order]), numbers).take(rows)
-        qrels.qrels = _typed_dict(ranked, ranked.scores, int)
-        given = [_typed_run(hits.take(rows), method, norm) for hits in together]
-        found = ranx.optimize_fusion(
-            qrels, given, norm=_ranx_norm(norm), method=method, metric=str(metric), show_progress=False
-        )
-    return {
-        name: [float(each) for each in value] if isinstance(value, tuple | list) else value
-        for name, value in found.items()
-    }
+    trials = _trials(method, len(together))
+    values = []
+    for fused in _fused(together, method, norm, trials):
+        place = fused.places(every.query, every.passage)
+        ranks = np.where(place >= 0, fused.rank[place], 0)
+        values.append(float(measure(metric, every, ranks, int(begins[-1])).mean()))
+    return trials[int(np.argmax(values))]
+
+
+def _trials(method: str, systems: int) -> list[dict[str, Any]]:
+    """The parameters that tuning tries, those nearest the default first."""
+    if method in WEIGHTED:
+        # ten tenths dealt out: what lies between bars
+        bars = itertools.combinations(range(1, 10 + systems), systems - 1)
+        tenths = [[to - at - 1 for at, to in itertools.pairwise((0, *each, 10 + systems))] for each in bars]
+        nearest = sorted(tenths, key=lambda each: sum((share - 10 / systems) ** 2 for share in each))
+        return [{"weights": [share / 10 for share in each]} for each in nearest]
+    ((name, default),) = METHODS[method].items()
+    grid = range(10, 101, 10) if name == "k" else [number / 100 for number in range(1, 101)]
+    return [{name: value} for value in sorted(grid, key=lambda value: abs(value - default))]
 
 
 def _joined(runs: Sequence[Hits]) -> Hits:
@@ -181,7 +194,9 @@ def _min_max(hits: Hits) -> ScoreArray:
 
 def _typed_run(hits: Hits, method: str, norm: str) -> Any:
     """A ``ranx.Run`` whose ids are numbers of a fixed width."""
+    from numba.typed import List
     from ranx import Run
+    from ranx.data_structures.common import create_and_sort
 
     run = Run()
     # where only the order counts it must be ours; scores that count are handed over as they are
@@ -196,23 +211,15 @@ def _typed_run(hits: Hits, method: str, norm: str) -> Any:
         highest = scores[hits.indptr[:-1][hits.counts > 0]]
         if len(low := highest[highest <= 0]):
             raise RunError(f"the normalisation max cannot divide by a query's highest score, {low[0]:.6g}; use min-max")
-    run.run = _typed_dict(hits, scores, float)
-    run.sorted = True
-    return run
-
-
-def _typed_dict(hits: Hits, scores: Any, kind: type) -> Any:
-    from numba.typed import List
-    from ranx.data_structures.common import create_and_sort
-
     bounds = list(zip(hits.indptr[:-1].tolist(), hits.indptr[1:].tolist(), strict=True))
     passages = _names(int(hits.passages.max(initial=0)) + 1)[hits.passages]
-    numbers: Any = np.asarray(scores, dtype=kind)
-    return create_and_sort(
+    run.run = create_and_sort(
         List(_names(len(hits)).tolist()),
         List([passages[begin:end] for begin, end in bounds]),
-        List([numbers[begin:end] for begin, end in bounds]),
+        List([scores[begin:end] for begin, end in bounds]),
     )
+    run.sorted = True
+    return run
 
 
 @lru_cache(maxsize=4)

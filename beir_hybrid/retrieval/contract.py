@@ -75,19 +75,12 @@ class Ranking:
     @classmethod
     def of_hits(cls, task: Task, hits: Hits, sought: int | None = None) -> Ranking:
         """A ranking that is only as deep as its hits; for ``sought`` see there."""
-        n = task.n_passages
-        # a number for each (query, passage), so that the judged ones are found by one sorted search
-        keys = hits.query * n + hits.passages
-        order = np.argsort(keys, kind="stable")
-        wanted = task.judged.query * n + task.judged.passage
-        place = np.minimum(np.searchsorted(keys[order], wanted), len(keys) - 1)
-        found = keys[order][place] == wanted if len(keys) else np.zeros(len(wanted), dtype=bool)
+        place = hits.places(task.judged.query, task.judged.passage)
 
         def of_judged(ranks: IntArray) -> IntArray:
-            none = np.zeros(len(wanted), dtype=np.int64)
-            return np.where(found, ranks[order][place], 0) if len(keys) else none
+            return np.where(place >= 0, ranks[place], 0) if len(ranks) else np.zeros_like(place)
 
-        whole = bool(np.all(hits.counts == n))
+        whole = bool(np.all(hits.counts == task.n_passages))
         return cls(task, hits, of_judged(hits.rank), whole, sought, of_judged(hits.reversed_rank))
 
     @property

@@ -227,6 +227,27 @@ def test_tuning_is_over_all_tasks(task: Task) -> None:
     assert weights[0][1] > weights[0][0] and weights[1][0] >= weights[1][1]
 
 
+def test_what_is_tuned_is_best_as_it_is_measured() -> None:
+    """A weight of 0 leaves a system's hits tied, which are measured by id: tuning must not see that system's order."""
+    judged = Judged(np.arange(2), np.array([0, 1]), np.array([1, 1]))
+    lexical = Hits.sorted(2, [0], [9], [1.0])  # wrong, and nothing for the second query
+    dense = Hits.sorted(2, [0, 0, 0, 1, 1, 1], [0, 2, 3, 1, 2, 3], [3.0, 2.0, 1.0] * 2)  # right twice
+    for runs, right in (([lexical, dense], 1), ([dense, lexical], 0)):
+        params = tune_fusion([judged], [runs], "wsum", "min-max", parse_metric("map"))
+        assert params["weights"][right] > 0.5
+        assert fuse_hits(runs, "wsum", "min-max", params).places(judged.query, judged.passage).tolist() == [0, 4]
+
+
+def test_of_parameters_that_serve_alike_the_nearest_to_the_default_are_taken() -> None:
+    judged, right = Judged(np.zeros(1, dtype=int), np.array([1]), np.array([1])), Hits.sorted(1, [0], [1], [1.0])
+    for method, found in (
+        ("wsum", {"weights": [0.3, 0.3, 0.4]}), ("rrf", {"k": 60}), ("rbc", {"phi": 0.8}), ("gmnz", {"gamma": 0.5}),
+        ("logn_isr", {"sigma": 0.01}), ("w_condorcet", {"weights": [0.3, 0.3, 0.4]}),
+    ):  # fmt: skip
+        norm = "none" if method in ("rrf", "rbc", "logn_isr", "w_condorcet") else "min-max"
+        assert tune_fusion([judged], [[right] * 3], method, norm, parse_metric("map")) == found
+
+
 def test_the_lower_value_is_the_greater() -> None:
     """In both directions, and against the plain 0 that ranx begins its search for the best with."""
     three, five = LowerIsBetter(3.0), LowerIsBetter(5.0)
