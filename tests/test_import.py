@@ -49,7 +49,6 @@ EXTENDED = {
     "retrieval.search.compiled": {"numba"},
     "retrieval.search.dot": {"numba"},
     "retrieval.search.kernels": {"numba"},
-    "training.distill": {"torch", "transformers"},
     "training.vocabulary": {"torch"},
     "training.progress": {"transformers"},
     "training.code_switch": {"datasets"},

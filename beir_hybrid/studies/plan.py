@@ -27,7 +27,7 @@ ONE_MODEL = "model"
 """The name of the model of a language-agnostic cell; those of language-specific ones have their languages' names."""
 _VALIDATIONS = 4
 _STEPS = {"static": 3000, "transformer": 10_000}
-_FILES = ("dev_groups", "pairs", "lexicon", "distill_to")
+_FILES = ("dev_groups", "pairs", "lexicon")
 """Settings that name files: their content identifies a cell."""
 _NOT_STATED = (*_FILES, "groups", "model", "sampling", "pretrain_text", "out", "tokenizer", "workers", "data_dir")
 """Settings that are told by their content, are decided by the cell's folder, or change nothing that is trained."""

@@ -74,8 +74,6 @@ class TrainConfig:
     keep_layers: int | None = None
     lora: int | None = None
     wise_ft: float | None = None
-    distill: float = 0.0
-    distill_to: str | None = None
     vocabulary: int = 64000
     width: int = 512
     layers: int = 4

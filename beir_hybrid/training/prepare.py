@@ -46,10 +46,6 @@ def inputs_of(config: TrainConfig) -> dict[str, Any]:
     for name in ("tokenizer", "lexicon"):
         if path := getattr(config, name):
             found[name] = _file_digest(path, f"--{name}")
-    if config.distill_to:
-        from beir_hybrid.neutralize.transform import read_transform
-
-        found["distill_to"] = read_transform(config.distill_to).identity
     if config.model is not None:
         location = find_encoder(config.model, TrainingError).location or config.model
         found["model"] = digest_of(Path(location)) if Path(location).is_dir() else location

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import json
 from pathlib import Path
 from typing import Any
@@ -30,7 +29,6 @@ def build_trainer(config: TrainConfig, folder: TrainFolder, data: TrainingData, 
     from st_hybrid_batch import LazyAdamW, ParallelEvaluator, hybrid_callbacks, use_sparse_gradients
 
     model = begun_with(config, folder)
-    held = copy.deepcopy(model) if config.distill > 0 else None
     if config.cut_vocabulary:
         _cut_vocabulary(config, data, model, state)
     if config.lora is not None:
@@ -62,10 +60,6 @@ def build_trainer(config: TrainConfig, folder: TrainFolder, data: TrainingData, 
     model.model_card_data.set_widget_examples = lambda dataset: None
     arguments = _arguments(config, folder, data, model, state.num_processes)
     callbacks = [*hybrid_callbacks(loss), ProgressLine()]
-    if held is not None:
-        from beir_hybrid.training.distill import SelfDistillation
-
-        callbacks.append(SelfDistillation(loss, held, config.distill, _directions(config, model)))
     if data.dev is not None and config.patience:
         callbacks.append(EarlyStoppingCallback(early_stopping_patience=config.patience))
     trainer = getattr(sentence_transformers, f"{type(model).__name__}Trainer")(
@@ -191,26 +185,6 @@ def _load_best(trainer: Any) -> None:
             "or choose another --out to begin anew"
         ) from error
     trainer.model.model_card_data.set_best_model_step(int(best.name.rpartition("-")[2]))
-
-
-def _directions(config: TrainConfig, model: Any) -> Any:
-    """Of ``--distill-to``: the directions that are language, orthonormal rows [k, d]; None without it.
-
-    Raises:
-        TrainingError: what is there was learnt for vectors of another width, or takes off means of languages.
-    """
-    if config.distill_to is None:
-        return None
-    from beir_hybrid.neutralize.transform import read_transform
-
-    transform = read_transform(config.distill_to)
-    width = model.get_embedding_dimension()
-    if transform.needs_language or transform.width != width:
-        raise TrainingError(
-            f"--distill-to {config.distill_to}: expected what neutralize --method project has learnt from --model, for "
-            f"vectors of {width} values; it is {transform.record['method']} for {transform.width}"
-        )
-    return transform.removal.everywhere
 
 
 def _arguments(config: TrainConfig, folder: TrainFolder, data: TrainingData, model: Any, processes: int) -> Any:

@@ -23,64 +23,7 @@ def hybrid_callbacks(loss: nn.Module) -> list[TrainerCallback]:
     return [BatchLossCallback(loss), SettingsCallback()]
 
 
-class BatchCallback(TrainerCallback):  # type: ignore[misc]
-    """Follows the batches of a trainer: while the loss computes one of the training, ``setting`` says what it is.
-
-    Args:
-        loss: the loss handed to the trainer.
-    """
-
-    def __init__(self, loss: nn.Module) -> None:
-        self.loss = loss
-        self.setting: str | None = None
-        """``"mono"`` or ``"cross"``; None in an evaluation, or without a hybrid sampler."""
-        self._hooks: list[Any] = []
-        self._sampler: HybridBatchSampler | None = None
-        self._epoch = self._step = self._last = 0
-
-    def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        self._unhook()
-        self._sampler = find_sampler(kwargs.get("train_dataloader"))
-        self._hooks = [
-            self.loss.register_forward_pre_hook(self.begin_batch),
-            self.loss.register_forward_hook(self.end_batch),
-        ]
-
-    def on_epoch_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        accumulated = args.gradient_accumulation_steps
-        updates = -(-len(kwargs["train_dataloader"]) // accumulated)
-        self._epoch, seen = divmod(state.global_step, updates)
-        # a resumed run has already seen some batches of its epoch
-        self._step = 0 if args.ignore_data_skip else seen * accumulated
-        self._last = self._step
-
-    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        if (batches := self._step - self._last) > args.gradient_accumulation_steps:
-            raise ValueError(
-                f"the loss was computed {batches} times for {args.gradient_accumulation_steps} batches: give the "
-                "callback the loss that the trainer has, the outermost one"
-            )
-        self._last = self._step
-
-    def on_train_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        self._unhook()
-
-    def begin_batch(self, module: nn.Module, inputs: Any) -> None:
-        """The loss is about to compute; ``inputs`` are the arguments of its ``forward``."""
-        self.setting = None
-        if self._sampler is not None and torch.is_grad_enabled():
-            self.setting = self._sampler.setting(self._epoch, self._step)
-            self._step += 1
-
-    def end_batch(self, module: nn.Module, inputs: Any, output: Any) -> None:
-        """The loss has computed ``output``."""
-
-    def _unhook(self) -> None:
-        while self._hooks:
-            self._hooks.pop().remove()
-
-
-class BatchLossCallback(BatchCallback):
+class BatchLossCallback(TrainerCallback):  # type: ignore[misc]
     """Logs the mean training loss of monolingual and of cross-lingual batches.
 
     ``loss_mono`` and ``loss_cross`` stand beside ``loss`` in the logs, in ``trainer.state.log_history``, and are means
@@ -92,15 +35,34 @@ class BatchLossCallback(BatchCallback):
         loss: the loss handed to the trainer.
     """
 
-    def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        super().on_train_begin(args, state, control, **kwargs)
+    def __init__(self, loss: nn.Module) -> None:
+        self.loss = loss
+        self._hook: Any = None
+        self._sampler: HybridBatchSampler | None = None
+        self._epoch = self._step = self._last = 0
         self._losses: dict[str, tuple[Any, int]] = {}  # sum and number of each setting
 
-    def end_batch(self, module: nn.Module, inputs: Any, output: Any) -> None:
-        if self.setting is not None:
-            loss = torch.stack(list(output.values())).sum() if isinstance(output, dict) else output
-            total, count = self._losses.get(self.setting, (0.0, 0))
-            self._losses[self.setting] = total + loss.detach().float(), count + 1
+    def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        self._sampler = find_sampler(kwargs.get("train_dataloader"))
+        self._losses.clear()
+        self.on_train_end(args, state, control)  # also of a training that failed
+        if self._sampler is not None:
+            self._hook = self.loss.register_forward_hook(self._count)
+
+    def on_epoch_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        accumulated = args.gradient_accumulation_steps
+        updates = -(-len(kwargs["train_dataloader"]) // accumulated)
+        self._epoch, seen = divmod(state.global_step, updates)
+        # a resumed run has already seen some batches of its epoch
+        self._step = self._last = 0 if args.ignore_data_skip else seen * accumulated
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        if (batches := self._step - self._last) > args.gradient_accumulation_steps:
+            raise ValueError(
+                f"the loss was computed {batches} times for {args.gradient_accumulation_steps} batches: give the "
+                "callback the loss that the trainer has, the outermost one"
+            )
+        self._last = self._step
 
     def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, float] | None = None, **_: Any) -> None:
         if logs is None or "loss" not in logs or self._sampler is None:
@@ -113,6 +75,18 @@ class BatchLossCallback(BatchCallback):
         told = {f"loss_{setting}": round(total / count, 4) for setting, (total, count) in means if count}
         logs.update(told)
         state.log_history[-1].update(told)
+
+    def on_train_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        if self._hook is not None:
+            self._hook.remove()
+
+    def _count(self, module: nn.Module, inputs: Any, output: Any) -> None:
+        if self._sampler is not None and torch.is_grad_enabled():  # no evaluation
+            setting = self._sampler.setting(self._epoch, self._step)
+            self._step += 1
+            loss = torch.stack(list(output.values())).sum() if isinstance(output, dict) else output
+            total, count = self._losses.get(setting, (0.0, 0))
+            self._losses[setting] = total + loss.detach().float(), count + 1
 
 
 class SettingsCallback(TrainerCallback, ExportableState):  # type: ignore[misc]

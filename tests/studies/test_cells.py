@@ -231,20 +231,6 @@ def test_code_switching_needs_a_lexicon_only_where_it_is_on(small: Any, tmp_path
     assert plan_cells(small("[factors]\ncode_switch = [0.3]", train=train))[0].digest != found[1].digest
 
 
-def test_a_folder_to_hold_to_is_known_by_its_content(small: Any, tmp_path: Path) -> None:
-    """Relative to the study file, wherever a cell is run; another content is another cell, another path is not."""
-    train = TRAIN.replace('from_scratch = "static"', 'model = "some/model"') + 'distill = 0.5\ndistill_to = "one"'
-    digests = []
-    for name, content in (("one", "1"), ("one", "2"), ("two", "2")):
-        (tmp_path / name).mkdir(exist_ok=True)
-        (tmp_path / name / "modules.json").write_text(content)
-        path_digest.cache_clear()
-        (cell,) = plan_cells(small("[factors]\nalpha = [0.5]", train=train.replace("one", name)))
-        assert settings(cell)["distill_to"] == str(tmp_path / name)
-        digests.append(cell.digest)
-    assert digests[0] != digests[1] == digests[2]
-
-
 def test_pretraining(small: Any) -> None:
     """The text is that of the cell's languages, and part of what identifies it; a static model has no use for it."""
     train = TRAIN.replace('"static"', '"transformer"').replace("width = 16", "width = 64")

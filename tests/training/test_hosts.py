@@ -62,8 +62,10 @@ def test_a_model_stays_what_it_is(
     if not cached:
         train(configure(tmp_path / "scaled", "transformer", **options, scale=3.0, keep_layers=1))
         assert not same_weights(tmp_path / "scaled", tmp_path / "o")
-    with pytest.raises(TrainingError, match=r"--distill does not go with a (sparse|multi-vector|cross-encoder) model"):
-        train(configure(tmp_path / "p", "transformer", model=str(base), distill=1.0))
+    with pytest.raises(
+        TrainingError, match=r"--matryoshka does not go with a (sparse|multi-vector|cross-encoder) model"
+    ):
+        train(configure(tmp_path / "p", "transformer", model=str(base), matryoshka=(8,)))
 
 
 def test_routes(configure: Configure, trained: Callable[[str], Path], tmp_path: Path) -> None:

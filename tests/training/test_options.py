@@ -5,15 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from beir_hybrid.datasets.sample import sample_groups
 from beir_hybrid.errors import TrainingError
 from beir_hybrid.training.train import train
-from tests.training.conftest import Configure, same_weights, weights, without_dropout
+from tests.training.conftest import Configure, same_weights, weights
 
 pytestmark = [pytest.mark.train, pytest.mark.slow]
 
@@ -197,88 +195,6 @@ def test_what_needs_a_transformer(configure: Configure, trained: Callable[[str],
             configure(tmp_path / "o", **option)
         with pytest.raises(TrainingError, match=f"{name}.* needs a transformer"):
             train(configure(tmp_path / "o", model=str(trained("static")), **option))
-
-
-def test_distillation_holds_monolingual_batches_only(
-    configure: Configure, trained: Callable[[str], Path], tmp_path: Path
-) -> None:
-    """--distill changes monolingual training, and leaves cross-lingual training as it is."""
-    base = str(trained("transformer"))
-    for sampling in ("mono", "cross"):
-        for weight in (0.0, 30.0):
-            options: dict[str, Any] = {"sampling": sampling, "distill": weight, "steps": 3}
-            train(configure(tmp_path / f"{sampling}-{weight}", "transformer", model=base, **options))
-    assert same_weights(tmp_path / "cross-0.0", tmp_path / "cross-30.0")
-    assert not same_weights(tmp_path / "mono-0.0", tmp_path / "mono-30.0")
-
-
-def test_distillation_without_language_holds_every_batch(
-    configure: Configure, trained: Callable[[str], Path], tmp_path: Path
-) -> None:
-    """--distill-to takes what neutralize has learnt from the model; another method or width is refused, by its name."""
-    from beir_hybrid.neutralize.learn import neutralize
-
-    base = str(trained("transformer"))
-    for method in ("project", "center"):
-        neutralize(base, tmp_path / method, method=method, groups="sample", languages="de,en", cache=False)
-    options: dict[str, Any] = {"sampling": "cross", "distill": 30.0, "steps": 3, "model": base}
-    train(configure(tmp_path / "free", "transformer", **options))
-    train(configure(tmp_path / "held", "transformer", distill_to=str(tmp_path / "project"), **options))
-    assert not same_weights(tmp_path / "free", tmp_path / "held")
-    (tmp_path / "project").rename(tmp_path / "before")
-    neutralize(base, tmp_path / "project", method="project", groups="sample", languages="de,el", cache=False)
-    with pytest.raises(TrainingError, match=r"holds another training: distill_to \(.*\) was "):
-        train(configure(tmp_path / "held", "transformer", distill_to=str(tmp_path / "project"), **options))
-    with pytest.raises(
-        TrainingError, match=r"expected what neutralize --method project has learnt .* it is center for 64"
-    ):
-        train(configure(tmp_path / "x", "transformer", distill_to=str(tmp_path / "center"), **options))
-    with pytest.raises(TrainingError, match="--distill-to needs --distill"):
-        configure(tmp_path / "y", "transformer", **{**options, "distill": 0.0, "distill_to": "z"})
-
-
-@pytest.mark.parametrize("neutral", [False, True], ids=["as it is", "without language"])
-def test_the_value_of_distillation(trained: Callable[[str], Path], tmp_path: Path, neutral: bool) -> None:
-    """Worked out from the vectors of both models; a cached loss has the same value and gradient, a validation none."""
-    import torch
-    from sentence_transformers import SentenceTransformer
-    from sentence_transformers.sentence_transformer import losses
-
-    from beir_hybrid.training.distill import SelfDistillation
-
-    folder = without_dropout(trained("transformer"), tmp_path / "base")
-    model, start = (SentenceTransformer(str(folder), device="cpu") for _ in range(2))
-    with torch.no_grad():
-        for parameter in start.parameters():
-            parameter.add_(0.1 * torch.randn_like(parameter))
-    texts = [[group[side]["de"] for group in sample_groups()][:6] for side in ("query", "passage")]
-    now, before = (
-        [torch.tensor(one.encode(part, normalize_embeddings=True)) for part in texts] for one in (model, start)
-    )
-    directions = torch.linalg.qr(torch.randn(before[0].shape[1], 3))[0].T if neutral else None
-    if directions is not None:
-        before = [rows - rows @ directions.T @ directions for rows in before]
-        before = [rows / rows.norm(dim=1, keepdim=True) for rows in before]
-    student, teacher = ((20.0 * queries @ passages.T).softmax(dim=1) for queries, passages in (now, before))
-    expected = 3.0 * float((teacher * (teacher / student).log()).sum(dim=1).mean())
-    gradients = []
-    for kind in (losses.MultipleNegativesRankingLoss, losses.CachedMultipleNegativesRankingLoss):
-        loss = kind(model) if "Cached" not in kind.__name__ else kind(model, mini_batch_size=4)
-        bare = float(loss([model.preprocess(part) for part in texts], None).detach())
-        distillation = SelfDistillation(loss, start, 3.0, directions)
-        settings = iter(("mono", "cross"))
-        loss.register_forward_pre_hook(distillation.begin_batch)
-        distillation._sampler = SimpleNamespace(setting=lambda epoch, step, settings=settings: next(settings))
-        model.zero_grad()
-        held = loss([model.preprocess(part) for part in texts], None)
-        held.backward()
-        gradients.append([parameter.grad.clone() for parameter in model.parameters() if parameter.grad is not None])
-        assert float(held.detach()) == pytest.approx(bare + expected, rel=1e-4)
-        across = float(loss([model.preprocess(part) for part in texts], None).detach())
-        assert across == pytest.approx(bare + expected if neutral else bare, rel=1e-4)
-        with torch.no_grad():
-            assert float(loss([model.preprocess(part) for part in texts], None)) == pytest.approx(bare)
-    assert all(torch.allclose(one, other, atol=1e-4) for one, other in zip(*gradients, strict=True))
 
 
 def test_adapters_by_language_are_refused(configure: Configure, trained: Callable[[str], Path], tmp_path: Path) -> None:
