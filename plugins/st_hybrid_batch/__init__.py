@@ -6,7 +6,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from st_hybrid_batch.alpha import Cosine, Linear, register_schedule
+    from st_hybrid_batch.alpha import Cosine, Linear
     from st_hybrid_batch.callbacks import BatchLossCallback, SettingsCallback, hybrid_callbacks, read_settings
     from st_hybrid_batch.dataset import ParallelDataset
     from st_hybrid_batch.evaluator import ParallelEvaluator
@@ -46,13 +46,12 @@ __all__ = [
     "read_mmarco",
     "read_settings",
     "read_squad",
-    "register_schedule",
     "use_sparse_gradients",
 ]
 
 # torch, datasets and sentence-transformers take seconds to import: a name loads its module when first used
 _NAMES = {
-    "alpha": "Cosine Linear register_schedule",
+    "alpha": "Cosine Linear",
     "callbacks": "BatchLossCallback SettingsCallback hybrid_callbacks read_settings",
     "dataset": "ParallelDataset",
     "evaluator": "ParallelEvaluator",

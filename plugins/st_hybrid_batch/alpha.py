@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, Protocol, TypeVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,51 +12,10 @@ from numpy.typing import NDArray
 F64 = NDArray[np.float64]
 
 
-class Schedule(Protocol):
-    """Alpha over a training: a frozen dataclass of numbers, known by the name it was registered under."""
-
-    @property
-    def epochs(self) -> float:
-        """Epochs that the progress from 0 to 1 takes; afterwards it stays 1."""
-
-    def at(self, progress: F64) -> F64:
-        """Alpha, in [0, 1], at each progress in [0, 1]."""
-
-
-Alpha = float | Schedule
-_SCHEDULES: dict[str, type[Any]] = {}
-_Class = TypeVar("_Class", bound=type[Any])
-
-
-def register_schedule(name: str) -> Callable[[_Class], _Class]:
-    """Class decorator: make a schedule one that can be written beside a model, and read again, by its name.
-
-    Settings in a model folder name a schedule; only what the running program has registered is ever built from them.
-
-    Example:
-        ```python
-        @register_schedule("step")
-        @dataclass(frozen=True)
-        class Step:
-            before: float
-            after: float
-            epochs: float = 1.0
-
-            def at(self, progress):
-                return np.where(progress < 0.5, self.before, self.after)
-        ```
-    """
-
-    def register(schedule: _Class) -> _Class:
-        if _SCHEDULES.setdefault(name, schedule) is not schedule:
-            raise ValueError(f"two alpha schedules are named {name!r}: {_SCHEDULES[name]} and {schedule}")
-        return schedule
-
-    return register
-
-
 @dataclass(frozen=True)
-class _FromTo:
+class Linear:
+    """Alpha moves in a straight line from ``start`` to ``end`` over ``epochs`` epochs, then stays."""
+
     start: float
     end: float
     epochs: float = 1.0
@@ -67,23 +26,23 @@ class _FromTo:
         if not self.epochs > 0:
             raise ValueError(f"a schedule's epochs must be a positive number, got {self.epochs!r}")
 
-
-@register_schedule("linear")
-@dataclass(frozen=True)
-class Linear(_FromTo):
-    """Alpha moves in a straight line from ``start`` to ``end`` over ``epochs`` epochs, then stays."""
-
     def at(self, progress: F64) -> F64:
+        """Alpha at each progress in [0, 1]."""
         return self.start + (self.end - self.start) * progress
 
 
-@register_schedule("cosine")
 @dataclass(frozen=True)
-class Cosine(_FromTo):
+class Cosine(Linear):
     """Alpha moves along half a cosine from ``start`` to ``end`` over ``epochs`` epochs, then stays."""
 
     def at(self, progress: F64) -> F64:
+        """Alpha at each progress in [0, 1]."""
         return self.end + (self.start - self.end) * (1 + np.cos(np.pi * progress)) / 2
+
+
+Alpha = float | Linear
+_SCHEDULES: dict[str, type[Linear]] = {"cosine": Cosine, "linear": Linear}
+"""What settings in a model folder may name: nothing else is ever built from them."""
 
 
 def check_share(name: str, value: Any) -> float:
@@ -96,45 +55,30 @@ def check_share(name: str, value: Any) -> float:
     return float(value)
 
 
-def check_alpha(alpha: Any) -> None:
-    """Refuse what is neither a share nor a registered schedule."""
-    if type(alpha) not in _SCHEDULES.values():
-        check_share("alpha", alpha)
-
-
 def alpha_at(alpha: Alpha, epoch: int, steps: int) -> F64:
     """Alpha at every step of an epoch of ``steps`` steps: ``(steps,)``."""
-    if isinstance(alpha, int | float):
+    if not isinstance(alpha, Linear):
         return np.full(steps, float(alpha))
-    values = alpha.at(np.minimum((epoch + np.arange(steps) / steps) / alpha.epochs, 1.0))
-    if not ((values >= 0) & (values <= 1)).all():
-        check_share(f"alpha in epoch {epoch}", float(values[(values < 0) | (values > 1)][0]))
-    return values
+    return alpha.at(np.minimum((epoch + np.arange(steps) / steps) / alpha.epochs, 1.0))
 
 
-def needs(alpha: Alpha) -> tuple[bool, bool]:
-    """Whether monolingual and whether cross-lingual batches can occur under this alpha."""
-    values = np.array([alpha]) if isinstance(alpha, int | float) else alpha.at(np.linspace(0.0, 1.0, 1001))
-    return bool(values.max() > 0.0), bool(values.min() < 1.0)
+def ends(alpha: Alpha) -> tuple[float, float]:
+    """The values that alpha stays between."""
+    return (alpha.start, alpha.end) if isinstance(alpha, Linear) else (alpha, alpha)
 
 
 def alpha_to_dict(alpha: Alpha) -> float | dict[str, Any]:
     """The alpha as JSON: a number, or the schedule's name and its numbers."""
-    if isinstance(alpha, int | float):
+    if not isinstance(alpha, Linear):
         return float(alpha)
-    name = next(name for name, schedule in _SCHEDULES.items() if schedule is type(alpha))
-    return {"schedule": name, **asdict(alpha)}  # type: ignore[call-overload]
+    return {"schedule": type(alpha).__name__.lower(), **asdict(alpha)}
 
 
 def alpha_from_dict(value: float | Mapping[str, Any]) -> Alpha:
     """The inverse of `alpha_to_dict`."""
     if not isinstance(value, Mapping):
         return check_share("alpha", value)
-    numbers = dict(value)
-    name = numbers.pop("schedule", None)
+    name, numbers = value.get("schedule"), {key: number for key, number in value.items() if key != "schedule"}
     if name not in _SCHEDULES:
-        raise ValueError(
-            f"unknown alpha schedule {name!r}; expected one of {', '.join(sorted(_SCHEDULES))}. A schedule of your own "
-            "must be registered (register_schedule) before settings that name it are read"
-        )
-    return _SCHEDULES[name](**numbers)  # type: ignore[no-any-return]
+        raise ValueError(f"unknown alpha schedule {name!r}; expected one of {', '.join(_SCHEDULES)}")
+    return _SCHEDULES[name](**numbers)

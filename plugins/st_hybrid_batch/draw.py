@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from st_hybrid_batch.alpha import alpha_at, needs
+from st_hybrid_batch.alpha import alpha_at, ends
 from st_hybrid_batch.index import GroupIndex
 from st_hybrid_batch.languages import I64, LanguagePairs, language_weights
 
@@ -86,11 +86,10 @@ class BatchDrawer:
         weights = language_weights(settings.languages, index.languages, index.sizes())
         has = index.has() & (weights > 0)
         drawn = np.flatnonzero(weights).tolist()
-        needs_mono, needs_cross = needs(settings.alpha)
         self._mono = self._cross = np.empty((4, 0), dtype=np.int64)
-        if needs_mono:
+        if max(ends(settings.alpha)) > 0:
             self._mono = self._sorts("monolingual", ((one, one, weights[one], has[:, one]) for one in drawn))
-        if needs_cross:
+        if min(ends(settings.alpha)) < 1:
             self._pairs = LanguagePairs(has, weights)
             by_batch = (
                 (one, other, weights[one] * weights[other], has[:, one] & has[:, other])

@@ -10,7 +10,7 @@ from typing import Any
 from sentence_transformers.base.sampler import DefaultBatchSampler
 from sentence_transformers.util.distributed import get_world_size
 
-from st_hybrid_batch.alpha import Alpha, alpha_from_dict, alpha_to_dict, check_alpha
+from st_hybrid_batch.alpha import Alpha, Linear, alpha_from_dict, alpha_to_dict, check_share
 from st_hybrid_batch.dataset import ParallelDataset
 from st_hybrid_batch.draw import BatchDrawer, validation_batches
 from st_hybrid_batch.languages import LanguageWeights
@@ -32,7 +32,7 @@ class HybridBatches:
 
     Args:
         alpha: probability that a batch is monolingual: a number in [0, 1] (1 is X-X-mono, 0 is X-Y, between
-            them hybrid), or a schedule: `Linear`, `Cosine` or a class of yours (`register_schedule`).
+            them hybrid), or a schedule: `Linear` or `Cosine`.
         languages: how often each language is drawn: ``"uniform"``, ``"size"`` (by number of groups), a
             temperature T (size ** (1 / T)), or a mapping of language to weight.
         pairing: in cross-lingual batches, ``"row"`` draws a language pair for every row (the paper's X-Y),
@@ -61,7 +61,8 @@ class HybridBatches:
     world_size: int | None = None
 
     def __post_init__(self) -> None:
-        check_alpha(self.alpha)
+        if not isinstance(self.alpha, Linear):
+            check_share("alpha", self.alpha)
         if self.pairing not in ("row", "batch"):
             raise ValueError(f"pairing must be one of 'row', 'batch', got {self.pairing!r}")
         whole = isinstance(self.coverage, int) and not isinstance(self.coverage, bool)

@@ -3,7 +3,6 @@
 import hashlib
 import json
 import pickle
-from dataclasses import dataclass
 
 import numpy as np
 import pytest
@@ -16,20 +15,8 @@ from st_hybrid_batch import (  # noqa: E402
     HybridBatchSampler,
     Linear,
     ParallelDataset,
-    register_schedule,
 )
 from tests.st_hybrid_batch.helpers import make_group  # noqa: E402
-
-
-@register_schedule("half way")
-@dataclass(frozen=True)
-class HalfWay:
-    """Cross-lingual first, monolingual in the second half."""
-
-    epochs: float = 1.0
-
-    def at(self, progress):
-        return (progress >= 0.5).astype(float)
 
 
 def sampler_of(dataset, batch_size, seed=0, **settings):
@@ -119,24 +106,16 @@ def test_few_validation_groups_are_one_batch():
 
 def test_settings_pickle_and_go_through_json():
     """The trainer pickles its arguments; the model keeps the settings as JSON."""
-    for alpha in (0.3, Linear(0.0, 1.0, 2.0), Cosine(1.0, 0.5), HalfWay(3.0)):
+    for alpha in (0.3, Linear(0.0, 1.0, 2.0), Cosine(1.0, 0.5)):
         settings = HybridBatches(alpha=alpha, languages={"a": 1.0}, pairing="batch", coverage=7, seed=4)
         assert pickle.loads(pickle.dumps(settings)) == settings
         assert HybridBatches.from_dict(json.loads(json.dumps(settings.to_dict()))) == settings
 
 
-def test_only_registered_schedules_are_read():
+def test_only_our_schedules_are_read():
     """A model folder from elsewhere must not choose which code is imported."""
-    with pytest.raises(ValueError, match=r"unknown alpha schedule 'os:system'.*cosine, half way, linear"):
+    with pytest.raises(ValueError, match=r"unknown alpha schedule 'os:system'; expected one of cosine, linear"):
         HybridBatches.from_dict({"alpha": {"schedule": "os:system", "epochs": 1.0}})
-    with pytest.raises(ValueError, match="two alpha schedules are named 'linear'"):
-        register_schedule("linear")(HalfWay)
-
-
-def test_a_schedule_of_ones_own(parallel):
-    """What is registered is drawn by; alpha outside [0, 1] is refused where it is computed."""
-    sampler = sampler_of(parallel, 8, alpha=HalfWay(), coverage=10)
-    assert [sampler.setting(0, step) for step in range(10)] == ["cross"] * 5 + ["mono"] * 5
 
 
 def test_settings_make_the_sampler(parallel):
