@@ -127,7 +127,7 @@ class TrainingData:
 
         train, dev = written("train", config.languages), None
         if next(training_groups(config, "dev", left_out["dev"]), None) is not None:
-            dev = written("dev", _dev_languages(config, train.languages, left_out["dev"])).for_validation()
+            dev = written("dev", _dev_languages(config, train.languages, left_out["dev"]))
         elif config.dev_groups:
             raise TrainingError(f"{config.dev_groups} holds no group to validate on")
         elif config.best != "loss":

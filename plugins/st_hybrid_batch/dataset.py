@@ -16,8 +16,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from st_hybrid_batch.group import Group, check_text, rows_of_groups
-from st_hybrid_batch.identity import joined_ids, passage_ids
-from st_hybrid_batch.index import I64, GroupIndex, numbers_of
+from st_hybrid_batch.identity import passage_ids
+from st_hybrid_batch.index import GroupIndex, numbers_of
 
 _LAYOUT = 2
 """Changes when rows or ids are made in another way: data sets cached before are then made anew."""
@@ -56,7 +56,7 @@ class ParallelDataset(datasets.Dataset):  # type: ignore[misc]
         dev = ParallelDataset.from_generator(read_jsonl, {"path": "groups.jsonl.gz", "split": "dev"})
         args = SentenceTransformerTrainingArguments(batch_sampler=HybridBatches(alpha=0.5), ...)
         trainer = SentenceTransformerTrainer(
-            model, args, train, dev.for_validation(), loss=MaskedMultipleNegativesRankingLoss(model)
+            model, args, train, dev, loss=MaskedMultipleNegativesRankingLoss(model)
         )
         ```
     """
@@ -75,16 +75,25 @@ class ParallelDataset(datasets.Dataset):  # type: ignore[misc]
                 "ParallelDataset.from_generator, .from_groups or .from_dataset"
             )
         negatives = [name for name in dataset.column_names if name.startswith("negative_")]
-        _check_labels(dataset.data.column("label"), 1 + len(negatives))
+        ids = datasets.List(datasets.Value("int64"), length=1 + len(negatives))
+        if dataset.features["label"] != ids:
+            raise ValueError(
+                f"expected {ids.length} ids in 'label' in every row, of the passage and each hard negative, as "
+                f"ParallelDataset.from_dataset makes them; got {dataset.features['label']}"
+            )
+        if dataset.format["type"] == "custom":
+            raise ValueError(
+                "the transform that the data set was given would be left out: change the texts with map, or give "
+                "dataset.with_format(None)"
+            )
         if dataset.info.description.count(_IDS_OF) > 1:
-            dataset = _labelled(dataset.with_format(None), joined_ids, "label")
+            dataset = _labelled(dataset.with_format(None))
         dataset = _with_names(dataset, ("language", "group"))
         super().__init__(dataset.data, info=dataset.info, split=dataset.split, fingerprint=dataset._fingerprint)
         self.text_columns = ["query", "passage", *sorted(negatives, key=lambda name: int(name[9:]))]
         self.set_format(columns=[*self.text_columns, "label"])
         self._made = self._fingerprint
         self.epoch = 0
-        self.validation = False
 
     @classmethod
     def from_generator(
@@ -186,16 +195,6 @@ class ParallelDataset(datasets.Dataset):  # type: ignore[misc]
         made.index  # noqa: B018  refuses a language that a group has twice
         return made
 
-    def for_validation(self) -> ParallelDataset:
-        """The same rows to validate on, as a trainer's ``eval_dataset`` always is: the same batches every time.
-
-        Every group comes up in a monolingual batch and in a cross-lingual one, as far as it has languages for them (see
-        `validation_batches`). ``eval_loss`` is the mean over these batches, on any number of processes.
-        """
-        same = ParallelDataset(self)
-        same.validation = True
-        return same
-
     @property
     def is_changed(self) -> bool:
         """Whether it is a copy with other rows, columns or format, as ``filter`` and ``with_format`` return it: then
@@ -224,8 +223,8 @@ class ParallelDataset(datasets.Dataset):  # type: ignore[misc]
         return self.data.fast_gather(list(rows)).column("language").to_pylist()  # type: ignore[no-any-return]
 
     def set_epoch(self, epoch: int) -> None:
-        """Choose the epoch whose batches are drawn; validation has but one."""
-        self.epoch = 0 if self.validation else epoch
+        """Choose the epoch whose batches are drawn; of validation batches all epochs have the same."""
+        self.epoch = epoch
 
     def to_iterable_dataset(self, *_: Any, **__: Any) -> Any:
         """Refused: the trainers ignore a batch sampler for streams, and would train on rows in order."""
@@ -273,20 +272,6 @@ def _check_texts(name: str, column: pa.ChunkedArray) -> None:
         good = pc.fill_null(pc.greater(pc.utf8_length(pc.utf8_trim_whitespace(column)), 0), False)
     if (row := pc.index(good, False).as_py()) >= 0:
         check_text(column[row].as_py(), f"row {row}: column {name!r}")
-
-
-def _check_labels(column: pa.ChunkedArray, wanted: int) -> None:
-    """Refuse labels that are no ids of a row's passage and hard negatives: scores, say, or those of other columns."""
-    kind = column.type
-    fixed = pa.types.is_fixed_size_list(kind)
-    right = (fixed or pa.types.is_list(kind)) and pa.types.is_int64(kind.value_type) and not column.null_count
-    if right:
-        right = kind.list_size == wanted if fixed else pc.all(pc.equal(pc.list_value_length(column), wanted)).as_py()
-    if not right:
-        raise ValueError(
-            f"expected {wanted} ids in 'label' in every row, of the passage and each hard negative, as "
-            f"ParallelDataset.from_dataset makes them; got {kind}"
-        )
 
 
 def source_digest(generator: Callable[..., Any], arguments: Mapping[str, Any]) -> str:
@@ -342,21 +327,13 @@ def _with_names(dataset: datasets.Dataset, columns: Iterable[str | None]) -> dat
     return dataset
 
 
-def _labelled(
-    rows: datasets.Dataset, ids_of: Callable[[pa.Table], I64] = passage_ids, used: str = "passage_group"
-) -> datasets.Dataset:
-    """Rows with their labels beside them: in memory, or on disk in a file of ``datasets`` too, made once.
-
-    Args:
-        rows: the rows.
-        ids_of: makes the labels of them.
-        used: the column that is not needed any more then.
-    """
+def _labelled(rows: datasets.Dataset) -> datasets.Dataset:
+    """Rows with their labels beside them: in memory, or on disk in a file of ``datasets`` too, made once."""
     made: dict[str, Any] = {}
 
     def label(_: Any, numbers: list[int]) -> dict[str, Any]:
         if not made:
-            made["ids"] = ids_of(rows.data)
+            made["ids"] = passage_ids(rows.data)
         return {"label": made["ids"][numbers]}
 
     columns = sum(name == "passage" or name.startswith("negative_") for name in rows.column_names)
@@ -370,6 +347,7 @@ def _labelled(
         new_fingerprint=f"{rows._fingerprint}-label{_LAYOUT}",
         desc="Naming equal texts",
     )
-    labelled = datasets.concatenate_datasets([rows.remove_columns([used]), labels], axis=1)
+    used = [name for name in ("passage_group", "label") if name in rows.column_names]
+    labelled = datasets.concatenate_datasets([rows.remove_columns(used), labels], axis=1)
     labelled.info.description = f"{_IDS_OF}{rows._fingerprint}"
     return labelled

@@ -108,8 +108,9 @@ class HybridBatchSampler(DefaultBatchSampler):  # type: ignore[misc]
        run was interrupted.
 
     The exact distribution is in `BatchDrawer`, the definition in section 2.2 of Elmahdy et al. 2024
-    (https://arxiv.org/abs/2408.10536). What a trainer evaluates, and a data set `for_validation`, gets
-    `validation_batches` instead.
+    (https://arxiv.org/abs/2408.10536). What a trainer evaluates gets `validation_batches` instead: every group in a
+    monolingual batch and in a cross-lingual one, as far as it has languages for them, the same at every evaluation;
+    ``eval_loss`` is the mean over them, on any number of processes.
 
     Batches are yielded rank by rank: batch ``step * world_size + rank``, as accelerate hands them out. All have exactly
     ``batch_size`` pairs ``(query row, passage row)``; groups that do not fill a global batch wait for another epoch.
@@ -124,6 +125,7 @@ class HybridBatchSampler(DefaultBatchSampler):  # type: ignore[misc]
         generator: its initial seed comes before ``seed``.
         seed: seed, unless ``settings`` has one.
         settings: see `HybridBatches`.
+        validation: whether to give validation batches; None: if a trainer asks for some.
     """
 
     def __init__(
@@ -136,14 +138,15 @@ class HybridBatchSampler(DefaultBatchSampler):  # type: ignore[misc]
         seed: int = 0,
         *,
         settings: HybridBatches | None = None,
+        validation: bool | None = None,
     ) -> None:
-        evaluating = _asked_for_validation()
+        asked = _asked_for_validation()
+        validation = asked if validation is None else validation
         if not isinstance(dataset, ParallelDataset) or dataset.is_changed:
             raise TypeError(
                 f"expected a ParallelDataset as it was made, got a {type(dataset).__name__} that select, filter, map, "
                 "with_format or the like has returned: make it one again with ParallelDataset(dataset)"
             )
-        validation = evaluating or dataset.validation
         self.settings = settings or HybridBatches()
         self.world_size = self.settings.world_size or get_world_size()
         index = dataset.index

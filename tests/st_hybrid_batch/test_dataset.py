@@ -204,6 +204,15 @@ def test_labels_that_are_no_ids(label):
         ParallelDataset(datasets.Dataset.from_dict(rows))
 
 
+def test_a_transform_is_not_dropped_without_a_word():
+    """What ``with_transform`` would have done to the texts has no place here; a format of types alone has no say."""
+    parallel = ParallelDataset.from_groups(make_group(number) for number in range(2))
+    upper = parallel.with_transform(lambda rows: {name: [str(one).upper() for one in rows[name]] for name in rows})
+    with pytest.raises(ValueError, match=r"transform .* would be left out: change the texts with map"):
+        ParallelDataset(upper)
+    assert ParallelDataset(parallel.with_format("numpy"))[0] == parallel[0]
+
+
 def test_dictionaries_are_no_groups():
     """What is to be done with them is said."""
     with pytest.raises(TypeError, match="got a dict; group_from_record makes one"):

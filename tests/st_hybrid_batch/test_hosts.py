@@ -74,7 +74,7 @@ def test_trains_and_evaluates(host, build, tmp_path):
         model=model,
         args=args,
         train_dataset=parallel,
-        eval_dataset=parallel.for_validation(),
+        eval_dataset=parallel,
         loss=HOSTS[host](model),
         evaluator=evaluator,
     )

@@ -19,8 +19,8 @@ from st_hybrid_batch import (  # noqa: E402
 from tests.st_hybrid_batch.helpers import make_group  # noqa: E402
 
 
-def sampler_of(dataset, batch_size, seed=0, **settings):
-    return HybridBatchSampler(dataset, batch_size, seed=seed, settings=HybridBatches(**settings))
+def sampler_of(dataset, batch_size, seed=0, validation=None, **settings):
+    return HybridBatchSampler(dataset, batch_size, seed=seed, settings=HybridBatches(**settings), validation=validation)
 
 
 @pytest.fixture(scope="module")
@@ -67,11 +67,10 @@ def test_ranks_share_setting_language_and_no_passage(parallel):
 
 def test_validation_is_the_same_under_every_alpha_epoch_and_seed(parallel):
     """A validation loss is compared with those of other epochs and trainings; every group is in it."""
-    dev = parallel.for_validation()
     schedules = (0.0, 1.0, Linear(1.0, 0.0, 10.0))
     seen = []
     for epoch, alpha in enumerate(schedules):
-        sampler = sampler_of(dev, 8, seed=epoch, alpha=alpha, world_size=2)
+        sampler = sampler_of(parallel, 8, seed=epoch, validation=True, alpha=alpha, world_size=2)
         sampler.set_epoch(epoch)
         seen.append(list(sampler))
         assert len(sampler) == len(seen[-1]) == sampler.steps * 2
@@ -79,15 +78,15 @@ def test_validation_is_the_same_under_every_alpha_epoch_and_seed(parallel):
     pairs = [pair for batch in seen[0] for pair in batch]
     assert {query // 3 for query, passage in pairs if query == passage} == set(range(97))
     assert {query // 3 for query, passage in pairs if query != passage} == set(range(97))
-    assert parallel.validation is False and parallel.epoch == 0
+    parallel.set_epoch(0)
 
 
 @pytest.mark.parametrize(("languages", "batch_size"), [(["a", "abc"], 4), (["ab", "c", "abc", "b"], 3)])
 def test_a_validation_yields_what_is_drawn(languages, batch_size):
     """A cross-lingual batch that begins with a group of one language is cross-lingual all the same."""
     groups = [make_group(number, languages[number % len(languages)]) for number in range(23)]
-    dev = ParallelDataset.from_groups(groups).for_validation()
-    sampler = sampler_of(dev, batch_size)
+    dev = ParallelDataset.from_groups(groups)
+    sampler = sampler_of(dev, batch_size, validation=True)
     for step, batch in enumerate(sampler):
         queries, passages = (dev.row_languages(side) for side in zip(*batch, strict=True))
         several = [len(languages[int(dev.data["group"][query].as_py()[1:]) % len(languages)]) > 1 for query, _ in batch]
@@ -97,11 +96,11 @@ def test_a_validation_yields_what_is_drawn(languages, batch_size):
 
 def test_few_validation_groups_are_one_batch():
     """Fewer groups than a batch has rows are validated on together: the first evaluation is no place to fail."""
-    dev = ParallelDataset.from_groups(make_group(number) for number in range(5)).for_validation()
-    assert [len(batch) for batch in sampler_of(dev, 8)] == [5, 5]
-    assert [len(batch) for batch in sampler_of(dev, 8, world_size=2)] == [2] * 8
+    dev = ParallelDataset.from_groups(make_group(number) for number in range(5))
+    assert [len(batch) for batch in sampler_of(dev, 8, validation=True)] == [5, 5]
+    assert [len(batch) for batch in sampler_of(dev, 8, validation=True, world_size=2)] == [2] * 8
     with pytest.raises(ValueError, match=r"6 processes, that is 48 distinct groups, but the data set has 5"):
-        sampler_of(dev, 8, world_size=6)
+        sampler_of(dev, 8, validation=True, world_size=6)
 
 
 def test_settings_pickle_and_go_through_json():
@@ -231,8 +230,8 @@ def test_batches_are_those_of_earlier_releases(whole, batch_size, settings, expe
         shared = {number: f"p{number // 3}" for number in range(0, 600, 5)}
         groups = [make_group(number, subsets[number % 6], shared.get(number)) for number in range(600)]
     dataset = ParallelDataset.from_groups(groups)
-    dataset = dataset.for_validation() if settings is None else dataset
-    sampler = HybridBatchSampler(dataset, batch_size, seed=7, settings=HybridBatches(**(settings or {})))
+    drawn = HybridBatches(**(settings or {}))
+    sampler = HybridBatchSampler(dataset, batch_size, seed=7, settings=drawn, validation=settings is None)
     digest = hashlib.blake2b(digest_size=8)
     for epoch in (0, 3):
         sampler.set_epoch(epoch)

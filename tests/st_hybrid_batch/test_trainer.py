@@ -187,7 +187,7 @@ def test_a_validation_loss_of_each_language(static_model, parallel, tmp_path):
         static_model(),
         parallel,
         tmp_path,
-        eval_dataset={name: data.for_validation() for name, data in sets.items()},
+        eval_dataset=sets,
         eval_strategy="steps",
         eval_steps=2,
         max_steps=2,

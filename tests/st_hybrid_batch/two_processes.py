@@ -66,7 +66,7 @@ def main(bert: str, groups: str, out: str, name: str, resume: str = "") -> None:
         model=model,
         args=args,
         train_dataset=parallel,
-        eval_dataset=parallel.for_validation(),
+        eval_dataset=parallel,
         evaluator=ParallelEvaluator(read_jsonl(groups), name="dev"),
         loss=loss,
         callbacks=hybrid_callbacks(loss),
