@@ -28,20 +28,14 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Train a model; the exit status."""
     from beir_hybrid.errors import MissingExtraError
-    from beir_hybrid.training.config import config_from, option_fields, read_toml, typed
+    from beir_hybrid.training.config import config_from, option_fields, read_toml, replacing, typed
 
     given = {name: value for name, *_ in option_fields() if (value := getattr(args, name)) is not None}
     from_file = read_toml(args.config) if args.config else {}
     where = str(args.config) if args.config else "the command line"
     keys = {key.replace("-", "_"): value for key, value in from_file.items()}
-    # of two ways to say the same thing the command line's wins, not only of two equal keys
-    for one, other in (("model", "from_scratch"), ("sampling", "alpha"), ("steps", "epochs")):
-        if one in given:
-            keys.pop(other, None)
-        if other in given:
-            keys.pop(one, None)
     # the command line's values are read first, so that an error names the place its value comes from
-    config = config_from({**keys, **typed(given, "the command line")}, where)
+    config = config_from(replacing(keys, typed(given, "the command line")), where)
     try:
         from beir_hybrid.training.train import ToldElsewhereError, train
     except ModuleNotFoundError as error:

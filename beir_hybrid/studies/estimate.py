@@ -61,4 +61,4 @@ def _weights_bytes(cell: Cell) -> int:
     if cell.training is None:
         return 0
     config = cell.training.first
-    return 4 * (config.vocabulary * config.width if config.from_scratch else _WEIGHTS)
+    return 4 * (config.value("vocabulary") * config.value("width") if config.from_scratch else _WEIGHTS)

@@ -10,7 +10,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, PositiveInt, ValidationError
 
 from beir_hybrid.errors import TrainingError, did_you_mean
-from beir_hybrid.training.config import option_fields, typed
+from beir_hybrid.training.config import SAME, option_fields, replacing, typed
 
 NOTHING = "none"
 """The value of `dapt` without pretraining."""
@@ -24,8 +24,6 @@ _ELSEWHERE = {
     "seed": "the seeds of a study stand above its tables: seeds = [1, 2, 3]",
     **{name: f"{name} is chosen by the study itself; leave it out" for name in ("out", "tokenizer")},
 }
-_SAME = (("sampling", "alpha"), ("model", "from_scratch"), ("steps", "epochs"), ("dapt", "pretrain_text"))
-"""Settings of which a value for one takes the place of the other."""
 
 
 class TableError(ValueError):
@@ -177,7 +175,7 @@ def _check_together(factors: Mapping[str, Sequence[Value]]) -> None:
     setters: dict[str, str] = {}
     for factor, values in factors.items():
         own = {key for value in values for key in value.settings}
-        for setting in {next((pair[1] for pair in _SAME if key in pair), key) for key in own}:
+        for setting in {next((pair[1] for pair in SAME if key in pair), key) for key in own}:
             if setting in setters:
                 raise TableError(
                     f"the factors {setters[setting]} and {factor} set the same thing ({setting}); keep one"
@@ -190,5 +188,4 @@ def _check_together(factors: Mapping[str, Sequence[Value]]) -> None:
 def chosen(common: Mapping[str, Any], values: Mapping[str, Value]) -> dict[str, Any]:
     """The settings of a cell: those all have in common, and over them those of its values."""
     own = {key: setting for value in values.values() for key, setting in value.settings.items()}
-    replaced = {other for pair in _SAME for key, other in (pair, pair[::-1]) if key in own}
-    return {**{key: value for key, value in common.items() if key not in replaced}, **own}
+    return replacing(common, own)

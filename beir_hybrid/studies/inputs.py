@@ -48,10 +48,10 @@ def _write_tokenizer(plan: TrainingPlan, groups: str, path: Path) -> None:
     from beir_hybrid.training.leak import texts_of_groups
     from beir_hybrid.training.scratch import train_tokenizer
 
-    train_groups = training_groups(replace(plan.first, groups=groups, pretrain_text=None), "train")
+    train_groups = training_groups(replace(plan.first, groups=groups), "train")
     texts = (one.text for one in texts_of_groups(train_groups, "train", plan.languages) if one.side != "negative")
     tell("training the tokenizer")
-    tokenizer = train_tokenizer(texts, plan.first.vocabulary)
+    tokenizer = train_tokenizer(texts, plan.first.value("vocabulary"))
     with written_whole(path) as part:
         tokenizer.save(str(part))
 

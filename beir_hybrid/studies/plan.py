@@ -21,7 +21,7 @@ from beir_hybrid.studies.contents import (
 from beir_hybrid.studies.factors import NOTHING, Order, Value, chosen
 from beir_hybrid.studies.study import Evaluation, Study
 from beir_hybrid.studies.texts import TextPart, text_part
-from beir_hybrid.training.config import TrainConfig
+from beir_hybrid.training.config import TrainConfig, default_of, refuse_without_validation
 
 ONE_MODEL = "model"
 """The name of the model of a language-agnostic cell; those of language-specific ones have their languages' names."""
@@ -75,8 +75,8 @@ class TrainingPlan:
         """Of the encoder: what its cost depends on."""
         if self.first.from_scratch is None:
             return str(self.first.model)
-        layers = f"{self.first.layers}x" if self.first.from_scratch == "transformer" else ""
-        return f"{self.first.from_scratch}-{layers}{self.first.width}"
+        layers = f"{self.first.value('layers')}x" if self.first.from_scratch == "transformer" else ""
+        return f"{self.first.from_scratch}-{layers}{self.first.value('width')}"
 
     def identity(self) -> dict[str, Any]:
         """The content of what is trained, as JSON values: paths are replaced by digests of what is there."""
@@ -123,7 +123,12 @@ def plan_training(study: Study, values: Mapping[str, Value], seed: int) -> Train
     texts = settings.get("pretrain_text") or () if named == NOTHING else study.texts.get(named, (named,))
     settings |= {"groups": groups, "languages": languages, "seed": seed, "out": "-", **_budget(study, wishes)}
     settings["pretrain_text"] = ("-",) if texts else None  # what refuses a text refuses it here
+    if wishes.get("dapt") == NOTHING:  # a cell to compare those with
+        for key in ("pretrain_steps", "pretrain_learning_rate"):
+            settings.pop(key, None)
     config = TrainConfig(**settings)
+    if not config.dev_groups and all(split != "dev" for split, *_ in content.counts):
+        refuse_without_validation(config)
     config = replace(config, sampling=None, alpha=config.start_alpha)
     trainings = {ONE_MODEL: config}
     if wishes.get("specialisation") == "specific":
@@ -235,7 +240,9 @@ def _of_one_language(study: Study, config: TrainConfig, code: str, wishes: Mappi
 
 def _stated(config: TrainConfig) -> dict[str, Any]:
     """The settings that are not the defaults: a new setting with a neutral default changes no digest."""
-    values = ((item.name, getattr(config, item.name), item.default) for item in dataclasses.fields(TrainConfig))
+    values = (
+        (item.name, getattr(config, item.name), default_of(item.name)) for item in dataclasses.fields(TrainConfig)
+    )
     return {
         name: list(value) if isinstance(value, tuple) else value
         for name, value, default in sorted(values, key=lambda each: each[0])

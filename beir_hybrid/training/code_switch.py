@@ -45,6 +45,26 @@ def read_lexicon(path: Path) -> Lexicon:
     return lexicon
 
 
+def refuse_useless(lexicon: Lexicon, dataset: ParallelDataset, path: str) -> None:
+    """Refuse a lexicon that has no word of any question.
+
+    Raises:
+        TrainingError: it has none; or none of their languages.
+    """
+    if not lexicon.keys() & set(dataset.languages):
+        raise TrainingError(
+            f"--lexicon {path} translates from {', '.join(sorted(lexicon))}, but the training is in "
+            f"{', '.join(dataset.languages)}; nothing would be switched"
+        )
+    for part in dataset.data.select(["language", "query"]).to_batches():
+        for language, text in zip(*(column.to_pylist() for column in part.columns), strict=True):
+            if any(word.strip(_PUNCTUATION).lower() in lexicon.get(language, {}) for word in text.split()):
+                return
+    raise TrainingError(
+        f"--lexicon {path}: none of its words is in a training question of its language; nothing would be switched"
+    )
+
+
 def switch(text: str, language: str, lexicon: Lexicon, probability: float, key: str) -> str:
     """``text`` with each word replaced, with ``probability``, by a translation drawn uniformly.
 

@@ -19,6 +19,8 @@ from typing import Any, Literal
 
 from beir_hybrid.errors import TrainingError, at, did_you_mean
 
+SAME = (("model", "from_scratch"), ("sampling", "alpha"), ("steps", "epochs"), ("dapt", "pretrain_text"))
+"""Settings, of studies too, of which one takes the place of the other."""
 _ALPHA = {"mono": 1.0, "cross": 0.0, "hybrid": 0.5}
 
 
@@ -64,9 +66,9 @@ class TrainConfig:
     precision: Literal["fp32", "bf16", "fp16"] = "fp32"
     seed: int = 42
     evaluate_every: int | None = None
-    patience: int = 5
+    patience: int | None = None
     best: Literal["loss", "mono_map", "cross_map", "multi_map", "rank_distance"] = "loss"
-    dev_limit: int = 300
+    dev_limit: int | None = None
     workers: int = 0
     max_seq_length: int | None = None
     freeze_embeddings: bool = False
@@ -74,13 +76,13 @@ class TrainConfig:
     keep_layers: int | None = None
     lora: int | None = None
     wise_ft: float | None = None
-    vocabulary: int = 64000
-    width: int = 512
-    layers: int = 4
+    vocabulary: int | None = None
+    width: int | None = None
+    layers: int | None = None
     tokenizer: str | None = None
     pretrain_text: tuple[str, ...] | None = None
-    pretrain_steps: int = 1000
-    pretrain_learning_rate: float = 0.0001
+    pretrain_steps: int | None = None
+    pretrain_learning_rate: float | None = None
     code_switch: float = 0.0
     lexicon: str | None = None
     leak_check: tuple[str, ...] | None = None
@@ -114,7 +116,7 @@ class TrainConfig:
             raise TrainingError("--on-leak drop needs --leak-check")
         if self.from_scratch == "static":
             refuse_for_static(self)
-        if self.from_scratch == "transformer" and self.width % 64:
+        if self.from_scratch == "transformer" and self.value("width") % 64:
             raise TrainingError(f"--width is {self.width}; expected a multiple of 64 (the width of an attention head)")
         for name in ("languages", "leak_check", "pretrain_text"):
             repeated = [value for value, count in Counter(getattr(self, name) or ()).items() if count > 1]
@@ -126,6 +128,11 @@ class TrainConfig:
     def start_alpha(self) -> float:
         """The probability of a monolingual batch at the beginning."""
         return self.alpha if self.alpha is not None else _ALPHA[self.sampling or "hybrid"]
+
+    def value(self, name: str) -> Any:
+        """A setting, or its default where it is not given."""
+        given = getattr(self, name)
+        return default_of(name) if given is None else given
 
     def weights(self) -> str | float:
         """`language_weights` as the sampler takes it.
@@ -156,6 +163,32 @@ class TrainConfig:
         lines = (f"{key} = {json.dumps(value, ensure_ascii=False)}\n" for key, value in self.to_dict().items())
         # the one character that JSON leaves as it is and TOML does not allow
         return "".join(lines).replace("\x7f", "\\u007f")
+
+
+def default_of(name: str) -> Any:
+    """The default of a setting; None where there is none, or where it depends on others."""
+    return _table()[name].get("default", getattr(TrainConfig, name))
+
+
+def replacing(common: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings over common ones: one for another way to say the same thing takes that one's place too, and a model
+    that of all which says how one from scratch is made."""
+    gone = {other for pair in SAME for one, other in (pair, pair[::-1]) if one in own}
+    if "model" in own:
+        gone |= {name for name, told in _table().items() if told.get("needs") == "from_scratch"}
+    return {**{name: value for name, value in common.items() if name not in gone}, **own}
+
+
+def refuse_without_validation(config: TrainConfig) -> None:
+    """Refuse the settings that mean nothing where there are no validation groups.
+
+    Raises:
+        TrainingError: one of them is set.
+    """
+    given = [flag(name) for name in ("patience", "dev_limit") if getattr(config, name)]
+    given += [f"--best {config.best}"] if config.best != "loss" else []
+    if given:
+        raise TrainingError(f"{given[0]} needs validation groups: --dev-groups, or groups with split dev")
 
 
 def flag(name: str) -> str:
@@ -196,8 +229,9 @@ def option_fields() -> list[tuple[str, type, bool, tuple[str, ...], str]]:
     for item in fields(TrainConfig):
         wanted, many, choices = _shape(hints[item.name])
         text = _table()[item.name]["help"]
-        if item.default not in (None, False, "", 0, 0.0) and "default" not in text:
-            text += f" (default: {item.default!r})" if isinstance(item.default, str) else f" (default: {item.default})"
+        default = default_of(item.name)
+        if default not in (None, False, "", 0, 0.0) and "default" not in text:
+            text += f" (default: {default!r})" if isinstance(default, str) else f" (default: {default})"
         found.append((item.name, wanted, many, choices, text))
     return found
 

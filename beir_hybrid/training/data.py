@@ -12,7 +12,7 @@ from beir_hybrid.disk.files import fingerprint_of
 from beir_hybrid.errors import TrainingError
 from beir_hybrid.progress import tell
 from beir_hybrid.readers.lines import read_lines
-from beir_hybrid.training.config import TrainConfig
+from beir_hybrid.training.config import TrainConfig, refuse_without_validation
 from beir_hybrid.training.folder import digest_of
 
 if TYPE_CHECKING:
@@ -130,8 +130,8 @@ class TrainingData:
             dev = written("dev", _dev_languages(config, train.languages, left_out["dev"]))
         elif config.dev_groups:
             raise TrainingError(f"{config.dev_groups} holds no group to validate on")
-        elif config.best != "loss":
-            raise TrainingError(f"--best {config.best} needs validation groups: --dev-groups, or groups with split dev")
+        else:
+            refuse_without_validation(config)
         return cls(train, dev, left_out)
 
     def parts(self) -> dict[str, ParallelDataset]:

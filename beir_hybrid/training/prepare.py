@@ -69,14 +69,9 @@ def prepare(config: TrainConfig, folder: TrainFolder, processes: int) -> None:
             f"the validation groups do not fill a batch: got {data.dev.n_groups}, expected at least {2 * processes}"
         )
     if config.lexicon:
-        from beir_hybrid.training.code_switch import read_lexicon
+        from beir_hybrid.training.code_switch import read_lexicon, refuse_useless
 
-        known = read_lexicon(Path(config.lexicon)).keys()
-        if not known & set(data.train.languages):
-            raise TrainingError(
-                f"--lexicon {config.lexicon} translates from {', '.join(sorted(known))}, but the training is in "
-                f"{', '.join(data.train.languages)}; nothing would be switched"
-            )
+        refuse_useless(read_lexicon(Path(config.lexicon)), data.train, config.lexicon)
     if config.from_scratch is not None:
         _new_model(config, left_out["train"], folder.work / "base")
     write_json(folder.prepared, left_out)
@@ -154,16 +149,16 @@ def _new_model(config: TrainConfig, left_out: list[str], base: Path) -> None:
         tokenizer = load_tokenizer(Path(config.tokenizer))
     else:
         tell("training the tokenizer")
-        tokenizer = train_tokenizer(texts(), config.vocabulary)
+        tokenizer = train_tokenizer(texts(), config.value("vocabulary"))
     if config.from_scratch == "static":
         weights = token_weights(tokenizer, texts())
-        static_model(tokenizer, config.width, config.seed, weights).save(str(base))
+        static_model(tokenizer, config.value("width"), config.seed, weights).save(str(base))
     else:
         transformer_folder(
             tokenizer,
             base,
-            width=config.width,
-            layers=config.layers,
+            width=config.value("width"),
+            layers=config.value("layers"),
             max_seq_length=config.max_seq_length or SCRATCH_LENGTH,
             seed=config.seed,
         )

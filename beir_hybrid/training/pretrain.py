@@ -59,6 +59,7 @@ def pretrain(
     from beir_hybrid.training.progress import ProgressLine
     from beir_hybrid.training.vocabulary import keep_tokens
 
+    steps = int(config.value("pretrain_steps"))
     masked_model, tokenizer = _masked_model(source, config.seed)
     encoded = tokenizer(list(texts), truncation=True, max_length=max_seq_length, return_special_tokens_mask=True)
     shape(masked_model, config)
@@ -67,16 +68,16 @@ def pretrain(
     _score_masked_tokens_only(masked_model)
     arguments = TrainingArguments(
         output_dir=str(work),
-        max_steps=config.pretrain_steps,
+        max_steps=steps,
         per_device_train_batch_size=config.batch_size,
-        learning_rate=config.pretrain_learning_rate,
+        learning_rate=config.value("pretrain_learning_rate"),
         weight_decay=0.01,
         warmup_steps=0.1,
         bf16=config.precision == "bf16",
         fp16=config.precision == "fp16",
-        logging_steps=max(1, config.pretrain_steps // 20),
+        logging_steps=max(1, steps // 20),
         save_strategy="steps",
-        save_steps=max(1, config.pretrain_steps // 10),
+        save_steps=max(1, steps // 10),
         save_total_limit=2,
         use_cpu=on_cpu(),
         report_to="none",

@@ -19,7 +19,7 @@ from beir_hybrid.hosts.model_card import add_to_card, entries
 from beir_hybrid.progress import tell
 from beir_hybrid.training.checkpoints import train_from
 from beir_hybrid.training.config import TrainConfig
-from beir_hybrid.training.data import TrainingData
+from beir_hybrid.training.data import TrainingData, group_source
 from beir_hybrid.training.folder import CONFIG_FILE, LOG_FILE, SUMMARY_FILE, TrainFolder
 from beir_hybrid.training.models import average, merge_adapters, on_cpu, prompts_of
 from beir_hybrid.training.prepare import inputs_of, prepare
@@ -66,6 +66,8 @@ def train(config: TrainConfig, *, resume: bool = False) -> TrainSummary:
         ToldElsewhereError: in the other processes, when the first one failed to prepare.
     """
     if os.environ.get("RANK", "0") == "0":  # at once: the libraries below take seconds to load
+        for given in filter(None, (config.groups, config.dev_groups)):
+            group_source(given, config)
         tell(f"preparing {config.out}: reading {config.groups}")
     from accelerate import PartialState
 

@@ -42,7 +42,7 @@ def build_trainer(config: TrainConfig, folder: TrainFolder, data: TrainingData, 
         evaluator = ParallelEvaluator(
             training_groups(config, "dev", data.left_out["dev"]),
             languages=data.dev.languages,
-            max_groups=config.dev_limit,
+            max_groups=config.value("dev_limit"),
             name="dev",
             query_prompt=prompts.get("query"),
             passage_prompt=prompts.get("passage"),
@@ -60,8 +60,8 @@ def build_trainer(config: TrainConfig, folder: TrainFolder, data: TrainingData, 
     model.model_card_data.set_widget_examples = lambda dataset: None
     arguments = _arguments(config, folder, data, model, state.num_processes)
     callbacks = [*hybrid_callbacks(loss), ProgressLine()]
-    if data.dev is not None and config.patience:
-        callbacks.append(EarlyStoppingCallback(early_stopping_patience=config.patience))
+    if data.dev is not None and (patience := config.value("patience")):
+        callbacks.append(EarlyStoppingCallback(early_stopping_patience=patience))
     trainer = getattr(sentence_transformers, f"{type(model).__name__}Trainer")(
         model=model,
         args=arguments,

@@ -8,8 +8,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from st_hybrid_batch.index import I64, group_starts
 
@@ -29,6 +27,9 @@ def passage_ids(rows: pa.Table) -> I64:
         ``(rows, 1 + negatives)``: the smallest hash of the texts that are linked, so data sets that were built apart
         share an id only where they share texts. About 40 bytes a text are needed on the way.
     """
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
     starts = group_starts(rows.column("group"))
     group = np.repeat(np.arange(len(starts)), np.diff(starts, append=rows.num_rows))
     passages = [_hashes(rows.column(name)) for name in rows.column_names if name == "passage" or "negative_" in name]

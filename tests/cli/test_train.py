@@ -127,9 +127,14 @@ def test_a_missing_extra(command: Any, monkeypatch: pytest.MonkeyPatch) -> None:
         return whole(name, *args, **kwargs)
 
     monkeypatch.setattr(builtins, "__import__", without)
-    done = command("train", "--groups", "g", "--out", "o", "--model", "m")
+    # what is not there is found before seconds go into heavy libraries
+    for option in ("--groups", "--dev-groups"):
+        given = ["--groups", "sample", option, "nowhere.jsonl"]
+        done = command("train", *given, "--out", "o", "--model", "m")
+        assert done.status == 1 and done.err.startswith("beir-hybrid: nowhere.jsonl does not exist; expected groups as")
+    done = command("train", "--groups", "sample", "--out", "o", "--model", "m")
     begins, refusal = done.err.splitlines()
-    assert (done.status, done.out, begins) == (1, "", "preparing o: reading g")
+    assert (done.status, done.out, begins) == (1, "", "preparing o: reading sample")
     assert refusal == (
         "beir-hybrid: training needs the package 'accelerate', which is not installed; run: pip install "
         '"beir-hybrid[train]"'

@@ -187,7 +187,8 @@ def test_squad_is_read_an_article_at_a_time(tmp_path, monkeypatch):
         {"paragraphs": [{"context": f'text {n} "}}]', "qas": [{"id": str(n), "question": f"{n}?"}]}]} for n in range(9)
     ]
     for code, indent in (("de", None), ("en", 2)):
-        content = json.dumps({"version": 1.5, "other": ["data", {}], "data": articles, "end": 0}, indent=indent)
+        other = ["data", {"data": [{"paragraphs": []}]}]  # an earlier list of the same name, further within
+        content = json.dumps({"version": 1.5, "other": other, "data": articles, "end": 0}, indent=indent)
         (tmp_path / code).write_text(content, encoding="utf-8")
     paths = {"de": tmp_path / "de", "en": tmp_path / "en"}
     whole = list(read_squad(paths))
@@ -203,7 +204,7 @@ def test_squad_is_read_an_article_at_a_time(tmp_path, monkeypatch):
     assert next(groups) == whole[0]
     with pytest.raises(ValueError, match=r"en: data\[4\]\.paragraphs\[0\]: question '4' holds half of a surrogate"):
         list(groups)
-    for content in ('{"data": [{}', '{"data": [1]}', '[{"data": []}]', '{"data": {}}', ""):
+    for content in ('{"data": [{}', '{"data": [1]}', '[{"data": []}]', '{"data": {}}', '{"a": {"data": [{}]}}', ""):
         (tmp_path / "bad.json").write_text(content, encoding="utf-8")
         with pytest.raises(ValueError, match=r'bad.json: expected SQuAD-shaped JSON with a "data" list'):
             list(read_squad({"en": tmp_path / "bad.json"}))

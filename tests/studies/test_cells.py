@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import gzip
 import json
 from pathlib import Path
@@ -17,7 +16,7 @@ from beir_hybrid.studies.budget import budget_sentence
 from beir_hybrid.studies.cells import SCHEMA, Cell, plan_cells
 from beir_hybrid.studies.contents import path_digest
 from beir_hybrid.studies.inputs import complete_settings
-from beir_hybrid.training.config import TrainConfig
+from beir_hybrid.training.config import default_of
 from tests.studies.conftest import TRAIN
 
 
@@ -166,7 +165,7 @@ def test_equal_budgets(small: Any) -> None:
     free = small('[factors]\nsteps = [4, 8]\n[budget]\nequal = "none"')
     assert [settings(cell)["steps"] for cell in plan_cells(free)] == [4, 8]
     assert "budgets are not equal" in budget_sentence(free, plan_cells(free))
-    early = small("[factors]\nalpha = [0.5]", train=TRAIN + "patience = 3")
+    early = small("[factors]\nalpha = [0.5]", train=TRAIN + 'patience = 3\ndev_groups = "sample"')
     assert "fewer where validation stops" in budget_sentence(early, plan_cells(early))
 
 
@@ -291,6 +290,10 @@ def test_the_text_is_that_of_the_groups_a_cell_trains_on(small: Any, tmp_path: P
             "no.jsonl does not exist",
         ),
         ("[factors]\nalpha = [0.5]", TRAIN.replace('"sample"', '"$NO_SUCH/x"'), "$NO_SUCH is not set; run: export"),
+        ("[factors]\nalpha = [0.5]", TRAIN + "patience = 3", "--patience needs validation groups"),
+        ("[factors]\nalpha = [0.5]", TRAIN + "pretrain_steps = 3", "--pretrain-steps needs --pretrain-text"),
+        ("[factors]\nlayers = [1, 2]", TRAIN, "layers=1 cannot be: --layers needs a transformer"),
+        ('[factors]\nwidth = [8]\nmodel = ["m"]', TRAIN, "model=m cannot be: --width needs --from-scratch"),
     ],
 )
 def test_cells_that_cannot_be(small: Any, factors: str, train: str, part: str) -> None:
@@ -328,5 +331,4 @@ def test_defaults_are_part_of_the_schema() -> None:
         "on_leak": "refuse",
     }  # fmt: skip
     assert SCHEMA == 2
-    now = {field.name: field.default for field in dataclasses.fields(TrainConfig) if field.default is not None}
-    assert {name: now[name] for name in neutral} == neutral
+    assert {name: default_of(name) for name in neutral} == neutral

@@ -81,7 +81,7 @@ def configure(groups_file: Path, tokenizer_file: Path) -> Configure:
             values |= {"width": 64, "layers": 1, "max_seq_length": 16}
         values |= changes
         if values.get("model"):
-            values |= {"from_scratch": None, "tokenizer": None}
+            values |= {"from_scratch": None, "tokenizer": None, "width": None, "layers": None}
         return TrainConfig(**{name: value for name, value in values.items() if value is not None})
 
     return build

@@ -61,7 +61,7 @@ def test_the_draw_depends_on_key_and_text_alone() -> None:
 @pytest.mark.train
 def test_queries_only_are_switched() -> None:
     """Each query is switched by its own row's language, passages never; a worker's copy switches alike."""
-    from beir_hybrid.training.code_switch import CodeSwitched
+    from beir_hybrid.training.code_switch import CodeSwitched, refuse_useless
     from st_hybrid_batch import Group, ParallelDataset
 
     groups = [
@@ -77,3 +77,8 @@ def test_queries_only_are_switched() -> None:
     assert [row["query"].split()[0] for row in rows] == ["Katze", "cat", rows[2]["query"].split()[0], "cat"]
     assert rows[2]["query"] in ("Hund Katze", "perro Katze")
     assert pickle.loads(pickle.dumps(view)).__getitems__(keys) == rows
+    with pytest.raises(TrainingError, match="translates from tr, but the training is in de, en; nothing"):
+        refuse_useless({"tr": {"kedi": [("de", "Katze")]}}, whole, "l.txt")
+    with pytest.raises(TrainingError, match=r"--lexicon l\.txt: none of its words is in a training question"):
+        refuse_useless({"en": {"bird": [("de", "Vogel")]}, "tr": {"cat": [("en", "x")]}}, whole, "l.txt")
+    refuse_useless({"de": {"dog": [("en", "dog")]}}, whole, "l.txt")

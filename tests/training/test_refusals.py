@@ -128,8 +128,11 @@ def test_a_best_that_nothing_measures(configure: Configure, groups_file: Path, t
     for group in groups:
         del group["split"]
     file = write_groups(tmp_path / "all.jsonl", groups)
-    with pytest.raises(TrainingError, match="--best multi_map needs validation groups"):
-        train(configure(tmp_path / "o", groups=str(file), best="multi_map"))
+    for option, value in (("best", "multi_map"), ("patience", 5), ("dev_limit", 300)):
+        with pytest.raises(
+            TrainingError, match=rf"--{option.replace('_', '-')}.* needs validation groups: --dev-groups"
+        ):
+            train(configure(tmp_path / "o", groups=str(file), **{option: value}))
     other = write_groups(tmp_path / "fi.jsonl", [{"id": "f", "query": {"fi": "a"}, "passage": {"fi": "b"}}])
     with pytest.raises(TrainingError, match="expected a language in common"):
         train(configure(tmp_path / "o", groups=str(file), dev_groups=str(other)))

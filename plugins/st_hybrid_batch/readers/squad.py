@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 from st_hybrid_batch.group import Group, check_text
 
 _AT_ONCE = 1 << 20
-_LIST = re.compile(r'\s*\{.*?"data"\s*:\s*\[', re.DOTALL)
 
 
 def read_squad(paths: Mapping[str, str | Path]) -> Iterator[Group]:
@@ -70,31 +69,46 @@ def _paragraphs(path: Path) -> Iterator[tuple[str, str, list[tuple[str, str]]]]:
 
 
 def _articles(path: Path) -> Iterator[dict[str, Any]]:
-    """The objects of the list ``data``, each decoded when it is asked for."""
+    """The objects of the outermost list ``data``, each decoded when it is asked for."""
     decode = json.JSONDecoder().raw_decode
+    text = ""
+
+    def more() -> str:
+        if not (part := file.read(max(_AT_ONCE, len(text)))):
+            raise ValueError(f"it ends in {text[-40:]!r}")
+        return text + part
+
+    def sign() -> str:
+        nonlocal text
+        while not (text := text.lstrip(" \t\r\n,:")):
+            text = more()
+        return text[0]
+
+    def value() -> Any:
+        nonlocal text
+        while True:
+            with contextlib.suppress(json.JSONDecodeError):
+                found, end = decode(text)
+                if end < len(text):  # else a number could go on
+                    text = text[end:]
+                    return found
+            text = more()
+
     try:
         with path.open(encoding="utf-8-sig") as file:
-            text = ""
-            while not (begin := _LIST.match(text)):
-                text = _and_more(text, file)
-            text = text[begin.end() :]
-            while not (text := text.lstrip(" \t\r\n,")).startswith("]"):
-                try:
-                    article, end = decode(text)
-                except json.JSONDecodeError:
-                    text = _and_more(text, file)
-                    continue
-                if not isinstance(article, dict):
+            inside = sign() == "{"
+            text = text[1:]
+            while inside and sign() != "}" and value() != "data":
+                sign()
+                value()  # of another key, whatever is in it
+            if sign() != "[":
+                raise ValueError(f"found {text[:40]!r} in its place")
+            text = text[1:]
+            while sign() != "]":
+                if not isinstance(article := value(), dict):
                     raise ValueError(f"an article is a {type(article).__name__}")
                 yield article
-                text = text[end:]
     except UnicodeDecodeError as error:
         raise ValueError(f"{path}: not UTF-8 ({error.reason}); save the file as UTF-8") from error
     except ValueError as error:
         raise ValueError(f'{path}: expected SQuAD-shaped JSON with a "data" list ({error})') from error
-
-
-def _and_more(text: str, file: TextIO) -> str:
-    if not (part := file.read(max(_AT_ONCE, len(text)))):
-        raise ValueError(f"it ends in {text[-40:]!r}")
-    return text + part
