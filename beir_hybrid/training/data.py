@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 from beir_hybrid.disk.files import fingerprint_of
 from beir_hybrid.errors import TrainingError
 from beir_hybrid.progress import tell
-from beir_hybrid.readers.lines import read_lines
 from beir_hybrid.training.config import TrainConfig, refuse_without_validation
 from beir_hybrid.training.folder import digest_of
 
@@ -233,15 +232,12 @@ def _mmarco(folder: Path, config: TrainConfig) -> GroupSource:
     pairs = Path(config.pairs)
     if not pairs.is_file():
         raise TrainingError(f"{pairs} does not exist; expected triples (qid, positive, negative) or qrels of mMARCO")
-    _, first = next(read_lines(pairs, TrainingError), (0, ""))
-    triples = len(first.split()) == 3
     files = [form.format(language=name) for name in names for form in (COLLECTION, QUERIES)]
-
-    def read() -> Iterator[Group]:
-        which: dict[str, Any] = {"triples": pairs} if triples else {"qrels": pairs}
-        return read_mmarco(folder, languages, negatives=config.negatives or 0, **which)
-
-    return GroupSource({"pairs": pairs, **{name: folder / name for name in files}}, read, splits=False)
+    return GroupSource(
+        {"pairs": pairs, **{name: folder / name for name in files}},
+        lambda: read_mmarco(folder, languages, pairs, negatives=config.negatives or 0),
+        splits=False,
+    )
 
 
 def _registered(name: str) -> GroupSource:

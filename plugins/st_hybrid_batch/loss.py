@@ -249,7 +249,8 @@ def no_negatives(ids: Tensor, first: int, last: int) -> Tensor:
 def masked(loss: Any, labels: Any, candidates: int, *, by_row: bool = False) -> Iterator[None]:
     """While this lasts, scores that a host's loss computes of candidates that are no negatives are minus infinity.
 
-    The host's arithmetic stays its own; only ``loss.similarity_fct`` is replaced.
+    The host's arithmetic stays its own; only ``loss.similarity_fct`` is replaced. It is called for some of this rank's
+    rows at a time, in order; for each of them once in every direction.
 
     Args:
         loss: a loss with ``similarity_fct`` and ``gather_across_devices``.
@@ -265,37 +266,23 @@ def masked(loss: Any, labels: Any, candidates: int, *, by_row: bool = False) -> 
     if loss.gather_across_devices:
         ids, offset = all_gather(ids.contiguous()), get_rank() * size
     mask = no_negatives(ids, offset, offset + size)  # (batch, world * batch, candidates)
-    every = (mask if by_row else mask.transpose(1, 2)).flatten(1)
-    masks = {direction: every if direction.endswith("doc") else mask[:, :, 0] for direction in _DIRECTIONS}
-    masks["doc_to_query"] = masks["query_to_query"]
-    directions = getattr(loss, "directions", ("query_to_doc",))
-    similarity = loss.similarity_fct
-    loss.similarity_fct = _MaskedSimilarity(similarity, {name: masks[name] for name in masks if name in directions})
+    every, positives = (mask if by_row else mask.transpose(1, 2)).flatten(1), mask[:, :, 0]
+    asked = getattr(loss, "directions", ("query_to_doc",))
+    turns = cycle(direction for direction in _DIRECTIONS if direction in asked)
+    whole, begin, end = loss.similarity_fct, 0, 0
+
+    def similarity(one: Tensor, other: Tensor, **options: Any) -> Tensor:
+        nonlocal begin, end
+        direction = next(turns)
+        if direction == "query_to_doc":
+            begin, end = end, end + len(one)
+        rows = (every if direction.endswith("doc") else positives)[begin:end]
+        scores: Tensor = whole(one, other, **options)
+        # from passages the host computes the other way round
+        return scores.masked_fill((rows.T if direction.startswith("doc") else rows).to(scores.device), -torch.inf)
+
+    loss.similarity_fct = similarity
     try:
         yield
     finally:
-        loss.similarity_fct = similarity
-
-
-class _MaskedSimilarity:
-    """A similarity function that masks its scores.
-
-    Called for some of this rank's rows at a time, in order; for each of them once in every direction.
-
-    Args:
-        similarity: the function to mask.
-        masks: for each direction in the host's order, ``(batch, texts to compare with)`` bool.
-    """
-
-    def __init__(self, similarity: Any, masks: dict[str, Tensor]) -> None:
-        self._similarity, self._masks, self._next = similarity, masks, cycle(masks)
-        self._begin = self._end = 0
-
-    def __call__(self, one: Tensor, other: Tensor, **options: Any) -> Tensor:
-        direction = next(self._next)
-        from_doc = direction.startswith("doc")  # computed the other way round
-        if direction == "query_to_doc":
-            self._begin, self._end = self._end, self._end + len(one)
-        mask = self._masks[direction][self._begin : self._end]
-        scores: Tensor = self._similarity(one, other, **options)
-        return scores.masked_fill((mask.T if from_doc else mask).to(scores.device), -torch.inf)
+        loss.similarity_fct = whole

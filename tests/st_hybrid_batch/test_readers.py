@@ -114,19 +114,19 @@ def mmarco(tmp_path):
 
 def test_mmarco_triples(mmarco):
     """Negatives of one (question, positive) are gathered; pairs with too few are left out."""
-    (group,) = read_mmarco(mmarco, ["de", "en"], triples=mmarco / "triples.tsv", negatives=2)
+    (group,) = read_mmarco(mmarco, ["de", "en"], mmarco / "triples.tsv", negatives=2)
     assert group.id == "12-1"
     assert group.query == {"de": "query 12 german", "en": "query 12 english"}
     assert group.passage["en"] == "passage 1 english"
     assert group.negatives["de"] == ["passage 3 german", "passage 2 german"]
-    both = list(read_mmarco(mmarco, ["de", "en"], triples=mmarco / "triples.tsv"))
+    both = list(read_mmarco(mmarco, ["de", "en"], mmarco / "triples.tsv"))
     assert [group.id for group in both] == ["12-1", "10-1"]
     assert {group.passage_group for group in both} == {"1"}
 
 
 def test_mmarco_qrels(mmarco):
     """Relevance 0 is a judged negative, not a pair."""
-    assert [group.id for group in read_mmarco(mmarco, ["en"], qrels=mmarco / "qrels.tsv")] == ["10-2"]
+    assert [group.id for group in read_mmarco(mmarco, ["en"], mmarco / "qrels.tsv")] == ["10-2"]
 
 
 def test_however_a_file_was_saved(mmarco):
@@ -136,13 +136,13 @@ def test_however_a_file_was_saved(mmarco):
         (mmarco / name).write_text((mark + (mmarco / name).read_text()).replace("\n", "\r\n"), newline="")
     triples = (mark + (mmarco / "triples.tsv").read_text() + "\n").replace("\n", "\r\n")
     (mmarco / "triples.tsv.gz").write_bytes(gzip.compress(triples.encode()))
-    groups = list(read_mmarco(mmarco, ["en"], triples=mmarco / "triples.tsv.gz", negatives=1))
+    groups = list(read_mmarco(mmarco, ["en"], mmarco / "triples.tsv.gz", negatives=1))
     assert [(group.id, group.query["en"], group.passage["en"]) for group in groups] == [
         ("12-1", "query 12 english", "passage 1 english"), ("10-1", "query 10 english", "passage 1 english"),
     ]  # fmt: skip
     assert groups[1].negatives["en"] == ["passage 0 english"]
     (mmarco / "qrels.tsv").write_text(f"{mark}10 0 2 1.0\r\n12 0 3 +0\r\n", newline="")
-    assert [group.id for group in read_mmarco(mmarco, ["en"], qrels=mmarco / "qrels.tsv")] == ["10-2"]
+    assert [group.id for group in read_mmarco(mmarco, ["en"], mmarco / "qrels.tsv")] == ["10-2"]
     (mmarco / "groups.jsonl").write_text(f"{mark}{LINE}\r\n", newline="")
     assert len(list(read_jsonl(mmarco / "groups.jsonl"))) == 1
     for content, told in (
@@ -154,7 +154,7 @@ def test_however_a_file_was_saved(mmarco):
             list(read_jsonl(mmarco / "groups.jsonl"))
     (mmarco / "cut.tsv.gz").write_bytes(gzip.compress(b"12\t1\t3\n")[:-6])
     with pytest.raises(ValueError, match=r"cut\.tsv\.gz:1: the file is truncated or damaged"):
-        list(read_mmarco(mmarco, ["en"], triples=mmarco / "cut.tsv.gz"))
+        list(read_mmarco(mmarco, ["en"], mmarco / "cut.tsv.gz"))
     (mmarco / "none.jsonl.gz").write_bytes(b"")
     with pytest.raises(ValueError, match=r"none\.jsonl\.gz:0: the file is truncated or damaged \(it is empty\)"):
         list(read_jsonl(mmarco / "none.jsonl.gz"))
@@ -162,21 +162,21 @@ def test_however_a_file_was_saved(mmarco):
 
 def test_bad_mmarco(mmarco):
     """Malformed lines, unknown ids and missing files are named."""
-    (mmarco / "bad.tsv").write_text("12\t1\t3\n12 1 3\n", encoding="utf-8")
+    (mmarco / "bad.tsv").write_text("12\t1\t3\n12\t1\n", encoding="utf-8")
     with pytest.raises(ValueError, match=r"bad.tsv:2: expected three ids"):
-        list(read_mmarco(mmarco, ["en"], triples=mmarco / "bad.tsv"))
+        list(read_mmarco(mmarco, ["en"], mmarco / "bad.tsv"))
     (mmarco / "far.tsv").write_text("12\t99\t3\n", encoding="utf-8")
     with pytest.raises(ValueError, match=r"english_collection.tsv has no line with id 99"):
-        list(read_mmarco(mmarco, ["en"], triples=mmarco / "far.tsv"))
+        list(read_mmarco(mmarco, ["en"], mmarco / "far.tsv"))
     with pytest.raises(FileNotFoundError, match=r"french_collection.tsv is missing"):
-        list(read_mmarco(mmarco, ["fr"], triples=mmarco / "triples.tsv"))
-    with pytest.raises(ValueError, match="either triples= or qrels="):
-        list(read_mmarco(mmarco, ["en"]))
+        list(read_mmarco(mmarco, ["fr"], mmarco / "triples.tsv"))
+    with pytest.raises(ValueError, match=r"qrels.tsv: qrels have no hard negatives"):
+        list(read_mmarco(mmarco, ["en"], mmarco / "qrels.tsv", negatives=1))
     collection = mmarco / "collections" / "english_collection.tsv"
     for content, told in ((b"0\tgood\n1\tb\xe4d\n3\tgood\n", ":2: not UTF-8"), (b"", " is empty; expected lines")):
         collection.write_bytes(content)
         with pytest.raises(ValueError, match=f"english_collection.tsv{told}"):
-            list(read_mmarco(mmarco, ["en"], triples=mmarco / "triples.tsv"))
+            list(read_mmarco(mmarco, ["en"], mmarco / "triples.tsv"))
 
 
 def test_squad_is_read_an_article_at_a_time(tmp_path, monkeypatch):

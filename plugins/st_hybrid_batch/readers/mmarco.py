@@ -36,9 +36,8 @@ NAMES = {
 def read_mmarco(
     folder: str | Path,
     languages: Sequence[str],
+    pairs: str | Path,
     *,
-    triples: str | Path | None = None,
-    qrels: str | Path | None = None,
     negatives: int = 0,
     queries: str = QUERIES,
     collection: str = COLLECTION,
@@ -51,27 +50,22 @@ def read_mmarco(
     Args:
         folder: the folder with ``collections/`` and ``queries/``.
         languages: ISO 639-1 codes (or names as in the file names).
-        triples: file of ``qid<TAB>positive<TAB>negative`` lines, plain or gzipped. Lines with the same question and
-            positive are one group; the first ``negatives`` of their negatives are its hard negatives, and a pair that
-            has fewer is left out.
-        qrels: file of ``qid 0 pid relevance`` lines, in place of ``triples``; relevance 0 is passed over.
-        negatives: hard negatives of each group (``triples`` only).
+        pairs: file that says which passage answers which question, plain or gzipped: ``qid<TAB>positive<TAB>negative``
+            (triples) or ``qid 0 pid relevance`` (qrels; relevance 0 is passed over).
+        negatives: hard negatives of each group, of triples: the first of a question and positive; a pair that has
+            fewer is left out.
         queries: where a language's queries are below ``folder``, ``{language}`` standing for its name.
         collection: likewise, its passages.
 
     Raises:
         ValueError: naming ``path:line``, for malformed lines and ids that the collection does not have.
     """
-    if (triples is None) == (qrels is None):
-        raise ValueError("give either triples= or qrels=: which passage answers which question")
-    if qrels is not None and negatives:
-        raise ValueError("qrels have no negatives; give triples= for hard negatives")
     folder = Path(folder)
-    pairs = _read_triples(Path(triples), negatives) if triples is not None else _read_qrels(Path(str(qrels)))
+    found = _read_pairs(Path(pairs), negatives)
     names = {language: NAMES.get(language, language) for language in languages}
     texts = {language: _Lines(folder / collection.format(language=name)) for language, name in names.items()}
     asked = {language: _Lines(folder / queries.format(language=name)) for language, name in names.items()}
-    for (question, passage), hard in pairs.items():
+    for (question, passage), hard in found.items():
         if len(hard) < negatives:
             continue
         yield Group(
@@ -84,34 +78,30 @@ def read_mmarco(
         )
 
 
-def _read_triples(path: Path, negatives: int) -> dict[tuple[int, int], list[int]]:
+def _read_pairs(path: Path, negatives: int) -> dict[tuple[int, int], list[int]]:
     """Hard negatives of each question and positive."""
     pairs: dict[tuple[int, int], list[int]] = {}
     for number, line in read_lines(path):
+        fields = line.split()
         try:
-            question, positive, negative = map(int, line.split("\t"))
+            if len(fields) == 4:
+                question, _, passage, relevance = fields
+                pair, grade = (int(question), int(passage)), float(relevance)
+                if not grade.is_integer():
+                    raise ValueError(relevance)
+                if grade > 0:
+                    pairs[pair] = []
+            else:
+                first, positive, negative = map(int, fields)
+                hard = pairs.setdefault((first, positive), [])
+                if len(hard) < negatives and negative not in hard:
+                    hard.append(negative)
         except ValueError as error:
-            told = f"{path}:{number}: expected three ids with tabs between them, got {line[:80]!r}"
-            raise ValueError(told) from error
-        hard = pairs.setdefault((question, positive), [])
-        if len(hard) < negatives and negative not in hard:
-            hard.append(negative)
-    return pairs
-
-
-def _read_qrels(path: Path) -> dict[tuple[int, int], list[int]]:
-    """Relevant pairs, without negatives."""
-    pairs: dict[tuple[int, int], list[int]] = {}
-    for number, line in read_lines(path):
-        try:
-            question, _, passage, relevance = line.split()
-            pair, grade = (int(question), int(passage)), float(relevance)
-            if not grade.is_integer():
-                raise ValueError(relevance)
-        except ValueError as error:
-            raise ValueError(f"{path}:{number}: expected 'qid 0 pid relevance', got {line[:80]!r}") from error
-        if grade > 0:
-            pairs[pair] = []
+            raise ValueError(
+                f"{path}:{number}: expected three ids (triples) or 'qid 0 pid relevance' (qrels), got {line[:80]!r}"
+            ) from error
+        if len(fields) == 4 and negatives:
+            raise ValueError(f"{path}: qrels have no hard negatives; give triples, or negatives=0")
     return pairs
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from st_hybrid_batch.group import Group, check_text
 
 _AT_ONCE = 1 << 20
+_BLANKS = " \t\r\n"
 
 
 def read_squad(paths: Mapping[str, str | Path]) -> Iterator[Group]:
@@ -80,7 +81,7 @@ def _articles(path: Path) -> Iterator[dict[str, Any]]:
 
     def sign() -> str:
         nonlocal text
-        while not (text := text.lstrip(" \t\r\n,:")):
+        while not (text := text.lstrip(_BLANKS + ",:")):
             text = more()
         return text[0]
 
@@ -89,7 +90,7 @@ def _articles(path: Path) -> Iterator[dict[str, Any]]:
         while True:
             with contextlib.suppress(json.JSONDecodeError):
                 found, end = decode(text)
-                if end < len(text):  # else a number could go on
+                if text[end:].lstrip(_BLANKS)[:1] in ("]", "}", ",", ":"):  # else a number could go on
                     text = text[end:]
                     return found
             text = more()
