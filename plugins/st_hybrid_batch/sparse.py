@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from typing import Any
-from weakref import WeakSet
+from weakref import finalize
 
 import torch
 from sentence_transformers.sentence_transformer import SentenceTransformer
@@ -16,8 +16,6 @@ from torch.utils.weak import WeakTensorKeyDictionary
 _held: Any = WeakTensorKeyDictionary()
 """What is held back of the gradient of a parameter. One place for all optimizers: whichever steps next finds what its
 parameters got."""
-_holders: Any = WeakTensorKeyDictionary()
-"""The optimizers of each parameter that do so. When all are gone, its gradients are left where they are."""
 
 
 class LazyAdamW(torch.optim.Optimizer):
@@ -59,10 +57,8 @@ class LazyAdamW(torch.optim.Optimizer):
         super().add_param_group(param_group)
         for parameter in self.param_groups[-1]["params"]:
             if parameter.requires_grad:
-                if parameter not in _holders:
-                    _holders[parameter] = WeakSet()
-                    parameter.register_post_accumulate_grad_hook(_hold)
-                _holders[parameter].add(self)
+                # when the optimizer is gone, gradients are left where they are
+                finalize(self, parameter.register_post_accumulate_grad_hook(_hold).remove)
 
     def zero_grad(self, set_to_none: bool = True) -> None:
         """As torch's, and forget which rows had a gradient."""
@@ -109,7 +105,7 @@ class LazyAdamW(torch.optim.Optimizer):
 
 
 def _hold(parameter: Tensor) -> None:
-    if parameter.grad is None or not parameter.grad.is_sparse or not _holders[parameter]:
+    if parameter.grad is None or not parameter.grad.is_sparse:  # or another optimizer's hook was first
         return
     if get_world_size() > 1:
         raise RuntimeError(
