@@ -109,9 +109,8 @@ def test_pretraining_trains_what_the_settings_leave_to_train(
     from beir_hybrid.training.pretrain import pretrain
 
     base = trained("transformer")
-    config = configure(
-        tmp_path / "o", "transformer", model=str(base), pretrain_steps=4, pretrain_learning_rate=0.01, keep_layers=1
-    )
+    options: dict[str, Any] = {"pretrain_text": (str(text_file),), "pretrain_steps": 4, "pretrain_learning_rate": 0.01}
+    config = configure(tmp_path / "o", "transformer", model=str(base), keep_layers=1, **options)
     texts = [line for line in text_file.read_text(encoding="utf-8").splitlines() if line]
     found = {}
     for name, change in (("cut", {"cut_vocabulary": True}), ("frozen", {"freeze_embeddings": True}), ("whole", {})):
