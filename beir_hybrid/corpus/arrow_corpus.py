@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any, overload
 
 from beir_hybrid.corpus import shards
-from beir_hybrid.corpus.convert import FIRSTS, PASSAGES, convert, read_manifest
-from beir_hybrid.corpus.shards import COLUMNS, Naming
+from beir_hybrid.corpus.convert import FIRSTS, PASSAGES, SUMS, convert, read_manifest
+from beir_hybrid.corpus.shards import COLUMNS, SUM, Naming, batch_checksum
+from beir_hybrid.disk.checksums import checked
 from beir_hybrid.disk.files import fingerprint
 from beir_hybrid.errors import DatasetError
 from beir_hybrid.records import LazyStrings, Passages
@@ -25,8 +26,8 @@ class ArrowCorpus(Mapping[str, dict[str, str]]):
     cache holds them, and this object some dozens. A pickle is the path: workers read the same file.
 
     Made by `build` (from files of any kind `read_records` knows) and opened by `open`. The folder holds
-    ``passages.arrow``, ``firsts.txt`` (the first id of each of its batches) and ``manifest.json``, which is written
-    last.
+    ``passages.arrow``, ``firsts.txt`` (the first id of each of its batches), ``batches.xxh3`` (the checksum of each),
+    and ``manifest.json``, which is written last.
     """
 
     def __init__(self, folder: Path | str) -> None:
@@ -39,12 +40,13 @@ class ArrowCorpus(Mapping[str, dict[str, str]]):
         self.manifest = read_manifest(self.folder)
         self._size: int = sum(source["passages"] for source in self.manifest["sources"])
         self._latest: tuple[int, Any] = (-1, None)
+        self._advice = f"delete {self.folder}, it is then made again"
         path = self.folder / PASSAGES
         size = path.stat().st_size if path.exists() else None
         if size != self.manifest["bytes"]:
             raise DatasetError(
                 f"{path} has {size if size is not None else 'no'} bytes, expected {self.manifest['bytes']}; "
-                f"delete {self.folder}, it is then made again"
+                f"{self._advice}"
             )
 
     @classmethod
@@ -83,17 +85,24 @@ class ArrowCorpus(Mapping[str, dict[str, str]]):
 
     @cached_property
     def _firsts(self) -> list[str]:
-        path = self.folder / FIRSTS
+        path = checked(self.folder / FIRSTS, DatasetError, self._advice)
         try:
             text = path.read_bytes().decode("utf-8")
             found = text.split("\0") if text else []
             if len(found) != -(-self._size // shards.BATCH):
                 raise ValueError(f"it is of {len(found)} items")
         except (OSError, ValueError) as error:
-            raise DatasetError(
-                f"{path} is damaged or missing ({error}); delete {self.folder}, it is then made again"
-            ) from error
+            raise DatasetError(f"{path} is damaged or missing ({error}); {self._advice}") from error
         return found
+
+    @cached_property
+    def _sums(self) -> bytes:
+        """The checksums of all batches; of a corpus of an earlier version there are none."""
+        path = checked(self.folder / SUMS, DatasetError, self._advice)
+        try:
+            return path.read_bytes() if path.exists() else b""
+        except OSError as error:
+            raise DatasetError(f"{path} cannot be read ({error.strerror}); {self._advice}") from error
 
     @cached_property
     def _reader(self) -> Any:
@@ -105,11 +114,12 @@ class ArrowCorpus(Mapping[str, dict[str, str]]):
         import pyarrow as pa
 
         try:
-            return self._reader.get_batch(number)
+            found = self._reader.get_batch(number)
+            if self._sums and self._sums[number * SUM : (number + 1) * SUM] != batch_checksum(found):
+                raise OSError(f"batch {number} has another checksum")
         except (pa.ArrowException, OSError) as error:
-            raise DatasetError(
-                f"{self.folder / PASSAGES} is damaged ({error}); delete {self.folder}, it is then made again"
-            ) from error
+            raise DatasetError(f"{self.folder / PASSAGES} is damaged ({error}); {self._advice}") from error
+        return found
 
     def _batch(self, number: int) -> Any:
         latest = self._latest  # threads may each put another one here; either is whole

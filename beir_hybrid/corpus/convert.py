@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from beir_hybrid.corpus.digests import digests_of
-from beir_hybrid.corpus.shards import FORMAT, Naming, RepeatedIdError, Written, write_in_order
+from beir_hybrid.corpus.shards import FORMAT, Naming, RepeatedIdError, Written, batch_checksum, write_in_order
 from beir_hybrid.corpus.workers import Job, write_shards
+from beir_hybrid.disk.checksums import checked, write_checksums
 from beir_hybrid.disk.files import alone, fingerprint, write_json, written_whole
 from beir_hybrid.disk.locations import cache_dir
 from beir_hybrid.errors import DatasetError, at
@@ -23,7 +24,7 @@ from beir_hybrid.processors import processors
 from beir_hybrid.progress import progress
 from beir_hybrid.readers.passages import read_records
 
-MANIFEST, PASSAGES, FIRSTS = "manifest.json", "passages.arrow", "firsts.txt"
+MANIFEST, PASSAGES, FIRSTS, SUMS = "manifest.json", "passages.arrow", "firsts.txt", "batches.xxh3"
 _SHARDS = "shards"
 """The folder of converted sources, which goes once they are put in order."""
 _WORTH_PROCESSES = 32 << 20
@@ -54,11 +55,12 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     """
     path = folder / MANIFEST
     try:
-        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        text = checked(path, DatasetError, f"delete {folder}, it is then made again").read_text(encoding="utf-8")
+        found: dict[str, Any] = json.loads(text)
     except OSError as error:
         raise DatasetError(f"{folder} holds no whole corpus ({error.strerror}: {MANIFEST}); build it first") from error
-    except json.JSONDecodeError as error:
-        raise DatasetError(f"{at(path, error.lineno)}: not valid JSON; delete {folder} and build it again") from error
+    except ValueError as error:
+        raise DatasetError(f"{path}: not valid JSON ({error}); delete {folder} and build it again") from error
     if found.get("format") != FORMAT:
         raise DatasetError(
             f"{folder} has format {found.get('format')}, expected {FORMAT}; delete it and build it again"
@@ -132,6 +134,8 @@ def _convert(
             done[lacking[number]] = written
             # after its file: a shard counts as converted from here on
             write_json(_record_of(jobs[number].target), asdict(written))
+    import pyarrow as pa
+
     counted = [record for record in done if record]
     try:
         firsts = write_in_order(shards, folder / PASSAGES)
@@ -140,10 +144,14 @@ def _convert(
         raise DatasetError(f"{second}: docid {key!r} appeared before, at {first}") from error
     with written_whole(folder / FIRSTS) as part:
         part.write_bytes("\0".join(firsts).encode())  # which no id holds; read several times as fast as JSON
+    with written_whole(folder / SUMS) as part, pa.OSFile(str(folder / PASSAGES)) as file:
+        reader = pa.ipc.open_file(file)
+        part.write_bytes(b"".join(batch_checksum(reader.get_batch(n)) for n in range(reader.num_record_batches)))
     recorded = [{**source, **asdict(record)} for source, record in zip(described, counted, strict=True)]
     content = fingerprint(*(record.content for record in counted))
     size = (folder / PASSAGES).stat().st_size
     write_json(folder / MANIFEST, {**settings, "content": content, "bytes": size, "sources": recorded})
+    write_checksums(folder, (MANIFEST, FIRSTS, SUMS))
 
 
 def _written(

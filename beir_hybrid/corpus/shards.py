@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from beir_hybrid.disk.checksums import checksum
 from beir_hybrid.disk.files import written_whole
 from beir_hybrid.errors import DatasetError, SettingError, at
 from beir_hybrid.languages import language_code
@@ -24,6 +25,8 @@ BATCH = 32
 """Rows of a record batch of a corpus, all but the last: what is read to look up one of them."""
 CONVERTED = 4096
 """Rows of a record batch of a converted source."""
+SUM = 8
+"""Bytes of the checksum of a batch."""
 STRETCH = 1 << 16
 """Rows that are put in order at a time; a multiple of `BATCH`."""
 
@@ -120,6 +123,13 @@ def _batches(records: Iterable[Record]) -> Iterator[list[Record]]:
     rest = iter(records)
     while batch := list(islice(rest, CONVERTED)):
         yield batch
+
+
+def batch_checksum(batch: Any) -> bytes:
+    """Of all that a record batch holds: `SUM` bytes."""
+    columns = batch.columns
+    shape = b"".join(bytes(f"{len(column)} {column.null_count} ", "ascii") for column in columns)
+    return checksum(shape, *(buffer for column in columns for buffer in column.buffers() if buffer))[:SUM]
 
 
 def write_in_order(shards: Sequence[Path], target: Path) -> list[str]:

@@ -1,10 +1,8 @@
-"""Named arrays in one ``.npz`` file: the parts of an evaluation, what a model made of texts, a removal's means."""
+"""Arrays in files: one in a ``.npy`` (vectors), named ones in a ``.npz`` (part of an evaluation, a removal's means)."""
 
 from __future__ import annotations
 
 import contextlib
-import zipfile
-import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -12,7 +10,46 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from beir_hybrid.disk.checksums import checksum
 from beir_hybrid.disk.files import written_whole
+from beir_hybrid.errors import BeirHybridError
+
+
+def write_array(path: Path, array: npt.NDArray[Any]) -> None:
+    """Write an array and, after it, where numpy does not look, its checksum with the file's name; whole or not at all.
+
+    Raises:
+        BeirHybridError: the disk fails.
+    """
+    array = np.ascontiguousarray(array)
+    with written_whole(path) as part, part.open("wb") as out:
+        np.save(out, array)
+        out.write(checksum(path.name.encode(), array.data))
+
+
+def mapped_array(path: Path, *, check: bool = True) -> npt.NDArray[Any]:
+    """An array that was written so, mapped; one without a checksum (an earlier version's) is taken as it is.
+
+    Args:
+        check: compare its checksum, for which all of it is read.
+
+    Raises:
+        ValueError: it is damaged.
+        OSError: it cannot be read now.
+    """
+    try:
+        found = np.load(path, mmap_mode="r")
+    except OSError:
+        raise
+    except Exception as error:  # of Python's tokenizer, say, which reads the header
+        raise ValueError(" ".join(str(error).split())) from error
+    if check:
+        with path.open("rb") as file:
+            file.seek(found.offset + found.nbytes)
+            kept = file.read()
+        if kept and kept != checksum(path.name.encode(), found.data):
+            raise ValueError("its checksum is another")
+    return np.asarray(found)
 
 
 def write_arrays(path: Path, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
@@ -37,7 +74,7 @@ def opened_arrays(path: Path) -> Iterator[Mapping[str, npt.NDArray[Any]]]:
         # opened here: numpy leaves a file that it opened itself open where that is no whole archive
         with path.open("rb") as file, np.load(file) as arrays:
             yield arrays
-    except FileNotFoundError:
+    except (FileNotFoundError, BeirHybridError):
         raise
-    except (OSError, EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile, zlib.error) as error:
-        raise ValueError(f"{path} is damaged ({error})") from error
+    except Exception as error:  # of zip archives, zlib, Python's tokenizer, ...
+        raise ValueError(f"{path} is damaged ({' '.join(str(error).split())})") from error

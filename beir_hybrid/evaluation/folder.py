@@ -5,14 +5,15 @@ from __future__ import annotations
 import contextlib
 import json
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeGuard
 
 import numpy as np
 
 from beir_hybrid.disk.arrays import opened_arrays, write_arrays
-from beir_hybrid.disk.files import alone, write_json, written_whole
+from beir_hybrid.disk.checksums import write_checksums
+from beir_hybrid.disk.files import alone, fingerprint, write_json, written_whole
 from beir_hybrid.errors import ResultsError
 from beir_hybrid.evaluation.kept_runs import KEYS, RUNS_FILE, constant, trec_file, write_runs, write_trec
 from beir_hybrid.evaluation.results import PER_QUERY_FILE, RESULTS_FILE, Results, read_results
@@ -34,11 +35,15 @@ class ResultFolder:
 
     Args:
         top_k: hits of each query that a kept run has.
+        inputs: what was evaluated.
     """
 
-    def __init__(self, path: Path | None, complete: bool, top_k: int) -> None:
+    def __init__(
+        self, path: Path | None, complete: bool = False, top_k: int = 0, inputs: Mapping[str, Any] | None = None
+    ) -> None:
         self.path = path
         self.complete = complete
+        self._inputs = json.dumps(inputs, sort_keys=True)
         self._top_k = top_k
         self._scores: dict[str, TaskScores] = {}
         self._hits: dict[str, Hits] = {}
@@ -52,13 +57,14 @@ class ResultFolder:
             ResultsError: it holds results of other inputs, or something else.
         """
         if path is None:
-            yield cls(None, False, top_k)
+            yield cls(None)
             return
         busy = f"another process is evaluating into {path}; wait for it, or choose another --out"
         with alone(path, ResultsError, busy, _INPUTS_FILE):
             _claim(path, inputs)
             # a study keeps no runs; whoever wants them is told
-            yield cls(path, all((path / name).exists() for name in (RESULTS_FILE, PER_QUERY_FILE)), top_k)
+            complete = all((path / name).exists() for name in (RESULTS_FILE, PER_QUERY_FILE))
+            yield cls(path, complete, top_k, inputs)
 
     def results(self) -> Results:
         """What is complete in it; `read_results` says what may be raised."""
@@ -84,7 +90,8 @@ class ResultFolder:
             return
         arrays = {name: getattr(hits, name) for name in _HITS} | {"retrieved": scores.retrieved}
         arrays["extra"] = np.array(json.dumps({name: getattr(scores, name) for name in _EXTRA}))
-        write_arrays(self._part(task), arrays | {f"metric {name}": values for name, values in scores.per_query.items()})
+        arrays |= {f"metric {name}": values for name, values in scores.per_query.items()}
+        write_arrays(self._part(task), arrays | {"owner": np.array(self._owner(task, arrays))})
 
     def scores_of(self, task: Task) -> TaskScores:
         """The scores of a task that was measured before."""
@@ -104,11 +111,17 @@ class ResultFolder:
     def _part(self, task: Task) -> Path:
         return (self.path or Path()) / _PARTS / f"{task.name.replace(':', '.')}.npz"
 
+    def _owner(self, task: Task, names: Iterable[str]) -> str:
+        """What an array of a part tells: whose it is, and what else is in it."""
+        return fingerprint(task.name, self._inputs, *sorted({*names} - {"owner"}))
+
     @contextlib.contextmanager
     def _opened_part(self, task: Task) -> Iterator[Mapping[str, Any]]:
         """The arrays of a measured task; a file that cannot be read is named."""
         try:
             with opened_arrays(self._part(task)) as part:
+                if "owner" in part and str(part["owner"]) != self._owner(task, part):
+                    raise ValueError("it is of another task or evaluation, or lacks a part")
                 yield part
         except (FileNotFoundError, ValueError) as error:
             raise ResultsError(f"{error}; delete it, {task.name} is then measured again") from error
@@ -128,6 +141,7 @@ class ResultFolder:
         if trec:
             self.write_trec_files(tasks)
         results.write(self.path)
+        write_checksums(self.path, (PER_QUERY_FILE, RUNS_FILE, RESULTS_FILE))
         shutil.rmtree(self.path / _PARTS, ignore_errors=True)
 
     def write_trec_files(self, tasks: Sequence[Task]) -> None:
@@ -176,8 +190,8 @@ def _claim(path: Path, inputs: Mapping[str, Any]) -> None:
         return
     try:
         before = json.loads(record.read_text(encoding="utf-8"))
-    except json.JSONDecodeError as error:
-        raise ResultsError(f"{record}:{error.lineno}: not valid JSON; choose another --out folder") from error
+    except (OSError, ValueError) as error:
+        raise ResultsError(f"{record}: no JSON that can be read ({error}); choose another --out folder") from error
     if not isinstance(before, dict):
         raise ResultsError(f"{record} is not a record of inputs; choose another --out folder")
     if differences := sorted(_differences(before, wanted), key=lambda one: one.split()[0].count(".")):

@@ -10,6 +10,7 @@ import numpy as np
 
 from beir_hybrid.corpus.pool import PooledCorpus
 from beir_hybrid.datasets.beir_view import BeirView
+from beir_hybrid.disk.checksums import checked
 from beir_hybrid.disk.files import written_whole
 from beir_hybrid.errors import ResultsError
 from beir_hybrid.records import Hits, IntArray
@@ -60,13 +61,13 @@ def read_rows(folder: Path, key: TaskKey) -> Any:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    path = folder / RUNS_FILE
+    path = checked(folder / RUNS_FILE, ResultsError, f"delete {folder} and evaluate again")
     try:
         wanted = [(name, "=", value) for name, value in zip(KEYS, key, strict=True)]
         return pq.read_table(path, columns=["query_id", "passage_id", "rank", "score"], filters=wanted)
     except FileNotFoundError as error:
         raise ResultsError(f"{path} does not exist; delete {folder} and evaluate again") from error
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, ValueError) as error:
         raise ResultsError(f"{path}: cannot be read ({error}); delete {folder} and evaluate again") from error
 
 

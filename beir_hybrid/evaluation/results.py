@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from beir_hybrid.disk.checksums import checked
 from beir_hybrid.disk.files import write_json
 from beir_hybrid.errors import MissingExtraError, ResultsError
 from beir_hybrid.evaluation.scores import Score, mean_or_none
@@ -196,12 +197,13 @@ def read_results_file(path: Path | str) -> Results:
 
 def _read(path: Path, folder: Path | None) -> Results:
     try:
+        checked(path, ResultsError, f"delete {path.parent} and evaluate again")
         record = json.loads(path.read_text(encoding="utf-8"))
     except (FileNotFoundError, NotADirectoryError) as error:
         raise ResultsError(
             f"{path} does not exist; give a folder that `beir-hybrid evaluate --out` has filled"
         ) from error
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    except (OSError, ValueError) as error:
         raise ResultsError(
             f"{path}:{getattr(error, 'lineno', 1)}: not valid JSON ({error}); delete it and evaluate again"
         ) from error

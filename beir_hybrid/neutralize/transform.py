@@ -11,6 +11,7 @@ from typing import Any, cast
 import numpy as np
 
 from beir_hybrid.disk.arrays import opened_arrays, write_arrays
+from beir_hybrid.disk.checksums import checked, write_checksums
 from beir_hybrid.disk.files import fingerprint, write_json
 from beir_hybrid.errors import NeutralizeError
 from beir_hybrid.neutralize.geometry import Key, Removal, Role, unit
@@ -19,6 +20,7 @@ from beir_hybrid.records import FloatArray, ScoreArray
 
 ARRAYS_FILE = "means.npz"
 RECORD_FILE = "neutralize.json"
+_ADVICE = "neutralize the model again"
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,6 +131,7 @@ class Transform:
         means = _named("mean", {key: mean.astype(np.float32) for key, mean in self.means.items()})
         write_arrays(folder / ARRAYS_FILE, _arrays(self.removal) | means)
         write_json(folder / RECORD_FILE, {**self.record, "unit": self.unit, "identity": self.identity})
+        write_checksums(folder, (ARRAYS_FILE, RECORD_FILE))
 
 
 def _named(kind: str, arrays: Mapping[Key, FloatArray]) -> dict[str, FloatArray]:
@@ -150,18 +153,17 @@ def read_transform(folder: Path | str) -> Transform:
         raise NeutralizeError(
             f"{folder} holds no {RECORD_FILE}; give a folder that was written by: beir-hybrid neutralize MODEL --out"
         )
+    kept, means = (checked(folder / name, NeutralizeError, _ADVICE) for name in (RECORD_FILE, ARRAYS_FILE))
     try:
-        record = json.loads((folder / RECORD_FILE).read_text(encoding="utf-8"))
-        with opened_arrays(folder / ARRAYS_FILE) as file:
+        record = json.loads(kept.read_text(encoding="utf-8"))
+        with opened_arrays(means) as file:
             arrays: dict[str, FloatArray] = dict(file)
         removal = Removal(_keyed("offset", arrays), _keyed("directions", arrays))
         found = Transform(removal, bool(record["unit"]), record)
         if found.identity != record["identity"]:
             raise ValueError("its digest is another")
     except (OSError, ValueError, KeyError, IndexError, TypeError) as error:
-        raise NeutralizeError(
-            f"{folder}: {RECORD_FILE} or {ARRAYS_FILE} is damaged ({error}); neutralize the model again"
-        ) from error
+        raise NeutralizeError(f"{folder}: {RECORD_FILE} or {ARRAYS_FILE} is damaged ({error}); {_ADVICE}") from error
     return found
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -42,9 +43,10 @@ def bfloat16_agreement(encoder: Encoder, folder: Path | None, similarity: str) -
     if not (can_change(encoder.model) and has_bfloat16(encoder.model)):
         return None
     path = None if folder is None else folder / f"bfloat16-{fingerprint(*encoder.prompts.values(), similarity)}.json"
-    if path is not None and path.exists():
-        kept: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        return kept
+    with contextlib.suppress(OSError, ValueError):  # none yet, or a damaged one: it is measured again
+        kept = json.loads(path.read_text(encoding="utf-8")) if path else None
+        if isinstance(kept, dict) and "same_first" in kept:
+            return kept
     found = _measured(encoder, similarity)
     if path is not None:
         write_json(path, found)

@@ -137,7 +137,7 @@ class EmbeddingStore:
         keys["text"] = np.frombuffer(b"".join(map(_key, texts)), "V16")
         if "rows" in (self._form.names or ()):
             keys["rows"] = counts
-        name = hashlib.blake2b(keys["text"].tobytes(), digest_size=12).hexdigest()
+        name = _name(keys)
         self._segments.write(name, vectors)
         if self.folder is not None:
             with written_whole(self.folder / f"{name}.keys") as part:
@@ -149,9 +149,18 @@ class EmbeddingStore:
         known = set(self._names)
         for path in sorted(self.folder.glob("[!.]*.keys")) if self.folder else ():
             if path.stem not in known:
-                packed = path.read_bytes()
-                self._add(path.stem, np.frombuffer(packed[: len(packed) // self._form.itemsize * self._form.itemsize],
-                                                   self._form))  # fmt: skip
+                self._add(path.stem, self._read_keys(path))
+
+    def _read_keys(self, path: Path) -> npt.NDArray[np.void]:
+        try:
+            found = np.frombuffer(path.read_bytes(), self._form)
+            if path.stem != _name(found):
+                raise ValueError("they are not those that name it")
+        except (OSError, ValueError) as error:
+            raise RetrieverError(
+                f"{path} is damaged ({error}); delete it and {path.stem}.npy, its texts are then encoded again"
+            ) from error
+        return found
 
     def _add(self, name: str, keys: npt.NDArray[np.void]) -> None:
         counts = keys["rows"] if "rows" in (self._form.names or ()) else np.ones(len(keys), dtype=np.int64)
@@ -164,6 +173,11 @@ class EmbeddingStore:
         rows = zip((key.tobytes() for key in keys["text"]), (ends - counts).tolist(), counts.tolist(), strict=True)
         for key, first, n in rows:
             self._where.setdefault(key, (number, first, n))
+
+
+def _name(keys: npt.NDArray[np.void]) -> str:
+    """What the segment of these texts is called."""
+    return hashlib.blake2b(keys["text"].tobytes(), digest_size=12).hexdigest()
 
 
 def _key(text: str) -> bytes:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from beir_hybrid.disk.files import written_whole
+from beir_hybrid.disk.arrays import mapped_array, write_array
 from beir_hybrid.errors import RetrieverError
 from beir_hybrid.records import FloatArray, IntArray
 
@@ -66,8 +66,7 @@ class Scale:
 
     def write(self, path: Path) -> None:
         """Lowest values and steps as one array in a ``.npy`` file."""
-        with written_whole(path) as part, part.open("wb") as out:
-            np.save(out, np.stack([self.lowest, self.step]))
+        write_array(path, np.stack([self.lowest, self.step]))
 
     @classmethod
     def read(cls, path: Path) -> Scale:
@@ -76,10 +75,10 @@ class Scale:
             RetrieverError: the file is damaged.
         """
         try:
-            found = np.load(path)
+            found = mapped_array(path)
             if found.dtype != np.float32 or found.ndim != 2 or len(found) != 2:
                 raise ValueError(f"{found.dtype} {found.shape}, expected float32 (2, dimension)")
-        except (ValueError, OSError, EOFError) as error:
+        except (ValueError, OSError) as error:
             raise RetrieverError(
                 f"{path} is damaged ({error}); delete the folder {path.parent}, its texts are then encoded again"
             ) from error

@@ -11,10 +11,10 @@ from collections import OrderedDict
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 
-from beir_hybrid.disk.files import fingerprint, written_whole
+from beir_hybrid.disk.arrays import mapped_array, write_array
+from beir_hybrid.disk.files import fingerprint
 from beir_hybrid.disk.locations import cache_dir
 from beir_hybrid.errors import RetrieverError
 
@@ -46,6 +46,7 @@ class Segments:
         self._advice = advice
         self._held: dict[str, npt.NDArray[Any]] = {}
         self._mapped: OrderedDict[str, npt.NDArray[Any]] = OrderedDict()
+        self._checked: set[str] = set()
 
     def __getstate__(self) -> dict[str, Any]:
         return {**vars(self), "_mapped": OrderedDict()}
@@ -66,8 +67,7 @@ class Segments:
         if self.folder is None:
             self._held[name] = vectors
             return
-        with written_whole(self.path(name)) as part, part.open("wb") as out:
-            np.save(out, vectors)
+        write_array(self.path(name), vectors)
 
     def read(self, name: str, rows: int, dtype: str = "float32") -> npt.NDArray[Any]:
         """A segment [rows, d], mapped.
@@ -80,15 +80,16 @@ class Segments:
         if name not in self._mapped:
             path = self.path(name)
             try:
-                found = np.asarray(np.load(path, mmap_mode="r"))
+                found = mapped_array(path, check=name not in self._checked)
                 if found.ndim != 2 or len(found) != rows or found.dtype != dtype:
                     raise ValueError(f"{found.dtype} {found.shape}, expected {rows} vectors of {dtype}")
-            except (ValueError, EOFError, FileNotFoundError) as error:
+            except (ValueError, FileNotFoundError, IsADirectoryError) as error:
                 raise RetrieverError(f"{path} is damaged ({error}); delete it{self._advice.format(name)}") from error
             except OSError as error:  # the file may be whole: too many open files, no permission
                 raise RetrieverError(
                     f"could not read {path}: {error.strerror or error}; mend that and try again"
                 ) from error
+            self._checked.add(name)
             while len(self._mapped) >= _MAPPED:
                 self._mapped.popitem(last=False)
             self._mapped[name] = found

@@ -219,9 +219,10 @@ def test_what_an_earlier_version_kept_is_read_as_it_was(cache: Path) -> None:
     folder = cache / "embeddings" / "v1" / fingerprint("query", "Q: ")
     folder.mkdir(parents=True)
     kept = np.array([[1, 2, 3], [4, 5, 6]], dtype=np.float32)
-    np.save(folder / "segment.npy", kept)
-    keys = [hashlib.blake2b(text.encode(), digest_size=16).digest() for text in ("x", "y")]
-    (folder / "segment.keys").write_bytes(b"".join(keys))
+    keys = b"".join(hashlib.blake2b(text.encode(), digest_size=16).digest() for text in ("x", "y"))
+    name = hashlib.blake2b(keys, digest_size=12).hexdigest()
+    np.save(folder / f"{name}.npy", kept)
+    (folder / f"{name}.keys").write_bytes(keys)
 
     def refuse(texts: list[str]) -> FloatArray:
         raise AssertionError(f"encoded again: {texts}")
