@@ -1,53 +1,65 @@
 """Seeded faults: how many of the wrong operators and constants that are put into a module its tests notice.
 
-    python benchmarks/mutants.py --sample 60 --seed 0 --out benchmarks/results/mutants.json
+    python benchmarks/mutants.py                                       # all, of every room
+    python benchmarks/mutants.py report --sample 40 --seed 61 --out benchmarks/results/mutants.json
 
-Every comparison, arithmetic operator, boolean and number in the modules of a room is a place for a fault: one is turned
-into another, one at a time, in memory (no file is changed), and the room's tests run until the first failure. A sample
-is drawn for each room with the seed. Faults that survive are listed; those in ``EQUIVALENT`` change no result.
+Every comparison, arithmetic operator, boolean and number in the modules of a room is a place for a fault. The tests run
+once, to see which statements each of them executes; then, for one fault at a time, a process is forked in which all is
+imported, the fault is put in (no file is changed), and the tests that execute its statement run, the quickest first,
+until one fails. Faults that survive are listed; those in ``EQUIVALENT`` change nothing that is read.
 """
 
 from __future__ import annotations
 
 import argparse
 import ast
+import contextlib
 import copy
+import gc
 import importlib
-import importlib.abc
-import importlib.util
+import itertools
 import json
 import os
+import pickle
 import random
-import re
 import resource
 import sys
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+import tempfile
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from types import CodeType, FrameType, FunctionType
 from typing import Any
+
+import pytest
 
 ROOT = Path(__file__).parents[1]
 ROOMS = {
-    "comparison": ["tests/report/test_golden_tables.py", "tests/comparison"],
-    "report": ["tests/report/test_golden_page.py", "tests/report", "tests/cli/test_leaderboard_command.py"],
-    "studies/analysis": ["tests/studies/analysis/test_golden.py", "tests/studies/analysis"],
-    "metrics": ["tests/metrics", "tests/test_fusion.py", "tests/comparison/test_ranx_report.py", "tests/evaluation"],
+    "report": ("tests/report", "tests/cli/test_leaderboard_command.py"),
+    "comparison": ("tests/comparison", "tests/report"),
+    "metrics": ("tests/metrics", "tests/test_fusion.py", "tests/comparison/test_ranx_report.py", "tests/evaluation"),
+    "studies/analysis": ("tests/studies/analysis",),
 }
-# they take longer than all others together, and what compiles for itself does not load the fault
+# what compiles for itself does not load the fault; what takes longer than all others together
 SLOW = (
     "tests/metrics/test_ranx_compiled.py",
     "tests/evaluation/test_evaluate.py::test_runs_that_were_written_evaluate_to_the_same_numbers",
 )
-# how work is cut into blocks, where an optimum is looked for, how a figure or JSON is laid out, and which columns of a
-# table without numbers are text: a fault there changes nothing that is read
-EQUIVALENT = (
-    "_BLOCK", "_LOG_RANGE", "_MANY = ", "_COLUMNS", "_BATCH", "_LARGEST", "_SETTINGS", "_SLICE", "COUNT",
-    "figure.", "axes.", 'Table("Versions"', 'Table("Data sets"', "size=", "ensure_ascii=",
-    "trim_blocks=", "_names(int(", "hexdigest()[:8]", "_RANKS = ", "row.value * direction(", "set_in_layout",
-    "reshape(n, systems, -1)",
-)  # fmt: skip
-NEAREST = 2
-"""Test files that are run before the others of a room."""
+EQUIVALENT = {
+    "_BLOCK": "how work is cut into blocks", "_BATCH": "how work is cut into blocks", "_SLICE": "likewise",
+    "_LARGEST": "likewise", "reshape(n, systems, -1)": "any negative number is the same here",
+    "_LOG_RANGE": "where an optimum is looked for",
+    "_MANY = ": "how many are named before `and more`", "_COLUMNS": "likewise", "COUNT": "how many queries are shown",
+    "_SETTINGS": "likewise", "_RANKS = ": "likewise",
+    "figure.": "how a figure is laid out", "axes.": "likewise", "size=": "likewise", "set_in_layout": "likewise",
+    'Table("Versions"': "which columns of a table without numbers are text", 'Table("Data sets"': "likewise",
+    "ensure_ascii=": "how JSON is written", "trim_blocks=": "blank space of the page",
+    "_names(int(": "room for one more name", "hexdigest()[:8]": "a shorter name",
+    "row.value * direction(": "a direction is 1 or -1",
+}  # fmt: skip
 PATIENCE = 120
 """Processor seconds: a fault whose tests take longer runs in circles, and is noticed."""
 _OPERATORS: dict[type[ast.AST], type[ast.AST]] = {
@@ -59,130 +71,246 @@ _OPERATORS: dict[type[ast.AST], type[ast.AST]] = {
 
 @dataclass(frozen=True)
 class Fault:
-    """One change: the place-th node of a module that can be changed."""
+    """One change: the place-th node of a module that can be changed.
 
-    module: str
-    path: str
+    Attributes:
+        lines: of its statement (of one with a body: of its head); those of the module where it is in no function.
+    """
+
+    path: Path
     place: int
-    line: int
+    lines: range
     text: str
 
 
 def faults(path: Path) -> list[Fault]:
-    """All that can be put into a module, in its order."""
-    relative = path.relative_to(ROOT)
-    module = ".".join(relative.with_suffix("").parts).removesuffix(".__init__")
-    lines = path.read_text(encoding="utf-8").splitlines()
+    """All that can be put into a module, in its order, but for those that change nothing."""
+    source = path.read_text(encoding="utf-8")
+    lines = source.splitlines()
     found = []
-    for place, (node, change) in enumerate(_places(ast.parse("\n".join(lines)))):
-        line = getattr(node, "lineno", 0)
-        if not any(name in lines[line - 1] for name in EQUIVALENT):
-            found.append(Fault(module, str(relative), place, line, f"{change}: {lines[line - 1].strip()}"))
+    for place, (node, statement) in enumerate(_places(ast.parse(source))):
+        line = lines[node.lineno - 1].strip()
+        if not any(name in line for name in EQUIVALENT):
+            before, after = ast.unparse(node), ast.unparse(changed(node))
+            where = f"{path.relative_to(ROOT)}:{node.lineno}"
+            found.append(
+                Fault(path, place, statement or range(1, len(lines) + 1), f"{where}: {before} -> {after}: {line}")
+            )
     return found
 
 
-def _places(tree: ast.Module) -> Iterator[tuple[Any, str]]:
-    """The nodes that can be changed, and how; annotations, error messages and zip's ``strict`` are none."""
-    left: list[ast.AST] = [tree]
+def _places(tree: ast.Module) -> Iterator[tuple[Any, range | None]]:
+    """The nodes that can be changed, each with its statement; annotations, error messages and ``strict`` are none."""
+    left: list[tuple[ast.AST, range | None, bool]] = [(tree, None, False)]
     while left:
-        node = left.pop(0)
+        node, statement, inside = left.pop()
         if isinstance(node, ast.Raise | ast.Assert) or (isinstance(node, ast.keyword) and node.arg == "strict"):
             continue
-        children = [
-            child
-            for name, value in ast.iter_fields(node)
-            if name not in ("annotation", "returns", "decorator_list")
-            for child in (value if isinstance(value, list) else [value])
-            if isinstance(child, ast.AST)
-        ]
-        if isinstance(node, ast.JoinedStr):
-            children = [child for child in children if isinstance(child, ast.FormattedValue)]
-        if isinstance(node, ast.FormattedValue):
-            children = [node.value]
-        left = children + left
-        if isinstance(node, ast.Compare) and type(node.ops[0]) in _OPERATORS:
-            yield node, "comparison"
-        elif isinstance(node, ast.BinOp | ast.BoolOp) and type(node.op) in _OPERATORS:
-            union = isinstance(node, ast.BinOp) and any(isinstance(each, ast.Constant) and isinstance(each.value, str)
-                                                        for each in (node.left, node.right))  # fmt: skip
-            if not union:
-                yield node, "operator"
-        elif isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub | ast.Not):
-            yield node, "sign"
-        elif isinstance(node, ast.Constant) and isinstance(node.value, bool | int | float):
-            yield node, "constant"
-
-
-def mutated(source: str, place: int) -> ast.Module:
-    """The module with one change."""
-    tree = ast.parse(source)
-    node = next(node for at, (node, _) in enumerate(_places(tree)) if at == place)
-    if isinstance(node, ast.Compare):
-        node.ops[0] = _OPERATORS[type(node.ops[0])]()  # type: ignore[call-overload]
-    elif isinstance(node, ast.Constant):
-        node.value = not node.value if isinstance(node.value, bool) else node.value + 1
-    elif isinstance(node, ast.UnaryOp):
-        kept = copy.copy(node.operand)
-        node.op, node.operand = (
-            (ast.UAdd(), kept) if isinstance(node.op, ast.USub) else (ast.Not(), ast.UnaryOp(ast.Not(), kept))
+        if isinstance(node, ast.stmt) and inside:
+            body = getattr(node, "body", None) or getattr(node, "cases", None)
+            end = (body[0].pattern if isinstance(node, ast.Match) else body[0]).lineno - 1 if body else node.end_lineno
+            statement = range(node.lineno, max(node.lineno, end) + 1)
+        unread = {"annotation", "returns", "decorator_list"} | (
+            {"format_spec"} if isinstance(node, ast.FormattedValue) else set()
         )
+        children = []
+        for name, value in ast.iter_fields(node):
+            within = inside or (isinstance(node, ast.FunctionDef) and name == "body")
+            for child in value if isinstance(value, list) else [value]:
+                literal = isinstance(node, ast.JoinedStr) and isinstance(child, ast.Constant)
+                if isinstance(child, ast.AST) and name not in unread and not literal:
+                    children.append((child, statement if inside else None, within))
+        left += reversed(children)
+        changes = (
+            (isinstance(node, ast.Compare) and type(node.ops[0]) in _OPERATORS)
+            or (isinstance(node, ast.BinOp | ast.BoolOp) and type(node.op) in _OPERATORS and not _of_text(node))
+            or (isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub | ast.Not))
+            or (isinstance(node, ast.Constant) and isinstance(node.value, bool | int | float))
+        )
+        if changes:
+            yield node, statement
+
+
+def _of_text(node: ast.AST) -> bool:
+    return any(isinstance(side, ast.Constant) and isinstance(side.value, str) for side in ast.iter_child_nodes(node))
+
+
+def changed(node: Any) -> Any:
+    """A node with its fault."""
+    new = copy.deepcopy(node)
+    if isinstance(node, ast.Compare):
+        new.ops[0] = _OPERATORS[type(node.ops[0])]()  # type: ignore[call-overload]
+    elif isinstance(node, ast.Constant):
+        new.value = not node.value if isinstance(node.value, bool) else node.value + 1
+    elif isinstance(node, ast.UnaryOp):
+        return new.operand
     else:
-        node.op = _OPERATORS[type(node.op)]()
-    return ast.fix_missing_locations(tree)
+        new.op = _OPERATORS[type(node.op)]()
+    return new
 
 
-class _Loader(importlib.abc.MetaPathFinder, importlib.abc.Loader):
-    """Loads one module with its fault."""
+class _Change(ast.NodeTransformer):
+    def __init__(self, node: ast.AST) -> None:
+        self.node = node
 
-    def __init__(self, fault: Fault) -> None:
-        self.fault = fault
-
-    def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:
-        if name != self.fault.module:
-            return None
-        return importlib.util.spec_from_file_location(name, ROOT / self.fault.path, loader=self)
-
-    def create_module(self, spec: Any) -> Any:
-        return None
-
-    def exec_module(self, module: Any) -> None:
-        source = (ROOT / self.fault.path).read_text(encoding="utf-8")
-        code = compile(mutated(source, self.fault.place), self.fault.path, "exec")
-        exec(code, module.__dict__)  # our own module, changed
-
-    def get_data(self, path: str) -> bytes:
-        return Path(path).read_bytes()
+    def visit(self, node: ast.AST) -> Any:
+        return ast.copy_location(changed(node), node) if node is self.node else self.generic_visit(node)
 
 
-def nearest_first(fault: Fault, room: str) -> list[str]:
-    """The test files of a room: first those called as the module, then those that name it, then the others."""
-    of_path = {path: path.rglob("test_*.py") if path.is_dir() else [path] for path in map(Path, ROOMS[room])}
-    files = dict.fromkeys(file for found in of_path.values() for file in sorted(found))
-    stem = fault.module.rpartition(".")[2]
+def put_in(fault: Fault, functions: dict[tuple[str, str, int], list[FunctionType]]) -> None:
+    """Change what is imported: the code of the function; of what stands in none, the module and all that names it."""
+    source, name = fault.path.read_text(encoding="utf-8"), str(fault.path)
+    tree = ast.parse(source)
+    node = next(node for at, (node, _) in enumerate(_places(tree)) if at == fault.place)
+    before = compile(source, name, "exec")
+    after = compile(ast.fix_missing_locations(_Change(node).visit(tree)), name, "exec")
+    codes = [new for old, new in zip(_functions(before), _functions(after), strict=True) if old != new]
+    held = [(own, code) for code in codes for own in functions.get((name, code.co_qualname, code.co_firstlineno), ())]
+    for own, code in held:
+        own.__code__ = code
+    if not held:
+        module = next(each for each in list(sys.modules.values()) if getattr(each, "__file__", None) == name)
+        old = dict(vars(module))
+        exec(after, vars(module))  # our own module, changed
+        for other, (key, value) in itertools.product(list(sys.modules.values()), old.items()):
+            if not key.startswith("__") and vars(other).get(key) is value:
+                setattr(other, key, getattr(module, key))
 
-    def distance(file: Path) -> tuple[bool, bool]:
-        return file.stem != f"test_{stem}", not re.search(rf"\b{stem}\b", file.read_text(encoding="utf-8"))
 
-    return [str(file) for file in sorted(files, key=distance)]
+def _functions(code: CodeType) -> Iterator[CodeType]:
+    """The outermost functions of a module and its classes; those inside them are part of their code."""
+    for each in code.co_consts:
+        if isinstance(each, CodeType):
+            if each.co_flags & 1:  # optimized: a function, no class
+                yield each
+            else:
+                yield from _functions(each)
 
 
-def noticed(fault: Fault | None, tests: Sequence[str]) -> bool:
-    """Whether the tests fail with a fault, in a process of their own; without one they must not."""
+@dataclass
+class Executed:
+    """What a test, or what it shares with others, took and executed: ``{file: lines}``."""
+
+    seconds: float = 0.0
+    lines: dict[str, set[int]] = field(default_factory=lambda: defaultdict(set))
+
+
+class Tests:
+    """Pytest's part: runs the tests once under a trace, then those of each fault, all in processes of their own."""
+
+    def __init__(self, work: Callable[[Tests], None]) -> None:
+        self.work = work
+        self.items: Sequence[pytest.Item] = ()
+        self.failed: list[str] = []
+        self.executed: dict[Any, Executed] = defaultdict(Executed)
+        self.now: Executed | None = None
+        self.functions: dict[tuple[str, str, int], list[FunctionType]] = defaultdict(list)
+
+    def pytest_runtestloop(self, session: pytest.Session) -> bool:
+        self.items = session.items
+        gc.unfreeze()
+        for each in gc.get_objects():
+            if isinstance(each, FunctionType):
+                code = each.__code__
+                self.functions[code.co_filename, code.co_qualname, code.co_firstlineno].append(each)
+        gc.freeze()  # what is imported is neither looked through nor copied by the processes to come
+        self.work(self)
+        return True
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        self.failed += [report.nodeid] if report.failed else []
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_fixture_setup(self, fixturedef: Any) -> Iterator[Any]:
+        with self._counted((fixturedef.baseid, fixturedef.argname)):
+            return (yield)
+
+    @contextlib.contextmanager
+    def _counted(self, key: Any) -> Iterator[None]:
+        outer, self.now = self.now, self.executed[key]
+        begun = time.process_time()
+        try:
+            yield
+        finally:
+            self.now.seconds += time.process_time() - begun
+            self.now = outer
+
+    def run(self, items: Sequence[pytest.Item]) -> bool:
+        """Whether all pass; until the first that does not."""
+        for item, following in zip(items, [*items[1:], None], strict=True):
+            with self._counted(item.nodeid):
+                item.ihook.pytest_runtest_protocol(item=item, nextitem=following)
+            if self.failed:
+                return False
+        return True
+
+    def record(self, files: set[str]) -> dict[str, Executed]:
+        """What each test executes of the files, with what it shares with others."""
+
+        def calls(frame: FrameType, event: str, _: Any) -> Any:
+            return steps if frame.f_code.co_filename in files else None
+
+        def steps(frame: FrameType, event: str, _: Any) -> Any:
+            if event == "line" and self.now is not None:
+                self.now.lines[frame.f_code.co_filename].add(frame.f_lineno)
+            return steps
+
+        def all_of_them() -> Any:
+            threading.settrace(calls)
+            sys.settrace(calls)
+            self.run(self.items)
+            sys.settrace(None)
+            return self.failed, {key: (own.seconds, dict(own.lines)) for key, own in self.executed.items()}
+
+        failed, found = _in_fork(all_of_them)
+        if failed:
+            raise SystemExit(f"it fails without a fault: {failed[0]}")
+        whole = {}
+        for item in self.items:
+            shared = [
+                (each.baseid, each.argname)
+                for own in item._fixtureinfo.name2fixturedefs.values()  # type: ignore[attr-defined]
+                for each in own
+            ]
+            whole[item.nodeid] = Executed()
+            for key in (item.nodeid, *shared):
+                seconds, lines = found.get(key, (0.0, {}))
+                whole[item.nodeid].seconds += seconds
+                for file, own in lines.items():
+                    whole[item.nodeid].lines[file] |= own
+        return whole
+
+    def notice(self, fault: Fault, executed: dict[str, Executed]) -> bool:
+        """Whether a test that executes the fault's statement fails with it."""
+
+        def some_of_them() -> bool:
+            resource.setrlimit(resource.RLIMIT_CPU, (PATIENCE, PATIENCE))
+            put_in(fault, self.functions)
+            near = [
+                item for item in self.items if not executed[item.nodeid].lines[str(fault.path)].isdisjoint(fault.lines)
+            ]
+            return not self.run(sorted(near, key=lambda item: executed[item.nodeid].seconds))
+
+        return _in_fork(some_of_them) is not False
+
+
+def _in_fork(work: Callable[[], Any]) -> Any:
+    """What is found in a process of its own; None where it dies."""
+    read, write = os.pipe()
     child = os.fork()
     if child == 0:
-        import pytest
-
-        # processor seconds, not the clock's: a busy machine finds no fault that the tests do not
-        resource.setrlimit(resource.RLIMIT_CPU, (PATIENCE, PATIENCE))
+        os.close(read)
         null = os.open(os.devnull, os.O_WRONLY)
         os.dup2(null, 1)
         os.dup2(null, 2)
-        if fault is not None:
-            sys.meta_path.insert(0, _Loader(fault))
-        skipped = [part for slow in SLOW for part in ("--deselect", slow)]
-        os._exit(int(pytest.main(["-x", "-q", "-p", "no:cacheprovider", "-p", "no:randomly", *skipped, *tests])))
-    _, status = os.waitpid(child, 0)
-    return os.waitstatus_to_exitcode(status) != 0
+        with os.fdopen(write, "wb") as pipe:
+            pickle.dump(work(), pipe)
+        os._exit(0)
+    os.close(write)
+    with os.fdopen(read, "rb") as pipe:
+        told = pipe.read()
+    os.waitpid(child, 0)
+    return pickle.loads(told) if told else None
 
 
 def main() -> None:
@@ -190,44 +318,53 @@ def main() -> None:
     parser.add_argument("rooms", nargs="*", default=list(ROOMS), help=", ".join(ROOMS))
     parser.add_argument("--sample", type=int, default=0, help="faults a room (default: all)")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--out", type=Path)
+    parser.add_argument("--only", default="", help="those whose place (path:line) holds this")
+    parser.add_argument("--out", type=Path, help="what was found is added to this file")
     args = parser.parse_args()
     os.chdir(ROOT)
-    sys.path.insert(0, str(ROOT))
+    sys.path[:0] = [str(ROOT), str(ROOT / "plugins")]
     os.environ["PATH"] = ""  # no browser: what it shows is also read without one
     os.environ.setdefault("NUMBA_DISABLE_JIT", "1")
+    paths = {room: sorted((ROOT / "beir_hybrid" / room).rglob("*.py")) for room in args.rooms}
     for library in (
-        "formulaic", "hypothesis", "jinja2", "matplotlib.figure", "pandas", "pyarrow.parquet", "pydantic", "pytest",
-        "ranx", "scipy.optimize", "scipy.stats",
+        "formulaic", "hypothesis", "jinja2", "matplotlib.figure", "matplotlib.backends.backend_svg", "pandas",
+        "pyarrow.parquet", "pydantic", "ranx", "scipy.optimize", "scipy.stats",
     ):  # fmt: skip
         importlib.import_module(library)  # loaded once, for every process that is forked from this one
+    for path in itertools.chain(*paths.values()):
+        importlib.import_module(".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"))
 
-    record: dict[str, Any] = {"sample": args.sample or "all", "seed": args.seed, "rooms": {}}
-    for room in args.rooms:
-        every = [fault for path in sorted((ROOT / "beir_hybrid" / room).rglob("*.py")) for fault in faults(path)]
-        chosen = every
-        if args.sample and args.sample < len(every):
-            chosen = random.Random(args.seed).sample(every, args.sample)
-        if noticed(None, ROOMS[room]):
-            raise SystemExit(f"{room}: its tests fail without a fault")
-        survived = []
-        for at, fault in enumerate(chosen, 1):
-            tests = nearest_first(fault, room)
-            # most faults are noticed by the nearest, which costs less than collecting all
-            if not any(noticed(fault, some) for some in (tests[:NEAREST], tests[NEAREST:]) if some):
-                survived.append(fault)
-                sys.stderr.write(f"survived: {fault.path}:{fault.line}: {fault.text}\n")
-            if at % 10 == 0:
-                sys.stderr.write(f"{room}: {at} of {len(chosen)}, {len(survived)} survived\n")
-        record["rooms"][room] = {
-            "faults": len(every),
-            "tried": len(chosen),
-            "caught": len(chosen) - len(survived),
-            "survived": [f"{fault.path}:{fault.line} {fault.text}" for fault in survived],
-        }
-        sys.stdout.write(f"{room}: {len(chosen) - len(survived)} of {len(chosen)} caught\n")
-        if args.out:
-            args.out.write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    def work(tests: Tests) -> None:
+        executed = tests.record({str(path) for path in itertools.chain(*paths.values())})
+        seconds = sum(each.seconds for each in executed.values())
+        sys.stderr.write(f"{len(tests.items)} tests, {seconds:.0f} s\n")
+        for room in args.rooms:
+            every = [fault for path in paths[room] for fault in faults(path) if args.only in fault.text]
+            chosen = random.Random(args.seed).sample(every, min(args.sample or len(every), len(every)))
+            survived = []
+            for at, fault in enumerate(chosen, 1):
+                if not tests.notice(fault, executed):
+                    survived.append(fault.text)
+                    sys.stderr.write(f"survived: {fault.text}\n")
+                if at % 20 == 0:
+                    sys.stderr.write(f"{room}: {at} of {len(chosen)}, {len(survived)} survived\n")
+            sys.stdout.write(f"{room}: {len(chosen) - len(survived)} of {len(chosen)} caught\n")
+            found = {
+                "faults": len(every),
+                "tried": len(chosen),
+                "caught": len(chosen) - len(survived),
+                "seed": args.seed,
+            }
+            if args.out:
+                record = json.loads(args.out.read_text(encoding="utf-8"))
+                record["rooms"][room].append(found | {"survived": sorted(survived)})
+                args.out.write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+    files = dict.fromkeys(file for room in args.rooms for file in ROOMS[room])
+    skipped = [part for slow in SLOW for part in ("--deselect", slow)]
+    with tempfile.TemporaryDirectory() as folder:
+        options = ["-q", "-p", "no:cacheprovider", "--basetemp", f"{folder}/own", "--capture=sys", *skipped, *files]
+        raise SystemExit(int(pytest.main(options, plugins=[Tests(work)])))
 
 
 if __name__ == "__main__":

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -24,10 +25,22 @@ LEAST_GROUPS = 3
 _OVER_DEFINED = ("same_language_", "consistency_")
 _BOUNDS = ("rank_distance_bound",)
 """Lower bounds: the difference of two bounds says nothing of the difference of what they bound."""
-Target: TypeAlias = tuple[str, str, str, str, str]
-"""Data set, setting, query language, corpus language (each `MEAN` in a mean) and metric."""
 Family: TypeAlias = tuple[str, str, str, bool]
 """Data set, setting, metric, whether of macro means: what is tested together."""
+
+
+class Target(NamedTuple):
+    """What a row is about; both languages are `MEAN` in a mean, and so is the data set in one over several."""
+
+    dataset: str
+    setting: str
+    query_language: str
+    corpus_language: str
+    metric: str
+
+    @property
+    def family(self) -> Family:
+        return self.dataset, self.setting, self.metric, self.query_language == MEAN
 
 
 @dataclass(frozen=True)
@@ -70,23 +83,21 @@ class _Rows:
         for each in self.aligned:
             for task in each.tasks:
                 own = np.array([codes[each.dataset, group] for group in task.groups], dtype=np.int64)
-                self.bounds |= {(each.dataset, *task.key, metric) for metric in task.bounds}
                 for metric in self.metrics:
-                    if metric in task.values:
-                        self._add_task((each.dataset, *task.key, metric), task, own)
-                    elif metric in task.overall:
-                        self._add_overall((each.dataset, *task.key, metric), task)
+                    self._add_task(Target(each.dataset, *task.key, metric), task, own)
+        measured = list(self.records)
         for each in self.aligned:
-            for setting in each.settings:
-                for metric in self.metrics:
-                    keys = [(each.dataset, *task.key, metric) for task in each.tasks if task.key[0] == setting]
-                    self._add_mean((each.dataset, setting, MEAN, MEAN, metric), keys)
+            for setting, metric in itertools.product(each.settings, self.metrics):
+                mean = Target(each.dataset, setting, MEAN, MEAN, metric)
+                self._add_mean(
+                    mean, [key for key in measured if mean == key._replace(query_language=MEAN, corpus_language=MEAN)]
+                )
         if len(self.aligned) > 1:
-            for setting in SETTINGS:
-                for metric in self.metrics:
-                    keys = [(each.dataset, setting, MEAN, MEAN, metric) for each in self.aligned]
-                    if all(key in self.records for key in keys):
-                        self._add_mean((MEAN, setting, MEAN, MEAN, metric), keys)
+            for setting, metric in itertools.product(SETTINGS, self.metrics):
+                mean = Target(MEAN, setting, MEAN, MEAN, metric)
+                keys = [mean._replace(dataset=each.dataset) for each in self.aligned]
+                if all(key in self.records for key in keys):
+                    self._add_mean(mean, keys)
         self._add_intervals(self.values, [self.base])
         if self.others:
             self._add_intervals(self.deltas, self.others)
@@ -94,13 +105,22 @@ class _Rows:
         return [row for target in sorted(self.records, key=self._place) for row in self._rows_of(target)]
 
     def _place(self, target: Target) -> tuple[Any, ...]:
-        dataset, setting, query, corpus, metric = target
-        datasets = [each.dataset for each in self.aligned]
-        place = len(datasets) if dataset == MEAN else datasets.index(dataset)
-        return place, SETTINGS.index(setting), query != MEAN, query, corpus, self.metrics.index(metric)
+        datasets = [*(each.dataset for each in self.aligned), MEAN]
+        languages = target.query_language != MEAN, target.query_language, target.corpus_language
+        return (
+            datasets.index(target.dataset), SETTINGS.index(target.setting), languages, self.metrics.index(target.metric)
+        )  # fmt: skip
 
     def _add_task(self, target: Target, task: AlignedTask, groups: IntArray) -> None:
-        metric = target[-1]
+        metric = target.metric
+        if metric in task.bounds:
+            self.bounds.add(target)
+        if metric in task.overall:
+            value = np.array([np.nan if each is None else each for each in task.overall[metric]])
+            queries = np.full(len(value), len(task.query_ids))
+            self.records[target] = {"value": value, "delta": value - value[self.base], "queries": queries}
+        if metric not in task.values:
+            return
         values = task.values[metric]
         sample = task_sample(values, groups)
         needed = _needed(task, metric)
@@ -123,14 +143,7 @@ class _Rows:
             "queries": sample.queries if metric.startswith(_OVER_DEFINED) else np.full(len(values), needed),
         }
 
-    def _add_overall(self, target: Target, task: AlignedTask) -> None:
-        value = np.array([np.nan if each is None else each for each in task.overall[target[-1]]])
-        self.records[target] = {
-            "value": value, "delta": value - value[self.base], "queries": np.full(len(value), len(task.query_ids))
-        }  # fmt: skip
-
-    def _add_mean(self, mean: Target, keys: Sequence[Target]) -> None:
-        targets = [key for key in keys if key in self.records]
+    def _add_mean(self, mean: Target, targets: Sequence[Target]) -> None:
         if not targets:
             return
         records = [self.records[target] for target in targets]
@@ -157,8 +170,7 @@ class _Rows:
     def _add_p_values(self) -> None:
         families: dict[Family, list[Target]] = {}
         for target in self.deltas:
-            dataset, setting, query, _, metric = target
-            families.setdefault((dataset, setting, metric, query == MEAN), []).append(target)
+            families.setdefault(target.family, []).append(target)
         if self.asked.test == "permutation":
             for place in dict.fromkeys(family[:2] for family in families):
                 self._permute([own for family, own in families.items() if family[:2] == place])
@@ -173,7 +185,7 @@ class _Rows:
             for target, delta in self.deltas.items():
                 p = paired_p(delta.parts[:, self.others], delta.present[:, self.others], self.asked.test)
                 # signed ranks are of single differences: they say nothing of a mean over languages
-                nothing = self.asked.test == "wilcoxon" and target[2] == MEAN
+                nothing = self.asked.test == "wilcoxon" and target.query_language == MEAN
                 self._keep(target, np.full(len(p), np.nan) if nothing else p)
         for targets in families.values():
             if "p_corrected" not in self.records[targets[0]]:
@@ -211,20 +223,15 @@ class _Rows:
                 self.records[target][name] = column
 
     def _rows_of(self, target: Target) -> Iterable[Row]:
-        dataset, setting, query_language, corpus_language, metric = target
         record = self.records[target]
         effects = self.deltas[target].effect if target in self.deltas else None
-        counted = "wins" in record and direction(metric) != 0
+        counted = "wins" in record and direction(target.metric) != 0
         for system, name in enumerate(self.names):
             delta = None if system == self.base or "delta" not in record else _number(record["delta"][system])
             against = counted and delta is not None
             yield Row(
                 name=name,
-                dataset=dataset,
-                setting=setting,
-                query_language=query_language,
-                corpus_language=corpus_language,
-                metric=metric,
+                **target._asdict(),
                 value=_number(record["value"][system]),
                 delta=delta,
                 ci_low=_settled(record["ci_low"][system]) if "ci_low" in record else None,

@@ -55,7 +55,7 @@ def all_bars(contents: Contents) -> list[Bars]:
             given = [contents.by_language.get((name, setting, metric, x)) for x in (*contents.languages, MEAN)]
             rows = [row for row in given if row is not None and row.delta is not None]
             ends = [abs(v) for row in rows for v in (row.delta, row.ci_low, row.ci_high) if v is not None]
-            largest = max(ends, default=0.0)
+            largest = max([0.0, *ends])
             found.append(Bars(name, setting, metric, tuple(_bar(contents, row, largest) for row in rows)))
     return found
 

@@ -55,3 +55,11 @@ def test_of_unusual_metrics_five_have_a_column() -> None:
     results = dataclasses.replace(made_results("a", {"de": 0.5}, dataset="own"), scores=scores)
     (table,) = mean_tables(build_leaderboard("own", [results]))
     assert table.heads[3:] == [f"precision@{k}" for k in range(1, 6)]
+
+
+def test_a_value_in_the_last_language_alone_has_a_row() -> None:
+    """Whoever measured one language stands in the tables by language; whoever has but a mean does not."""
+    results = [made_results("first", {"de": 0.5}, dataset="own"), made_results("last", {"en": 0.25}, dataset="own")]
+    (table,) = language_tables(build_leaderboard("own", results))
+    assert table.heads == ["system", "de", "en", "mean"]
+    assert table.rows == [["first", "0.500", "-", "0.500"], ["last", "-", "0.250", "0.250"]]
