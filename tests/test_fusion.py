@@ -254,7 +254,6 @@ def test_inputs_that_do_not_fit(sample: Dataset, inputs: list[Path], tmp_path: P
     with pytest.raises(ResultsError, match="measured on other contents of sample than are loaded now"):
         fuse(inputs, tmp_path / "out", dataset=other)
     record = json.loads((third / "results.json").read_text())
-    (third / "checksums.json").unlink()
     (third / "results.json").write_text(json.dumps({**record, "retriever": {"type": "bm25"}}))
     with pytest.raises(ComparisonError, match=r"is of letters-3 \(bm25\) but stands where letters-1 \(dense\) does"):
         fuse(inputs, tmp_path / "out", method="wsum", tune_on=[third, third], dataset=sample)

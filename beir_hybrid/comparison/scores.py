@@ -11,8 +11,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from beir_hybrid.disk.checksums import checked
-from beir_hybrid.errors import MetricError, ResultsError
+from beir_hybrid.errors import MetricError, ResultsError, first_line
 from beir_hybrid.evaluation.results import PER_QUERY_FILE, Results, read_results
 from beir_hybrid.evaluation.scores import Score
 from beir_hybrid.metrics.measures import parse_metric
@@ -64,7 +63,7 @@ def load_per_query(folder: Path | str) -> Scores:
             NaN or infinite, or missing where its metric is defined for every query.
     """
     results = read_results(folder)
-    path = checked(Path(folder) / PER_QUERY_FILE, ResultsError, f"delete {folder} and evaluate again")
+    path = Path(folder) / PER_QUERY_FILE
     table = _read(path)
     columns = {name: _column(table, name, path) for name in table.column_names}
     measured = _measured(results)
@@ -101,13 +100,13 @@ def _read(path: Path) -> Any:
     import pyarrow.parquet as pq
 
     try:
-        table = pq.read_table(path)
+        table = pq.read_table(path, page_checksum_verification=True)
     except FileNotFoundError as error:
         raise ResultsError(
             f"{path} does not exist, and without scores by query nothing can be compared; evaluate again"
         ) from error
     except (pa.ArrowException, OSError, ValueError) as error:
-        raise ResultsError(f"{path}: not a parquet file ({error}); delete it and evaluate again") from error
+        raise ResultsError(f"{path}: not a parquet file ({first_line(error)}); delete it and evaluate again") from error
     missing = [name for name in _FIXED if name not in table.column_names]
     if missing:
         raise ResultsError(f"{path}: no column {', '.join(map(repr, missing))}; evaluate again")

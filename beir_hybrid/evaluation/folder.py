@@ -12,7 +12,6 @@ from typing import Any, TypeGuard
 import numpy as np
 
 from beir_hybrid.disk.arrays import opened_arrays, write_arrays
-from beir_hybrid.disk.checksums import write_checksums
 from beir_hybrid.disk.files import alone, fingerprint, write_json, written_whole
 from beir_hybrid.errors import ResultsError
 from beir_hybrid.evaluation.kept_runs import KEYS, RUNS_FILE, constant, trec_file, write_runs, write_trec
@@ -141,7 +140,6 @@ class ResultFolder:
         if trec:
             self.write_trec_files(tasks)
         results.write(self.path)
-        write_checksums(self.path, (PER_QUERY_FILE, RUNS_FILE, RESULTS_FILE))
         shutil.rmtree(self.path / _PARTS, ignore_errors=True)
 
     def write_trec_files(self, tasks: Sequence[Task]) -> None:
@@ -162,7 +160,7 @@ def _write_per_query(path: Path, tasks: Sequence[Task], parts: Sequence[TaskScor
     fields = [*((name, text) for name in KEYS), ("query_id", pa.string()), ("group", pa.string())]
     fields += [("retrieved", pa.int64()), *((name, number) for name in names)]
     schema = pa.schema(fields)
-    with pq.ParquetWriter(path, schema, compression="zstd") as writer:
+    with pq.ParquetWriter(path, schema, compression="zstd", write_page_checksum=True) as writer:
         for task, part in zip(tasks, parts, strict=True):
             n = len(task.rows)
             columns = [constant(value, n) for value in task.key]

@@ -10,9 +10,8 @@ import numpy as np
 
 from beir_hybrid.corpus.pool import PooledCorpus
 from beir_hybrid.datasets.beir_view import BeirView
-from beir_hybrid.disk.checksums import checked
 from beir_hybrid.disk.files import written_whole
-from beir_hybrid.errors import ResultsError
+from beir_hybrid.errors import ResultsError, first_line
 from beir_hybrid.records import Hits, IntArray
 from beir_hybrid.settings import Task, TaskKey, task_name
 
@@ -29,7 +28,7 @@ def write_runs(path: Path, rankings: Iterable[tuple[Task, Hits]]) -> None:
     fields = [(name, text) for name in (*KEYS, "query_id", "passage_id")]
     schema = pa.schema([*fields, ("rank", pa.int32()), ("score", pa.float32())])
     passage_ids: dict[tuple[str, ...], Any] = {}
-    with pq.ParquetWriter(path, schema, compression="zstd", compression_level=1) as writer:
+    with pq.ParquetWriter(path, schema, compression="zstd", compression_level=1, write_page_checksum=True) as writer:
         for task, hits in rankings:
             corpus = tuple(block.language for block in task.blocks)
             if task.on_disk:  # only the ids that were found: all of them can be more than fits into memory
@@ -61,14 +60,17 @@ def read_rows(folder: Path, key: TaskKey) -> Any:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    path = checked(folder / RUNS_FILE, ResultsError, f"delete {folder} and evaluate again")
+    path = folder / RUNS_FILE
     try:
         wanted = [(name, "=", value) for name, value in zip(KEYS, key, strict=True)]
-        return pq.read_table(path, columns=["query_id", "passage_id", "rank", "score"], filters=wanted)
+        columns = ["query_id", "passage_id", "rank", "score"]
+        return pq.read_table(path, columns=columns, filters=wanted, page_checksum_verification=True)
     except FileNotFoundError as error:
         raise ResultsError(f"{path} does not exist; delete {folder} and evaluate again") from error
     except (pa.ArrowException, OSError, ValueError) as error:
-        raise ResultsError(f"{path}: cannot be read ({error}); delete {folder} and evaluate again") from error
+        raise ResultsError(
+            f"{path}: cannot be read ({first_line(error)}); delete {folder} and evaluate again"
+        ) from error
 
 
 def read_hits(folder: Path, task: Task) -> Hits:

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from beir_hybrid.disk.checksums import checked
 from beir_hybrid.disk.files import write_json
 from beir_hybrid.errors import MissingExtraError, ResultsError
 from beir_hybrid.evaluation.scores import Score, mean_or_none
@@ -197,7 +196,6 @@ def read_results_file(path: Path | str) -> Results:
 
 def _read(path: Path, folder: Path | None) -> Results:
     try:
-        checked(path, ResultsError, f"delete {path.parent} and evaluate again")
         record = json.loads(path.read_text(encoding="utf-8"))
     except (FileNotFoundError, NotADirectoryError) as error:
         raise ResultsError(

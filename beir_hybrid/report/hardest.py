@@ -170,7 +170,8 @@ def _kept_ranks(folder: Path, setting: str, queries: set[str]) -> tuple[dict[tup
     if not path.is_file():
         return {}, {}
     wanted = [("setting", "=", setting), ("query_id", "in", queries)]
-    found = pq.read_table(path, columns=["query_id", "passage_id", "rank"], filters=wanted)
+    columns = ["query_id", "passage_id", "rank"]
+    found = pq.read_table(path, columns=columns, filters=wanted, page_checksum_verification=True)
     ranks: dict[tuple[str, str], int] = {}
     depth = Counter[str]()
     for query, passage, rank in zip(*(column.to_pylist() for column in found.columns), strict=True):

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from beir_hybrid.errors import RunError, at
+from beir_hybrid.errors import RunError, at, first_line
 from beir_hybrid.progress import tell
 from beir_hybrid.readers.json_lines import as_id
 from beir_hybrid.readers.lines import read_lines
@@ -207,19 +207,20 @@ def _read_parquet(path: Path) -> RunTable:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
+    sums = {"page_checksum_verification": True}  # where there are some, as in ours
     try:
         there = pq.read_schema(path).names
         query, passage, score = (_column_of(path, names, there) for names in _COLUMNS)
         tasks = list(_TASK_COLUMNS) if set(_TASK_COLUMNS) <= set(there) else []
         # one after the other and as numbers: a text for each of millions of rows would take gigabytes
         queries, passages, *keys = (
-            _dictionary_column(path, name, pq.read_table(path, columns=[name], read_dictionary=[name])[name])
+            _dictionary_column(path, name, pq.read_table(path, columns=[name], read_dictionary=[name], **sums)[name])
             for name in (query, passage, *tasks)
         )
         # a score that is missing becomes NaN
-        values = pq.read_table(path, columns=[score])[score].cast(pa.float64()).to_numpy()
+        values = pq.read_table(path, columns=[score], **sums)[score].cast(pa.float64()).to_numpy()
     except OSError as error:
-        raise RunError(f"{path}: cannot be read as a run: {error}") from error
+        raise RunError(f"{path}: cannot be read as a run: {first_line(error)}") from error
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowTypeError) as error:
         if "Parquet magic" in str(error) or "Parquet file size" in str(error):
             raise RunError(f"{path}: not a parquet file ({error})") from error

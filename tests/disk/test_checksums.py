@@ -145,7 +145,7 @@ def evaluated(sample: Any, out: Path) -> dict[str, Any]:
 
 
 def test_results(sample: Any, tmp_path: Path) -> None:
-    """Means, scores of every query, and kept runs."""
+    """Scores of every query and kept runs; what people may edit, `results.json`, has no checksum."""
     evaluated(sample, tmp_path / "made")
 
     def use(folder: Path) -> Any:
@@ -154,7 +154,7 @@ def test_results(sample: Any, tmp_path: Path) -> None:
         hits = read_hits(folder, sample.task("multi:en"))
         return repr(by_query), scores.results.summary, hits.passages.tobytes(), hits.scores.tobytes()
 
-    attack(tmp_path / "made", use, tmp_path / "copy")
+    attack(tmp_path / "made", use, tmp_path / "copy", "*.parquet")
 
 
 def test_an_interrupted_evaluation(sample: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

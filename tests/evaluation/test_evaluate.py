@@ -104,7 +104,7 @@ def test_a_finished_folder_answers_without_the_retriever(sample: Dataset, tmp_pa
     assert again.to_json() == read_results(tmp_path).to_json()
     assert len(list((tmp_path / "trec").iterdir())) == 11
     assert {path.name for path in tmp_path.iterdir()} == {
-        "cache", "checksums.json", "inputs.json", "per_query.parquet", "results.json", "runs.parquet", "trec",
+        "cache", "inputs.json", "per_query.parquet", "results.json", "runs.parquet", "trec",
     }  # fmt: skip
 
 

@@ -56,9 +56,6 @@ class Index(abc.ABC):
     """
 
     def __init__(self, reader: Any, analyzer: AnalyzerSpec) -> None:
-        leaves = reader.leaves()
-        for number in range(leaves.size()):  # Lucene looks at the checksums of its large files only when it is asked
-            leaves.get(number).reader().checkIntegrity()
         self._reader = reader
         self._spec, self._analyzer = analyzer, analyzer.build()
         self._queries = java_class("io.anserini.search.query.BagOfWordsQueryGenerator")()

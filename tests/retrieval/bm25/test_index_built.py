@@ -119,17 +119,6 @@ def test_a_damaged_index_says_what_to_delete(
     assert "\n" not in str(error.value)
 
 
-def test_every_byte_of_an_index_counts(jvm: Jvm, tmp_path: Path) -> None:
-    """Lucene reads large files without their checksums unless it is asked: one bit would be another score."""
-    folder = build([f"cat dog{number}" for number in range(300)], tmp_path).folder
-    path = max(folder.rglob("_0.*"), key=lambda file: file.stat().st_size)
-    content = path.read_bytes()
-    for place in range(100, len(content), len(content) // 7):
-        path.write_bytes(content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :])
-        with pytest.raises(RetrieverError, match="delete that folder"):
-            build([f"cat dog{number}" for number in range(300)], tmp_path)
-
-
 class Interrupted(Sequence[str]):
     """Texts whose reading ends at a position with an error."""
 
