@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,8 @@ from transformers import TrainerCallback
 from transformers.trainer_callback import ExportableState
 
 from st_hybrid_batch.sampler import HybridBatches, HybridBatchSampler
+
+logger = logging.getLogger(__name__)
 
 SETTINGS_FILE = "hybrid_batches.json"
 _SETTINGS = ("mono", "cross")
@@ -46,10 +49,16 @@ class BatchLossCallback(TrainerCallback):  # type: ignore[misc]
         self._sampler = find_sampler(kwargs.get("train_dataloader"))
         self._losses.clear()
         self.on_train_end(args, state, control)  # also of a training that failed
-        if self._sampler is not None:
-            self._hook = self.loss.register_forward_hook(self._count)
+        if self._sampler is None:
+            logger.warning(
+                "batches are not hybrid: no HybridBatches as batch_sampler=, or a stream, for which it is ignored"
+            )
+            return
+        self._hook = self.loss.register_forward_hook(self._count)
 
     def on_epoch_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        if self._sampler is None:
+            return
         accumulated = args.gradient_accumulation_steps
         updates = -(-len(kwargs["train_dataloader"]) // accumulated)
         self._epoch, seen = divmod(state.global_step, updates)

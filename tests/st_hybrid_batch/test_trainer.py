@@ -212,6 +212,19 @@ def test_other_losses_that_read_labels(static_model, parallel, tmp_path):
     trainer.train()
 
 
+def test_a_stream_has_no_hybrid_batches(static_model, tmp_path, caplog):
+    """The trainers leave a batch sampler out for streams; the callbacks say so, and count nothing."""
+    from datasets import Dataset
+
+    stream = Dataset.from_dict({"query": ["q1", "q2"] * 8, "passage": ["p1", "p2"] * 8}).to_iterable_dataset()
+    trainer = trainer_for(static_model(), stream, tmp_path, max_steps=2, num_train_epochs=1, logging_steps=1)
+    trainer.train()
+    assert [record.message for record in caplog.records if record.name.startswith("st_hybrid_batch")] == [
+        "batches are not hybrid: batch_sampler= has no HybridBatches, or is ignored, as for streams"
+    ]
+    assert not any("loss_mono" in entry for entry in trainer.state.log_history)
+
+
 def test_gradient_accumulation_and_settings(static_model, parallel, tmp_path):
     """Two batches a step: each is counted under its own setting, also after a resume."""
     changes = {"gradient_accumulation_steps": 2, "logging_steps": 1, "save_steps": 3}
