@@ -37,15 +37,12 @@ def run(args: argparse.Namespace) -> int:
     # the command line's values are read first, so that an error names the place its value comes from
     config = config_from(replacing(keys, typed(given, "the command line")), where)
     try:
-        from beir_hybrid.training.train import ToldElsewhereError, train
-    except ModuleNotFoundError as error:
-        raise MissingExtraError("training", error.name or "accelerate", "train") from error
+        from beir_hybrid.training import train as training
 
-    try:
-        summary = train(config, resume=args.resume)
+        summary = training.train(config, resume=args.resume)
     except ModuleNotFoundError as error:
         raise MissingExtraError("training", error.name or "accelerate", "train") from error
-    except ToldElsewhereError:
+    except training.ToldElsewhereError:
         return 1
     from accelerate import PartialState
 

@@ -133,9 +133,12 @@ class TrainingData:
             refuse_without_validation(config)
         return cls(train, dev, left_out)
 
-    def parts(self) -> dict[str, ParallelDataset]:
-        """The parts that there are."""
-        return {"train": self.train} | ({} if self.dev is None else {"dev": self.dev})
+    def texts(self) -> Iterator[str]:
+        """All that is trained and validated on."""
+        for part in filter(None, (self.train, self.dev)):
+            for name in part.text_columns:
+                for chunk in part.data.column(name).chunks:
+                    yield from chunk.to_pylist()
 
 
 def batches_of(config: TrainConfig, epochs: float) -> Any:

@@ -7,7 +7,6 @@ import itertools
 import unicodedata
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -26,7 +25,7 @@ _UNSPACED = {
 
 
 class TrainingText(NamedTuple):
-    """A text that something is trained, validated or pretrained on."""
+    """A text that something is trained, validated or pretrained on, and the evaluation text that it overlaps, if any."""
 
     text: str
     part: str
@@ -37,20 +36,9 @@ class TrainingText(NamedTuple):
     language: str = ""
     side: str = ""
     """``query``, ``passage`` or ``negative`` of the group; a pretraining text has none of the three."""
-
-
-@dataclass(frozen=True)
-class Leak:
-    """A training text that overlaps an evaluation text."""
-
-    part: str
-    group: str
-    language: str
-    side: str
-    kind: str
+    kind: str = ""
     """``exact`` (equal once normalised), ``ngram`` (words in a row in common) or ``question`` (a whole one within)."""
-    evaluation_id: str
-    where: str
+    evaluation_id: str = ""
 
 
 def normalised(text: str) -> tuple[str, ...]:
@@ -175,16 +163,13 @@ def texts_of_groups(
                 yield TrainingText(text, part, group.where, group.id, language, side)
 
 
-def find_leaks(texts: Iterable[TrainingText], detector: LeakDetector) -> list[Leak]:
-    """Every text that overlaps the evaluation set."""
-    return [
-        Leak(one.part, one.group, one.language, one.side, *found, one.where)
-        for one in texts
-        if (found := detector.look_up(one.text)) is not None
-    ]
+def find_leaks(texts: Iterable[TrainingText], detector: LeakDetector) -> list[TrainingText]:
+    """Every text that overlaps the evaluation set, with what it overlaps."""
+    looked_up = ((one, detector.look_up(one.text)) for one in texts)
+    return [one._replace(kind=found[0], evaluation_id=found[1]) for one, found in looked_up if found is not None]
 
 
-def leak_report(leaks: Mapping[str, list[Leak]], texts: Mapping[str, int]) -> dict[str, Any]:
+def leak_report(leaks: Mapping[str, list[TrainingText]], texts: Mapping[str, int]) -> dict[str, Any]:
     """What is written beside the model: how many texts overlap which evaluation set, and where.
 
     Args:
@@ -201,7 +186,7 @@ def leak_report(leaks: Mapping[str, list[Leak]], texts: Mapping[str, int]) -> di
                 "by_part": _counted(leak.part for leak in found),
                 "by_language": _counted(leak.language for leak in found if leak.language),
                 "by_kind": _counted(leak.kind for leak in found),
-                "leaks": [asdict(leak) for leak in found],
+                "leaks": [{key: value for key, value in leak._asdict().items() if key != "text"} for leak in found],
             }
             for name, found in leaks.items()
         },

@@ -13,7 +13,7 @@ from beir_hybrid.progress import tell
 from beir_hybrid.training.config import TrainConfig, refuse_for_kind
 from beir_hybrid.training.data import TrainingData, batches_of, group_source, training_groups
 from beir_hybrid.training.folder import LEAK_FILE, TrainFolder, digest_of
-from beir_hybrid.training.leak import Leak, LeakDetector, TrainingText, find_leaks, leak_report, texts_of_groups
+from beir_hybrid.training.leak import LeakDetector, TrainingText, find_leaks, leak_report, texts_of_groups
 from beir_hybrid.training.models import kind_of
 from beir_hybrid.training.pretrain import read_pretraining_text
 
@@ -124,7 +124,7 @@ def _without_leaks(
     return left_out, kept
 
 
-def _refusal(leak: Leak, counts: str, out: Path) -> str:
+def _refusal(leak: TrainingText, counts: str, out: Path) -> str:
     named = " in ".join(part for part in (leak.side, leak.language) if part) or "pretraining text"
     return (
         f"training text overlaps an evaluation set ({counts}), first at {leak.where} ({named}, {leak.kind}, "

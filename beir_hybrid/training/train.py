@@ -225,7 +225,7 @@ def _save(config: TrainConfig, trainer: Any, folder: TrainFolder, data: Training
     trainer.model.save(str(ready))
     if (folder.checkpoints / "hybrid_batches.json").exists():
         shutil.copyfile(folder.checkpoints / "hybrid_batches.json", ready / "hybrid_batches.json")
-    digests = {part: each.digest() for part, each in data.parts().items()}
+    digests = {part: each.digest() for part in ("train", "dev") if (each := getattr(data, part)) is not None}
     with (ready / "README.md").open("a", encoding="utf-8") as card:
         card.write(_card_section(summary, prompts_of(trainer.model), digests))
     if summary.validation:

@@ -11,7 +11,6 @@ from beir_hybrid.progress import tell
 from beir_hybrid.training.config import TrainConfig
 from beir_hybrid.training.data import TrainingData, batches_of, training_groups, validation_rows
 from beir_hybrid.training.folder import TrainFolder
-from beir_hybrid.training.leak import texts_of_groups
 from beir_hybrid.training.models import adapt, is_static, on_cpu, prompts_of, routes, starting_model
 from beir_hybrid.training.prepare import PRETRAINING_TEXT, SCRATCH_LENGTH
 
@@ -30,7 +29,7 @@ def build_trainer(config: TrainConfig, folder: TrainFolder, data: TrainingData, 
 
     model = begun_with(config, folder)
     if config.cut_vocabulary:
-        _cut_vocabulary(config, data, model, state)
+        _cut_vocabulary(data, model, state)
     if config.lora is not None:
         adapt(model, config.lora)
     prompts, train, evaluator = prompts_of(model), data.train, None
@@ -149,18 +148,13 @@ def one_device(arguments: Any) -> None:
         arguments._n_gpu = 1
 
 
-def _cut_vocabulary(config: TrainConfig, data: TrainingData, model: Any, state: Any) -> None:
+def _cut_vocabulary(data: TrainingData, model: Any, state: Any) -> None:
     """Train the tokens alone that the training and validation texts use."""
     from beir_hybrid.training.vocabulary import tokens_in_use, train_tokens_in_use
 
     if state.is_main_process:
         tell("looking for the tokens in use")
-    texts = (
-        one.text
-        for part, left_out in data.left_out.items()
-        for one in texts_of_groups(training_groups(config, part, left_out), part, config.languages)
-    )
-    found = tokens_in_use(model, texts, list(prompts_of(model).values()))
+    found = tokens_in_use(model, data.texts(), list(prompts_of(model).values()))
     if state.is_main_process:
         tell(f"vocabulary: {sum(map(len, found)):,} tokens are in use")
     train_tokens_in_use(model, found)
