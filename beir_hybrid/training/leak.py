@@ -25,7 +25,7 @@ _UNSPACED = {
 
 
 class TrainingText(NamedTuple):
-    """A text that something is trained, validated or pretrained on, and the evaluation text that it overlaps, if any."""
+    """A text that something is trained, validated or pretrained on; the evaluation text that it overlaps, if any."""
 
     text: str
     part: str
