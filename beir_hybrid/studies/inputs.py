@@ -37,7 +37,12 @@ def complete_settings(plan: TrainingPlan, folder: Path, models: Path) -> dict[st
             write_text(plan.text[name], groups, text)
         pretrain = (str(text),) if name in plan.text else None
         found[name] = replace(
-            settings, out=str(models / name), groups=groups, tokenizer=tokenizer, pretrain_text=pretrain
+            settings,
+            out=str(models / name),
+            groups=groups,
+            tokenizer=tokenizer,
+            vocabulary=None if tokenizer else settings.vocabulary,
+            pretrain_text=pretrain,
         )
     return found
 

@@ -114,6 +114,8 @@ class TrainConfig:
                 raise TrainingError(f"{flag(name)} needs {flag(told['needs'])}")
         if self.on_leak == "drop" and not self.leak_check:
             raise TrainingError("--on-leak drop needs --leak-check")
+        if self.tokenizer and self.vocabulary:
+            raise TrainingError("--vocabulary has no effect with --tokenizer, which has its own")
         if self.from_scratch == "static":
             refuse_for_static(self)
         if self.from_scratch == "transformer" and self.value("width") % 64:

@@ -83,13 +83,19 @@ def shape(transformer: Any, config: TrainConfig) -> None:
     """Drop all but the first layers of a transformers model, and freeze its word embeddings, as the settings say.
 
     Raises:
-        TrainingError: it has fewer layers, or they are not found where encoders have them.
+        TrainingError: it has fewer layers, or they are not found where encoders have them, or too few positions.
     """
+    base = transformer.base_model  # a cross encoder has its head beside it
+    positions: Any = getattr(getattr(base, "embeddings", None), "position_embeddings", None)
+    if positions is not None and config.max_seq_length is not None:
+        room = positions.num_embeddings - (-1 if positions.padding_idx is None else positions.padding_idx) - 1
+        if config.max_seq_length > room:
+            name = type(transformer).__name__
+            raise TrainingError(f"--max-seq-length {config.max_seq_length}: {name} has positions for {room} tokens")
     if config.freeze_embeddings:
         transformer.get_input_embeddings().requires_grad_(False)
     if (wanted := config.keep_layers) is None:
         return
-    base = transformer.base_model  # a cross encoder has its head beside it
     inner = getattr(base, "encoder", base)
     layers: Any = next((getattr(inner, name) for name in ("layer", "layers") if hasattr(inner, name)), [])
     if wanted > len(layers):

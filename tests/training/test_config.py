@@ -80,6 +80,7 @@ def test_the_paper_is_the_default() -> None:
         ({**MODEL, "on_leak": "drop"}, "--on-leak drop needs --leak-check"),
         ({**MODEL, "tokenizer": "t"}, "--tokenizer needs --from-scratch"),
         *(({**MODEL, name: 640}, f"--{name} needs --from-scratch") for name in ("vocabulary", "width", "layers")),
+        ({**SCRATCH, "tokenizer": "t", "vocabulary": 500}, "--vocabulary has no effect with --tokenizer"),
         ({**SCRATCH, "layers": 4}, "--layers needs a transformer; a static model has no layers"),
         ({**MODEL, "pretrain_steps": 1000}, "--pretrain-steps needs --pretrain-text"),
         ({**MODEL, "pretrain_learning_rate": 1e-4}, "--pretrain-learning-rate needs --pretrain-text"),

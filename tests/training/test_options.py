@@ -131,6 +131,8 @@ def test_the_first_layers_can_be_kept_alone(configure: Configure, tmp_path: Path
         assert kept.get_input_embeddings().num_embeddings == len(weights(tmp_path / "base")[EMBEDDINGS])
         first = "encoder.layer.0.output.dense.weight"
         assert weights(tmp_path / name)[first].allclose(weights(tmp_path / "base")[first], atol=1e-6)
+    with pytest.raises(TrainingError, match=r"--max-seq-length 513: BertModel has positions for 512 tokens"):
+        train(configure(tmp_path / "x", "transformer", **{**options, "max_seq_length": 513}))
     with pytest.raises(TrainingError, match=r"--keep-layers 3: \w+ has 2 layers to keep some of"):
         train(configure(tmp_path / "x", "transformer", **{**options, "keep_layers": 3}))
 
