@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -115,7 +116,8 @@ def test_an_interrupted_command(write_study: Any, tmp_path: Path, sent: signal.S
     """Ctrl-C, and even a kill, ends the cells under way; nobody is left working, and the next run completes."""
     path = write_study("[factors]\nalpha = [0.5]", train=TRAIN.replace("steps = 4", "steps = 100000"))
     command = [sys.executable, "-m", "beir_hybrid", "study", str(path), "--out", str(tmp_path / "out")]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    heard = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)  # in the background, shells have it ignored
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, preexec_fn=heard)
     wait_for(lambda: any((tmp_path / "out").glob("cells/*/models/*/work/checkpoints")))
     process.send_signal(sent)
     out, err = process.communicate(timeout=300)
