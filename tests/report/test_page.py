@@ -236,6 +236,14 @@ def test_a_phone_scrolls_one_way(chromium: Browser, page: Path) -> None:
     assert chromium.run("document.documentElement.scrollWidth") == 400
 
 
+def test_the_leaderboard_fits_a_laptop(chromium: Browser, page: Path) -> None:
+    """Three settings with their usual metrics are seen at 1,200 pixels, none behind the edge."""
+    chromium.open(page, width=1200)
+    board = "document.querySelector('.board')"
+    assert chromium.run(f"{board}.querySelectorAll('thead tr:last-child th').length") >= 12
+    assert chromium.run(f"{board}.closest('.scroll').scrollWidth <= {board}.closest('.scroll').clientWidth")
+
+
 def test_everything_has_a_name(chromium: Browser, page: Path) -> None:
     """Choices, buttons and links can be told apart by a screen reader, and every section has a head."""
     chromium.open(page)
