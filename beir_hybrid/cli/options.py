@@ -45,10 +45,14 @@ class Parser(argparse.ArgumentParser):
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
         """As argparse does it, after lists were joined; an unknown option is refused with the nearest one."""
-        found, extra = super().parse_known_args(self._plain(sys.argv[1:] if args is None else args), namespace)
+        words = list(sys.argv[1:] if args is None else args)
+        found, extra = super().parse_known_args(self._plain(words), namespace)
         unknown = next((each for each in extra if each.startswith("-") and each != "-"), None)
         if unknown is not None:
             self.error(f"unknown option {unknown}; {_nearest(unknown, self._option_string_actions)}")
+        if extra:
+            lists = [option for option in _LISTED if option in words]
+            self.error(f"unexpected argument {extra[0]!r}" + (f"; what {lists[0]} lists, commas join" if lists else ""))
         for name, (option, needs) in self.needs.items():
             if getattr(found, name) not in (None, False) and not any(self._has(found, need) for need in needs):
                 self.error(f"{option} needs {needs[0]}")

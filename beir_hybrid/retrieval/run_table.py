@@ -97,7 +97,7 @@ def read_run(path: Path | str) -> RunTable:
     """
     path = Path(path)
     if not path.exists():
-        raise RunError(f"{path} does not exist")
+        raise RunError(f"{path} does not exist; expected a run in TREC's format, ranx's JSON or parquet")
     if path.suffix == ".parquet":
         return _checked(_read_parquet(path))
     return _read_json(path) if path.name.removesuffix(".gz").endswith(".json") else _checked(_read_trec(path))

@@ -112,6 +112,9 @@ def test_per_language_prints_every_pair(command: Any, folders: list[Path]) -> No
 def test_what_was_meant_is_named(command: Any, folders: list[Path]) -> None:
     """One line for an unknown command, option or choice; no wall of usage."""
     refused(command("comapre"), 2, "unknown command 'comapre'; did you mean 'compare'?")
+    refused(command("datasets", "sample", "again"), 2, "datasets: unexpected argument 'again'; see: ")
+    named = "unexpected argument 'english'; what --languages lists, commas join"
+    refused(command("evaluate", "sample", "--bm25", "--languages", "German", "english", "--out", "x"), 2, named)
     refused(command("compare", *folders, "--aplha", "0.1"), 2, "unknown option --aplha; did you mean '--alpha'?")
     refused(command("compare", *folders, "--format", "htm"), 2, "unknown choice 'htm'; did you mean 'html'?")
     refused(
