@@ -203,6 +203,6 @@ def run_export(args: argparse.Namespace) -> int:
     judged = sum(map(len, view.qrels(task.query_ids).values()))
     tell(
         f"{task.name} of {dataset.name}: {task.n_passages:,} passages, {len(task.rows):,} queries, {judged:,} judgments"
-        f". Licence: {dataset.licence.name} {dataset.licence.note}"
+        f". Licence: {dataset.licence.name} {dataset.licence.note}".rstrip()
     )
     return 0

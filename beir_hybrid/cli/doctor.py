@@ -127,7 +127,7 @@ def _test() -> int:
             good = good and not off
             shown = "nothing" if got is None else f"{got:.4f}"
             sys.stdout.write(
-                f"{part:<7} {setting:<5} {metric:<14} {shown} expected {expected:.4f} {'OFF' if off else 'OK'}\n"
+                f"{part:<7} {setting:<5} {metric:<22} {shown:>7} expected {expected:>7.4f} {'OFF' if off else 'OK'}\n"
             )
         sys.stdout.write(f"{part:<7} {time.perf_counter() - begun:.1f} s\n")
     if not good:

@@ -162,18 +162,8 @@ def numbers(text: str) -> list[float]:
         raise argparse.ArgumentTypeError(f"{text!r} is no list of numbers like 0.3,0.7") from error
 
 
-def parameter(text: str) -> tuple[str, float | int]:
-    """``name=number`` for argparse; a whole number is an int."""
-    name, _, value = text.partition("=")
-    try:
-        number = float(value)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(f"{text!r} is no parameter like k=60") from error
-    return name, int(number) if value.lstrip("-").isdigit() else number
-
-
 TYPES: Mapping[str, Callable[[str], Any]] = {
-    "N": positive, "X": float, "SEED": int, "DIR": Path, "FILE": Path, "W,W": numbers, "NAME=N": parameter,
+    "N": positive, "X": float, "SEED": int, "DIR": Path, "FILE": Path, "W,W": numbers,
     "KEY=VALUE": key_value, "path": Path, "text": str,
 }  # fmt: skip
 """What the value of an option is, by the word it has in the help, or by ``type``; others are texts."""

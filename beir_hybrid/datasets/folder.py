@@ -20,7 +20,7 @@ from beir_hybrid.datasets.beir_shaped import (
 )
 from beir_hybrid.datasets.dataset import Dataset
 from beir_hybrid.datasets.parts import Parts, find_parts, local_parts, local_paths, splits_of
-from beir_hybrid.errors import DatasetError, SettingError, did_you_mean
+from beir_hybrid.errors import DatasetError, SettingError
 from beir_hybrid.languages import AnyLanguage, check_language, find_language
 from beir_hybrid.readers.passages import Record, read_records
 from beir_hybrid.records import Licence, LoadedFile, Passages
@@ -192,10 +192,7 @@ class FolderSource:
                 endings = (".jsonl", ".jsonl.gz", ".parquet")
                 raise DatasetError(f"{self.path} holds no {' or '.join(name + ending for ending in endings)}")
         if not judged:
-            others = ""
-            if split not in self.splits:
-                others = f"; it has no split {split!r}; {did_you_mean(split, self.splits)}"
-            raise DatasetError(f"{self.path / 'qrels' / split}.tsv is missing: judgments of the queries{others}")
+            raise DatasetError(f"{self.path / 'qrels' / split}.tsv is missing: judgments of the queries")
         for path in self._paths(names):
             if not path.exists():
                 raise DatasetError(f"{path} is missing; it is one of several numbered files")
@@ -250,10 +247,9 @@ def load_beir_folder(
     languages: str | Sequence[str] | None = None,
     split: str | None = None,
     name: str | None = None,
-    *,
-    own_passages: bool | None = None,
+    **options: Any,
 ) -> Dataset:
-    """A folder as a data set; its layout is that of `FolderSource`.
+    """A folder as a data set, see `load_dataset`; its layout is that of `FolderSource`.
 
     The corpus is converted into the cache folder at the first call.
 
@@ -261,17 +257,13 @@ def load_beir_folder(
         languages: the language of a folder that does not say it; else those to load (default: all).
         split: of the judgments; default: ``test``, or the first there is.
         name: what results call the data set; default: the folder's name.
-        own_passages: see `beir_hybrid.datasets.beir_shaped.join`.
+        options: see `FolderSource.load`.
 
     Raises:
         DatasetError: a file is missing, damaged or malformed (``path:line``), or nothing is judged.
         SettingError: an unknown language.
     """
-    from beir_hybrid.datasets.source import check_selection
+    from beir_hybrid.datasets import load_dataset
 
-    source = FolderSource(Path(folder).expanduser())
-    if not source.path.is_dir():
-        raise DatasetError(f"{source.path} is not a folder")
-    chosen, _ = check_selection(source, languages, None)
-    dataset = source.load(None, chosen, split or source.splits[0], own_passages=own_passages)
+    dataset = load_dataset(f"{PREFIX}{folder}", None, languages, split, **options)
     return dataset if name is None else replace(dataset, name=name)

@@ -106,7 +106,7 @@ def test_doctor_measures_the_sample(command: Any, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setitem(KNOWN["dense"], ("mono", "map"), 0.5)
     done = command("doctor", "--test")
     assert done.status == 1
-    assert "expected 0.5000 OFF" in done.out
+    assert "expected  0.5000 OFF" in done.out
     assert "known answer is off" in done.err
 
 

@@ -113,7 +113,7 @@ def test_the_split_is_the_one_there_is(folder: Path) -> None:
     """Without a split, test or the only one; a split that is not there is said with those that are."""
     (folder / "qrels" / "test.tsv").rename(folder / "qrels" / "dev.tsv")
     assert load_beir_folder(folder, "de").split == "dev"
-    with pytest.raises(DatasetError, match=r"qrels/test\.tsv is missing: .* it has no split 'test'; known: dev"):
+    with pytest.raises(DatasetError, match="sample-de has no split 'test'; known: dev"):
         load_beir_folder(folder, "de", "test")
     (folder / "qrels" / "dev.tsv").unlink()
     with pytest.raises(DatasetError, match=r"qrels/test\.tsv is missing: judgments of the queries$"):
