@@ -14,10 +14,10 @@ if TYPE_CHECKING:
     from beir_hybrid.comparison import compare as compare
     from beir_hybrid.corpus.arrow_corpus import ArrowCorpus as ArrowCorpus
     from beir_hybrid.datasets import list_datasets as list_datasets
+    from beir_hybrid.datasets import load_beir_folder as load_beir_folder
     from beir_hybrid.datasets import load_dataset as load_dataset
     from beir_hybrid.datasets.beir_view import BeirView as BeirView
     from beir_hybrid.datasets.dataset import Dataset as Dataset
-    from beir_hybrid.datasets.folder import load_beir_folder as load_beir_folder
     from beir_hybrid.errors import BeirHybridError as BeirHybridError
     from beir_hybrid.evaluation.evaluate import evaluate as evaluate
     from beir_hybrid.evaluation.results import Results as Results
@@ -52,7 +52,7 @@ _HOMES = {
     "compare": "beir_hybrid.comparison",
     "evaluate": "beir_hybrid.evaluation.evaluate",
     "list_datasets": "beir_hybrid.datasets",
-    "load_beir_folder": "beir_hybrid.datasets.folder",
+    "load_beir_folder": "beir_hybrid.datasets",
     "load_dataset": "beir_hybrid.datasets",
     "mteb_tasks": "beir_hybrid.hosts.mteb_tasks",
     "read_results": "beir_hybrid.evaluation.results",

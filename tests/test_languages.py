@@ -9,7 +9,7 @@ import pytest
 
 import beir_hybrid
 from beir_hybrid import evaluate, load_dataset
-from beir_hybrid.datasets.folder import load_beir_folder
+from beir_hybrid.datasets import load_beir_folder
 from beir_hybrid.errors import DatasetError, SettingError
 from beir_hybrid.languages import AnyLanguage, check_language, find_code, language_code
 from beir_hybrid.settings import parse_task_name

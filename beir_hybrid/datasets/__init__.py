@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from beir_hybrid.datasets.family import Family
     from beir_hybrid.datasets.source import Source
 
-__all__ = ["get_source", "is_registered", "list_datasets", "load_dataset", "load_measured"]
+__all__ = ["get_source", "is_registered", "list_datasets", "load_beir_folder", "load_dataset", "load_measured"]
 
 
 def list_datasets() -> list[str]:
@@ -52,6 +52,8 @@ def get_source(name: str) -> Source:
         if name in other.sets:
             raise DatasetError(f"unknown dataset {name!r}; did you mean {f'{other.name}/{name}'!r}?")
     if "/" in name or name.startswith("."):
+        if Path(name).is_file():
+            raise DatasetError(f"{name!r} is a file; give the folder it is in, with corpus, queries and qrels")
         hint = did_you_mean(name.partition("/")[0], list_datasets())
         raise DatasetError(f"{name!r} is neither a folder nor a data set; {hint}")
     return _registered_source(name)  # which says what is known
@@ -151,15 +153,51 @@ def load_dataset(
     chosen, chosen_split = check_selection(source, languages, split)
     _refuse_halves(source, chosen)
     reader = getattr(source, "read", source.load)
-    known = [p.name for p in inspect.signature(reader).parameters.values() if p.kind is inspect.Parameter.KEYWORD_ONLY]
-    for option in options:
+    parameters = inspect.signature(reader).parameters
+    known = {key: each.annotation for key, each in parameters.items() if each.kind is inspect.Parameter.KEYWORD_ONLY}
+    for option, value in options.items():
         if option not in known:
             raise DatasetError(f"{name} has no option {option!r}; {did_you_mean(option, known)}")
+        _check_option(option, value, str(known[option]))
     with blaming(name, source):
         loaded = source.load(data_dir, chosen, chosen_split, **options)
         if not isinstance(loaded, Dataset):
             raise TypeError(f"load gave {loaded!r:.80}; expected a beir_hybrid.Dataset")
     return loaded
+
+
+def load_beir_folder(
+    folder: Path | str,
+    languages: Iterable[str] | str | None = None,
+    split: str | None = None,
+    name: str | None = None,
+    **options: Any,
+) -> Dataset:
+    """A BEIR folder as a data set, see `load_dataset` and, for its layout, `beir_hybrid.datasets.folder.FolderSource`.
+
+    The corpus is converted into the cache folder at the first call.
+
+    Args:
+        languages: the language of a folder that does not say it; else those to load (default: all).
+        split: of the judgments; default: ``test``, or the first there is.
+        name: what results call the data set; default: the folder's name.
+        options: ``own_passages``, see `beir_hybrid.datasets.beir_shaped.join`.
+
+    Raises:
+        DatasetError: a file is missing, damaged or malformed (``path:line``), or nothing is judged.
+        SettingError: an unknown language.
+    """
+    from beir_hybrid.datasets.folder import PREFIX
+
+    dataset = load_dataset(f"{PREFIX}{folder}", None, languages, split, **options)
+    return dataset if name is None else replace(dataset, name=name)
+
+
+def _check_option(option: str, value: Any, annotation: str) -> None:
+    """Values come as JSON or text from a command line: ``maybe`` would count as true."""
+    for kind, wanted in ((bool, "true or false"), (str, "a text")):
+        if annotation.removesuffix(" | None") in (kind.__name__, str(kind)) and not isinstance(value, kind | None):
+            raise DatasetError(f"the option {option} is {value!r}; expected {wanted}")
 
 
 def _refuse_halves(source: Source, languages: Iterable[str]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -240,30 +240,3 @@ def folder_source(name: str) -> FolderSource | None:
         return FolderSource(Path(name.removeprefix(PREFIX)).expanduser())
     path = Path(name).expanduser()
     return FolderSource(path) if name and path.is_dir() else None
-
-
-def load_beir_folder(
-    folder: Path | str,
-    languages: str | Sequence[str] | None = None,
-    split: str | None = None,
-    name: str | None = None,
-    **options: Any,
-) -> Dataset:
-    """A folder as a data set, see `load_dataset`; its layout is that of `FolderSource`.
-
-    The corpus is converted into the cache folder at the first call.
-
-    Args:
-        languages: the language of a folder that does not say it; else those to load (default: all).
-        split: of the judgments; default: ``test``, or the first there is.
-        name: what results call the data set; default: the folder's name.
-        options: see `FolderSource.load`.
-
-    Raises:
-        DatasetError: a file is missing, damaged or malformed (``path:line``), or nothing is judged.
-        SettingError: an unknown language.
-    """
-    from beir_hybrid.datasets import load_dataset
-
-    dataset = load_dataset(f"{PREFIX}{folder}", None, languages, split, **options)
-    return dataset if name is None else replace(dataset, name=name)

@@ -41,7 +41,7 @@ def mteb_model(name: str) -> tuple[Any, dict[str, Any]]:
     if meta.model_type and "dense" not in meta.model_type:
         raise RetrieverError(f"mteb:{name} is a {' and '.join(meta.model_type)} model; expected a dense encoder")
     try:
-        with _no_waiting_for_a_hub():
+        with no_waiting_for_a_hub():
             wrapped = mteb.get_model(name)
     except Exception as error:  # a hub, a library, a licence: other people's code
         raise RetrieverError(
@@ -59,7 +59,7 @@ def mteb_model(name: str) -> tuple[Any, dict[str, Any]]:
 
 
 @contextlib.contextmanager
-def _no_waiting_for_a_hub() -> Iterator[None]:
+def no_waiting_for_a_hub() -> Iterator[None]:
     """Where no hub answers, its client looks into its cache at once, in place of trying for minutes."""
     from huggingface_hub import constants
 

@@ -12,8 +12,8 @@ import pytest
 
 from beir_hybrid import evaluate, load_dataset
 from beir_hybrid.cli import main
+from beir_hybrid.datasets import load_beir_folder
 from beir_hybrid.datasets.beir_view import BeirView
-from beir_hybrid.datasets.folder import load_beir_folder
 from beir_hybrid.errors import DatasetError, SettingError
 from beir_hybrid.retrieval.runs import ResultsRetriever
 

@@ -52,6 +52,10 @@ def test_what_a_folder_does_not_say(folder: Path) -> None:
         load_dataset(str(folder), folder.parent, "de")
     with pytest.raises(DatasetError, match="recipes has no option 'with_paragraph'"):
         load_dataset(str(folder), languages="de", with_paragraph=True)
+    with pytest.raises(DatasetError, match="the option own_passages is 'maybe'; expected true or false"):
+        load_dataset(str(folder), languages="de", own_passages="maybe")
+    with pytest.raises(DatasetError, match=r"corpus.jsonl' is a file; give the folder it is in"):
+        load_dataset(folder / "corpus.jsonl", languages="de")
 
 
 def test_a_path_to_nothing(tmp_path: Path) -> None:

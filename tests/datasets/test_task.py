@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from beir_hybrid import Dataset, Passages, Queries, load_dataset
+from beir_hybrid.datasets import load_beir_folder
 from beir_hybrid.datasets.beir_view import BeirView
-from beir_hybrid.datasets.folder import load_beir_folder
 from beir_hybrid.errors import BeirHybridError, DatasetError, SettingError
 
 # German and English are parallel; the second English question was not translated

@@ -12,7 +12,7 @@ import pytrec_eval
 from beir.retrieval.evaluation import EvaluateRetrieval
 
 from beir_hybrid import BeirView, Dataset, DenseRetriever, Passages, Queries, evaluate, load_dataset
-from beir_hybrid.datasets.folder import load_beir_folder
+from beir_hybrid.datasets import load_beir_folder
 from beir_hybrid.errors import DatasetError
 from beir_hybrid.records import Hits
 from beir_hybrid.retrieval.beir import BeirSearchRetriever

@@ -189,6 +189,25 @@ def test_what_mteb_cannot_give_is_one_line(known: dict[str, Any], tmp_path: Path
         load_dataset("mteb/Made", tmp_path)
 
 
+def test_no_hub_is_waited_for(known: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where none answers its client looks into its cache at once, in place of five attempts with a line each."""
+    from huggingface_hub import constants
+
+    known["Made"] = made = task_of(PAIRS, DATA)
+    seen: list[bool] = []
+    load = made.load_data
+
+    def loading(*given: Any, **options: Any) -> None:
+        seen.append(constants.HF_HUB_OFFLINE)
+        load(*given, **options)
+
+    monkeypatch.setattr(made, "load_data", loading)
+    monkeypatch.setattr(mteb_models, "hub_answers", lambda: False)
+    load_dataset("mteb/Made")
+    assert seen == [True]
+    assert not constants.HF_HUB_OFFLINE
+
+
 def test_codes_of_mteb_and_ours() -> None:
     """Short where they can be, apart where they must be, and back."""
     assert short_codes(["arb-Arab", "deu-Latn", "zho-Hans", "jpn-Jpan"]) == {
