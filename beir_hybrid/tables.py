@@ -6,6 +6,7 @@ import codecs
 import csv
 import io
 import json
+import math
 import re
 import sys
 import unicodedata
@@ -43,11 +44,18 @@ def is_known(value: float | None) -> bool:
     return value is not None and value == value
 
 
-def number(value: float | None, metric: str, decimals: int = 3) -> str:
-    """A value as it is printed: three decimals, ranks whole, ``-`` where there is none."""
-    if not is_known(value):
+def number(value: float | None, metric: str, decimals: int = 3, *, at_least: bool = False) -> str:
+    """A value as it is printed: three decimals, ranks whole, ``-`` where there is none.
+
+    Args:
+        at_least: it is a lower bound, ``>=4``; it is rounded down, since 4.75 is at least 4 and not 5.
+    """
+    if value is None or not is_known(value):
         return "-"
-    return f"{value:.0f}" if metric.startswith(_RANKS) else f"{value:.{decimals}f}"
+    digits = 0 if metric.startswith(_RANKS) else decimals
+    if at_least:
+        return f">={math.floor(value * 10**digits + 1e-6) / 10**digits:.{digits}f}"
+    return f"{value:.{digits}f}"
 
 
 def percent(share: float | None) -> str:

@@ -7,6 +7,8 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
+from beir_hybrid.tables import number
+
 RESULTS = Path(__file__).parent / "results"
 COLUMNS = {
     ("mono", "map"): "mono mAP",
@@ -31,8 +33,9 @@ def markdown(heads: list[str], rows: list[list[str]], text_columns: Collection[i
 def value_cell(results: dict[str, Any], setting: str, metric: str) -> str:
     value = results["summary"][setting][metric]
     if value is None:
-        return ">= " + format(results["summary"][setting][f"{metric}_bound"], ".0f")
-    return format(value, ".0f" if metric == "rank_distance" else ".3f")
+        bound = results["summary"][setting][f"{metric}_bound"]
+        return number(bound, metric, at_least=True).replace(">=", ">= ")
+    return number(value, metric)
 
 
 def mean_cell(row: Mapping[str, str] | None) -> str:

@@ -107,6 +107,16 @@ def test_small_differences_have_a_digit_more() -> None:
     assert number(float("nan"), "map") == "-"
 
 
+def test_a_lower_bound_is_rounded_down() -> None:
+    """What is at least 4.75 is not at least 5; what stands in the digits already stays (.29 is 28.99... hundredths)."""
+    bounds = [(4.75, "rank_distance"), (16.0, "rank_distance"), (2 / 3, "recall@100"), (0.29, "map"), (1.0, "map")]
+    assert [number(value, metric, at_least=True) for value, metric in bounds] == [
+        ">=4", ">=16", ">=0.666", ">=0.290", ">=1.000",
+    ]  # fmt: skip
+    assert number(None, "rank_distance", at_least=True) == "-"
+    assert number(0.29, "map", 2, at_least=True) == ">=0.29"
+
+
 def test_latex_takes_no_name_for_an_option() -> None:
     """After a line's end or a rule ``[`` begins an option, and a star belongs to the line's end."""
     lines = render([Table("", ["system", "map"], [["[a]", "1"], ["*b", "2"], ["c", "3"]])], "latex").splitlines()

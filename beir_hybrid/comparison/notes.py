@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 from beir_hybrid.comparison.rows import MEAN, Comparison
+from beir_hybrid.progress import counted
 from beir_hybrid.tables import MARKS
 
 
@@ -46,11 +47,9 @@ def cautions(comparison: Comparison) -> list[str]:
                 "questions of all languages count as independent of each other"
             )
         least = 2.0 ** (1 - len(groups))
-        if comparison.test == "permutation" and len(comparison.names) > 1 and least > comparison.alpha:
-            found.append(
-                f"{each.dataset}: with {len(groups)} question groups no p can be below {least:.3f}, too few to show "
-                "a difference"
-            )
+        if comparison.test in ("permutation", "wilcoxon") and len(comparison.names) > 1 and least > comparison.alpha:
+            asked_of = counted(len(groups), "question group", "question groups")
+            found.append(f"{each.dataset}: with {asked_of} no p can be below {least:.3f}, too few to show a difference")
     return [*found, *_too_few_draws(comparison)]
 
 

@@ -84,9 +84,8 @@ def _value(comparison: Comparison, row: Row | None) -> str:
         return "-"
     least = comparison.least_distance(row)
     if least is not None:
-        return f">={number(least, row.metric)}"
-    bound = ">=" if row.at_least and row.value is not None else ""
-    return marked(bound + number(row.value, row.metric), comparison.verdict(row))
+        return number(least, row.metric, at_least=True)
+    return marked(number(row.value, row.metric, at_least=row.at_least), comparison.verdict(row))
 
 
 def _share_table(comparison: Comparison, rows: Sequence[Row], what: str, *, per_language: bool) -> Table:

@@ -43,14 +43,15 @@ def render_table(results: Results) -> str:
             bounds.add(key)
 
     def cell(setting: str, metric: str, rows: Sequence[str]) -> str:
-        found = [mean_or_none(values[key]) for row in rows if (key := (setting, metric, row)) in values]
-        if metric == "rank_distance" and found and mean_or_none(found) is None:
-            bound = cell(setting, "rank_distance_bound", rows)
-            return f">={bound}" if bound != "-" else "-"
-        if setting == "cross" and rows == languages:  # over the pairs, not over the query languages
-            found = [results.value("cross", metric)]
-        text = number(mean_or_none(found), metric)
-        return f">={text}" if any((setting, metric, row) in bounds for row in rows) and text != "-" else text
+        def mean(name: str) -> float | None:
+            if setting == "cross" and rows == languages:  # over the pairs, not over the query languages
+                return results.value("cross", name)
+            return mean_or_none(mean_or_none(values[key]) for row in rows if (key := (setting, name, row)) in values)
+
+        value, at_least = mean(metric), any((setting, metric, row) in bounds for row in rows)
+        if value is None and metric == "rank_distance":
+            value, at_least = mean("rank_distance_bound"), True
+        return number(value, metric, at_least=at_least)
 
     body = [[language, *(cell(s, m, [language]) for s, m in columns)] for language in languages]
     if len(languages) > 1:

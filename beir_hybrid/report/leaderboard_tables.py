@@ -23,8 +23,7 @@ def shown(entry: Entry | None) -> str:
     """A value as it is printed: three decimals (or the source's fewer), ranks without; ``>=``: a lower bound."""
     if entry is None:
         return "-"
-    text = number(entry.value, entry.metric, entry.decimals)
-    return f">={text}" if entry.at_least else text
+    return number(entry.value, entry.metric, entry.decimals, at_least=entry.at_least)
 
 
 def where(system: System, entries: Sequence[Entry | None]) -> str:

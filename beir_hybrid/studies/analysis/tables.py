@@ -119,8 +119,7 @@ def _difference(test: Mapping[str, Any]) -> list[str]:
 
 def _with_spread(spread: Mapping[str, Any], metric: str) -> str:
     """``0.512 ± 0.004``: mean and standard deviation over the seeds; one seed has no spread."""
-    bound = "≥ " if spread["at_least"] and is_known(spread["value"]) else ""
-    text = f"{bound}{number(spread['value'], metric)}"
+    text = number(spread["value"], metric, at_least=spread["at_least"]).replace(">=", "≥ ")
     return f"{text} ± {number(spread['deviation'], metric)}" if is_known(spread["deviation"]) else text
 
 
