@@ -27,7 +27,7 @@ test: $(VENV)/.installed-dev
 # ranks are a property of the vectors: the exactness tests again, as on other processors (kernels of numpy's BLAS, and what
 # the search's own loops are compiled for)
 HASWELL := OPENBLAS_CORETYPE=Haswell NUMBA_CPU_NAME=haswell NUMBA_CPU_FEATURES=+avx,+avx2,+fma
-SKYLAKE := OPENBLAS_CORETYPE=SkylakeX NUMBA_CPU_NAME=skylake-avx512 NUMBA_CPU_FEATURES=+avx,+avx2,+fma,+avx512f
+SKYLAKE := OPENBLAS_CORETYPE=SkylakeX NUMBA_CPU_NAME=skylake-avx512 NUMBA_CPU_FEATURES=+avx,+avx2,+fma,+avx512f,+avx512bw
 NEHALEM := OPENBLAS_CORETYPE=Nehalem NUMBA_CPU_NAME=nehalem NUMBA_CPU_FEATURES=
 
 kernels: $(VENV)/.installed-dev

@@ -46,7 +46,7 @@ class ReadVectors:
 class VectorScores(PairScores):
     """Dot products of queries and passages, see `PairScores`.
 
-    Where the processor multiplies bfloat16 values, tiles are made of these until they leave too much open.
+    Where the processor multiplies pairs of whole numbers, tiles are made of these until they leave too much open.
 
     Args:
         queries: vectors float32 [n, d] by name.
@@ -79,8 +79,15 @@ class VectorScores(PairScores):
         if self.device is not None:
             return ReadVectors(vectors, longest_of(vectors), self._moved(vectors))
         found = ReadVectors(vectors, longest_of(vectors))
-        self._packed(found, bool(set(self.queries) - self._too_rough))
+        self._packed(found, any(self._roughly(name, found) for name in self.queries))
         return found
+
+    def _roughly(self, queries: str, passages: ReadVectors) -> bool:
+        """Whether they are multiplied as whole numbers: the product of what 1 stands for is to be an exact float32."""
+        from beir_hybrid.retrieval.dense import product
+
+        lengths = (passages.longest, self._lengths[queries].max(initial=0))
+        return product.PAIRS and queries not in self._too_rough and all(1e-12 < length < 1e12 for length in lengths)
 
     def _moved(self, vectors: FloatArray) -> Any:
         import torch
@@ -91,30 +98,33 @@ class VectorScores(PairScores):
     def _packed(self, passages: ReadVectors, rough: bool) -> Any:
         from beir_hybrid.retrieval.dense import product
 
-        rough = rough and product.BFLOAT16
         if rough not in passages.packed:
-            passages.packed[rough] = product.packed(passages.vectors, product.COLUMNS, rough)
+            longest = passages.longest if rough else None
+            passages.packed[rough] = product.packed(passages.vectors, product.COLUMNS, longest)
         return passages.packed[rough]
 
     def tile(self, queries: str, rows: slice, passages: ReadVectors, columns: slice) -> ScoreTile:
         if self.device is not None:
             return self._tile_there(queries, rows, passages, columns)
-        from beir_hybrid.retrieval.dense import product
-
-        return self._tile_here(queries, rows, passages, columns, product.BFLOAT16 and queries not in self._too_rough)
+        return self._tile_here(queries, rows, passages, columns, self._roughly(queries, passages))
 
     def _tile_here(
         self, queries: str, rows: slice, passages: ReadVectors, columns: slice, rough: bool
     ) -> ScoreTile:  # fmt: skip
         from beir_hybrid.retrieval.dense import product
 
-        asked = product.packed(self.queries[queries][rows], product.ROWS, rough)  # in no time, beside the product
+        lengths, longest, step = self._lengths[queries][rows], None, 1.0
+        if rough:  # all queries are rounded by what the longest loses
+            longest = self._lengths[queries].max()
+            lengths = np.full(len(lengths), longest)
+            step = longest * passages.longest / product.LARGEST**2
+        asked = product.packed(self.queries[queries][rows], product.ROWS, longest)  # in no time, beside the product
         exact = partial(exact_scores, self.queries[queries][rows], passages.vectors[columns])
         scores = np.empty((rows.stop - rows.start, columns.stop - columns.start), dtype=np.float32)
-        product.multiply(asked, self._packed(passages, rough), 0, columns.start, scores)
+        product.multiply(asked, self._packed(passages, rough), 0, columns.start, step, scores)
         dimension = passages.vectors.shape[1]
         steps, rounded = product.steps(dimension, rough)
-        bounds = error_bounds(self._lengths[queries][rows], passages.longest, dimension, rounded, steps)
+        bounds = error_bounds(lengths, passages.longest, dimension, rounded, steps)
 
         def finer() -> ScoreTile:
             self._too_rough.add(queries)

@@ -93,7 +93,7 @@ def awkward(kind: str, n: int, dimension: int) -> FloatArray:
         found[n // 2 :] = found[: n - n // 2]
     elif kind == "binarised":
         found = np.sign(found)
-    elif kind == "near":  # told apart only by what bfloat16 drops
+    elif kind == "near":  # told apart only by what rounding drops
         found = found[:1] + rng.normal(size=(n, dimension), scale=1e-6)
     elif kind == "huge":
         found *= np.float32(1e18) * rng.integers(1, 9, (n, 1)).astype(np.float32)
@@ -103,7 +103,11 @@ def awkward(kind: str, n: int, dimension: int) -> FloatArray:
         found *= np.float32(1e-41)
     elif kind == "mixed sizes":
         found *= np.float32(10.0) ** rng.integers(-20, 20, (n, dimension)).astype(np.float32)
-    elif kind == "beyond bfloat16":  # rounded up they are infinite
+    elif kind == "axes":  # a whole length in one value, or in two neighbours
+        found = np.zeros_like(found)
+        found[np.arange(n), rng.integers(0, dimension, n)] = rng.choice([-1, 1], n)
+        found[: n // 3, :2] = 1 / np.sqrt(2)
+    elif kind == "largest":
         found[::3] = np.finfo(np.float32).max
     elif kind == "outlier":
         found[n // 3] *= np.float32(1e6)
@@ -111,25 +115,25 @@ def awkward(kind: str, n: int, dimension: int) -> FloatArray:
 
 
 AWKWARD = (
-    "duplicated", "binarised", "near", "huge", "zero", "subnormal", "mixed sizes", "beyond bfloat16", "outlier",
+    "duplicated", "binarised", "near", "huge", "zero", "subnormal", "mixed sizes", "largest", "outlier", "axes",
 )  # fmt: skip
 
 
 @pytest.mark.parametrize("rough", [False, True])
 @pytest.mark.parametrize("kind", AWKWARD)
 def test_every_rank_of_awkward_vectors(kind: str, rough: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Tiles of float32 and of bfloat16 products settle nothing wrongly: all ranks and hits of a full sort."""
+    """Tiles of float32 and of whole numbers settle nothing wrongly: all ranks and hits of a full sort."""
     from beir_hybrid.retrieval.dense import product
 
-    if rough and not product.BFLOAT16:
-        pytest.skip("this processor multiplies no bfloat16 values (AVX512_BF16)")
-    monkeypatch.setattr(product, "BFLOAT16", rough)
+    if rough and not product.PAIRS:
+        pytest.skip("this processor does not multiply pairs of whole numbers")
+    monkeypatch.setattr(product, "PAIRS", rough)
     monkeypatch.setattr(counter, "MOST_OPEN", 2.0)  # however much is open, no finer tile takes its place
     packed, used = product.packed, set()
 
-    def packing(vectors: FloatArray, height: int, roughly: bool) -> Any:
-        used.add(roughly)
-        return packed(vectors, height, roughly)
+    def packing(vectors: FloatArray, height: int, longest: float | None) -> Any:
+        used.add(longest is not None)
+        return packed(vectors, height, longest)
 
     monkeypatch.setattr(product, "packed", packing)
     n, m = 7, 530
@@ -138,7 +142,7 @@ def test_every_rank_of_awkward_vectors(kind: str, rough: bool, monkeypatch: pyte
         queries = awkward(kind, n, dimension)
         if kind == "subnormal":  # scores are of a common size, and what is lost of a passage counts
             queries = awkward("real", n, dimension) * np.float32(1e30)
-        if kind == "beyond bfloat16":  # likewise, and what is lost of a query counts
+        if kind == "largest":  # likewise, and what is lost of a query counts
             passages = awkward("duplicated", m, dimension) * np.float32(1e-10)
         pairs = np.indices((n, m)).reshape(2, -1)
         with np.errstate(over="ignore"):
@@ -147,17 +151,18 @@ def test_every_rank_of_awkward_vectors(kind: str, rough: bool, monkeypatch: pyte
         asked = SearchRequest("q", np.arange(n), {"p": 0}, *pairs, 20)
         found = VectorScores({"q": queries}, {"p": passages})
         ((_, answer),) = search([asked], found, 1 << 28, 2)
-        assert used == {rough}
+        # lengths too far from 1 are left to float32
+        assert used == {rough and kind not in ("huge", "subnormal", "mixed sizes", "largest")}
         assert np.array_equal(answer.hits.passages.reshape(n, 20), [row[:20] for row in order])
         assert np.array_equal(answer.ranks.reshape(n, m), 1 + np.argsort(order, axis=1))
 
 
 def test_a_tile_that_leaves_too_much_open_is_made_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Vectors that bfloat16 cannot tell apart are multiplied as float32 from then on, with the same answer."""
+    """Vectors that whole numbers cannot tell apart are multiplied as float32 from then on, with the same answer."""
     from beir_hybrid.retrieval.dense import product
 
-    if not product.BFLOAT16:
-        pytest.skip("this processor multiplies no bfloat16 values (AVX512_BF16)")
+    if not product.PAIRS:
+        pytest.skip("this processor does not multiply pairs of whole numbers")
     queries, passages = awkward("near", 30, 64), awkward("near", 3000, 64)
     asked = SearchRequest("q", np.arange(30), {"p": 0}, np.arange(30), np.arange(30), 5)
     answers = []
@@ -175,20 +180,24 @@ def test_no_product_of_ours_is_further_off_than_its_bound(rough: bool) -> None:
     """Of any shape, from any row and column on, of any length of vectors."""
     from beir_hybrid.retrieval.dense import product
 
-    if rough and not product.BFLOAT16:
-        pytest.skip("this processor multiplies no bfloat16 values (AVX512_BF16)")
+    if rough and not product.PAIRS:
+        pytest.skip("this processor does not multiply pairs of whole numbers")
     for dimension, first, shape in ((1, 0, (1, 1)), (7, 5, (40, 31)), (193, 11, (12, 64)), (1000, 3, (50, 300))):
         queries, passages = awkward("real", 100, dimension), awkward("mixed sizes", 400, dimension)
         passages *= np.float32(1e-3)
-        left = product.packed(queries, product.ROWS, rough)
-        right = product.packed(passages, product.COLUMNS, rough)
+        if rough:  # of one length: all are rounded by what the longest loses
+            queries /= lengths_of(queries)[:, None].astype(np.float32)
+        most = [float(lengths_of(queries).max()), longest_of(passages)] if rough else [None, None]
+        left = product.packed(queries, product.ROWS, most[0])
+        right = product.packed(passages, product.COLUMNS, most[1])
         found = np.empty(shape, np.float32)
-        product.multiply(left, right, first, first + 2, found)
+        step = most[0] * most[1] / product.LARGEST**2 if most[0] and most[1] else 1.0
+        product.multiply(left, right, first, first + 2, step, found)
         rows, columns = slice(first, first + shape[0]), slice(first + 2, first + 2 + shape[1])
         off = np.abs(found - queries[rows].astype(float) @ passages[columns].T.astype(float))
         steps, rounded = product.steps(dimension, rough)
         lengths = lengths_of(queries[rows])
-        assert (off <= error_bounds(lengths, longest_of(passages[columns]), dimension, rounded, steps)[:, None]).all()
+        assert (off <= error_bounds(lengths, longest_of(passages), dimension, rounded, steps)[:, None]).all()
 
 
 def test_beirs_search_ranks_likewise(dataset: Dataset) -> None:
