@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import re
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +65,14 @@ def refuse_useless(lexicon: Lexicon, dataset: ParallelDataset, path: str) -> Non
     raise TrainingError(
         f"--lexicon {path}: none of its words is in a training question of its language; nothing would be switched"
     )
+
+
+def translations(lexicon: Lexicon, texts: Iterable[str]) -> Iterator[str]:
+    """The translations of words of texts, as they stand at the beginning of a text and within one."""
+    used = {word.strip(_PUNCTUATION).lower() for text in texts for word in text.split()}
+    for words in lexicon.values():
+        for _, translation in itertools.chain.from_iterable(words[word] for word in words.keys() & used):
+            yield from (translation, f" {translation}")
 
 
 def switch(text: str, language: str, lexicon: Lexicon, probability: float, key: str) -> str:

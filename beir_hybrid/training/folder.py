@@ -22,6 +22,8 @@ LOG_FILE = "train_log.json"
 SUMMARY_FILE = "train_summary.json"
 _PATHS = (*("groups", "dev_groups", "pairs", "model", "tokenizer", "pretrain_text", "lexicon", "data_dir", "out"),)
 """Settings that say where something is: what counts is what is there."""
+_FREE = (*_PATHS, "workers")
+"""Those, and what does not change what is trained."""
 
 
 class TrainFolder:
@@ -134,8 +136,8 @@ class TrainFolder:
         """What of settings and inputs is not as it was, with both values."""
         record, settings = self.path / INPUTS_FILE, config.to_dict()
         known = json.loads(record.read_text(encoding="utf-8")) if record.exists() else {}
-        before = {**read_toml(self.path / CONFIG_FILE), **dict.fromkeys(_PATHS), **known}
-        now = {**settings, **dict.fromkeys(_PATHS), **inputs}
+        before = {**read_toml(self.path / CONFIG_FILE), **dict.fromkeys(_FREE), **known}
+        now = {**settings, **dict.fromkeys(_FREE), **inputs}
         where = {key: f" ({settings[key]})" for key in _PATHS if key in settings}
         return [
             f"{key}{where.get(key, '')} was {_short(before.get(key))} and is now {_short(now.get(key))}"

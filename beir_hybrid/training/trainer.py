@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -24,19 +26,20 @@ def build_trainer(config: TrainConfig, folder: TrainFolder, data: TrainingData, 
     import torch
     from transformers import EarlyStoppingCallback
 
+    from beir_hybrid.training.code_switch import CodeSwitched, read_lexicon, translations
     from beir_hybrid.training.progress import ProgressLine
     from st_hybrid_batch import LazyAdamW, ParallelEvaluator, hybrid_callbacks, use_sparse_gradients
 
     model = begun_with(config, folder)
+    lexicon: dict[str, Any] = read_lexicon(Path(config.lexicon or "")) if config.code_switch else {}
     if config.cut_vocabulary:
-        _cut_vocabulary(data, model, state)
+        switched = translations(lexicon, data.texts()) if lexicon else ()
+        _cut_vocabulary(itertools.chain(data.texts(), switched), model, state)
     if config.lora is not None:
         adapt(model, config.lora)
     prompts, train, evaluator = prompts_of(model), data.train, None
     if config.code_switch:
-        from beir_hybrid.training.code_switch import CodeSwitched, read_lexicon
-
-        train = CodeSwitched(train, read_lexicon(Path(config.lexicon or "")), config.code_switch, config.seed)
+        train = CodeSwitched(train, lexicon, config.code_switch, config.seed)
     if data.dev is not None:
         evaluator = ParallelEvaluator(
             training_groups(config, "dev", data.left_out["dev"]),
@@ -148,13 +151,13 @@ def one_device(arguments: Any) -> None:
         arguments._n_gpu = 1
 
 
-def _cut_vocabulary(data: TrainingData, model: Any, state: Any) -> None:
-    """Train the tokens alone that the training and validation texts use."""
+def _cut_vocabulary(texts: Iterable[str], model: Any, state: Any) -> None:
+    """Train the tokens alone that texts use."""
     from beir_hybrid.training.vocabulary import tokens_in_use, train_tokens_in_use
 
     if state.is_main_process:
         tell("looking for the tokens in use")
-    found = tokens_in_use(model, data.texts(), list(prompts_of(model).values()))
+    found = tokens_in_use(model, texts, list(prompts_of(model).values()))
     if state.is_main_process:
         tell(f"vocabulary: {sum(map(len, found)):,} tokens are in use")
     train_tokens_in_use(model, found)
