@@ -49,7 +49,7 @@ def test_a_cut_vocabulary_is_the_same_training(
     from sentence_transformers import SentenceTransformer
 
     base = trained("transformer")
-    (tmp_path / "en-th.txt").write_text("the ไทย\nof ของ\n", encoding="utf-8")  # switched words are in use as well
+    (tmp_path / "en-th.txt").write_text("what ไทย\nhow ของ\nwhich ไทย\n", encoding="utf-8")  # in use as well
     options: dict[str, Any] = {"model": str(base), "weight_decay": 0.0, "languages": ("de", "en")}
     options |= {"code_switch": 1.0, "lexicon": str(tmp_path / "en-th.txt")}
     train(configure(tmp_path / "whole", "transformer", **options))
