@@ -169,6 +169,20 @@ def on_cpu() -> bool:
     return not torch.accelerator.is_available()
 
 
+def refuse_diverged(model: Any) -> None:
+    """Refuse weights that are no numbers, which a trainer goes on with and saves.
+
+    Raises:
+        TrainingError: naming one.
+    """
+    for name, weights in model.named_parameters():
+        if not weights.isfinite().all():
+            raise TrainingError(
+                f"the training has diverged: {name} is not finite; begin anew in another --out with a lower "
+                "--learning-rate, or a longer --warmup"
+            )
+
+
 def average(model: Any, start: Any, share: float) -> None:
     """Weights between those a training began with and those it ended with (WiSE-FT, arXiv 2109.01903).
 

@@ -21,7 +21,7 @@ from beir_hybrid.training.checkpoints import train_from
 from beir_hybrid.training.config import TrainConfig
 from beir_hybrid.training.data import TrainingData, group_source
 from beir_hybrid.training.folder import CONFIG_FILE, LOG_FILE, SUMMARY_FILE, TrainFolder
-from beir_hybrid.training.models import average, merge_adapters, on_cpu, prompts_of
+from beir_hybrid.training.models import average, merge_adapters, on_cpu, prompts_of, refuse_diverged
 from beir_hybrid.training.prepare import inputs_of, prepare
 from beir_hybrid.training.trainer import begun_with, build_trainer
 
@@ -103,6 +103,7 @@ def train(config: TrainConfig, *, resume: bool = False) -> TrainSummary:
         train_from(trainer, checkpoint)
         if config.lora is not None:
             merge_adapters(trainer.model)
+        refuse_diverged(trainer.model)
         if config.wise_ft is not None:
             average(trainer.model, begun_with(config, folder), config.wise_ft)
         summary = _summary(config, trainer, folder, data, round(time.perf_counter() - started, 1))

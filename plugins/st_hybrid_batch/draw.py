@@ -113,10 +113,6 @@ class BatchDrawer:
             self._plan = epoch, Plan(mono, drawn[0], drawn[1], drawn[2], _occurrence(drawn[0]))
         return self._plan[1]
 
-    def mono(self, epoch: int, step: int) -> bool:
-        """Whether a step is monolingual."""
-        return bool(self.plan(epoch).mono[step])
-
     def blocks(self, epoch: int) -> Iterator[tuple[I64, I64]]:
         """All steps of an epoch, some at a time."""
         for number in range(-(-self.steps // self.block_steps)):

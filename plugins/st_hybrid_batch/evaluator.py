@@ -45,7 +45,6 @@ class ParallelEvaluator(BaseEvaluator):  # type: ignore[misc]
         languages: the languages to score, as far as the groups chosen have them; all by default.
         max_groups: score only so many groups, spread evenly over those given.
         name: prefix of the metrics.
-        primary: which metric is ``primary_metric``.
         query_prompt: put before each query, e.g. ``"Query: "``; None leaves it to the model's own prompts.
         passage_prompt: likewise for passages.
         batch_size: texts encoded at a time.
@@ -70,14 +69,11 @@ class ParallelEvaluator(BaseEvaluator):  # type: ignore[misc]
         languages: Sequence[str] | None = None,
         max_groups: int | None = None,
         name: str = "parallel",
-        primary: str = "multi_map",
         query_prompt: str | None = None,
         passage_prompt: str | None = None,
         batch_size: int = 64,
     ) -> None:
         super().__init__()
-        if primary not in METRICS:
-            raise ValueError(f"primary must be one of {', '.join(METRICS)}, got {primary!r}")
         chosen = list(groups)
         check_languages(languages or (), _languages_of(chosen))
         if max_groups is not None and max_groups < len(chosen):
@@ -86,8 +82,7 @@ class ParallelEvaluator(BaseEvaluator):  # type: ignore[misc]
         if not self.languages:
             raise ValueError("no group has a question and a passage in one language; there is nothing to score")
         self.name = name
-        self.primary_metric = f"{name}_{primary}" if name else primary
-        self.greater_is_better = primary != "rank_distance"
+        self.primary_metric = f"{name}_multi_map" if name else "multi_map"
         self.query_prompt, self.passage_prompt, self.batch_size = query_prompt, passage_prompt, batch_size
         self._queries: list[str] = []
         self._passages: list[str] = []
@@ -186,10 +181,15 @@ def parallel_ranks(scores: Iterable[F32], block_start: I64, relevant: I64) -> tu
     Returns:
         ``(Q, L)`` rank among the passages of that language, and ``(Q, L)`` rank in the pool; 0 where
         there is no relevant passage.
+
+    Raises:
+        ValueError: scores that are NaN or infinite.
     """
     inside, pooled = np.zeros_like(relevant), np.zeros_like(relevant)
     begin = 0
     for block in scores:
+        if not np.isfinite(block).all():  # else all passages would come first
+            raise ValueError("the model's scores are no numbers (NaN): it has diverged; lower the learning rate")
         number = np.arange(block.shape[1])
         for language in range(relevant.shape[1]):
             passages = relevant[begin : begin + len(block), language]

@@ -199,7 +199,7 @@ class HybridBatchSampler(DefaultBatchSampler):  # type: ignore[misc]
 
     def setting(self, epoch: int, step: int) -> str:
         """``"mono"`` or ``"cross"``: what the batches of a step are."""
-        mono = step < self._mono if self._drawer is None else self._drawer.mono(epoch, step)
+        mono = step < self._mono if self._drawer is None else self._drawer.plan(epoch).mono[step]
         return "mono" if mono else "cross"
 
     def signature(self) -> dict[str, Any]:

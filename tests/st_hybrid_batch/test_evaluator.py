@@ -122,13 +122,18 @@ def test_languages_that_the_chosen_groups_lack():
     assert ParallelEvaluator(groups, languages=["c", "a"]).languages == ["a", "c"]
 
 
+def test_a_model_that_has_diverged_is_not_the_best():
+    """Nothing is above a score that is no number, and every passage would be the first."""
+    scores = [np.full((2, 2), np.nan, dtype=np.float32)]
+    with pytest.raises(ValueError, match=r"no numbers \(NaN\): it has diverged; lower the learning rate"):
+        parallel_ranks(scores, np.array([0]), np.array([[0], [1]]))
+
+
 def test_bad_input():
     """Named before any encoding."""
     from st_hybrid_batch import ParallelEvaluator
 
     with pytest.raises(ValueError, match="unknown language 'aa'; the data has: a, b, c"):
         ParallelEvaluator([make_group(0)], languages=["aa"])
-    with pytest.raises(ValueError, match="primary must be one of"):
-        ParallelEvaluator([make_group(0)], primary="map")
     with pytest.raises(ValueError, match="nothing to score"):
         ParallelEvaluator([])

@@ -155,6 +155,17 @@ def test_a_full_disk(configure: Configure, tmp_path: Path, monkeypatch: pytest.M
     assert train(configure(tmp_path / "o"), resume=True).steps == 6
 
 
+def test_a_training_that_diverges(configure: Configure, groups_file: Path, tmp_path: Path) -> None:
+    """Weights that are no numbers are measured and saved by nobody, validated or not."""
+    groups = [json.loads(line) for line in groups_file.read_text().splitlines()]
+    file = write_groups(tmp_path / "train.jsonl", [{**group, "split": "train"} for group in groups])
+    options: dict[str, Any] = {"learning_rate": 1e30, "warmup": 0.0, "steps": 4, "evaluate_every": 4}
+    with pytest.raises(TrainingError, match="has diverged; lower the learning rate"):
+        train(configure(tmp_path / "o", **options))
+    with pytest.raises(TrainingError, match=r"has diverged: 0\.embedding\.weight is not finite"):
+        train(configure(tmp_path / "p", **options, groups=str(file)))
+
+
 def test_foreign_folders(configure: Configure, tmp_path: Path) -> None:
     """A folder with something else in it, or a file, is left alone."""
     (tmp_path / "o").mkdir()
