@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 
 from beir_hybrid.comparison.rows import MEAN, Comparison
 from beir_hybrid.progress import counted
@@ -50,21 +51,25 @@ def cautions(comparison: Comparison) -> list[str]:
         if comparison.test in ("permutation", "wilcoxon") and len(comparison.names) > 1 and least > comparison.alpha:
             asked_of = counted(len(groups), "question group", "question groups")
             found.append(f"{each.dataset}: with {asked_of} no p can be below {least:.3f}, too few to show a difference")
-    return [*found, *_too_few_draws(comparison)]
+    return [*found, *_of_draws(comparison)]
 
 
-def _too_few_draws(comparison: Comparison) -> list[str]:
-    """Where so few draws leave no p value that could be significant."""
+def _of_draws(comparison: Comparison) -> list[str]:
     if comparison.test not in ("permutation", "tukey"):
         return []
     sizes = Counter((row.dataset, row.setting, row.metric, row.is_mean) for row in comparison.rows if row.p is not None)
-    tests = max(sizes.values()) if sizes and comparison.correction == "holm" else 1
-    least = tests / (1 + comparison.draws)
-    if not sizes or least <= comparison.alpha:
-        return []
+    tests = [*sizes.values()] if comparison.correction == "holm" else [1] * bool(sizes)
+    said = too_few_draws(tests, comparison.draws, comparison.alpha)
+    instead = "--correction max-t, or more --draws" if comparison.correction == "holm" else "more --draws"
+    return [f"{said}: use {instead}"] if said else []
+
+
+def too_few_draws(families: Iterable[int], draws: int, level: float) -> str:
+    """What the draws leave no p value below, if that is above the level; of families of so many tests for Holm."""
+    tests = max(families, default=0)
+    least = tests / (1 + draws)
     way = f"of {tests} tests Holm's correction" if tests > 1 else "the test"
-    instead = "--correction max-t, or more --draws" if tests > 1 else "more --draws"
-    return [f"{way} leaves no p below {least:.3f} at {comparison.draws:,} draws: use {instead}"]
+    return f"{way} leaves no p below {least:.3f} at {draws:,} draws" if least > level else ""
 
 
 def _test(comparison: Comparison) -> str:

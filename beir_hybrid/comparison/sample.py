@@ -18,9 +18,9 @@ DIGITS, EQUAL = 12, 1e-12
 """Differences are rounded to so many decimals: values that differ by less are equal, in every test and count."""
 
 
-def same(values: ScoreArray) -> bool:
-    """Whether values differ by rounding at most."""
-    return bool(np.ptp(values) <= EQUAL)
+def same(parts: ScoreArray) -> bool:
+    """Whether what groups add to a mean, each its value over their number, differs by rounding at most."""
+    return bool(np.ptp(parts) * len(parts) <= EQUAL)
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,10 +47,9 @@ class Sample:
     @property
     def effect(self) -> ScoreArray:
         """Mean over standard deviation of the groups' values, float64 [systems] (Cohen's d_z); NaN without spread."""
-        values = np.where(self.present, self.parts, np.nan) * self.present.sum(axis=0)
         found = np.full(len(self.mean), np.nan)
         for system in range(len(found)):
-            own = values[self.present[:, system], system]
+            own = self.parts[self.present[:, system], system]
             if len(own) > 1 and not same(own):
                 found[system] = own.mean() / own.std(ddof=1)
         return found

@@ -31,7 +31,7 @@ def paired_p(parts: ScoreArray, present: npt.NDArray[np.bool_], test: str) -> Sc
             found[column] = stats.wilcoxon(own).pvalue
         elif len(own) < 2:
             found[column] = np.nan
-        elif same(own * len(own)):
+        elif same(own):
             found[column] = 0.0  # every group differs by the same amount: t is infinite
         else:
             found[column] = stats.ttest_1samp(own, 0.0).pvalue

@@ -164,8 +164,7 @@ def _plain(names: Iterable[str]) -> dict[str, str]:
 def _heat(measure: Measure, matrix: Matrix, title: str, *, signed: bool = False) -> Callable[[Any], None]:
     def draw(figure: Any) -> None:
         values = np.array([[np.nan if value is None else value for value in row] for row in matrix])
-        size = 0.32 * len(measure.languages) + 1.0
-        figure.set_size_inches(size, size)
+        figure.set_size_inches(*[0.32 * len(measure.languages) + 1.0] * 2)
         axes = figure.add_subplot()
         largest = (np.nanmax(np.abs(values)) or 1.0) if signed else 1.0
         image = axes.imshow(values, cmap="PuOr" if signed else "Blues", vmin=-largest if signed else 0, vmax=largest)
@@ -179,9 +178,9 @@ def _heat(measure: Measure, matrix: Matrix, title: str, *, signed: bool = False)
         for row, column in np.argwhere(~np.isnan(values)):
             value = values[row, column]
             text = f"{value:+.2f}" if signed and abs(value) >= 0.005 else f"{value:.2f}".removeprefix("-")
-            text = text.replace("-", "−")
+            text = text.replace("-", "−").replace("0.", ".")
             dark = abs(value) / largest > 0.6
-            axes.text(column, row, text.replace("0.", ".", 1), ha="center", va="center", fontsize=5.5,
+            axes.text(column, row, text, ha="center", va="center", fontsize=5.5,
                       color="white" if dark else "black").set_in_layout(False)  # fmt: skip
         axes.spines[:].set_visible(False)
         figure.colorbar(image, ax=axes, shrink=0.6)
@@ -200,10 +199,10 @@ def _shares(figure: Any, contents: Contents) -> None:
         x = np.arange(len(contents.languages)) + (place - (len(contents.names) - 1) / 2) * width
         heights = [np.nan if value is None else value for value in values]
         axes.bar(x, heights, width, label=name, color=_COLOURS[place % COLOURS])
-    for place, language in enumerate(contents.languages):
-        if language in pool:
-            label = "share of the pool" if place == 0 else None
-            axes.hlines(pool[language], place - 0.45, place + 0.45, color="black", linewidth=1, label=label)
+    if pool:
+        places = np.array([place for place, language in enumerate(contents.languages) if language in pool])
+        levels = [pool[language] for language in contents.languages if language in pool]
+        axes.hlines(levels, places - 0.45, places + 0.45, color="black", linewidth=1, label="share of the pool")
     axes.set_xticks(range(len(contents.languages)), contents.languages)
     axes.set_ylim(0, 1)
     axes.set_xlabel("query language")

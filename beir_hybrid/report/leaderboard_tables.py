@@ -35,15 +35,15 @@ def where(system: System, entries: Sequence[Entry | None]) -> str:
 def ranked(board: Leaderboard, setting: str, metric: str, language: str = MEAN) -> list[System]:
     """The systems of a setting, the best first, then those with a bound alone, then those without a value."""
 
-    def key(system: System) -> tuple[bool, bool, float]:
-        entry = board.entry(system, setting, metric, language)
-        if entry is None or entry.value is None:
-            return True, False, 0.0
-        # a bound says nothing of how good a system is, so it is above none that is known
-        return False, entry.at_least, entry.value if direction(metric) < 0 else -entry.value
-
-    there = {entry.system for entry in board.entries if entry.setting == setting}
-    return sorted((system for system in board.systems if system in there), key=key)
+    measured = {entry.system for entry in board.entries if entry.setting == setting}
+    there = {system: board.entry(system, setting, metric, language) for system in board.systems if system in measured}
+    # a bound says nothing of how good a system is, so it is above none that is known
+    places = {
+        system: (entry.at_least, entry.value if direction(metric) < 0 else -entry.value)
+        for system, entry in there.items()
+        if entry is not None and entry.value is not None
+    }
+    return [*sorted(places, key=lambda system: places[system]), *(system for system in there if system not in places)]
 
 
 def mean_tables(board: Leaderboard) -> Iterator[Table]:

@@ -137,7 +137,7 @@ def _cell(value: float | None, largest: float, *, signed: bool) -> Cell | None:
     strength = abs(value) / largest
     # where the text changes its colour to stay readable: later on a light page than on a dark one
     kind = ("less" if value < 0 else "more") + (" strong" if strength > 0.76 else " middle" if strength > 0.66 else "")
-    text = f"{abs(value):.2f}".replace("0.", ".", 1) if abs(value) < 0.995 else "1"
+    text = f"{abs(value):.2f}".removeprefix("0") if abs(value) < 0.995 else "1"
     sign = ("−" if value < 0 else "+") if signed and text != ".00" else ""
     return Cell(sign + text, kind, strength)
 

@@ -43,6 +43,7 @@ def test_effect_is_the_mean_in_standard_deviations() -> None:
     """Values 1, 2, 3: mean 2, standard deviation 1; no spread, no effect size."""
     assert task_sample(np.array([[1.0, 2, 3]]), np.arange(3)).effect.tolist() == pytest.approx([2.0])
     assert np.isnan(task_sample(np.array([[1.0, 1, 1]]), np.arange(3)).effect).all()
+    assert np.isfinite(task_sample(np.array([[1.0, 1, 1, 1 + 3e-12]]), np.arange(4)).effect).all(), "no rounding"
 
 
 def test_a_difference_above_the_threshold_is_kept_in_a_mean() -> None:

@@ -52,3 +52,16 @@ def test_preference_is_told_of_the_languages_that_are_asked_in(make_folder: Any)
     found = Tables(render_page(compare([folder], draws=50))).found.values()
     (shares,) = (rows for rows in found if rows[0][:2] == ["query language", "share of the pool"])
     assert shares[1:] == [["German (de)", "33 %", "50 % 1.5×"]]
+
+
+def test_a_bound_stands_beside_a_distance_once(folders: list[Path]) -> None:
+    """Where the bounds were not asked for, and where they were: of the rank distance, and of nothing else."""
+    for metrics in ("map,rank_distance", "map,rank_distance,rank_distance_bound"):
+        last = contents(folders, settings="multi", metrics=metrics).results[2]
+        found = [(score.metric, score.value and round(score.value, 9)) for score in last.scores]
+        assert sorted(set(found), key=str) == [
+            ("map", 0.3),
+            ("map", 0.5),
+            ("rank_distance", None),
+            ("rank_distance_bound", 16.0),
+        ]

@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from beir_hybrid.comparison import Comparison, compare
 from beir_hybrid.report import figures
 from beir_hybrid.report.contents import read_contents
+from beir_hybrid.report.differences import all_bars
 from beir_hybrid.report.distances import labels, rank_distances
 from tests.report.golden import HIGH, LOW
 
@@ -91,6 +92,9 @@ def test_a_difference_of_nothing_is_no_sign(folders: list[Path], make_folder: An
     flat = {f"mono:{x}": {"map": [0.5] * 6} for x in ("de", "en")} | {"cross:de-en": {"map": [0.5] * 6}}
     made = compare([make_folder(name, flat) for name in ("one", "two")], draws=100)
     drawn = dict(figures._figures(read_contents(made)[0]))
+    assert {(bar.begin, bar.width, bar.whisker) for each in all_bars(read_contents(made)[0]) for bar in each.bars} == {
+        (50.0, 0.0, (50.0, 0.0))
+    }
     _, (axes, _) = axes_drawn(drawn["heat-map-two-minus-one"])
     assert axes.images[0].get_clim() == (-1, 1)
     assert [text.get_text() for text in axes.texts] == [".00", ".00", ".00"]
@@ -104,7 +108,7 @@ def test_same_language_shares(drawn: dict[str, Any]) -> None:
     assert middles == pytest.approx([-0.8 / 3, 1 - 0.8 / 3, 0, 1, 0.8 / 3, 1 + 0.8 / 3])
     assert [bar.get_width() for bar in axes.patches] == pytest.approx([0.8 / 3] * 6)
     assert len({to_hex(bar.get_facecolor()) for bar in axes.patches}) == 3
-    lines = [line.get_segments()[0].ravel().tolist() for line in axes.collections]
+    lines = [segment.ravel().tolist() for line in axes.collections for segment in line.get_segments()]
     assert lines == [[-0.45, 0.5, 0.45, 0.5], [0.55, 0.5, 1.45, 0.5]]
     assert ticks(axes.xaxis) == [(0, "de"), (1, "en")]
     assert (axes.get_ylim(), axes.get_xlabel()) == ((0, 1), "query language")

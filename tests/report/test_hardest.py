@@ -45,6 +45,14 @@ def test_every_question_of_a_group_counts(make_folder: Any) -> None:
     assert [(query.group, query.score) for query in hardest.queries] == [("g1", 0.4), ("g0", 0.5), ("g2", 0.6)]
 
 
+def test_hard_is_by_a_metric_that_was_compared(make_folder: Any) -> None:
+    """Where map was left out, by the next of what was asked for, which another query has the lowest of."""
+    folder = make_folder("a", {"mono:de": {"map": [0.1, 0.9], "recall@10": [0.8, 0.2]}})
+    hardest = hardest_queries(read_contents(compare([folder], metrics="recall@10"))[0])
+    assert hardest is not None
+    assert (hardest.metric, [query.group for query in hardest.queries]) == ("recall@10", ["g1", "g0"])
+
+
 def test_texts_and_ranks_of_every_language(made: Made) -> None:
     """The question and its answer in each language; ranks within what was kept, and how much that was."""
     hardest = hardest_queries(made.contents)

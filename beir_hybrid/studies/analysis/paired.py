@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from beir_hybrid.comparison import Comparison, Scores, TaskScoresTable, compare, load_per_query
 from beir_hybrid.comparison.align import align
 from beir_hybrid.comparison.correction import correct
-from beir_hybrid.comparison.notes import cautions
+from beir_hybrid.comparison.notes import cautions, too_few_draws
 from beir_hybrid.disk.files import fingerprint
 from beir_hybrid.errors import BeirHybridError, ResultsError
 from beir_hybrid.published.scores import MEAN as OVER_LANGUAGES
@@ -67,9 +67,8 @@ def paired_tests(measured: Measured, options: AnalysisOptions) -> tuple[pd.DataF
     names = {"deviation": "seeds_deviation", "ci_low": "seeds_low", "ci_high": "seeds_high"}
     found[_SEEDS] = spread.rename(columns=names).loc[deltas.index, _SEEDS].set_axis(found.index)
     family = found[found.p.notna()].groupby(["dataset", "metric", "family"]).p
-    least = (family.size().max() if len(family) else 0) / (1 + options.draws)
-    if least > LEVEL:
-        notes[f"Holm's correction leaves no p below {least:.3f} at {options.draws:,} draws: set more draws"] = None
+    if said := too_few_draws(family.size(), options.draws, LEVEL):
+        notes[f"{said}: set more draws"] = None
     found["p_corrected"] = family.transform(lambda own: correct(own.to_numpy(float), "holm"))
     sure = (found.p_corrected <= LEVEL) & (found.seeds_agreeing == found.seeds) & (found.delta != 0)
     found["mark"] = found.leaning.where(sure, None)

@@ -86,7 +86,8 @@ def test_what_could_not_be_marked_is_said(tmp_path: Path) -> None:
     """Too few draws for Holm over twelve tests, or too few question groups."""
     analysis = {"draws": 50}
     outcome = make_study(tmp_path / "a", flat, settings=("mono", "multi"), seeds=(1,), analysis=analysis)
-    assert against_baseline(outcome)[1] == ["Holm's correction leaves no p below 0.235 at 50 draws: set more draws"]
+    said = "of 12 tests Holm's correction leaves no p below 0.235 at 50 draws: set more draws"
+    assert against_baseline(outcome)[1] == [said]
     few = make_study(tmp_path / "b", flat, questions=4, seeds=(1,))
     assert against_baseline(few)[1] == [
         "toy: with 4 question groups no p can be below 0.125, too few to show a difference"
