@@ -52,14 +52,14 @@ def part_settings() -> dict[str, Any]:
     """All 132 settings at full depth from embeddings in hand: ranks, every metric of every query, the bias."""
     from beir_hybrid.datasets import load_dataset
     from beir_hybrid.evaluation.scoring import score_task
-    from beir_hybrid.metrics.measures import parse_metrics
+    from beir_hybrid.metrics.registered import asked_metrics
     from beir_hybrid.retrieval.dense.vector_scores import VectorScores
     from beir_hybrid.retrieval.search.search import rankings
 
     dataset = load_dataset("xquad-r")
     queries, passages = _vectors(dataset)
     before = _peak_mb()
-    metrics = parse_metrics(None)
+    metrics = asked_metrics(None)
     times, cpu, products, product_cpu, searched = [], [], [], [], 0.0
     pool = np.empty(0, np.float32)
     for _ in range(5):

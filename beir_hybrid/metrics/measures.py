@@ -85,11 +85,6 @@ def metric_names(names: str | Iterable[str] | None) -> list[str]:
     return given
 
 
-def parse_metrics(names: str | Iterable[str] | None) -> tuple[Metric, ...]:
-    """`parse_metric` for each of `metric_names`, each metric once."""
-    return tuple(dict.fromkeys(parse_metric(name) for name in metric_names(names)))
-
-
 def metrics_among(names: str | Iterable[str], known: Collection[str], refusal: str) -> tuple[str, ...]:
     """Those of ``known`` that names mean, ours or ir_measures', each once.
 

@@ -37,6 +37,7 @@ FORMATS = ("png", "svg")
 _COLOURS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#f0e442", "#999999")
 COLOURS = len(_COLOURS)
 """Lines that can be told apart in one chart."""
+_MARKERS = "os^D"
 _BLUE, _ORANGE, _GREEN, _RED, _GREY = "#14508c", "#b5500c", "#1b7f4b", "#b3392f", "#8a949e"
 # of these only; the page has all
 _BARS = ("map", "recall@1", "recall@10", "rank_distance")
@@ -284,8 +285,9 @@ def draw_lines(figure: Any, points: pd.DataFrame, ticks: Mapping[float, str], x_
             place = lines.index(name)
             ends = [(line.value - line.ci_low).fillna(0.0), (line.ci_high - line.value).fillna(0.0)]
             shown[name] = axes.errorbar(
-                line.x, line.value, yerr=ends, label=name, color=_COLOURS[place % COLOURS], marker="os^D"[place % 4],
-                markersize=3, linewidth=1, capsize=2, linestyle="-" if connected else "none",
+                line.x, line.value, yerr=ends, label=name, color=_COLOURS[place % COLOURS],
+                marker=_MARKERS[place % len(_MARKERS)], markersize=3, linewidth=1, capsize=2,
+                linestyle="-" if connected else "none",
             )  # fmt: skip
         axes.set_xticks(list(ticks), list(ticks.values()), rotation=0 if connected else 25)
         axes.tick_params(labelsize=6)

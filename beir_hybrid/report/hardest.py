@@ -118,10 +118,10 @@ def _hard_query(
             corpus = dataset.passages[home]
             title = corpus.title(place)
             answers.setdefault(home, f"{title}: {corpus.texts[place]}" if title else corpus.texts[place])
-            best = ranks.setdefault(language, {}).setdefault(home, [None] * len(runs))
-            for system, (rank_of, _) in enumerate(runs):
-                rank, before = rank_of.get((query, passage)), best[system]
-                best[system] = rank if before is None else before if rank is None else min(rank, before)
+            own = ranks.setdefault(language, {})
+            pairs = zip(own.get(home, [None] * len(runs)), runs, strict=True)
+            both = [(before, rank_of.get((query, passage))) for before, (rank_of, _) in pairs]
+            own[home] = [min((rank for rank in pair if rank is not None), default=None) for pair in both]
     kept = {language: [depth.get(query, 0) for _, depth in runs] for language, query in ids.items()}
     return HardQuery(group, score, tuple(sorted({*queries, *answers})), queries, answers, ranks, kept)
 

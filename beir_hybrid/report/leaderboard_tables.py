@@ -33,13 +33,16 @@ def where(system: System, entries: Sequence[Entry | None]) -> str:
 
 
 def ranked(board: Leaderboard, setting: str, metric: str, language: str = MEAN) -> list[System]:
-    """The systems of a setting, the best first, then those with a bound alone, then those without a value."""
+    """The systems of a setting, the best first, then those with a bound alone, then those without a value.
+
+    Of a metric that has no better and worse they stay as they were given.
+    """
 
     measured = {entry.system for entry in board.entries if entry.setting == setting}
     there = {system: board.entry(system, setting, metric, language) for system in board.systems if system in measured}
     # a bound says nothing of how good a system is, so it is above none that is known
     places = {
-        system: (entry.at_least, entry.value if direction(metric) < 0 else -entry.value)
+        system: (entry.at_least, -entry.value * direction(metric))
         for system, entry in there.items()
         if entry is not None and entry.value is not None
     }

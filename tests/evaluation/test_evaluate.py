@@ -22,7 +22,7 @@ from beir_hybrid.errors import BeirHybridError, DatasetError, MetricError, Resul
 from beir_hybrid.evaluation.evaluate import evaluate
 from beir_hybrid.evaluation.results import Results, read_results
 from beir_hybrid.evaluation.scoring import score_task
-from beir_hybrid.metrics.measures import parse_metrics
+from beir_hybrid.metrics.registered import asked_metrics
 from beir_hybrid.retrieval.contract import Ranking
 from beir_hybrid.retrieval.dense.retriever import DenseRetriever
 from beir_hybrid.settings import Task
@@ -352,7 +352,7 @@ def test_real_data_agrees_with_pytrec_eval_at_full_depth() -> None:
         oracle = pytrec_eval.RelevanceEvaluator(
             {query: qrels[query] for query in run}, {"map", "ndcg_cut.10", "recall.100", "recip_rank"}
         ).evaluate(run)
-        ours = score_task(ranking, parse_metrics(list(names))).per_query
+        ours = score_task(ranking, asked_metrics(list(names))).per_query
         for metric, name in names.items():
             theirs = [oracle[task.query_ids[row]][name] for row in asked]
             assert ours[metric][asked] == pytest.approx(theirs, abs=1e-9)

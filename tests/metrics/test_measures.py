@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from beir_hybrid.errors import MetricError
-from beir_hybrid.metrics.measures import DEFAULT_METRICS, Metric, measure, parse_metric, parse_metrics
+from beir_hybrid.metrics.measures import DEFAULT_METRICS, Metric, measure, parse_metric
+from beir_hybrid.metrics.registered import asked_metrics
 from beir_hybrid.records import Hits, Judged
 
 Run = dict[str, dict[str, float]]
@@ -222,8 +223,8 @@ def test_a_wrong_metric_name_says_what_was_meant(name: str, problem: str) -> Non
 
 def test_a_list_of_metrics_names_each_once() -> None:
     """Comma lists and iterables are the same; two spellings of one metric are one column."""
-    assert parse_metrics("map, ndcg@10,AP") == (Metric("map"), Metric("ndcg", 10))
-    assert parse_metrics(["mrr@10"]) == (Metric("mrr", 10),)
-    assert [str(metric) for metric in parse_metrics(None)] == list(DEFAULT_METRICS)
+    assert asked_metrics("map, ndcg@10,AP") == (Metric("map"), Metric("ndcg", 10))
+    assert asked_metrics(["mrr@10"]) == (Metric("mrr", 10),)
+    assert [str(metric) for metric in asked_metrics(None)] == list(DEFAULT_METRICS)
     with pytest.raises(MetricError, match="no metric was given"):
-        parse_metrics([])
+        asked_metrics([])

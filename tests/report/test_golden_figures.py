@@ -128,6 +128,9 @@ def test_rank_distances(drawn: dict[str, Any], comparison: Comparison) -> None:
     assert bounds == [[], [], [(0.0, 1.0, 1.0, "#ffffff")]]
     assert (figure.get_supxlabel(), figure.get_supylabel()) == ("share of the queries", "rank distance")
     assert legend(figure) == ["known", "at least"]
+    alone = rank_distances(read_contents(comparison)[0])["a"]
+    _, (axes,) = axes_drawn(lambda figure: figures._distances(figure, {"a": alone}))
+    assert axes.get_ylim()[0] > axes.get_ylim()[1], "of one system too"
     half = rank_distances(read_contents(comparison)[0])["c"]
     mixed = {"known": (1, *half.known[1:]), "at_least": (0, 3, *half.at_least[2:]), "quantiles": {}}
     _, charts = axes_drawn(lambda figure: figures._distances(figure, dict.fromkeys("wxyz", type(half)(**mixed))))

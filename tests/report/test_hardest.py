@@ -94,6 +94,18 @@ def test_a_query_without_a_kept_passage_has_none() -> None:
     assert made.ranks == {"de": {"de": [None, None]}}
 
 
+def test_of_several_answers_in_a_language_the_best_rank_counts() -> None:
+    """Whichever is looked at first, and where one has no rank."""
+    dataset = load_dataset("sample", languages="de")
+    query = dataset.queries["de"].ids[0]
+    (one,) = dataset.qrels[query]
+    other = next(passage for passage in dataset.passages["de"].ids if passage != one)
+    dataset = dataclasses.replace(dataset, qrels={**dataset.qrels, query: {one: 1, other: 1}})
+    runs: list[Any] = [({(query, one): 5, (query, other): 3}, {}), ({(query, one): 3, (query, other): 5}, {}),
+                       ({(query, one): 3}, {}), ({(query, other): 3}, {})]  # fmt: skip
+    assert _hard_query("g", 0.0, {"de": query}, dataset, runs, "mono").ranks == {"de": {"de": [3, 3, 3, 3]}}
+
+
 def test_a_page_that_would_be_too_long_shows_fewer(made: Made, monkeypatch: pytest.MonkeyPatch) -> None:
     """As many as have so many ranks to show, four languages squared for each of three systems; three at the least."""
     shown = {}

@@ -49,6 +49,15 @@ def test_nothing_is_below_zero() -> None:
     assert [row[0] for row in table.rows] == ["half", "zero", "none"]
 
 
+def test_what_has_no_best_is_in_the_order_given() -> None:
+    """More of the own language is neither better nor worse."""
+    scores = {name: [Score("multi", "de", "all", "same_language_share@10", value, queries=4)] for name, value in
+              (("half", 0.5), ("most", 0.9), ("few", 0.1))}  # fmt: skip
+    made = [dataclasses.replace(made_results(name, {}, dataset="own"), scores=own) for name, own in scores.items()]
+    (table,) = mean_tables(build_leaderboard("own", made))
+    assert [row[0] for row in table.rows] == ["half", "most", "few"]
+
+
 def test_of_unusual_metrics_five_have_a_column() -> None:
     """The first, in the order they were measured in."""
     scores = [Score("mono", "de", "de", f"precision@{k}", 0.5, queries=4) for k in range(1, 8)]
