@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from beir_hybrid.disk.files import write_json
 from beir_hybrid.encoders import find_encoder
 from beir_hybrid.errors import TrainingError
@@ -68,6 +70,8 @@ def prepare(config: TrainConfig, folder: TrainFolder, processes: int) -> None:
         raise TrainingError(
             f"the validation groups do not fill a batch: got {data.dev.n_groups}, expected at least {2 * processes}"
         )
+    if data.dev is not None:
+        _tell_what_is_in_both(data.train, data.dev)
     if config.lexicon:
         from beir_hybrid.training.code_switch import read_lexicon, refuse_useless
 
@@ -75,6 +79,13 @@ def prepare(config: TrainConfig, folder: TrainFolder, processes: int) -> None:
     if config.from_scratch is not None:
         _new_model(config, left_out["train"], folder.work / "base")
     write_json(folder.prepared, left_out)
+
+
+def _tell_what_is_in_both(train: Any, dev: Any) -> None:
+    passages = np.unique(np.concatenate(list(dev.positive_ids())))
+    both = int(np.logical_or.reduce([np.isin(passages, some) for some in train.positive_ids()]).sum())
+    if both:
+        tell(f"{both:,} of {len(passages):,} validation passages are trained on too: on them the model looks too good")
 
 
 def _file_digest(path: str, option: str) -> str:

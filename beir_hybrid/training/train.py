@@ -103,7 +103,7 @@ def train(config: TrainConfig, *, resume: bool = False) -> TrainSummary:
         train_from(trainer, checkpoint)
         if config.lora is not None:
             merge_adapters(trainer.model)
-        refuse_diverged(trainer.model)
+        _first_process_does(state, lambda: refuse_diverged(trainer.model))
         if config.wise_ft is not None:
             average(trainer.model, begun_with(config, folder), config.wise_ft)
         summary = _summary(config, trainer, folder, data, round(time.perf_counter() - started, 1))
@@ -125,7 +125,7 @@ def _first_process_does(state: Any, action: Callable[[], Any]) -> Any:
         # also when it fails, so that no process waits for what will not come
         broadcast_object_list(told)
     if not told[0]:
-        raise ToldElsewhereError("the first process could not prepare the training; its message says why")
+        raise ToldElsewhereError("the first process could not go on; its message says why")
     return told[1]
 
 

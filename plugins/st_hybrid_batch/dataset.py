@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 
 from st_hybrid_batch.group import Group, check_text, rows_of_groups
 from st_hybrid_batch.identity import passage_ids
-from st_hybrid_batch.index import GroupIndex, numbers_of
+from st_hybrid_batch.index import I64, GroupIndex, numbers_of
 
 _LAYOUT = 2
 """Changes when rows or ids are made in another way: data sets cached before are then made anew."""
@@ -213,10 +213,13 @@ class ParallelDataset(datasets.Dataset):  # type: ignore[misc]
     @cached_property
     def index(self) -> GroupIndex:
         """Which groups have which languages."""
-        labels = [
-            chunk.flatten().to_numpy().reshape(len(chunk), -1)[:, 0] for chunk in self.data.column("label").chunks
-        ]
-        return GroupIndex.of_columns(self.data.column("language"), self.data.column("group"), np.concatenate(labels))
+        passages = np.concatenate(list(self.positive_ids()))
+        return GroupIndex.of_columns(self.data.column("language"), self.data.column("group"), passages)
+
+    def positive_ids(self) -> Iterator[I64]:
+        """The ids of the rows' passages, some rows at a time."""
+        for chunk in self.data.column("label").chunks:
+            yield chunk.flatten().to_numpy().reshape(len(chunk), -1)[:, 0]
 
     def row_languages(self, rows: Sequence[int]) -> list[str]:
         """The language of each of some rows."""

@@ -69,6 +69,15 @@ def test_squad(tmp_path):
     assert ids["x"] == ids["y"] == ids["z"] != ids["w"]
 
 
+def test_questions_without_an_answer_are_no_pairs(tmp_path):
+    """SQuAD 2 asks what a paragraph does not answer: trained on, it would be a false positive."""
+    path = squad(tmp_path / "en.json", ("Rivers", ["1", "2"]))
+    data = json.loads(path.read_text())
+    data["data"][0]["paragraphs"][0]["qas"][1]["is_impossible"] = True
+    path.write_text(json.dumps(data))
+    assert [group.id for group in read_squad({"en": path})] == ["1"]
+
+
 def test_a_question_id_twice_in_a_file(tmp_path):
     """The later one would replace the earlier without a word."""
     path = squad(tmp_path / "en.json", ("one", ["x"]), ("two", ["x"]))

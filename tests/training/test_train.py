@@ -312,7 +312,9 @@ def test_the_weights_are_finite(trained: Callable[[str], Path]) -> None:
     assert all(tensor.isfinite().all() for tensor in weights(trained("transformer")).values())
 
 
-def test_mmarco_and_squad_from_the_command_line(configure: Configure, tmp_path: Path) -> None:
+def test_mmarco_and_squad_from_the_command_line(
+    configure: Configure, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """mMARCO's folder with its triples, and SQuAD-shaped files, are trained on as they are."""
     names = {"de": "german", "en": "english"}
     (tmp_path / "collections").mkdir()
@@ -343,6 +345,9 @@ def test_mmarco_and_squad_from_the_command_line(configure: Configure, tmp_path: 
     given = ",".join(f"{code}={path}" for code, path in squad.items())
     swapped = ",".join(f"{code}={squad[other]}" for code, other in (("de", "en"), ("en", "de")))
     summary = train(configure(tmp_path / "squad", groups=given, dev_groups=given))
+    assert (
+        "12 of 12 validation passages are trained on too: on them the model looks too good" in capsys.readouterr().err
+    )
     with pytest.raises(TrainingError, match=r"holds another training: dev_groups .*; groups"):
         train(configure(tmp_path / "squad", groups=swapped, dev_groups=swapped))
     assert (summary.groups, summary.languages, summary.best_step is None) == (12, ["de", "en"], False)

@@ -17,7 +17,8 @@ _BLANKS = " \t\r\n"
 def read_squad(paths: Mapping[str, str | Path]) -> Iterator[Group]:
     """Read parallel questions with their paragraphs.
 
-    The passage of a question is its whole paragraph (``context``). Questions of one paragraph share the passage by
+    The passage of a question is its whole paragraph (``context``); a question that it does not answer
+    (``is_impossible``, as in SQuAD 2) is left out. Questions of one paragraph share the passage by
     its text, so paragraphs that are cut differently in another language are no obstacle. The files are read in step,
     an article at a time: held are the questions that some file has not had yet, and the ids of the others.
 
@@ -60,8 +61,9 @@ def _paragraphs(path: Path) -> Iterator[tuple[str, str, list[tuple[str, str]]]]:
         for index, paragraph in enumerate(paragraphs):
             where = f"{path}: data[{number}].paragraphs[{index}]"
             try:
-                context, questions = paragraph["context"], [(str(qa["id"]), qa["question"]) for qa in paragraph["qas"]]
-            except (KeyError, TypeError) as error:
+                asked = [qa for qa in paragraph["qas"] if not qa.get("is_impossible")]
+                context, questions = paragraph["context"], [(str(qa["id"]), qa["question"]) for qa in asked]
+            except (KeyError, TypeError, AttributeError) as error:
                 raise ValueError(f'{where}: expected "context" and "qas" with "id" and "question" ({error})') from error
             check_text(context, f"{where}: context")
             for identifier, question in questions:
