@@ -43,6 +43,9 @@ def starting_model(config: TrainConfig, source: str) -> Any:
         refuse_for_static(config)
     if config.max_seq_length is not None:
         model.max_seq_length = config.max_seq_length
+        for module in model.modules():
+            if getattr(module, "document_length", None) is not None:  # of late interaction: it would come first
+                module.document_length = config.max_seq_length
     new = config.from_scratch is not None or (kind == "dense" and not _was_saved_whole(source))
     if new or config.query_prompt is not None or config.passage_prompt is not None:
         prompts = PAPER_PROMPTS if new else own_prompts(model)

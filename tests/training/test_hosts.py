@@ -44,6 +44,8 @@ def test_a_model_stays_what_it_is(
         options = {"num_labels": 1} if host == "CrossEncoder" else {}
         getattr(st, host)(transformer, device="cpu", **options).save(str(base))
     model = getattr(st, host)(str(base), device="cpu")
+    if host == "MultiVectorEncoder":
+        model[0].document_length = 180
     model.prompts = {"query": "Frage: ", "document": "Absatz: ", "rank": "Ordne: "}
     model.default_prompt_name = "rank" if host == "CrossEncoder" else None
     model.save(str(base))
@@ -55,6 +57,9 @@ def test_a_model_stays_what_it_is(
     assert summary.validation["dev_multi_map"] > 0
     saved = json.loads((tmp_path / "o" / "config_sentence_transformers.json").read_text(encoding="utf-8"))
     assert saved["model_type"] == host
+    if host == "MultiVectorEncoder":
+        read = getattr(st, host)(str(tmp_path / "o"), device="cpu").preprocess(["word " * 200], task="document")
+        assert read["input_ids"].shape[1] == 16  # --max-seq-length, though the model has a length for documents
     assert saved["prompts"] == {"query": "Frage: ", "document": "Absatz: ", "rank": "Ordne: "}
     trained_with = "Ordne: " if host == "CrossEncoder" else {"query": "Frage: ", "passage": "Absatz: "}
     assert built[0].args.prompts == trained_with
