@@ -134,7 +134,8 @@ class Passages:
             column = getattr(self, name)
             if len(column) != len(self.ids) and (name == "texts" or len(column)):
                 raise DatasetError(
-                    f"{len(self.ids)} passage ids but {len(column)} {name} in language {self.language!r}"
+                    f"ids and {name} of passages in language {self.language!r} are {len(self.ids)} and {len(column)}; "
+                    f"there must be as many of each"
                 )
         _check_ids("passage", self.language, self.ids)
         if not self.on_disk:
@@ -206,8 +207,9 @@ class Queries:
                 object.__setattr__(self, name, self.ids)
         if not len(self.ids) == len(self.texts) == len(self.groups) == len(self.source_ids):
             raise DatasetError(
-                f"{len(self.ids)} query ids, {len(self.texts)} texts and {len(self.groups)} groups "
-                f"in language {self.language!r}; there must be as many of each"
+                f"ids, texts, groups and source ids of queries in language {self.language!r} are "
+                f"{len(self.ids)}, {len(self.texts)}, {len(self.groups)} and {len(self.source_ids)}; there must be "
+                f"as many of each"
             )
         _check_ids("query", self.language, self.ids)
         _check_texts("text", self.ids, self.texts)

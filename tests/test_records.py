@@ -124,9 +124,9 @@ def test_ids_must_be_unique_ascending_and_carry_their_language(ids: list[str], p
 
 def test_columns_must_have_one_length() -> None:
     """A text too few is found when the records are made, not when they are searched."""
-    with pytest.raises(DatasetError, match="2 passage ids but 1 texts in language 'de'"):
+    with pytest.raises(DatasetError, match="ids and texts of passages in language 'de' are 2 and 1; there must"):
         Passages("de", ["de-1", "de-2"], ["x"])
-    with pytest.raises(DatasetError, match="1 query ids, 1 texts and 2 groups"):
+    with pytest.raises(DatasetError, match="queries in language 'de' are 1, 1, 2 and 1"):
         Queries("de", ["de-1"], ["x"], ["g", "h"])
 
 

@@ -14,6 +14,7 @@ from beir_hybrid.corpus.shards import COLUMNS, SUM, Naming, batch_checksum
 from beir_hybrid.disk.checksums import checked
 from beir_hybrid.disk.files import fingerprint
 from beir_hybrid.errors import DatasetError
+from beir_hybrid.progress import counted
 from beir_hybrid.records import LazyStrings, Passages
 
 _ID, _DOCID, _TITLE, _TEXT = range(len(COLUMNS))
@@ -177,7 +178,7 @@ class ArrowCorpus(Mapping[str, dict[str, str]]):
         return ArrowCorpus, (self.folder,)
 
     def __repr__(self) -> str:
-        return f"ArrowCorpus({str(self.folder)!r}: {self._size:,} passages)"
+        return f"ArrowCorpus({str(self.folder)!r}: {counted(self._size, 'passage', 'passages')})"
 
     @property
     def ids(self) -> Column:

@@ -113,14 +113,15 @@ def _notes(results: Results) -> list[str]:
     missing = {s.setting: 0 for s in results.scores}
     for key in {(s.setting, s.query_language, s.corpus_language, s.missing_queries) for s in results.scores}:
         missing[key[0]] += key[3]
-    counted = [f"{setting} {count:,}" for setting, count in missing.items() if count]
-    if counted:
-        notes.append(f"queries for which nothing was retrieved (they score 0): {', '.join(counted)}")
+    empty = [f"{setting} {count:,}" for setting, count in missing.items() if count]
+    if empty:
+        notes.append(f"queries for which nothing was retrieved (they score 0): {', '.join(empty)}")
     shallow = [score for score in results.scores if score.is_bound]
     if shallow:
         least = min(score.depth or 0 for score in shallow)
         metrics = ", ".join(dict.fromkeys(score.metric for score in shallow))
-        notes.append(f">=: lower bound, rankings are {least} passages deep and the cutoff is deeper: {metrics}")
+        deep = counted(least, "passage", "passages")
+        notes.append(f">=: lower bound, rankings are {deep} deep and the cutoff is deeper: {metrics}")
     notes += _ties(results)
     notes += _observed(results)
     return notes

@@ -9,6 +9,7 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 
 from beir_hybrid.errors import NeutralizeError
+from beir_hybrid.progress import counted
 from beir_hybrid.records import FloatArray, ScoreArray
 
 Role: TypeAlias = Literal["query", "passage"]
@@ -164,8 +165,8 @@ def project(vectors: Vectors, directions: int | None) -> Removal:
     k = min(languages + languages // 3, len(means)) if directions is None else directions
     if k > len(means):
         raise NeutralizeError(
-            f"{k} directions are more than the {len(means)} means of {languages} languages span; give --directions "
-            f"{len(means)} or less, or texts of more languages"
+            f"{k} directions are more than the means of {counted(languages, 'language', 'languages')} span; give "
+            f"--directions {len(means)} or less, or texts of more languages"
         )
     spread = np.linalg.svd(np.array(means), compute_uv=False)
     # where queries and passages are encoded alike their means are the same, and span no more than one role's do

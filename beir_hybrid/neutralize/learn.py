@@ -31,7 +31,7 @@ from beir_hybrid.neutralize.texts import (
     texts_of_groups,
 )
 from beir_hybrid.neutralize.transform import Transform
-from beir_hybrid.progress import progress, tell
+from beir_hybrid.progress import counted, progress, tell
 
 if TYPE_CHECKING:
     from beir_hybrid.retrieval.dense.retriever import DenseRetriever
@@ -200,11 +200,12 @@ def _without_leaks(sample: Sample, datasets: Sequence[str], data_dir: Path | str
     texts = [TrainingText(one.text, "neutralize", one.where, one.group, one.language, one.role) for one in sample]
     for name in datasets:
         found = find_leaks(texts, LeakDetector(load_dataset(name, data_dir)))
-        tell(f"leak check: {len(found)} of {len(texts):,} texts overlap {name}")
+        share = f"{len(found)} of {counted(len(texts), 'text', 'texts')}"
+        tell(f"leak check: {name} overlaps {share}")
         if found:
             first = found[0]
             raise NeutralizeError(
-                f"{len(found)} of {len(texts)} texts overlap {name}; the first is {first.where} ({first.language}, "
+                f"{name} overlaps {share}; the first is {first.where} ({first.language}, "
                 f"{first.kind}: {first.evaluation_id}); learn from other texts, or leave --check-leaks out and say so"
             )
     return {"disjoint_from": list(datasets), "texts": len(texts)}

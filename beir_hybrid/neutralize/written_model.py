@@ -11,7 +11,7 @@ from typing import Any
 from beir_hybrid.errors import NeutralizeError
 from beir_hybrid.neutralize.geometry import Role
 from beir_hybrid.neutralize.transform import ARRAYS_FILE, RECORD_FILE, Transform
-from beir_hybrid.progress import no_bars
+from beir_hybrid.progress import counted, no_bars
 from beir_hybrid.retrieval.kinds import kind_of_model
 
 TASKS: dict[Role, str] = {"query": "query", "passage": "document"}
@@ -148,8 +148,8 @@ passages = model.encode_document(["..."])  # of any language, known or not"""
 `{base["name"]}` (fingerprint `{base["fingerprint"]}`) with what is language removed from its vectors, by \
 `beir-hybrid neutralize`. No weight of the base was trained or changed.
 
-- method: `{record["method"]}`{"" if k is None else f", {k} direction{'' if k == 1 else 's'}"}
-- learnt from {texts} a language in {len(languages)} languages: {" ".join(languages)}
+- method: `{record["method"]}`{"" if k is None else f", {counted(k, 'direction', 'directions')}"}
+- learnt from {texts} a language in {counted(len(languages), "language", "languages")}: {" ".join(languages)}
 - sources: {json.dumps(record["sources"], ensure_ascii=False)}, seed {record["seed"]}
 - queries: {record["queries"]}
 - of the variance of these passages' vectors {shares["before"]:.1%} lay between the languages' means, \

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from beir_hybrid.errors import RunError, at, first_line
-from beir_hybrid.progress import tell
+from beir_hybrid.progress import counted, tell
 from beir_hybrid.readers.json_lines import as_id
 from beir_hybrid.readers.lines import read_lines
 from beir_hybrid.records import IntArray, ScoreArray
@@ -240,7 +240,7 @@ def _dictionary_column(path: Path, name: str, column: Any) -> DictionaryColumn:
     import pyarrow as pa
 
     if column.null_count:
-        raise RunError(f"{path}: {column.null_count} rows have no {name}")
+        raise RunError(f"{path}: {counted(column.null_count, 'row has', 'rows have')} no {name}")
 
     if not pa.types.is_dictionary(column.type):
         column = column.cast(pa.string()).dictionary_encode()

@@ -210,7 +210,7 @@ def test_codes_that_begin_alike_do_not_hide_repeats(
         (["de-1", "de-1"], ["a", "b"], "'de-1' of language 'de' appears twice"),
         (["de-2", "de-1"], ["a", "b"], "'de-2' of language 'de' comes before 'de-1'"),
         (["en-1"], ["a"], "'en-1' does not carry its language"),
-        (["de-1"], ["a", "b"], "1 passage ids but 2 texts"),
+        (["de-1"], ["a", "b"], "passages in language 'de' are 1 and 2"),
     ],
 )
 def test_ids_must_be_unique_ordered_and_named_after_the_language(
@@ -223,7 +223,7 @@ def test_ids_must_be_unique_ordered_and_named_after_the_language(
 
 def test_queries_need_a_text_each() -> None:
     """A query column of another length is refused."""
-    with pytest.raises(DatasetError, match="2 query ids, 1 texts"):
+    with pytest.raises(DatasetError, match="queries in language 'de' are 2, 1, 2 and 2"):
         Queries("de", ["de-q-1", "de-q-2"], ["?"])
 
 

@@ -106,7 +106,7 @@ def test_equal_vectors_stay_equal_wherever_they_stand(method: str) -> None:
 
 def test_directions_beyond_what_the_texts_span_are_refused() -> None:
     """More directions than means (project) or than texts of a language (lir) say which number would do."""
-    with pytest.raises(NeutralizeError, match=r"7 directions are more than the 6 means of 3 languages span.*6 or less"):
+    with pytest.raises(NeutralizeError, match=r"7 directions are more than the means of 3 languages span.*6 or less"):
         METHODS["project"](VECTORS, 7)
     with pytest.raises(NeutralizeError, match=r"de has 40 query texts, fewer than the 41 directions"):
         METHODS["lir"](VECTORS, 41)

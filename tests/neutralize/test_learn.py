@@ -127,7 +127,7 @@ def test_texts_that_are_measured_on_are_refused(tmp_path: Path) -> None:
     sample = load_dataset("sample")
     for language in ("de", "en"):
         (tmp_path / f"{language}.txt").write_text("\n".join(sample.passages[language].texts))
-    with pytest.raises(NeutralizeError, match=r"texts overlap sample; the first is .*de.txt:\d+ \(de, exact: de-"):
+    with pytest.raises(NeutralizeError, match=r"sample overlaps \d+ of .*; the first is .*de.txt:\d+ \(de, exact: de-"):
         neutralize(toy_model(), tmp_path / "out", texts=f"de={tmp_path}/de.txt,en={tmp_path}/en.txt",
                    check_leaks=["sample"], cache=False)  # fmt: skip
     assert not (tmp_path / "out").exists()

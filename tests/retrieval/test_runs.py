@@ -119,7 +119,7 @@ def test_parquet_without_the_columns_or_with_text_scores(tmp_path: Path) -> None
     with pytest.raises(RunError, match="ids must be text or whole numbers, scores numbers"):
         read_run(tmp_path / "b.parquet")
     pq.write_table(pa.table({"qid": [7, None], "docid": ["b", "b"], "score": [1, 2]}), tmp_path / "n.parquet")
-    with pytest.raises(RunError, match=r"n\.parquet: 1 rows have no qid"):
+    with pytest.raises(RunError, match=r"n\.parquet: 1 row has no qid"):
         read_run(tmp_path / "n.parquet")
     pq.write_table(pa.table({"qid": [7, 8], "docid": ["b", "b"], "score": [1, None]}), tmp_path / "c.parquet")
     with pytest.raises(RunError, match="score of passage 'b' is nan"):
@@ -204,7 +204,7 @@ def test_a_cutoff_deeper_than_the_run_is_no_value_but_a_bound(tmp_path: Path, to
         ("recall@1", 1, False), ("recall@2", 1, True), ("tied_share", 1, False),
     }  # fmt: skip
     assert str(results).splitlines()[4].split() == ["de", "0.500", ">=0.500"]
-    assert ">=: lower bound, rankings are 1 passages deep and the cutoff is deeper: recall@2" in str(results)
+    assert ">=: lower bound, rankings are 1 passage deep and the cutoff is deeper: recall@2" in str(results)
     whole = evaluate(toy, written(tmp_path, LINES), metrics="recall@100")
     assert not any(score.is_bound for score in whole.scores)  # both passages there are
 

@@ -16,6 +16,7 @@ import numpy as np
 
 from beir_hybrid.disk.files import build_once, fingerprint_of, write_json
 from beir_hybrid.errors import RetrieverError
+from beir_hybrid.progress import counted
 from beir_hybrid.retrieval.bm25.analyzers import AnalyzerSpec
 from beir_hybrid.retrieval.bm25.bridge import java_errors
 from beir_hybrid.retrieval.bm25.java import start_jvm, versions
@@ -36,8 +37,8 @@ class LuceneIndex(Index):
             found = self._reader.numDocs()
         if found != size:
             raise RetrieverError(
-                f"the index in {folder} holds {found:,} passages, expected {size:,}; delete that folder to build it "
-                "anew"
+                f"the index in {folder} holds {counted(found, 'passage', 'passages')}, expected {size:,}; delete that "
+                "folder to build it anew"
             )
 
     @classmethod
@@ -71,7 +72,7 @@ class LuceneIndex(Index):
             RetrieverError: ids and texts of different length, or the disk or Lucene fails.
         """
         if len(ids) != len(texts):
-            raise RetrieverError(f"{len(ids)} passage ids for {len(texts)} texts; expected one text an id")
+            raise RetrieverError(f"the corpus has {len(ids)} of ids and {len(texts)} of texts; expected one text an id")
         # Java's version counts too: its Unicode tables and its Thai dictionary decide what a word is.
         settings = {"format": FORMAT, "analyzer": analyzer.identity(), **versions()}
         passages = (content,) if content else itertools.chain.from_iterable(zip(ids, texts, strict=True))

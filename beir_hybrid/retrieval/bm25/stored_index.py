@@ -9,6 +9,7 @@ import numpy as np
 
 from beir_hybrid.disk.files import fingerprint
 from beir_hybrid.errors import RetrieverError
+from beir_hybrid.progress import counted
 from beir_hybrid.records import IntArray
 from beir_hybrid.retrieval.bm25.analyzers import AnalyzerSpec
 from beir_hybrid.retrieval.bm25.bridge import java_class, java_errors
@@ -54,8 +55,8 @@ class StoredIndex(Index):
         if documents > passages:
             self.close()
             raise RetrieverError(
-                f"the index in {folder} holds {documents:,} passages, {corpus} {passages:,}: it is of another corpus, "
-                f"or another version of this"
+                f"the index in {folder} holds {counted(documents, 'passage', 'passages')}, {corpus} {passages:,}: it "
+                f"is of another corpus, or another version of this"
             )
 
     def _rank(self, ask: Ask, top_k: int) -> Found:

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from beir_hybrid.disk.files import written_whole
 from beir_hybrid.errors import RetrieverError
+from beir_hybrid.progress import counted
 from beir_hybrid.records import FloatArray, IntArray
 from beir_hybrid.retrieval.dense.segments import Segments
 
@@ -197,6 +198,7 @@ def check_vectors(vectors: npt.ArrayLike, texts: Sequence[str], what: str) -> Fl
     Raises:
         RetrieverError: another shape, or a value that is not finite, naming the text it belongs to.
     """
+    asked = counted(len(texts), f"{what} text", f"{what} texts")
     try:
         given = np.asarray(vectors)
         if np.iscomplexobj(given):
@@ -205,19 +207,18 @@ def check_vectors(vectors: npt.ArrayLike, texts: Sequence[str], what: str) -> Fl
             found = given.astype(np.float32, copy=False)
     except (TypeError, ValueError, RuntimeError) as error:  # rows of different lengths, or no numbers
         raise RetrieverError(
-            f"the encoder returned a {type(vectors).__name__} for {len(texts)} {what} texts that is no matrix "
+            f"the encoder returned a {type(vectors).__name__} for {asked} that is no matrix "
             f"of numbers ({error}); expected float32 ({len(texts)}, dimension)"
         ) from error
     if found.ndim != 2 or len(found) != len(texts) or not found.shape[1]:
         raise RetrieverError(
-            f"the encoder returned shape {found.shape} for {len(texts)} {what} texts; "
-            f"expected ({len(texts)}, dimension)"
+            f"the encoder returned shape {found.shape} for {asked}; expected ({len(texts)}, dimension)"
         )
     bad = ~np.isfinite(found).all(axis=1)
     if bad.any():
         first = int(np.flatnonzero(bad)[0])
         raise RetrieverError(
-            f"the encoder returned NaN or infinity for {int(bad.sum())} of {len(texts)} {what} texts, "
+            f"the encoder returned NaN or infinity for {int(bad.sum())} of {asked}, "
             f"the first is {texts[first][:80]!r}; check its weights and precision"
         )
     return np.ascontiguousarray(found)

@@ -9,6 +9,7 @@ import numpy as np
 
 from beir_hybrid.errors import RetrieverError
 from beir_hybrid.neutralize.geometry import unit
+from beir_hybrid.progress import counted
 from beir_hybrid.records import FloatArray
 
 
@@ -39,7 +40,7 @@ class ScoredForm:
         if self.truncate_dim is not None and len(vectors):
             if self.truncate_dim > vectors.shape[1]:
                 raise RetrieverError(
-                    f"{self.name} gives vectors of {vectors.shape[1]} dimensions; "
+                    f"{self.name} gives vectors of {counted(vectors.shape[1], 'dimension', 'dimensions')}; "
                     f"truncate_dim {self.truncate_dim} is more than there are"
                 )
             vectors = np.ascontiguousarray(vectors[:, : self.truncate_dim])

@@ -15,6 +15,7 @@ import numpy as np
 
 from beir_hybrid.datasets.dataset import Dataset
 from beir_hybrid.errors import RetrieverError
+from beir_hybrid.progress import counted
 from beir_hybrid.records import FloatArray, IntArray
 from beir_hybrid.retrieval.contract import Bound, Retriever
 from beir_hybrid.retrieval.dense.embeddings import Rows
@@ -190,9 +191,9 @@ class LateInteractionRetriever(PairScoringRetriever):
             held = sum(each.vectors.nbytes for each in found.values())
             if role == "passage" and held > self._memory << 20:
                 raise RetrieverError(
-                    f"{self.name}: the vectors of {len(found)} of {len(lists)} corpora take {held >> 20:,} MB, more "
-                    f"than the {self._memory:,} MB allowed; give more memory, or a first stage whose candidates are "
-                    "scored"
+                    f"{self.name}: the vectors of {len(found)} of {counted(len(lists), 'corpus', 'corpora')} take "
+                    f"{held >> 20:,} MB, more than the {self._memory:,} MB allowed; give more memory, or "
+                    "a first stage whose candidates are scored"
                 )
         return found
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from beir_hybrid.datasets.dataset import Dataset
 from beir_hybrid.errors import RetrieverError, first_line
-from beir_hybrid.progress import progress
+from beir_hybrid.progress import counted, progress
 from beir_hybrid.records import BeirQueries, BeirResults, Corpus, Hits
 from beir_hybrid.retrieval.beir import BeirSearchable, beir_results, corpus_texts
 from beir_hybrid.retrieval.contract import Bound, Ranking, unidentified
@@ -139,7 +139,7 @@ class FamilyModel:
             return encode(list(texts), batch_size=self.batch_size, show_progress_bar=False, **self.spread, **options)
         except (RuntimeError, ValueError, TypeError, IndexError) as error:
             raise RetrieverError(
-                f"{self.name} could not encode {len(texts)} texts as {role}: {first_line(error)}"
+                f"{self.name} could not encode {counted(len(texts), 'text', 'texts')} as {role}: {first_line(error)}"
             ) from error
 
 

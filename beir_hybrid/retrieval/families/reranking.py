@@ -14,7 +14,7 @@ import numpy as np
 
 from beir_hybrid.datasets.dataset import Dataset
 from beir_hybrid.errors import RetrieverError
-from beir_hybrid.progress import progress
+from beir_hybrid.progress import counted, progress
 from beir_hybrid.records import BeirQueries, BeirResults, Corpus, FloatArray, Hits
 from beir_hybrid.retrieval.beir import BeirSearchable, corpus_texts, hits_to_results
 from beir_hybrid.retrieval.contract import Bound, Ranking, Retriever, others_code
@@ -188,14 +188,11 @@ class RerankingRetriever(BeirSearchable):
                 with others_code(f"{name}: rank()"):
                     for ranked in model.rank(query, [pairs[at][1] for at in own]):
                         found[own[ranked["corpus_id"]]] = ranked["score"]
+        asked = counted(len(pairs), "pair", "pairs")
         if found.shape not in ((len(pairs),), (len(pairs), 1)):
-            raise RetrieverError(
-                f"{name} gave scores of shape {found.shape} for {len(pairs)} pairs; expected one of each"
-            )
+            raise RetrieverError(f"{name} gave scores of shape {found.shape} for {asked}; expected one of each")
         if lacking := int(np.count_nonzero(~np.isfinite(found))):
-            raise RetrieverError(
-                f"{name} gave no finite score for {lacking} of {len(pairs)} pairs; expected one of each"
-            )
+            raise RetrieverError(f"{name} gave no finite score for {lacking} of {asked}; expected one of each")
         return found.ravel()
 
 

@@ -241,7 +241,7 @@ def test_bad_input_is_refused(jvm: Jvm, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(RetrieverError, match=r"could not write .*/file/bm25-any-.*; choose another folder"):
         build(["x"], tmp_path / "file")
-    with pytest.raises(RetrieverError, match="2 passage ids for 1 texts"):
+    with pytest.raises(RetrieverError, match="the corpus has 2 of ids and 1 of texts"):
         build(["x"], tmp_path, ids=["a", "b"])
     index = build(["x"], tmp_path)
     with pytest.raises(RetrieverError, match="top_k is 0"):
