@@ -70,12 +70,12 @@ def _source(task: Any) -> HostSource:
 
 def _loaded(task: Any, subsets: list[str], split: str) -> list[Any]:
     """What mteb loads of each subset, in its own form."""
-    from beir_hybrid.hosts.mteb_models import no_waiting_for_a_hub
+    from beir_hybrid.hosts.mteb_models import asking_mteb
 
     where = task.metadata.dataset
     try:
         task.hf_subsets = subsets
-        with no_waiting_for_a_hub():
+        with asking_mteb():
             task.load_data()
         task.convert_v1_dataset_format_to_v2(num_proc=None)
         return [task.dataset[subset][split] for subset in subsets]

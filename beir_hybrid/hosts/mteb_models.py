@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib.util
+import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -13,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from beir_hybrid.errors import MissingExtraError, RetrieverError, did_you_mean, first_line
+from beir_hybrid.progress import no_bars
 from beir_hybrid.records import FloatArray
 from beir_hybrid.retrieval.kinds import hub_answers
 
@@ -41,7 +43,7 @@ def mteb_model(name: str) -> tuple[Any, dict[str, Any]]:
     if meta.model_type and "dense" not in meta.model_type:
         raise RetrieverError(f"mteb:{name} is a {' and '.join(meta.model_type)} model; expected a dense encoder")
     try:
-        with no_waiting_for_a_hub():
+        with asking_mteb():
             wrapped = mteb.get_model(name)
     except Exception as error:  # a hub, a library, a licence: other people's code
         raise RetrieverError(
@@ -59,16 +61,23 @@ def mteb_model(name: str) -> tuple[Any, dict[str, Any]]:
 
 
 @contextlib.contextmanager
-def no_waiting_for_a_hub() -> Iterator[None]:
-    """Where no hub answers, its client looks into its cache at once, in place of trying for minutes."""
+def asking_mteb() -> Iterator[None]:
+    """Where no hub answers, its client looks into its cache at once, in place of trying for minutes; and neither bars
+    nor warnings of what mteb stands on are shown."""
+    import datasets
     from huggingface_hub import constants
 
-    before = constants.HF_HUB_OFFLINE
+    before, bars = constants.HF_HUB_OFFLINE, datasets.is_progress_bar_enabled()
     constants.HF_HUB_OFFLINE = before or not hub_answers()
+    datasets.disable_progress_bars()
     try:
-        yield
+        with no_bars(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
     finally:
         constants.HF_HUB_OFFLINE = before
+        if bars:
+            datasets.enable_progress_bars()
 
 
 @dataclass(frozen=True)

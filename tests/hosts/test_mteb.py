@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -189,23 +190,31 @@ def test_what_mteb_cannot_give_is_one_line(known: dict[str, Any], tmp_path: Path
         load_dataset("mteb/Made", tmp_path)
 
 
-def test_no_hub_is_waited_for(known: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where none answers its client looks into its cache at once, in place of five attempts with a line each."""
+def test_no_hub_is_waited_for(
+    known: dict[str, Any], monkeypatch: pytest.MonkeyPatch, recwarn: pytest.WarningsRecorder
+) -> None:
+    """Where none answers its client looks into its cache at once, in place of five attempts with a line each; what
+    warns meanwhile is not heard, and all is as before afterwards."""
+    import datasets
     from huggingface_hub import constants
+
+    bars = datasets.is_progress_bar_enabled()
 
     known["Made"] = made = task_of(PAIRS, DATA)
     seen: list[bool] = []
     load = made.load_data
 
     def loading(*given: Any, **options: Any) -> None:
-        seen.append(constants.HF_HUB_OFFLINE)
+        seen.append(constants.HF_HUB_OFFLINE and not datasets.is_progress_bar_enabled())
+        warnings.warn("of a library", stacklevel=1)
         load(*given, **options)
 
     monkeypatch.setattr(made, "load_data", loading)
     monkeypatch.setattr(mteb_models, "hub_answers", lambda: False)
     load_dataset("mteb/Made")
     assert seen == [True]
-    assert not constants.HF_HUB_OFFLINE
+    assert (constants.HF_HUB_OFFLINE, datasets.is_progress_bar_enabled()) == (False, bars)
+    assert "of a library" not in {str(each.message) for each in recwarn}
 
 
 def test_codes_of_mteb_and_ours() -> None:
