@@ -100,3 +100,12 @@ def test_two_folders_of_one_language_are_refused(tmp_path: Path) -> None:
         (tmp_path / name / "queries.jsonl").write_text('{"_id": "q", "text": "x"}\n')
     with pytest.raises(DatasetError, match="de and deu are both de; leave one out"):
         evaluate(str(tmp_path), lambda texts: [[1.0]] * len(texts))
+
+
+def test_texts_beside_folders_of_languages_are_refused(tmp_path: Path) -> None:
+    """One of the two would be left out without a word."""
+    (tmp_path / "de").mkdir()
+    for place in (tmp_path, tmp_path / "de"):
+        (place / "corpus.jsonl").write_text('{"_id": "d", "text": "x"}\n')
+    with pytest.raises(DatasetError, match=r"holds corpus.jsonl beside folders of languages \(de\).* move it away"):
+        load_dataset(tmp_path)

@@ -21,7 +21,7 @@ from beir_hybrid.datasets.beir_shaped import (
 from beir_hybrid.datasets.dataset import Dataset
 from beir_hybrid.datasets.parts import Parts, find_parts, local_parts, local_paths, splits_of
 from beir_hybrid.errors import DatasetError, SettingError
-from beir_hybrid.languages import AnyLanguage, check_language, find_language
+from beir_hybrid.languages import AnyLanguage, check_language, code_of_name, find_language
 from beir_hybrid.readers.passages import Record, read_records
 from beir_hybrid.records import Licence, LoadedFile, Passages
 
@@ -81,10 +81,16 @@ class FolderSource:
             if language in found:
                 raise DatasetError(f"{self.path}: {found[language]} and {name} are both {language}; leave one out")
             found[language] = name
+        whole = [path for path in paths if path.startswith(("corpus.", "queries."))]
+        if found and whole:
+            raise DatasetError(
+                f"{self.path} holds {whole[0]} beside folders of languages ({', '.join(found)}), and one of the two "
+                f"would not be read; move it away"
+            )
         if found and nameless:
             raise DatasetError(
                 f"{self.path / nameless[0]} holds a corpus or queries, but {nameless[0]!r} is no language code; call "
-                f"the folder by one, as {next(iter(found.values()))}, or move it away"
+                f"the folder by one, as {code_of_name(nameless[0]) or next(iter(found.values()))}, or move it away"
             )
         return dict(sorted(found.items()))
 

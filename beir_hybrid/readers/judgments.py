@@ -75,7 +75,8 @@ def _from_lines(path: Path) -> Iterator[Judgment]:
         if width not in _SHAPES or len(fields) != width:
             expected = _SHAPES.get(width, " or ".join(_SHAPES.values()))
             raise DatasetError(f"{at(path, number)}: expected {expected}, got {line[:80]!r}")
-        yield Judgment(path, number, fields[0], fields[-2], _grade(path, number, fields[-1]))
+        hint = " (or score, in a header)" if number == 1 else ""
+        yield Judgment(path, number, fields[0], fields[-2], _grade(path, number, fields[-1], hint))
 
 
 def _fields(line: str) -> list[str]:
@@ -94,10 +95,10 @@ def _of_record(path: Path, line: int, record: dict[str, Any]) -> Judgment:
     return Judgment(path, line, query, passage, _grade(path, line, record["score"]))
 
 
-def _grade(path: Path, line: int, given: Any) -> int:
+def _grade(path: Path, line: int, given: Any, hint: str = "") -> int:
     found = None if isinstance(given, bool) else whole_grade(given)
     if found is None:
-        raise DatasetError(f"{at(path, line)}: the grade is {given!r:.80}; expected a whole number")
+        raise DatasetError(f"{at(path, line)}: the grade is {given!r:.80}; expected a whole number{hint}")
     return found
 
 

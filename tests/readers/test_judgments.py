@@ -63,7 +63,7 @@ def test_headers(tmp_path: Path, header: str) -> None:
     (tmp_path / "test.tsv").write_text(f"{header}\n1\ta\t1\n")
     assert [judgment[2:] for judgment in read_judgments(tmp_path / "test.tsv")] == [("1", "a", 1)]
     (tmp_path / "test.tsv").write_text("1\ta\tyes\n1\tb\t1\n")
-    with pytest.raises(DatasetError, match=r"test\.tsv:1: the grade is 'yes'; expected a whole number"):
+    with pytest.raises(DatasetError, match=r"test\.tsv:1: the grade is 'yes'; expected a whole number .or score, in"):
         list(read_judgments(tmp_path / "test.tsv"))
 
 
