@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 
@@ -81,6 +81,12 @@ def did_you_mean(got: str, known: Iterable[str], most: int | None = None) -> str
     if most is not None and len(names) > most:
         return hint or f"none of the {len(names):,} known is near it"
     return f"{hint} known: {', '.join(names) if names else 'none'}".lstrip()
+
+
+def some_of(names: Sequence[str], most: int = 5, between: str = ", ") -> str:
+    """The first of many names, and how many there are more; ``none`` of none."""
+    shown = between.join(names[:most]) or "none"
+    return f"{shown} and {len(names) - most} more" if len(names) > most else shown
 
 
 def first_line(error: BaseException, otherwise: str | None = None) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from beir_hybrid.errors import TrainingError, did_you_mean, first_line
+from beir_hybrid.errors import TrainingError, did_you_mean, first_line, some_of
 from beir_hybrid.training.models import load
 
 
@@ -31,6 +31,17 @@ def test_names_that_are_many_are_not_listed_whether_or_not_one_is_near() -> None
     assert did_you_mean("zzz", names[:2], most=12) == "known: name-0000, name-0001"
     assert did_you_mean("name-001", names[:2]) == "did you mean 'name-0001'? known: name-0000, name-0001"
     assert did_you_mean("zzz", [], most=0) == "known: none"
+
+
+def test_of_many_names_some_are_shown() -> None:
+    """Five, or so many as asked, and how many there are more."""
+    assert [some_of("abcdefg"[:many]) for many in (0, 1, 5, 7)] == [
+        "none",
+        "a",
+        "a, b, c, d, e",
+        "a, b, c, d, e and 2 more",
+    ]
+    assert some_of("abc", 2, "; ") == "a; b and 1 more"
 
 
 def test_a_model_whose_loading_fails_without_a_word_is_still_named(

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from beir_hybrid.comparison.scores import Scores, TaskKey
-from beir_hybrid.errors import ResultsError
+from beir_hybrid.errors import ResultsError, some_of
 from beir_hybrid.evaluation.results import Results
 from beir_hybrid.records import SETTINGS, IntArray, ScoreArray
 
@@ -80,11 +80,13 @@ def align(
     for setting in settings or ():
         lacking = [str(each.folder) for each in scores if not any(key[0] == setting for key in each.tasks)]
         if lacking:
-            raise ResultsError(f"{' and '.join(lacking)} did not measure {setting}; all folders have: {_list(shared)}")
+            raise ResultsError(
+                f"{' and '.join(lacking)} did not measure {setting}; all folders have: {some_of(shared)}"
+            )
     if not shared:
         raise ResultsError(
             "the folders have no setting in common: "
-            + "; ".join(f"{each.folder} has {_list(sorted({key[0] for key in each.tasks}))}" for each in scores)
+            + "; ".join(f"{each.folder} has {some_of(sorted({key[0] for key in each.tasks}))}" for each in scores)
         )
     chosen = [setting for setting in shared if settings is None or setting in settings]
     if "multi" in chosen:
@@ -131,7 +133,7 @@ def _refuse_other_data(first: Scores, other: Scores) -> None:
     changed = sorted(name for name in ours.keys() & theirs.keys() if ours[name] != theirs[name])
     if changed:
         raise ResultsError(
-            f"{first.folder} and {other.folder} were measured on different contents of {_list(changed)} of "
+            f"{first.folder} and {other.folder} were measured on different contents of {some_of(changed)} of "
             f"{one.dataset}; evaluate both on the same files"
         )
 
@@ -151,7 +153,7 @@ def _refuse_other_pool(scores: Sequence[Scores]) -> None:
         one, two = (set(each.results.inputs.get("languages", ())) for each in (first, other))
         if one != two:
             raise ResultsError(
-                f"the pools of {first.folder} and {other.folder} differ in {_list(sorted(one ^ two))}, so their "
+                f"the pools of {first.folder} and {other.folder} differ in {some_of(sorted(one ^ two))}, so their "
                 f"multi results cannot be compared; leave multi out with --settings mono,cross"
             )
 
@@ -168,7 +170,7 @@ def _common_tasks(scores: Sequence[Scores], settings: Sequence[str], intersect: 
         if one != two and not intersect:
             raise ResultsError(
                 f"{first.folder} and {other.folder} differ in {len(one ^ two)} tasks: "
-                f"{_list([':'.join(key) for key in sorted(one ^ two)])}; {_remedy(intersect, 'what all have')}"
+                f"{some_of([':'.join(key) for key in sorted(one ^ two)])}; {_remedy(intersect, 'what all have')}"
             )
     if not keys:
         raise ResultsError("the folders have no task in common")
@@ -214,7 +216,7 @@ def _refuse_other_queries(scores: Sequence[Scores], key: TaskKey, intersect: boo
         if one == two:
             continue
         parts = [
-            f"{len(only)} only in {each.folder} ({_list(sorted(only))})"
+            f"{len(only)} only in {each.folder} ({some_of(sorted(only))})"
             for only, each in ((one - two, first), (two - one, other))
             if only
         ]
@@ -238,8 +240,3 @@ def _distinct_end(folder: Path, rivals: Sequence[Path]) -> str:
     ends = (parts[-length:] for length in range(1, len(parts)))
     apart = (end for end in ends if all(rival.resolve().parts[-len(end) :] != end for rival in rivals))
     return "/".join(next(apart, [str(folder)]))
-
-
-def _list(names: Sequence[str]) -> str:
-    shown = ", ".join(names[:5]) or "none"
-    return shown if len(names) <= 5 else f"{shown} and {len(names) - 5} more"

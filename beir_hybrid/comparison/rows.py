@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 from collections.abc import Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -100,7 +100,7 @@ class Comparison:
     seed: int
     draws: int
     intersect: bool
-    scores: tuple[Aligned, ...] = field(repr=False)
+    scores: tuple[Aligned, ...]
 
     @property
     def datasets(self) -> tuple[str, ...]:

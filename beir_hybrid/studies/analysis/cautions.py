@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from beir_hybrid.errors import some_of
 from beir_hybrid.studies.analysis.fits import Fit
 from beir_hybrid.studies.analysis.measured import Measured
 from beir_hybrid.studies.outcome import StudyOutcome, duration
@@ -63,7 +64,7 @@ def _small_groups(groups: pd.DataFrame) -> str:
     few = own[(own.role != "pair") & own.kind.isin(["joshi", "seen", "cc100"])]
     few = few[few.languages.str.split().str.len() < _FEW_LANGUAGES]
     found = sorted(set(few.group + " (" + few.languages.str.replace(" ", ", ") + ")"))
-    return "; ".join(found[:5]) + (f" and {len(found) - 5} more" if len(found) > 5 else "")
+    return some_of(found, between="; ") if found else ""
 
 
 def budget_words(outcome: StudyOutcome) -> str:

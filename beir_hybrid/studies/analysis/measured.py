@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from beir_hybrid.errors import ResultsError
+from beir_hybrid.errors import ResultsError, some_of
 from beir_hybrid.evaluation.results import Results, read_results
 from beir_hybrid.records import SETTINGS
 from beir_hybrid.studies.analysis.language_groups import SIDES, with_facts
@@ -199,8 +199,7 @@ def _lacking(found: Measured) -> list[str]:
         own = found.scores[(found.scores.run == at) & ~found.scores.common]
         for dataset, there in own.groupby("dataset", observed=True):
             other = sorted(set(there.setting.astype(str) + ":" + there[TASK[0]] + ":" + there[TASK[1]]))
-            shown = ", ".join(other[:3]) + (f" and {len(other) - 3} more" if len(other) > 3 else "")
-            lines.append(f"{name}: {dataset} {shown} left out, which other cells lack")
+            lines.append(f"{name}: {dataset} {some_of(other, 3)} left out, which other cells lack")
     return lines
 
 
