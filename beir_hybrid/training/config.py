@@ -54,7 +54,7 @@ class TrainConfig:
     learning_rate: float | None = None
     weight_decay: float = 0.01
     warmup: float = 0.1
-    scale: float = 20.0
+    scale: float | None = None
     loss: Literal["masked", "plain"] = "masked"
     mini_batch_size: int | None = None
     gather: bool = False

@@ -169,6 +169,7 @@ _OUR_WORDS = {
     "per_device_train_batch_size (or per_device_eval_batch_size)": "--batch-size",
     "(alpha=1)": "(--sampling mono)",
     "give negatives=N": "give --negatives N",
+    "give ParallelEvaluator fewer groups (max_groups=N)": "give --dev-limit N",
 }
 """What the plugin calls a setting, and what it is called here."""
 

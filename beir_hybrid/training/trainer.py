@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import math
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,7 @@ def build_trainer(config: TrainConfig, folder: TrainFolder, data: TrainingData, 
     from beir_hybrid.training.code_switch import CodeSwitched, read_lexicon, translations
     from beir_hybrid.training.progress import ProgressLine
     from st_hybrid_batch import LazyAdamW, ParallelEvaluator, hybrid_callbacks, use_sparse_gradients
+    from st_hybrid_batch.evaluator import MOST_PAIRS
 
     model = begun_with(config, folder)
     lexicon: dict[str, Any] = read_lexicon(Path(config.lexicon or "")) if config.code_switch else {}
@@ -41,14 +43,18 @@ def build_trainer(config: TrainConfig, folder: TrainFolder, data: TrainingData, 
     if config.code_switch:
         train = CodeSwitched(train, lexicon, config.code_switch, config.seed)
     if data.dev is not None:
+        limit = config.value("dev_limit")
+        if config.dev_limit is None and "pair" in prompts:  # a cross encoder scores every pair
+            limit = max(1, min(limit, math.isqrt(MOST_PAIRS) // len(data.dev.languages)))
         evaluator = ParallelEvaluator(
             training_groups(config, "dev", data.left_out["dev"]),
             languages=data.dev.languages,
-            max_groups=config.value("dev_limit"),
+            max_groups=limit,
             name="dev",
             query_prompt=prompts.get("query"),
             passage_prompt=prompts.get("passage"),
         )
+        evaluator.check(model)
     loss = loss_of(config, model)
     static = is_static(model)
     sparse = static and state.num_processes == 1
@@ -117,15 +123,14 @@ def loss_of(config: TrainConfig, model: Any) -> Any:
     options: dict[str, Any] = {"mini_batch_size": config.mini_batch_size} if cached else {}
     gather = {"gather_across_devices": config.gather}
     if kind == "SparseEncoder":
-        scale = 1.0 if config.scale == TrainConfig.scale else config.scale
         inner = st_hybrid_batch.MaskedMultipleNegativesRankingLoss(
-            model, scale=scale, similarity_fct=dot_score, **gather
+            model, scale=config.scale or 1.0, similarity_fct=dot_score, **gather
         )
         # the weights of the SPLADE papers' order: passages are many and long
         splade = CachedSpladeLoss if cached else SpladeLoss
         return splade(model, inner, document_regularizer_weight=3e-5, query_regularizer_weight=5e-5, **options)
-    if kind == "SentenceTransformer" or config.scale != TrainConfig.scale:
-        options["scale"] = config.scale
+    if kind == "SentenceTransformer" or config.scale is not None:
+        options["scale"] = config.value("scale")
     if kind != "CrossEncoder":
         options |= gather
     if config.loss == "plain":

@@ -50,9 +50,7 @@ class BatchLossCallback(TrainerCallback):  # type: ignore[misc]
         self._losses.clear()
         self.on_train_end(args, state, control)  # also of a training that failed
         if self._sampler is None:
-            logger.warning(
-                "batches are not hybrid: no HybridBatches as batch_sampler=, or a stream, for which it is ignored"
-            )
+            logger.warning("batches are not hybrid: batch_sampler= has no HybridBatches, or is ignored, as for streams")
             return
         self._hook = self.loss.register_forward_hook(self._count)
 

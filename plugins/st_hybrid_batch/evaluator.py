@@ -15,7 +15,7 @@ from st_hybrid_batch.languages import I64, check_languages
 
 F32 = NDArray[np.float32]
 _QUERIES_AT_ONCE = 256
-_MOST_PAIRS = 250_000
+MOST_PAIRS = 250_000
 """More than this a cross encoder is not asked to score at every evaluation."""
 METRICS = ("mono_map", "cross_map", "multi_map", "rank_distance")
 
@@ -108,6 +108,19 @@ class ParallelEvaluator(BaseEvaluator):  # type: ignore[misc]
         self.store_metrics_in_model_card_data(model, prefixed, int(epoch), steps)
         return prefixed
 
+    def check(self, model: Any) -> None:
+        """Refuse a CrossEncoder that would have too many pairs to score; said here before a training begins.
+
+        Raises:
+            ValueError: how many there are.
+        """
+        pairs = len(self._queries) * len(self._passages)
+        if isinstance(model, CrossEncoder) and pairs > MOST_PAIRS:
+            raise ValueError(
+                f"a CrossEncoder would score {pairs:,} pairs at every evaluation; give ParallelEvaluator fewer groups "
+                f"(max_groups=N) or languages, for at most {MOST_PAIRS:,} pairs"
+            )
+
     def get_config_dict(self) -> dict[str, Any]:
         """What a model card says of it."""
         return {"languages": self.languages, "queries": len(self._queries), "passages": len(self._passages)}
@@ -125,11 +138,7 @@ class ParallelEvaluator(BaseEvaluator):  # type: ignore[misc]
 
     def _predict(self, model: CrossEncoder) -> Iterator[F32]:
         """The same by a cross encoder, one query at a time."""
-        if (pairs := len(self._queries) * len(self._passages)) > _MOST_PAIRS:
-            raise ValueError(
-                f"a CrossEncoder would score {pairs:,} pairs at every evaluation; give ParallelEvaluator fewer groups "
-                f"(max_groups=N) or languages, for at most {_MOST_PAIRS:,} pairs"
-            )
+        self.check(model)
         passages = [(self.passage_prompt or "") + text for text in self._passages]
         for query in self._queries:
             text = (self.query_prompt or "") + query

@@ -65,12 +65,33 @@ def test_a_model_stays_what_it_is(
     assert built[0].args.prompts == trained_with
     assert not same_weights(base, tmp_path / "o")
     if not cached:
-        train(configure(tmp_path / "scaled", "transformer", **options, scale=3.0, keep_layers=1))
-        assert not same_weights(tmp_path / "scaled", tmp_path / "o")
+        for name, change in (("scaled", {"scale": 3.0, "keep_layers": 1}), ("twenty", {"scale": 20.0})):
+            train(configure(tmp_path / name, "transformer", **options, **change))
+            assert not same_weights(tmp_path / name, tmp_path / "o")
+    if host == "CrossEncoder":
+        with pytest.raises(TrainingError, match="--gather does not go with a cross-encoder model"):
+            train(configure(tmp_path / "p", "transformer", model=str(base), gather=True))
     with pytest.raises(
         TrainingError, match=r"--matryoshka does not go with a (sparse|multi-vector|cross-encoder) model"
     ):
         train(configure(tmp_path / "p", "transformer", model=str(base), matryoshka=(8,)))
+
+
+def test_a_cross_encoder_validates_on_few_groups(
+    configure: Configure, trained: Callable[[str], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It scores every pair: as many groups as it can, unless more are asked for, which is refused before it trains."""
+    from sentence_transformers import CrossEncoder
+
+    import beir_hybrid.training.train as module
+
+    CrossEncoder(str(trained("transformer")), device="cpu", num_labels=1).save(str(tmp_path / "base"))
+    monkeypatch.setattr("st_hybrid_batch.evaluator.MOST_PAIRS", 600)  # two groups of eleven languages are 484
+    options = {"model": str(tmp_path / "base"), "steps": 1, "evaluate_every": 1}
+    assert train(configure(tmp_path / "o", "transformer", **options)).validation["dev_multi_map"] > 0
+    monkeypatch.setattr(module, "train_from", lambda *_: pytest.fail("it trains"))
+    with pytest.raises(TrainingError, match=r"score 1,089 pairs .* give --dev-limit N or languages, for at most 600"):
+        train(configure(tmp_path / "p", "transformer", **options, dev_limit=3))
 
 
 def test_routes(configure: Configure, trained: Callable[[str], Path], tmp_path: Path) -> None:
