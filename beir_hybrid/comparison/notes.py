@@ -48,7 +48,7 @@ def cautions(comparison: Comparison) -> list[str]:
                 "questions of all languages count as independent of each other"
             )
         least = 2.0 ** (1 - len(groups))
-        if comparison.test in ("permutation", "wilcoxon") and len(comparison.names) > 1 and least > comparison.alpha:
+        if comparison.test == "permutation" and len(comparison.names) > 1 and least > comparison.alpha:
             asked_of = counted(len(groups), "question group", "question groups")
             found.append(f"{each.dataset}: with {asked_of} no p can be below {least:.3f}, too few to show a difference")
     return [*found, *_of_draws(comparison)]

@@ -195,6 +195,7 @@ def test_metric_names_of_ir_measures(make_folder: Any) -> None:
         ),
         ({"alpha": 5}, "alpha is 5; expected a number between 0 and 1"),
         ({"draws": 0}, "draws is 0"),
+        ({"seed": -1}, "seed -1; draws begin at 1, seeds at 0"),
         ({"baseline": "bm52"}, r"unknown baseline 'bm52'; did you mean 'bm25'\? known: bm25, other"),
     ],
 )
@@ -202,6 +203,14 @@ def test_unknown_options_say_what_there_is(make_folder: Any, options: dict[str, 
     """One line that ends the search."""
     with pytest.raises(ComparisonError, match=problem):
         compare([make_folder("bm25", A), make_folder("other", A)], **options)
+
+
+def test_one_draw_can_be_asked_for(make_folder: Any) -> None:
+    """Of so many groups that they are drawn: the pattern itself, and one that is as good by a chance of 2 in 2**20."""
+    made = compare(
+        [make_folder(name, {"mono:de": {"map": [value] * 20}}) for name, value in (("a", 0.2), ("b", 0.4))], draws=1
+    )
+    assert row(made, "mono", "map", "de", "de").p == 0.5
 
 
 def test_the_baseline_can_be_named_by_its_folder(make_folder: Any) -> None:

@@ -141,3 +141,22 @@ def test_it_marks_what_compare_marks(make_folder: Any) -> None:
         marks.append((marked, row.p <= 0.05))
     assert (True, True) in marks
     assert (False, True) in marks, "one that is marked only without the correction"
+
+
+def test_every_mean_and_count(make_folder: Any) -> None:
+    """Of one pair of languages, of one query language and of all; wins, ties and losses by query, none of a share."""
+    a, b = [0.5, 0.5, 0.5, 0.2], [0.5, 0.7, 0.9, 0.1]
+    made = [
+        make_folder(name, {"cross:de-en": {"map": one, "same_language_share@10": one}, "cross:en-de": {"map": two},
+                           "cross:en-fr": {"map": one}})
+        for name, one, two in (("a", a, b), ("b", b, a))
+    ]  # fmt: skip
+    comparison = compare(made, draws=100)
+    found = [comparison.to_ranx_report("cross", *only).to_dict() for only in (("de", "en"), ("en",), (None, "de"), ())]
+    means = [[round(each[name]["scores"]["map"], 9) for name in "ab"] for each in found]
+    assert means == [[0.425, 0.55], [0.4875, 0.4875], [0.55, 0.425], [round(1.4 / 3, 9), round(1.525 / 3, 9)]]
+    counts = [[each[one]["win_tie_loss"][two]["map"] for one, two in ("ab", "ba")] for each in found]
+    won, lost = {"W": 2, "T": 1, "L": 1}, {"W": 1, "T": 1, "L": 2}
+    both = {"W": 3, "T": 2, "L": 3}
+    assert counts == [[lost, won], [both, both], [won, lost], [{"W": 4, "T": 3, "L": 5}, {"W": 5, "T": 3, "L": 4}]]
+    assert found[0]["b"]["win_tie_loss"]["a"]["same_language_share@10"] == {"W": 0, "T": 0, "L": 0}

@@ -150,6 +150,8 @@ def test_max_t_is_brute_force() -> None:
     signs = np.array(list(itertools.product((1, -1), repeat=10)))
     _, corrected = flip_p(parts, 10, 0, [[0, 1, 2, 3]])
     assert corrected.tolist() == step_down(parts, signs)
+    units = parts * [1e-3, 1, 1e3, 1e-6]
+    assert flip_p(units, 10, 0, [[0, 1, 2, 3]])[1].tolist() == corrected.tolist(), "whatever they are counted in"
     one, two = flip_p(parts, 10, 0, [[0, 2], [3, 1]])[1][[0, 2]], flip_p(parts, 10, 0, [[3, 1]])[1][[1, 3]]
     assert one.tolist() == step_down(parts[:, [0, 2]], signs)
     assert two.tolist() == step_down(parts[:, [1, 3]], signs)
