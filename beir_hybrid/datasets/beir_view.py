@@ -6,6 +6,7 @@ import csv
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain, repeat
 from pathlib import Path
 
 from beir_hybrid.corpus.pool import PooledCorpus
@@ -70,17 +71,27 @@ class BeirView:
     def export(self, folder: Path | str) -> Path:
         """Write a plain BEIR folder: ``corpus.jsonl``, ``queries.jsonl``, ``qrels/{split}.tsv``.
 
-        The folder appears whole or not at all.
+        The folder appears whole or not at all. Texts in several languages say theirs in a field ``language``, which
+        BEIR does not read: measured again the folder has the same setting, and is not taken for one language.
 
         Raises:
             BeirHybridError: the folder exists and is not empty, or cannot be written.
         """
         corpus, queries, qrels = self.load()
+        task = self.task
+        several = len({task.query_language, *(block.language for block in task.blocks)}) > 1
+
+        def said(language: str) -> dict[str, str]:
+            return {"language": language} if several else {}
+
+        languages = chain.from_iterable(repeat(said(block.language), len(block)) for block in task.blocks)
+        passages = ({"_id": key, **text, **says} for (key, text), says in zip(corpus.items(), languages, strict=True))
+        asked = ({"_id": key, "text": text, **said(task.query_language)} for key, text in queries.items())
         with folder_written_whole(Path(folder)) as part:
-            write_json_lines(part / "corpus.jsonl", ({"_id": key, **record} for key, record in corpus.items()))
-            write_json_lines(part / "queries.jsonl", ({"_id": key, "text": text} for key, text in queries.items()))
+            write_json_lines(part / "corpus.jsonl", passages)
+            write_json_lines(part / "queries.jsonl", asked)
             (part / "qrels").mkdir()
-            with (part / "qrels" / f"{self.task.split}.tsv").open("w", encoding="utf-8", newline="\n") as out:
+            with (part / "qrels" / f"{task.split}.tsv").open("w", encoding="utf-8", newline="\n") as out:
                 rows = csv.writer(out, delimiter="\t", lineterminator="\n")  # ids may hold quotes, which BEIR reads so
                 rows.writerow(("query-id", "corpus-id", "score"))
                 for query, judged in qrels.items():

@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from beir_hybrid import Dataset, Passages, Queries, load_dataset
+from beir_hybrid import Dataset, Passages, Queries, evaluate, load_dataset
 from beir_hybrid.datasets import load_beir_folder
 from beir_hybrid.datasets.beir_view import BeirView
 from beir_hybrid.errors import BeirHybridError, DatasetError, SettingError
+from tests.systems_made import letters
 
 # German and English are parallel; the second English question was not translated
 PASSAGES = {
@@ -110,6 +111,16 @@ def test_the_sample_survives_the_round_trip(tmp_path: Path) -> None:
     for task in load_dataset("sample", languages="ar,th,zh").tasks():
         folder = BeirView(task).export(tmp_path / task.name.replace(":", "-"))
         assert GenericDataLoader(str(folder)).load("test") == BeirView(task).load()
+
+
+def test_what_is_exported_is_measured_as_it_was(tmp_path: Path) -> None:
+    """A pool that is read back is a pool: its languages are known, and a bias that was there is there again."""
+    dataset = load_dataset("sample", languages="de,en,th")
+    before = evaluate(dataset, letters(32))
+    for setting, passages, metric in (("multi", None, "rank_distance"), ("cross", "th", "map")):
+        folder = BeirView(dataset.task(setting, "de", passages)).export(tmp_path / setting)
+        after = evaluate(load_dataset(folder), letters(32), settings=setting)
+        assert after.value(setting, metric) == pytest.approx(before.value(setting, metric, "de", passages))
 
 
 @pytest.mark.data
