@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from beir_hybrid.progress import tell
+from beir_hybrid.progress import counted, tell
 
 if TYPE_CHECKING:
     from beir_hybrid.datasets.family import Family
@@ -41,18 +41,14 @@ def _record(name: str, data_dir: Path | None) -> dict[str, Any]:
 
     source = get_source(name)
     with blaming(name, source):
-        return _described(name, source, data_dir)
-
-
-def _described(name: str, source: Source, data_dir: Path | None) -> dict[str, Any]:
-    return {
-        "name": name,
-        "summary": source.summary,
-        "languages": list(source.languages),
-        "splits": list(source.splits),
-        "licence": {"name": source.licence.name, "url": source.licence.url, "note": source.licence.note},
-        **_files(name, source, data_dir),
-    }
+        return {
+            "name": name,
+            "summary": source.summary,
+            "languages": list(source.languages),
+            "splits": list(source.splits),
+            "licence": {"name": source.licence.name, "url": source.licence.url, "note": source.licence.note},
+            **_files(name, source, data_dir),
+        }
 
 
 def _state(files: str, path: Path | None = None, missing: Sequence[str] = ()) -> dict[str, Any]:
@@ -202,7 +198,8 @@ def run_export(args: argparse.Namespace) -> int:
     sys.stdout.write(f"{folder}\n")
     judged = sum(map(len, view.qrels(task.query_ids).values()))
     tell(
-        f"{task.name} of {dataset.name}: {task.n_passages:,} passages, {len(task.rows):,} queries, {judged:,} judgments"
+        f"{task.name} of {dataset.name}: {counted(task.n_passages, 'passage', 'passages')}, "
+        f"{counted(len(task.rows), 'query', 'queries')}, {counted(judged, 'judgment', 'judgments')}"
         f". Licence: {dataset.licence.name} {dataset.licence.note}".rstrip()
     )
     return 0

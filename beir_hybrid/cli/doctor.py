@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from beir_hybrid.progress import tell
+from beir_hybrid.progress import counted, tell
 
 _PARTS = {
     "core": ("beir", "langcodes", "numpy", "pyarrow", "sentence-transformers", "torch"),
@@ -63,10 +63,11 @@ def _machine() -> list[str]:
     from beir_hybrid.disk.locations import cache_dir
     from beir_hybrid.processors import processors
 
-    lines = [f"machine {platform.system()} {platform.machine()}, {processors()} processors for this process"]
+    here = counted(processors(), "processor", "processors")
+    lines = [f"machine {platform.system()} {platform.machine()}, {here} for this process"]
     for pool in threadpool_info():
         kernels = " ".join(str(pool[key]) for key in ("internal_api", "version", "architecture") if pool.get(key))
-        lines.append(f"        {pool['user_api']}: {kernels}, {pool['num_threads']} threads")
+        lines.append(f"        {pool['user_api']}: {kernels}, {counted(pool['num_threads'], 'thread', 'threads')}")
     flags = set()
     with contextlib.suppress(OSError):
         found = re.search(

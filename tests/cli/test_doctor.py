@@ -89,8 +89,8 @@ def test_doctor_without_java(command: Any, monkeypatch: pytest.MonkeyPatch) -> N
 def test_doctor_says_what_the_machine_computes_with(command: Any) -> None:
     """Processors, the BLAS that numpy uses with its threads, precisions, free disk."""
     out = command("doctor").out
-    assert re.search(r"^machine \S+ \S+, \d+ processors for this process$", out, re.MULTILINE)
-    assert re.search(r"^ +blas: \w+.*, \d+ threads$", out, re.MULTILINE)
+    assert re.search(r"^machine \S+ \S+, \d+ processors? for this process$", out, re.MULTILINE)
+    assert re.search(r"^ +blas: \w+.*, \d+ threads?$", out, re.MULTILINE)
     assert re.search(r"^ +quick in: \w+", out, re.MULTILINE)
     assert re.search(r"^ +disk: [\d.,]+ of [\d.,]+ GiB free at /", out, re.MULTILINE)
 
