@@ -67,6 +67,9 @@ def load_per_query(folder: Path | str) -> Scores:
     table = _read(path)
     columns = {name: _column(table, name, path) for name in table.column_names}
     measured = _measured(results)
+    known = {*_FIXED, "retrieved", *(score.metric for score in results.scores)}
+    if strange := [name for name in columns if name not in known]:
+        raise ResultsError(f"{path}: results.json knows no {strange[0]!r}; delete it and evaluate again")
     rows = _rows_by_task(columns)
     absent = [":".join(key) for key in measured if key not in rows]
     if absent:
@@ -101,17 +104,18 @@ def _read(path: Path) -> Any:
 
     try:
         table = pq.read_table(path, page_checksum_verification=True)
+        names = table.column_names  # which checksums do not cover, and may be no text
     except FileNotFoundError as error:
         raise ResultsError(
             f"{path} does not exist, and without scores by query nothing can be compared; evaluate again"
         ) from error
     except (pa.ArrowException, OSError, ValueError) as error:
         raise ResultsError(f"{path}: not a parquet file ({first_line(error)}); delete it and evaluate again") from error
-    missing = [name for name in _FIXED if name not in table.column_names]
+    missing = [name for name in _FIXED if name not in names]
     if missing:
         raise ResultsError(f"{path}: no column {', '.join(map(repr, missing))}; evaluate again")
     for name in (*_KEYS, "query_id"):
-        at = table.column_names.index(name)
+        at = names.index(name)
         table = table.set_column(at, name, table.column(name).cast(pa.string()))
     return table.sort_by([(name, "ascending") for name in (*_KEYS, "query_id")])
 

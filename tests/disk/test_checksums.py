@@ -171,3 +171,15 @@ def test_an_interrupted_evaluation(sample: Any, tmp_path: Path, monkeypatch: pyt
     shutil.copy(parts / "mono.de.npz", parts / "mono.en.npz")
     with pytest.raises(ResultsError, match=r"mono.en.npz is damaged .it is of another task.*; delete it, mono:en is"):
         evaluated(sample, tmp_path / "made")
+
+
+@pytest.mark.parametrize("name", [b"map", b"query_id"])
+def test_names_of_columns(sample: Any, tmp_path: Path, name: bytes) -> None:
+    """No checksum covers them: a metric under another name would be missing from a comparison without a word."""
+    evaluated(sample, tmp_path)
+    path = tmp_path / "per_query.parquet"
+    content = path.read_bytes()
+    for changed in (name[:-1] + b"z", name[:-1] + b"\xf4"):
+        path.write_bytes(content.replace(name, changed))
+        with pytest.raises(ResultsError, match=r"per_query.parquet: .*evaluate again"):
+            load_per_query(tmp_path)

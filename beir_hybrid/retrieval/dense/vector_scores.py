@@ -193,7 +193,8 @@ def error_bounds(
     rounding of the exact score, a step to the next float32, and values or products too small to be kept.
     """
     unit = 1.05 * (steps + 8) * 2.0**-24 + 2.1 * rounded
-    most = lengths * longest
+    with np.errstate(invalid="ignore", over="ignore"):  # of lengths that float32 does not hold: not inside
+        most = lengths * longest
     # a sum, or a value, that leaves the range of float32 on its way says nothing, whatever it ends as
     inside = (most * (1 + unit) < np.finfo(np.float32).max) & (np.maximum(lengths, longest) < 1e38)
     found: npt.NDArray[np.float64] = np.where(
