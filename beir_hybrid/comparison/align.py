@@ -39,6 +39,7 @@ class Aligned:
 
     Attributes:
         whole: whether all queries and tasks of every folder are there.
+        left_out: settings that some folders have and others lack, where none were asked for.
     """
 
     names: tuple[str, ...]
@@ -47,6 +48,7 @@ class Aligned:
     split: str
     tasks: tuple[AlignedTask, ...]
     whole: bool
+    left_out: tuple[str, ...] = ()
 
     @property
     def settings(self) -> tuple[str, ...]:
@@ -102,7 +104,10 @@ def align(
         for key, table in each.tasks.items()
         if key[0] in chosen
     )
-    return Aligned(names, tuple(each.folder for each in scores), first.dataset, first.split, tasks, whole)
+    folders = tuple(each.folder for each in scores)
+    somewhere = {key[0] for each in scores for key in each.tasks}
+    left_out = tuple(s for s in SETTINGS if s in somewhere and s not in shared) if settings is None else ()
+    return Aligned(names, folders, first.dataset, first.split, tasks, whole, left_out)
 
 
 def _refuse_same_folder(scores: Sequence[Scores]) -> None:

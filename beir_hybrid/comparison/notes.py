@@ -47,6 +47,8 @@ def cautions(comparison: Comparison) -> list[str]:
                 f"{each.dataset}: no question is asked in two languages (none shares its group), so that the "
                 "questions of all languages count as independent of each other"
             )
+        if each.left_out:
+            found.append(f"{each.dataset}: not compared, for not every system has it: {', '.join(each.left_out)}")
         least = 2.0 ** (1 - len(groups))
         if comparison.test == "permutation" and len(comparison.names) > 1 and least > comparison.alpha:
             asked_of = counted(len(groups), "question group", "question groups")

@@ -153,6 +153,15 @@ def test_questions_without_groups_are_said_to_count_as_independent(make_folder: 
     assert found == [False, False, True, True]
 
 
+def test_a_setting_that_only_some_systems_have_is_said_to_be_left_out(make_folder: Any) -> None:
+    """But not where the settings were chosen."""
+    both = make_folder("a", {task: {"map": [0.5] * 3} for task in ("mono:de", "cross:de-en")})
+    one = make_folder("b", {"mono:de": {"map": [0.5] * 3}})
+    said = "toy: not compared, for not every system has it: cross"
+    found = [said in render(compare([both, one], settings=asked), "table") for asked in (None, "mono")]
+    assert found == [True, False]
+
+
 @pytest.mark.parametrize(("metrics", "there"), [(("map", "mrr@10"), True), (("map", "map"), False), (("map",), False)])
 def test_data_sets_without_a_mean_say_so(make_folder: Any, metrics: tuple[str, ...], there: bool) -> None:
     """Where they have no metric in common; one alone has no mean to miss."""
