@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 
-from beir_hybrid.errors import DatasetError, did_you_mean
-
 
 @dataclass(frozen=True)
 class Language:
@@ -42,15 +40,3 @@ def languages() -> dict[str, Language]:
         )
         for row in csv.DictReader(io.StringIO(text))
     }  # fmt: skip
-
-
-def language(code: str) -> Language:
-    """The facts on one language.
-
-    Raises:
-        DatasetError: there are none.
-    """
-    known = languages()
-    if code not in known:
-        raise DatasetError(f"no facts on language {code!r}; {did_you_mean(code, known)}")
-    return known[code]

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from beir_hybrid.published.languages import language
+from beir_hybrid.published.languages import languages
 from beir_hybrid.studies.analysis import fits as fits_module
 from beir_hybrid.studies.analysis.fits import Estimate, Fit, fits
 from beir_hybrid.studies.analysis.measured import read_measured
@@ -42,7 +42,7 @@ def within(each: Estimate, value: float) -> bool:
 def poor_lose(cell: Mapping[str, Any], setting: str, query: str, passage: str) -> float:
     """Alpha costs .05, and .04 less for every Joshi class above 4."""
     base = {"de": 0.5, "el": 0.3, "en": 0.6, "hi": 0.35, "ru": 0.55, "th": 0.45}[query]
-    return base - 0.05 * cell["alpha"] + 0.04 * cell["alpha"] * (language(query).joshi_class - 4)
+    return base - 0.05 * cell["alpha"] + 0.04 * cell["alpha"] * (languages()[query].joshi_class - 4)
 
 
 def test_a_planted_interaction_is_found(tmp_path: Path) -> None:
@@ -301,7 +301,7 @@ def test_a_language_with_no_text_counts_as_the_least(tmp_path: Path) -> None:
     """.01 for each doubling is found, where Yoruba (less than is told) stands for .05 GiB; scripts against Latin."""
 
     def value(cell: Mapping[str, Any], setting: str, query: str, passage: str) -> float:
-        return 0.4 + 0.01 * math.log2(max(language(query).cc100_gib, 0.05)) + 0.001 * cell["alpha"]
+        return 0.4 + 0.01 * math.log2(max(languages()[query].cc100_gib, 0.05)) + 0.001 * cell["alpha"]
 
     outcome = make_study(tmp_path, value, languages=("de", "el", "en", "hi", "sw", "yo"), noise=0.001, luck=0.001)
     (fit,) = fitted(outcome, "map ~ alpha + cc100")
