@@ -58,7 +58,7 @@ EQUIVALENT = {
     'Table("Versions"': "which columns of a table without numbers are text", 'Table("Data sets"': "likewise",
     "ensure_ascii=": "how JSON is written", "trim_blocks=": "blank space of the page",
     "_names(int(": "room for one more name", "hexdigest()[:8]": "a shorter name",
-    "row.value * direction(": "a direction is 1 or -1",
+    "row.value * direction(": "a direction is 1 or -1", "difference * sign": "likewise; of 0 nothing is counted",
 }  # fmt: skip
 PATIENCE = 120
 """Processor seconds: a fault whose tests take longer runs in circles, and is noticed."""

@@ -62,6 +62,18 @@ def test_means_are_over_what_all_cells_have(tmp_path: Path) -> None:
     assert measured.problems == ("alpha=1, seed 1: toy mono:th:th left out, which other cells lack",)
 
 
+def test_pairs_that_others_lack(tmp_path: Path) -> None:
+    """The question's language first, then the passages'."""
+    outcome = make_study(tmp_path, flat, seeds=(1,), languages=("de", "en"), settings=("cross",),
+                         factors={"alpha": (0, 1)})  # fmt: skip
+    wide = make_results(tmp_path / "wide", lambda *_: 0.5, np.random.default_rng(0), languages=("de", "en", "th"),
+                        settings=("cross",))  # fmt: skip
+    one, two = outcome.cells
+    measured, _ = means_of(replace(outcome, cells=(one, replace(two, results={"toy": wide}))))
+    shown = "cross:de:th, cross:en:th, cross:th:de and 1 more"
+    assert measured.problems == (f"alpha=1, seed 1: toy {shown} left out, which other cells lack",)
+
+
 @pytest.mark.parametrize(
     ("more", "shown"),
     [
