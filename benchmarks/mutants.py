@@ -357,7 +357,7 @@ def main() -> None:
             }
             if args.out:
                 record = json.loads(args.out.read_text(encoding="utf-8"))
-                record["rooms"][room].append(found | {"survived": sorted(survived)})
+                record["rooms"][room].append(found | {"survived": [{"fault": text} for text in sorted(survived)]})
                 args.out.write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
     files = dict.fromkeys(file for room in args.rooms for file in ROOMS[room])
