@@ -57,7 +57,8 @@ EQUIVALENT = {
     "figure.": "how a figure is laid out", "axes.": "likewise", "size=": "likewise", "set_in_layout": "likewise",
     'Table("Versions"': "which columns of a table without numbers are text", 'Table("Data sets"': "likewise",
     "ensure_ascii=": "how JSON is written", "trim_blocks=": "blank space of the page",
-    "_names(int(": "room for one more name", "hexdigest()[:8]": "a shorter name",
+    "_names(int(": "room for one more name",
+    "run.sorted": "what is in order is not sorted again", "hexdigest()[:8]": "a shorter name",
     "row.value * direction(": "a direction is 1 or -1", "difference * sign": "likewise; of 0 nothing is counted",
 }  # fmt: skip
 PATIENCE = 120

@@ -59,11 +59,11 @@ def _equal_ranks(ranks: IntArray, groups: IntArray) -> float:
     sizes = np.bincount(groups)
     sizes = sizes[sizes > 0]
     missing = int(np.count_nonzero(ranks == 0))
-    if missing == len(ranks) or len(sizes) < 2:
+    if len(sizes) < 2:
         return 1.0
     placed = np.where(ranks == 0, (2 * len(ranks) + missing + 1) / 2, ranks)
     whole = np.sum((placed - placed.mean()) ** 2)
-    if whole == 0:  # all at one rank
+    if whole == 0:  # all at one rank, or none retrieved
         return 1.0
     sums = np.bincount(groups, weights=placed - placed.mean())
     between = np.sum(sums[np.bincount(groups) > 0] ** 2 / sizes)

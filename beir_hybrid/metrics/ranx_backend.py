@@ -75,12 +75,6 @@ def from_run(run: Any) -> BeirResults:
         return {str(q): {str(key): float(score) for key, score in ranked.items()} for q, ranked in run.run.items()}
 
 
-def _surrogates(hits: Hits) -> ScoreArray:
-    """Strictly decreasing scores within each query: how many hits stand at or below."""
-    counts: ScoreArray = (np.repeat(hits.counts, hits.counts) - hits.rank + 1).astype(np.float64)
-    return counts
-
-
 def fuse_hits(runs: Sequence[Hits], method: str, norm: str, params: Mapping[str, Any]) -> Hits:
     """Several rankings of the same task made one, with `ranx.fuse`; ties in trec_eval's order.
 
@@ -163,7 +157,7 @@ def _trials(method: str, systems: int) -> list[dict[str, Any]]:
         nearest = sorted(tenths, key=lambda each: sum((share - 10 / systems) ** 2 for share in each))
         return [{"weights": [share / 10 for share in each]} for each in nearest]
     ((name, default),) = METHODS[method].items()
-    grid = range(10, 101, 10) if name == "k" else [number / 100 for number in range(1, 101)]
+    grid = range(10, 110, 10) if name == "k" else [number / 100 for number in range(1, 101)]
     return [{name: value} for value in sorted(grid, key=lambda value: abs(value - default))]
 
 
@@ -202,7 +196,7 @@ def _typed_run(hits: Hits, method: str, norm: str) -> Any:
     # where only the order counts it must be ours; scores that count are handed over as they are
     scores = hits.scores.astype(np.float64)
     if method in RANK_METHODS:
-        scores = _surrogates(hits)
+        scores = -hits.rank.astype(np.float64)
     elif norm == "min-max":
         scores = _min_max(hits)
     elif norm == "zmuv":
@@ -239,16 +233,12 @@ def _untyped(run: Any, rows: IntArray, n_passages: int) -> tuple[IntArray, IntAr
     names = [int(name) for name in run.run]
     counts = [len(array) for array in arrays]
     table = np.concatenate(arrays)
-    place = np.minimum(np.searchsorted(codes[order], table[:, 0]), n_passages - 1)
-    if not np.array_equal(codes[order][place], table[:, 0]):
+    place = np.searchsorted(codes[order], table[:, 0])
+    if not np.array_equal(codes[order].take(place, mode="clip"), table[:, 0]):
         raise RunError("ranx returned a passage it was not given")
-    in_order = np.argsort(names)
     query = np.repeat(rows[names], counts)
-    passages, scores = order[place], table[:, 1]
-    if not np.array_equal(in_order, np.arange(len(names))):
-        back = np.argsort(query, kind="stable")
-        query, passages, scores = query[back], passages[back], scores[back]
-    return query, passages, scores
+    back = np.argsort(query, kind="stable")
+    return query[back], order[place][back], table[back, 1]
 
 
 class LowerIsBetter(float):

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from beir_hybrid.datasets.dataset import Dataset
 from beir_hybrid.metrics.bias import (
@@ -162,6 +163,13 @@ def test_pooled_peer_tells_fair_from_biased() -> None:
     assert uneven.peer < 1e-6
     # ranks are 1, 12 and 23 in blocks of 12: language explains all of their variance
     assert uneven.epsilon_squared == pytest.approx(1)
+
+
+def test_peer_of_two_languages() -> None:
+    """The Kruskal-Wallis test of the ranks of their answers: 1 and 2 against 2 and 4."""
+    found = peer(ranked(DE_EN, "de", [0, 3, 1, 2, 4, 5], [2, 1, 0, 4, 3, 5]))
+    assert found is not None
+    assert found.peer == pytest.approx(stats.kruskal([1, 2], [2, 4]).pvalue)
 
 
 def test_peer_needs_every_rank_and_two_languages() -> None:

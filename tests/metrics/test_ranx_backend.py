@@ -227,6 +227,38 @@ def test_tuning_is_over_all_tasks(task: Task) -> None:
     assert weights[0][1] > weights[0][0] and weights[1][0] >= weights[1][1]
 
 
+def test_each_query_is_held_against_its_own_judgments() -> None:
+    """One task that the first system is right in, and two queries of another that the second is: it has more weight.
+
+    Each finds one passage, and of the last query of a task nothing is relevant.
+    """
+    tasks = [(Judged(np.array([0]), np.array([0]), np.array([1])), [0, 5], [1, 6]),
+             (Judged(np.array([0, 1]), np.array([1, 2]), np.array([1, 1])), [3, 4, 7], [1, 2, 8])]  # fmt: skip
+    runs = [[Hits.sorted(len(one), range(len(one)), found, [1.0] * len(one)) for found in (one, two)]
+            for _, one, two in tasks]  # fmt: skip
+    for turned in (1, -1):
+        given = [systems[::turned] for systems in runs]
+        params = tune_fusion([judged for judged, *_ in tasks], given, "wsum", "min-max", parse_metric("map"))
+        weights = params["weights"][::turned]
+        assert weights[1] > weights[0]
+
+
+def test_the_grid_that_tuning_tries() -> None:
+    """Tenths that make one, whole tens for rrf's k, hundredths for the others; the default's neighbours first."""
+    weights = [trial["weights"] for trial in ranx_backend._trials("wsum", 2)]
+    assert weights[0] == [0.5, 0.5] and sorted(weights) == [[at / 10, (10 - at) / 10] for at in range(11)]
+    assert [trial["k"] for trial in ranx_backend._trials("rrf", 2)] == [60, 50, 70, 40, 80, 30, 90, 20, 100, 10]
+    assert sorted(trial["phi"] for trial in ranx_backend._trials("rbc", 2)) == [at / 100 for at in range(1, 101)]
+
+
+def test_two_passages_of_one_hash_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rather than taken for each other."""
+    monkeypatch.setattr(ranx_backend, "hash", lambda name: 1, raising=False)
+    runs = [Hits.sorted(1, [0, 0], [0, 1], [2.0, 1.0])] * 2
+    with pytest.raises(RunError, match="two passages have the same hash in this process; run the command again"):
+        fuse_hits(runs, "rrf", "none", {"k": 60})
+
+
 def test_what_is_tuned_is_best_as_it_is_measured() -> None:
     """A weight of 0 leaves a system's hits tied, which are measured by id: tuning must not see that system's order."""
     judged = Judged(np.arange(2), np.array([0, 1]), np.array([1, 1]))
