@@ -154,7 +154,7 @@ def _trials(method: str, systems: int) -> list[dict[str, Any]]:
         # ten tenths dealt out: what lies between bars
         bars = itertools.combinations(range(1, 10 + systems), systems - 1)
         tenths = [[to - at - 1 for at, to in itertools.pairwise((0, *each, 10 + systems))] for each in bars]
-        nearest = sorted(tenths, key=lambda each: sum((share - 10 / systems) ** 2 for share in each))
+        nearest = sorted(tenths, key=lambda each: sum(share**2 for share in each))
         return [{"weights": [share / 10 for share in each]} for each in nearest]
     ((name, default),) = METHODS[method].items()
     grid = range(10, 110, 10) if name == "k" else [number / 100 for number in range(1, 101)]
