@@ -113,6 +113,8 @@ def test_share_and_lift_of_the_query_language() -> None:
     found = values(ranking, cutoff=4)
     assert found["same_language_share@4"] == [3 / 4, 1 / 4]
     assert found["same_language_lift@4"] == [1.5, 0.5]
+    english = values(ranked(DE_EN, "en", [0, 1, 2, 3, 4, 5], [3, 4, 5, 0, 1, 2]), 4)
+    assert (english["same_language_share@4"], english["same_language_lift@4"]) == ([0.25, 0.75], [0.5, 1.5])
     # a pool smaller than the cutoff: all of it, and no preference can show
     assert values(ranking)["same_language_lift@10"] == [1, 1]
 
