@@ -172,6 +172,8 @@ def test_peer_of_two_languages() -> None:
     found = peer(ranked(DE_EN, "de", [0, 3, 1, 2, 4, 5], [2, 1, 0, 4, 3, 5]))
     assert found is not None
     assert found.peer == pytest.approx(stats.kruskal([1, 2], [2, 4]).pvalue)
+    alike = replace(DE_EN, qrels={"de-q-00": {"de-p-00": 1}, "de-q-01": {"en-p-01": 1}})
+    assert peer(ranked(alike, "de", [0, 1, 2, 3, 4, 5], [4, 0, 1, 2, 3, 5])) is None, "all first: there is no order"
 
 
 def test_peer_needs_every_rank_and_two_languages() -> None:
