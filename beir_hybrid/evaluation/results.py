@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from beir_hybrid.disk.files import write_json
-from beir_hybrid.errors import MissingExtraError, ResultsError
+from beir_hybrid.errors import MissingExtraError, ResultsError, did_you_mean
 from beir_hybrid.evaluation.scores import Score, mean_or_none
 from beir_hybrid.records import SETTINGS
 from beir_hybrid.settings import TaskKey, corpus_language_of, parse_task_name
@@ -87,6 +87,10 @@ class Results:
             and query_language in (None, score.query_language)
             and corpus_language in (None, score.corpus_language)
         ]
+        for what, got in (("setting", setting), ("metric", metric)) if not values else ():
+            there = {getattr(score, what) for score in self.scores}
+            if got not in there:
+                raise ResultsError(f"{self.name} holds no {what} {got!r}; {did_you_mean(got, there, most=40)}")
         if not values:
             raise ResultsError(f"{self.name} holds no {metric!r} of {setting}:{query_language or '*'}")
         return mean_or_none(values)

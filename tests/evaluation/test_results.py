@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,13 @@ def test_one_number_by_name() -> None:
     assert RESULTS.value("multi", "rank_distance") is None
     with pytest.raises(ResultsError, match=r"toy-model holds no 'map' of multi:\*"):
         RESULTS.value("multi", "map")
+    for asked, said in (
+        (("mono", "mpa"), "toy-model holds no metric 'mpa'; did you mean 'map'?"),
+        (("mlti", "map"), "toy-model holds no setting 'mlti'; did you mean 'multi'?"),
+        (("mono", "map", "german"), "toy-model holds no 'map' of mono:german"),
+    ):
+        with pytest.raises(ResultsError, match=re.escape(said)):
+            RESULTS.value(*asked)
 
 
 def test_means_of_nothing_and_of_gaps_are_none() -> None:
