@@ -117,7 +117,7 @@ class TrainConfig:
         if self.tokenizer and self.vocabulary:
             raise TrainingError("--vocabulary has no effect with --tokenizer, which has its own")
         if self.from_scratch == "static":
-            refuse_for_static(self)
+            refuse_for_kind(self, "static")
         if self.from_scratch == "transformer" and self.value("width") % 64:
             raise TrainingError(f"--width is {self.width}; expected a multiple of 64 (the width of an attention head)")
         for name in ("languages", "leak_check", "pretrain_text"):
@@ -198,30 +198,21 @@ def flag(name: str) -> str:
     return "--" + name.replace("_", "-")
 
 
-def refuse_for_static(config: TrainConfig) -> None:
-    """Refuse the settings that mean nothing for a static model.
-
-    Raises:
-        TrainingError: one of them is set.
-    """
-    for name, told in _table().items():
-        if "static" in told and getattr(config, name):
-            raise TrainingError(f"{flag(name)} needs a transformer; a static model {told['static']}")
-    if config.precision == "fp16":
-        raise TrainingError("--precision fp16 needs a transformer; sparse gradients are not scaled, use bf16 or fp32")
-
-
 def refuse_for_kind(config: TrainConfig, kind: str) -> None:
-    """Refuse what a kind of model does not have.
+    """Refuse what a kind of model does not have; ``static`` is one too.
 
     Raises:
         TrainingError: such a setting is set.
     """
-    given = [flag(name) for name, told in _table().items() if kind in told.get("not_for", ()) and getattr(config, name)]
-    if kind != "dense" and config.loss == "plain":
-        given.append("--loss plain")
-    if given:
-        raise TrainingError(f"{given[0]} does not go with a {kind} model")
+    for name, told in _table().items():
+        if kind == "static" and "static" in told and getattr(config, name):
+            raise TrainingError(f"{flag(name)} needs a transformer; a static model {told['static']}")
+        if kind in told.get("not_for", ()) and getattr(config, name):
+            raise TrainingError(f"{flag(name)} does not go with a {kind} model")
+    if kind == "static" and config.precision == "fp16":
+        raise TrainingError("--precision fp16 needs a transformer; sparse gradients are not scaled, use bf16 or fp32")
+    if kind not in ("static", "dense") and config.loss == "plain":
+        raise TrainingError(f"--loss plain does not go with a {kind} model")
 
 
 def option_fields() -> list[tuple[str, type, bool, tuple[str, ...], str]]:

@@ -8,7 +8,7 @@ from beir_hybrid.encoders import find_encoder
 from beir_hybrid.errors import MissingExtraError, RetrieverError, TrainingError
 from beir_hybrid.retrieval.dense.models import Role, load_model, own_prompts
 from beir_hybrid.retrieval.kinds import Kind, kind_of_model
-from beir_hybrid.training.config import TrainConfig, refuse_for_static
+from beir_hybrid.training.config import TrainConfig, refuse_for_kind
 
 PAPER_PROMPTS: dict[Role, str] = {"query": "Query: ", "passage": "Passage: "}
 """Of arXiv 2408.10536, for models that have never had any."""
@@ -35,18 +35,23 @@ def starting_model(config: TrainConfig, source: str) -> Any:
         TrainingError: it cannot be loaded, or has not what a setting is about.
     """
     import torch
+    from sentence_transformers.util import is_sentence_transformer_model
 
     torch.manual_seed(config.seed)  # of weights that the source does not have
     kind = kind_of(source) if config.from_scratch is None else "dense"
     model = load(source, kind)
     if is_static(model):
-        refuse_for_static(config)
+        refuse_for_kind(config, "static")
     if config.max_seq_length is not None:
         model.max_seq_length = config.max_seq_length
         for module in model.modules():
             if getattr(module, "document_length", None) is not None:  # of late interaction: it would come first
                 module.document_length = config.max_seq_length
-    new = config.from_scratch is not None or (kind == "dense" and not _was_saved_whole(source))
+    # one that sentence-transformers saved has the prompts it is meant to have, or none
+    location = find_encoder(source, TrainingError).location
+    new = config.from_scratch is not None or (
+        kind == "dense" and location is not None and not is_sentence_transformer_model(location)
+    )
     if new or config.query_prompt is not None or config.passage_prompt is not None:
         prompts = PAPER_PROMPTS if new else own_prompts(model)
         given = {"query": config.query_prompt, "document": config.passage_prompt}
@@ -107,14 +112,6 @@ def shape(transformer: Any, config: TrainConfig) -> None:
         )
     del layers[wanted:]
     transformer.config.num_hidden_layers = wanted
-
-
-def _was_saved_whole(source: str) -> bool:
-    """Whether a model was saved by sentence-transformers, so that its prompts, or its having none, are meant."""
-    from sentence_transformers.util import is_sentence_transformer_model
-
-    location = find_encoder(source, TrainingError).location
-    return location is None or bool(is_sentence_transformer_model(location))
 
 
 def prompts_of(model: Any) -> dict[str, str]:
