@@ -13,7 +13,7 @@ from beir_hybrid.disk.files import fingerprint_of, sha256_of, write_json, writte
 from beir_hybrid.errors import TrainingError
 from beir_hybrid.progress import tell
 from beir_hybrid.training.checkpoints import is_whole, newest_checkpoint, state_of
-from beir_hybrid.training.config import TrainConfig, read_toml
+from beir_hybrid.training.config import TrainConfig, default_of, read_toml
 
 CONFIG_FILE = "train.toml"
 INPUTS_FILE = "train_inputs.json"
@@ -140,7 +140,7 @@ class TrainFolder:
         now = {**settings, **dict.fromkeys(_FREE), **inputs}
         where = {key: f" ({settings[key]})" for key in _PATHS if key in settings}
         return [
-            f"{key}{where.get(key, '')} was {_short(before.get(key))} and is now {_short(now.get(key))}"
+            f"{key}{where.get(key, '')} was {_shown(key, before)} and is now {_shown(key, now)}"
             for key in sorted({*before, *now})
             if before.get(key) != now.get(key)
         ]
@@ -154,5 +154,8 @@ def digest_of(path: Path) -> str:
     return sha256_of(path)
 
 
-def _short(value: Any) -> str:
+def _shown(key: str, values: dict[str, Any]) -> str:
+    value = values.get(key)
+    if value is None and hasattr(TrainConfig, key):
+        value = default_of(key)
     return f"{value[:12]}…" if isinstance(value, str) and len(value) >= 30 else str(value)
