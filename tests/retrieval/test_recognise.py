@@ -76,8 +76,8 @@ def test_every_form_of_vectors_is_taken(encode: Callable[[list[str]], Any]) -> N
     ("answer", "problem"),
     [
         (lambda texts: vectors(texts) * 1j, "complex numbers"),
-        (lambda texts: None, r"returned shape \(\) for 1 passage texts"),
-        (lambda texts: {"sentence_embedding": vectors(texts)}, "returned a dict for 1 passage texts that is no matrix"),
+        (lambda texts: None, r"returned shape \(\) for 1 passage text"),
+        (lambda texts: {"sentence_embedding": vectors(texts)}, "returned a dict for 1 passage text that is no matrix"),
     ],
 )
 def test_what_is_no_matrix_is_one_line(answer: Callable[[list[str]], Any], problem: str) -> None:
