@@ -85,13 +85,12 @@ class _Rows:
                 own = np.array([codes[each.dataset, group] for group in task.groups], dtype=np.int64)
                 for metric in self.metrics:
                     self._add_task(Target(each.dataset, *task.key, metric), task, own)
-        measured = list(self.records)
-        for each in self.aligned:
-            for setting, metric in itertools.product(each.settings, self.metrics):
-                mean = Target(each.dataset, setting, MEAN, MEAN, metric)
-                self._add_mean(
-                    mean, [key for key in measured if mean == key._replace(query_language=MEAN, corpus_language=MEAN)]
-                )
+        over_languages: dict[Target, list[Target]] = {}
+        for target in self.records:
+            mean = target._replace(query_language=MEAN, corpus_language=MEAN)
+            over_languages.setdefault(mean, []).append(target)
+        for mean, targets in over_languages.items():
+            self._add_mean(mean, targets)
         if len(self.aligned) > 1:
             for setting, metric in itertools.product(SETTINGS, self.metrics):
                 mean = Target(MEAN, setting, MEAN, MEAN, metric)
@@ -144,8 +143,6 @@ class _Rows:
         }
 
     def _add_mean(self, mean: Target, targets: Sequence[Target]) -> None:
-        if not targets:
-            return
         records = [self.records[target] for target in targets]
         sums = {name: np.sum([record[name] for record in records], axis=0) for name in records[0]}
         self.bounds |= {mean} if self.bounds.intersection(targets) else set()
