@@ -243,6 +243,13 @@ def test_each_query_is_held_against_its_own_judgments() -> None:
         assert weights[1] > weights[0]
 
 
+def test_one_passage_that_one_system_found_is_enough_to_tune_on() -> None:
+    """Nothing that could be tried is better than the default."""
+    judged = Judged(np.array([0]), np.array([3]), np.array([1]))
+    runs = [Hits.sorted(1, [0], [3], [1.0]), Hits.sorted(1, [], [], [])]
+    assert tune_fusion([judged], [runs], "rrf", "none", parse_metric("map")) == {"k": 60}
+
+
 def test_the_grid_that_tuning_tries() -> None:
     """Tenths that make one, whole tens for rrf's k, hundredths for the others; the default's neighbours first."""
     weights = [trial["weights"] for trial in ranx_backend._trials("wsum", 2)]
