@@ -216,6 +216,8 @@ def _dense(model: Any, options: Mapping[str, Any]) -> DenseRetriever:
     from beir_hybrid.retrieval.dense.retriever import DenseRetriever
 
     refuse_not_dense(model)
+    if isinstance(model, str | Path):
+        tell(f"loading {model}")
     encoder = DenseRetriever(model, **options)
     refuse_not_dense(encoder.model)
     tell(encoder.summary)

@@ -31,6 +31,7 @@ def test_learn_write_and_measure(here: Path, command: Command) -> None:
     assert done.status == 0
     assert "method      project, 2 directions\nlanguages   2: de en\n" in done.out
     assert "few passage texts: de 6, en 6" in done.err
+    assert "\nloading model\n" in done.err
     hint = "next: beir-hybrid evaluate sample --model model --neutralize out --out results/out"
     assert done.err.splitlines()[-1] == hint
     again = command(
@@ -51,11 +52,14 @@ def test_learn_write_and_measure(here: Path, command: Command) -> None:
         (["--texts", "de=de.txt,en=none.txt"], ["none.txt: cannot be read"]),
         (["--groups", "none.jsonl"], ["none.jsonl is no file"]),
         (["--groups", "groups.jsonl", "--languages", "de,sw"], ["no text in sw", "there are texts in de, en, fr"]),
-        (["--groups", "groups.jsonl", "--directions", "9"], ["9 directions are more than the 6 means of 3 languages"]),
+        (
+            ["--groups", "groups.jsonl", "--directions", "9"],
+            ["9 directions are more than the means of 3 languages span", "--directions 6 or less"],
+        ),
         (["--groups", "groups.jsonl", "--method", "lir", "--directions", "7"], ["de has 6", "fewer than the 7"]),
         (["--groups", "groups.jsonl", "--check-leaks", "nothing"], ["unknown dataset 'nothing'"]),
         (["--groups", "groups.jsonl", "--method", "whiten"], ["unknown method 'whiten'", "project"]),
-        (["--texts", "deutsch=de.txt,en=en.txt"], ["'deutsch' is no language code", "such as de"]),
+        (["--texts", "deutsch=de.txt,en=en.txt"], ["'deutsch' is no language code; did you mean 'de'?"]),
         ([], ["nothing to learn from", "--groups FILE"]),
         (["--groups", "groups.jsonl", "--device", "cuda:0,cuda:1"], ["several devices", "evaluate --engine ray"]),
     ],
