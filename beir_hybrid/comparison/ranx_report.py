@@ -86,7 +86,7 @@ def to_ranx_report(
         {name: {metric: own[metric] for metric in metrics} for name, own in means.items()},
         tested,
         counts,
-        lower_is_better=[metric for metric in metrics if direction(metric) < 0],
+        directions={metric: direction(metric) for metric in metrics},
         alpha=comparison.alpha,
         test=comparison.test,
     )

@@ -255,6 +255,17 @@ class LowerIsBetter(float):
         return LowerIsBetter(round(float(self), digits))
 
 
+class NeitherIsBetter(float):
+    """A value that is above none, so that ranx's reports embolden no system for it."""
+
+    def __gt__(self, other: float) -> bool:
+        return False
+
+    def __round__(self, digits: int | None = None) -> NeitherIsBetter:  # type: ignore[override]
+        return NeitherIsBetter(round(float(self), digits))
+
+
+_VALUES: Mapping[int, type[float]] = {1: float, 0: NeitherIsBetter, -1: LowerIsBetter}
 LABELS = {
     "rank_distance": "Rank distance", "rank_distance_excess": "Rank distance excess", "worst_rank": "Worst rank",
     "same_language_share": "Same-language share", "same_language_lift": "Same-language lift",
@@ -268,7 +279,7 @@ def build_report(
     p_values: Mapping[tuple[str, str], Mapping[str, tuple[float | None, bool]]],
     counts: Mapping[tuple[str, str], Mapping[str, tuple[int, int, int]]],
     *,
-    lower_is_better: Iterable[str],
+    directions: Mapping[str, int],
     alpha: float,
     test: str,
 ) -> Any:
@@ -278,9 +289,8 @@ def build_report(
         means: ``{system: {metric: value}}``, every system with the same metrics.
         p_values: ``{(system, other): {metric: (p, whether it is significant)}}`` for every pair, in one order.
         counts: ``{(system, other): {metric: (wins, ties, losses)}}`` for every ordered pair.
-        lower_is_better: metrics whose marks are turned round.
+        directions: of each metric: 1, -1 where lower is better, 0 where neither is and no value is emboldened.
     """
-    lower = frozenset(lower_is_better)
     with ranx_library("ranx.data_structures.report") as module, ranx_library("ranx.data_structures") as structures:
         module.metric_labels.update(LABELS)
         for name, label in _TESTS.items():
@@ -296,8 +306,7 @@ def build_report(
         return module.Report(
             model_names=list(means),
             results={
-                name: {m: LowerIsBetter(value) if m in lower else float(value) for m, value in found.items()}
-                for name, found in means.items()
+                name: {m: _VALUES[directions[m]](value) for m, value in found.items()} for name, found in means.items()
             },
             comparisons=structures.FrozensetDict(pairs),
             metrics=list(next(iter(means.values()))),

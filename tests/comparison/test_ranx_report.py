@@ -38,11 +38,14 @@ def test_bias_metrics_are_first_class(comparison: Any) -> None:
 
 
 def test_latex_emboldens_the_lower_distance(comparison: Any) -> None:
-    """The best of a lower-is-better metric is the least."""
+    """The best of a lower-is-better metric is the least; of a share neither the highest nor the lowest is."""
     latex = comparison.to_ranx_report().to_latex()
     row = {row.metric: row.value for row in comparison.select(name="dense_2", query_language="de")}
     assert f"\\textbf{{{row['rank_distance']:.3f}}}" in latex
     assert f"\\textbf{{{row['map']:.3f}}}" in latex
+    assert latex.count("\\textbf{0.") + latex.count(f"\\textbf{{{row['rank_distance']:.3f}}}") == 2
+    shares = [f"{each.value:.3f}" for each in comparison.select("multi", "same_language_share@10", query_language="de")]
+    assert all(share in latex and f"\\textbf{{{share}}}" not in latex for share in shares)
 
 
 def test_means_and_p_values_are_ours(comparison: Any) -> None:
