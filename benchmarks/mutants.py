@@ -57,7 +57,7 @@ EQUIVALENT = {
     "figure.": "how a figure is laid out", "axes.": "likewise", "size=": "likewise", "set_in_layout": "likewise",
     'Table("Versions"': "which columns of a table without numbers are text", 'Table("Data sets"': "likewise",
     "ensure_ascii=": "how JSON is written", "trim_blocks=": "blank space of the page",
-    "metric.cutoff or 1": "precision has a cutoff",
+    "units = 1 + max(": "coins that turn nothing", "metric.cutoff or 1": "precision has a cutoff",
     "fused.rank[place]": "what no system retrieved counts the same whatever is tried",
     "width = 1 + max(": "room for one more number", "width = int(long.max())": "of no hits there is no rank",
     "_names(int(": "room for one more name",

@@ -11,6 +11,7 @@ import numpy as np
 from beir_hybrid.comparison.scores import Scores, TaskKey
 from beir_hybrid.errors import ResultsError, some_of
 from beir_hybrid.evaluation.results import Results
+from beir_hybrid.progress import counted
 from beir_hybrid.records import SETTINGS, IntArray, ScoreArray
 
 
@@ -174,7 +175,7 @@ def _common_tasks(scores: Sequence[Scores], settings: Sequence[str], intersect: 
         one, two = ({key for key in each.tasks if key[0] in settings} for each in (first, other))
         if one != two and not intersect:
             raise ResultsError(
-                f"{first.folder} and {other.folder} differ in {len(one ^ two)} tasks: "
+                f"{first.folder} and {other.folder} differ in {counted(len(one ^ two), 'task', 'tasks')}: "
                 f"{some_of([':'.join(key) for key in sorted(one ^ two)])}; {_remedy(intersect, 'what all have')}"
             )
     if not keys:

@@ -73,7 +73,7 @@ def test_different_queries_are_named_and_intersected(make_folder: Any) -> None:
     with pytest.raises(ResultsError, match=message):
         aligned(one, two)
     (task,) = aligned(one, two, intersect=True).tasks
-    assert task.query_ids == ("de-q1", "de-q2")
+    assert (task.query_ids, task.groups) == (("de-q1", "de-q2"), ("g1", "g2"))
     assert task.values["map"].tolist() == [[0.5, 0.0], [0.1, 0.2]]
     assert task.overall == {}, "what was measured over all queries is not known of two of them"
     with pytest.raises(ResultsError, match="no query of mono:de:de in common"):
@@ -83,7 +83,7 @@ def test_different_queries_are_named_and_intersected(make_folder: Any) -> None:
 def test_different_tasks_are_named_and_intersected(make_folder: Any) -> None:
     """A language only one folder has."""
     one, two = make_folder("a", MONO), make_folder("b", {**MONO, "mono:en": {"map": [1.0]}})
-    with pytest.raises(ResultsError, match="differ in 1 tasks: mono:en:en; --intersect"):
+    with pytest.raises(ResultsError, match="differ in 1 task: mono:en:en; --intersect"):
         aligned(one, two)
     with pytest.raises(ResultsError, match="mono:en:en; give folders that were measured on the same"):
         aligned(one, two, intersect=None)  # fuse has no such option
