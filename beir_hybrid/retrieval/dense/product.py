@@ -1,8 +1,9 @@
-"""The quick product of vectors, compiled for this machine's registers. For `VectorScores`; imported when used.
+"""The quick product of vectors of whole numbers, compiled for this machine's registers. For `VectorScores`; imported
+when used.
 
-Vectors are packed into panels of `ROWS` or `COLUMNS` of them, value by value, so that a block of products is made in
-registers (Goto and van de Geijn 2008, Anatomy of High-Performance Matrix Multiplication). Panels are float32, or uint32
-of pairs of whole numbers of 16 bits, which x86 processors multiply up to twice as fast; their sums are exact.
+Vectors are packed into panels of `ROWS` or `COLUMNS` of them, so that a block of products is made in registers (Goto
+and van de Geijn 2008, Anatomy of High-Performance Matrix Multiplication). Panels are uint32 of pairs of whole numbers
+of 16 bits, which x86 processors multiply up to twice as fast as float32; their sums are exact.
 """
 
 # mypy: disable-error-code="no-untyped-def, no-untyped-call"
@@ -11,7 +12,6 @@ from __future__ import annotations
 
 import math
 import platform
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -37,136 +37,103 @@ _VECTORS = 2
 ROWS = {16: 12, 8: 6, 4: 4}[_LANES]
 """With `_VECTORS` sums a row, as many as the registers hold."""
 COLUMNS = _LANES * _VECTORS
-CHUNK = 96
-"""Values, or pairs of them, that are summed before sums are: the fewer, the smaller the error."""
 
-_ONE, _SUMS, _INDEX = ir.FloatType(), ir.VectorType(ir.FloatType(), _LANES), ir.IntType(64)
-_INTS = ir.VectorType(ir.IntType(32), _LANES)
-_NONE, _ZERO = ir.Constant(_SUMS, ir.Undefined), ir.Constant(_SUMS, None)
-_FIRST_LANES = ir.Constant(_INTS, None)
+_SUM, _INDEX, _VALUE = ir.IntType(32), ir.IntType(64), ir.FloatType()
+_SUMS, _VALUES = ir.VectorType(_SUM, _LANES), ir.VectorType(_VALUE, _LANES)
+_WHOLE = ir.VectorType(ir.IntType(16), 2 * _LANES)
 
 
 @intrinsic
-def _block(typing, left, left_at, right, right_at, depth, step, out, out_at, width, first):
-    """The products of `ROWS` and `COLUMNS` vectors, added to ``out`` (where they are the ``first``: written there).
+def _block(typing, left, left_at, right, right_at, depth, step, out, out_at, width):
+    """The products of `ROWS` and `COLUMNS` vectors times ``step`` into ``out``.
 
-    ``depth`` values or pairs of each, from ``left_at`` and ``right_at`` of the panels on; ``out`` from ``out_at`` on,
-    with ``width`` values in a row. ``step`` is what 1 stands for in products of whole numbers.
+    ``depth`` pairs of each, from ``left_at`` and ``right_at`` of the panels on; ``out`` from ``out_at`` on, with
+    ``width`` values in a row.
     """
-    pairs = left.dtype == types.uint32
-    form, total_form = (ir.VectorType(ir.IntType(16), 2 * _LANES), _INTS) if pairs else (_SUMS, _SUMS)
-    kind = ir.FunctionType(total_form, [form, form] if pairs else [form, form, _SUMS])
 
     def generate(context, build, signature, given):
-        def at(number):
+        def at(number, kind):
             array = context.make_array(signature.args[number])(context, build, given[number])
-            return build.bitcast(build.gep(array.data, [given[number + 1]]), _ONE.as_pointer())
+            return build.bitcast(build.gep(array.data, [given[number + 1]]), kind.as_pointer())
 
-        def lanes(pointer, number):
-            return build.bitcast(build.gep(pointer, [number]), _SUMS.as_pointer())
+        def lanes(pointer, number, kind):
+            return build.bitcast(build.gep(pointer, [number]), kind.as_pointer())
 
         def read(pointer):
             value = build.load(pointer)
             value.align = 4
             return value
 
-        def plus_product(total, x, y):
-            if pairs:
-                return build.add(total, build.call(multiply, [build.bitcast(x, form), build.bitcast(y, form)]))
-            return build.call(multiply, [x, y, total])
+        def everywhere(value, kind):
+            none = ir.Constant(kind, ir.Undefined)
+            return build.shuffle_vector(build.insert_element(none, value, _SUM(0)), none, ir.Constant(_SUMS, None))
 
-        name = _MULTIPLY_PAIRS if pairs else f"llvm.fmuladd.v{_LANES}f32"
-        multiply = build.module.declare_intrinsic(name, fnty=kind)
-        rows, columns, target = at(0), at(2), at(6)
+        def plus_products(total, x, y):
+            return build.add(total, build.call(multiply, [build.bitcast(x, _WHOLE), build.bitcast(y, _WHOLE)]))
+
+        multiply = build.module.declare_intrinsic(_MULTIPLY_PAIRS, fnty=ir.FunctionType(_SUMS, [_WHOLE, _WHOLE]))
+        rows, columns, target = at(0, _SUM), at(2, _SUM), at(6, _VALUE)
         before, loop, after = build.block, build.append_basic_block(), build.append_basic_block()
         build.branch(loop)
         build.position_at_end(loop)
         place = build.phi(_INDEX)
-        totals = [build.phi(total_form) for _ in range(ROWS * _VECTORS)]
+        totals = [build.phi(_SUMS) for _ in range(ROWS * _VECTORS)]
         row, column = build.mul(place, _INDEX(ROWS)), build.mul(place, _INDEX(COLUMNS))
-        right_values = [read(lanes(columns, build.add(column, _INDEX(_LANES * v)))) for v in range(_VECTORS)]
+        right_pairs = [read(lanes(columns, build.add(column, _INDEX(_LANES * v)), _SUMS)) for v in range(_VECTORS)]
         sums = []
         for number in range(ROWS):
-            value = read(build.gep(rows, [build.add(row, _INDEX(number))]))
-            left_values = build.insert_element(_NONE, value, ir.IntType(32)(0))
-            left_values = build.shuffle_vector(left_values, _NONE, _FIRST_LANES)
-            sums += [plus_product(totals[number * _VECTORS + v], left_values, right_values[v]) for v in range(_VECTORS)]
+            left_pairs = everywhere(read(build.gep(rows, [build.add(row, _INDEX(number))])), _SUMS)
+            own = totals[number * _VECTORS : (number + 1) * _VECTORS]
+            sums += [plus_products(total, left_pairs, pairs) for total, pairs in zip(own, right_pairs, strict=True)]
         following = build.add(place, _INDEX(1))
         build.cbranch(build.icmp_signed("<", following, given[4]), loop, after)
-        zeros = [ir.Constant(total_form, None)] * len(sums)
+        zeros = [ir.Constant(_SUMS, None)] * len(sums)
         for phi, start, later in zip([place, *totals], [_INDEX(0), *zeros], [following, *sums], strict=True):
             phi.add_incoming(start, before)
             phi.add_incoming(later, loop)
         build.position_at_end(after)
-        if pairs:
-            one = build.insert_element(_NONE, given[5], ir.IntType(32)(0))
-            steps_ = build.shuffle_vector(one, _NONE, _FIRST_LANES)
-            sums = [build.fmul(build.sitofp(total, _SUMS), steps_) for total in sums]
+        steps = everywhere(given[5], _VALUES)
         for number, total in enumerate(sums):
             row, v = divmod(number, _VECTORS)
-            pointer = lanes(target, build.add(build.mul(given[8], _INDEX(row)), _INDEX(_LANES * v)))
-            build.store(build.fadd(build.select(given[9], _ZERO, read(pointer)), total), pointer).align = 4
+            pointer = lanes(target, build.add(build.mul(given[8], _INDEX(row)), _INDEX(_LANES * v)), _VALUES)
+            build.store(build.fmul(build.sitofp(total, _VALUES), steps), pointer).align = 4
         return context.get_dummy_value()
 
-    return types.void(left, left_at, right, right_at, depth, step, out, out_at, width, first), generate
+    return types.void(left, left_at, right, right_at, depth, step, out, out_at, width), generate
 
 
-def _panels(dtype: Any) -> Any:
-    return types.Array(dtype, 3, "C", readonly=True)
-
-
-_SIGNATURES = [
-    types.void(_panels(dtype), _panels(dtype), types.int64, types.int64, types.float32, types.float32[:, ::1])
-    for dtype in ([types.float32, types.uint32] if PAIRS else [types.float32])
-]
+_PANELS = types.Array(types.uint32, 3, "C", readonly=True)
+# where there is no such product nothing is compiled
+_SIGNATURES = [types.void(_PANELS, _PANELS, types.int64, types.float32, types.float32[:, ::1])] if PAIRS else []
 
 
 @compiled(_SIGNATURES)
-def multiply(left, right, first_row, first_column, step, out):
-    """The products of neighbouring vectors of two packed matrices into ``out``, float32 [rows, columns].
+def multiply(left, right, first_column, step, out):
+    """The products of vectors of two packed matrices into ``out``, float32 [rows, columns].
 
     Args:
-        left: packed by `ROWS`.
-        right: packed by `COLUMNS`.
-        first_row, first_column: the first of the vectors.
-        step: what 1 stands for in products of whole numbers.
+        left: packed by `ROWS`; all of them.
+        right: packed by `COLUMNS`; those from ``first_column`` on.
+        step: what a product of 1 and 1 stands for.
     """
     n, width = out.shape
     depth = left.shape[1]
     edge = np.empty((ROWS, COLUMNS), np.float32)
     for j in range(first_column // COLUMNS, -(-(first_column + width) // COLUMNS)):
         column = j * COLUMNS - first_column
-        for i in range(first_row // ROWS, -(-(first_row + n) // ROWS)):
-            row = i * ROWS - first_row
-            inside = row >= 0 and column >= 0 and row + ROWS <= n and column + COLUMNS <= width
-            for begin in range(0, depth, CHUNK):
-                few, first = min(CHUNK, depth - begin), begin == 0
-                left_at, right_at = (i * depth + begin) * ROWS, (j * depth + begin) * COLUMNS
-                if inside:
-                    _block(left, left_at, right, right_at, few, step, out, row * width + column, width, first)
-                else:
-                    _block(left, left_at, right, right_at, few, step, edge, 0, COLUMNS, first)
-            if not inside:
-                for r in range(max(0, -row), min(ROWS, n - row)):
+        for i in range(-(-n // ROWS)):
+            row = i * ROWS
+            if column >= 0 and row + ROWS <= n and column + COLUMNS <= width:
+                _block(left, row * depth, right, j * depth * COLUMNS, depth, step, out, row * width + column, width)
+            else:
+                _block(left, row * depth, right, j * depth * COLUMNS, depth, step, edge, 0, COLUMNS)
+                for r in range(min(ROWS, n - row)):
                     for c in range(max(0, -column), min(COLUMNS, width - column)):
                         out[row + r, column + c] = edge[r, c]
 
 
-_VECTORS_TO_PACK = types.Array(types.float32, 2, "C", readonly=True)
-
-
-@compiled(types.void(_VECTORS_TO_PACK, types.float32[:, :, ::1]))
-def _pack(vectors, panels):
-    n, depth = vectors.shape
-    for panel in range(len(panels)):
-        for lane in range(panels.shape[2]):
-            row = panel * panels.shape[2] + lane
-            for at in range(depth):
-                panels[panel, at, lane] = vectors[row, at] if row < n else np.float32(0)
-
-
-@compiled(types.void(_VECTORS_TO_PACK, types.float32, types.uint32[:, :, ::1]))
-def _pack_pairs(vectors, scale, panels):
+@compiled(types.void(types.Array(types.float32, 2, "C", readonly=True), types.float32, types.uint32[:, :, ::1]))
+def _pack(vectors, scale, panels):
     n, depth = vectors.shape
     whole = np.zeros(2 * panels.shape[1], np.int16)
     pairs = whole.view(np.uint32)
@@ -180,25 +147,19 @@ def _pack_pairs(vectors, scale, panels):
                 panels[panel, at, lane] = pairs[at] if row < n else np.uint32(0)
 
 
-def packed(vectors: FloatArray, height: int, longest: float | None = None) -> npt.NDArray[Any]:
-    """Vectors [n, d] in panels of ``height`` of them, as float32 or, where none is longer than ``longest``, as pairs of
-    whole numbers."""
+def packed(vectors: FloatArray, height: int, longest: float) -> npt.NDArray[np.uint32]:
+    """Vectors [n, d], none longer than ``longest``, in panels of ``height`` of them."""
     n, depth = vectors.shape
-    panels = -(-n // height)
-    if longest is None:
-        plain = np.empty((panels, depth, height), np.float32)
-        _pack(vectors, plain)
-        return plain
-    pairs = np.empty((panels, -(-depth // 2), height), np.uint32)
-    _pack_pairs(vectors, np.float32(LARGEST / longest), pairs)
-    return pairs
+    panels = np.empty((-(-n // height), -(-depth // 2), height), np.uint32)
+    _pack(vectors, np.float32(LARGEST / longest), panels)
+    return panels
 
 
-def steps(dimension: int, rough: bool) -> tuple[int, float]:
-    """Of products of so many values: how many roundings one goes through, and how far a vector was rounded before.
+STEPS = 5
+"""Roundings that a product goes through: scales, their product, and the sum as float32."""
 
-    That is by half of 1 and what float32 adds to it, in every value, as a share of the length that became `LARGEST`.
-    """
-    values = -(-dimension // 2) if rough else dimension
-    sums = -(-values // CHUNK)
-    return (sums + 5, 0.51 * math.sqrt(dimension) / LARGEST) if rough else (min(values, CHUNK) + sums, 0.0)
+
+def rounded(dimension: int) -> float:
+    """How far a vector of the length that becomes `LARGEST` is rounded, as a share of it: by half of 1 in every value,
+    and what float32 adds to that."""
+    return 0.51 * math.sqrt(dimension) / LARGEST

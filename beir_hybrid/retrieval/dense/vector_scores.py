@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from typing import Any, Protocol
 
@@ -34,19 +34,20 @@ class Vectors(Protocol):
 @dataclass(frozen=True, eq=False)
 class ReadVectors:
     """Passages that were read: their vectors, a bound on their lengths, and the vectors as they are multiplied: on a
-    device, or packed, by whether they are packed roughly."""
+    device, or packed as whole numbers."""
 
     vectors: FloatArray
     longest: float
     on_device: Any = None
-    packed: dict[bool, Any] = field(default_factory=dict)
+    packed: Any = None
 
 
 @dataclass(frozen=True, eq=False)
 class VectorScores(PairScores):
     """Dot products of queries and passages, see `PairScores`.
 
-    Where the processor multiplies pairs of whole numbers, tiles are made of these until they leave too much open.
+    Where the processor multiplies pairs of whole numbers, tiles are made of these until they leave too much open, then
+    by numpy.
 
     Args:
         queries: vectors float32 [n, d] by name.
@@ -76,11 +77,14 @@ class VectorScores(PairScores):
     def read(self, corpus: str, begin: int, end: int) -> ReadVectors:
         there = self.corpora[corpus]
         vectors = np.ascontiguousarray(there[begin:end] if isinstance(there, np.ndarray) else there.read(begin, end))
-        if self.device is not None:
-            return ReadVectors(vectors, longest_of(vectors), self._moved(vectors))
         found = ReadVectors(vectors, longest_of(vectors))
-        self._packed(found, any(self._roughly(name, found) for name in self.queries))
-        return found
+        if self.device is not None:
+            return replace(found, on_device=self._moved(vectors))
+        if not any(self._roughly(name, found) for name in self.queries):
+            return found
+        from beir_hybrid.retrieval.dense import product
+
+        return replace(found, packed=product.packed(vectors, product.COLUMNS, found.longest))
 
     def _roughly(self, queries: str, passages: ReadVectors) -> bool:
         """Whether they are multiplied as whole numbers: the product of what 1 stands for is to be an exact float32."""
@@ -95,51 +99,33 @@ class VectorScores(PairScores):
         # what is mapped from a file cannot be written, which PyTorch warns of
         return torch.from_numpy(vectors if vectors.flags.writeable else vectors.copy()).to(self.device)
 
-    def _packed(self, passages: ReadVectors, rough: bool) -> Any:
-        from beir_hybrid.retrieval.dense import product
-
-        if rough not in passages.packed:
-            longest = passages.longest if rough else None
-            passages.packed[rough] = product.packed(passages.vectors, product.COLUMNS, longest)
-        return passages.packed[rough]
-
     def tile(self, queries: str, rows: slice, passages: ReadVectors, columns: slice) -> ScoreTile:
+        lengths, dimension = self._lengths[queries], passages.vectors.shape[1]
+        exact = partial(exact_scores, self.queries[queries][rows], passages.vectors[columns])
         if self.device is not None:
-            return self._tile_there(queries, rows, passages, columns)
-        return self._tile_here(queries, rows, passages, columns, self._roughly(queries, passages))
-
-    def _tile_here(
-        self, queries: str, rows: slice, passages: ReadVectors, columns: slice, rough: bool
-    ) -> ScoreTile:  # fmt: skip
+            if queries not in self._there:
+                self._there[queries] = self._moved(self.queries[queries])
+            there = self._there[queries][rows] @ passages.on_device[columns].T  # (queries, passages)
+            bounds = error_bounds(lengths[rows], passages.longest, dimension, rounded_by_torch(), dimension)
+            return ScoreTile(there.cpu().numpy(), bounds, exact)
+        if not self._roughly(queries, passages):
+            with np.errstate(over="ignore", invalid="ignore"):
+                scores = self.queries[queries][rows] @ passages.vectors[columns].T
+            return ScoreTile(scores, error_bounds(lengths[rows], passages.longest, dimension, 0.0, dimension), exact)
         from beir_hybrid.retrieval.dense import product
 
-        lengths, longest, step = self._lengths[queries][rows], None, 1.0
-        if rough:  # all queries are rounded by what the longest loses
-            longest = self._lengths[queries].max()
-            lengths = np.full(len(lengths), longest)
-            step = longest * passages.longest / product.LARGEST**2
+        longest = float(lengths.max())  # all queries are rounded by what the longest loses
         asked = product.packed(self.queries[queries][rows], product.ROWS, longest)  # in no time, beside the product
-        exact = partial(exact_scores, self.queries[queries][rows], passages.vectors[columns])
         scores = np.empty((rows.stop - rows.start, columns.stop - columns.start), dtype=np.float32)
-        product.multiply(asked, self._packed(passages, rough), 0, columns.start, step, scores)
-        dimension = passages.vectors.shape[1]
-        steps, rounded = product.steps(dimension, rough)
-        bounds = error_bounds(lengths, passages.longest, dimension, rounded, steps)
+        step = longest * passages.longest / product.LARGEST**2
+        product.multiply(asked, passages.packed, columns.start, step, scores)
+        most, rounded = np.full(len(scores), longest), product.rounded(dimension)
 
         def finer() -> ScoreTile:
             self._too_rough.add(queries)
-            return self._tile_here(queries, rows, passages, columns, False)
+            return self.tile(queries, rows, passages, columns)
 
-        return ScoreTile(scores, bounds, exact, finer if rough else None)
-
-    def _tile_there(self, queries: str, rows: slice, passages: ReadVectors, columns: slice) -> ScoreTile:
-        if queries not in self._there:
-            self._there[queries] = self._moved(self.queries[queries])
-        product = self._there[queries][rows] @ passages.on_device[columns].T  # (queries, passages)
-        dimension = passages.vectors.shape[1]
-        bounds = error_bounds(self._lengths[queries][rows], passages.longest, dimension, rounded_by_torch(), dimension)
-        exact = partial(exact_scores, self.queries[queries][rows], passages.vectors[columns])
-        return ScoreTile(product.cpu().numpy(), bounds, exact)
+        return ScoreTile(scores, error_bounds(most, passages.longest, dimension, rounded, product.STEPS), exact, finer)
 
     def pairs(self, queries: str, rows: IntArray, corpus: str, places: IntArray) -> FloatArray:
         there = self.corpora[corpus]
