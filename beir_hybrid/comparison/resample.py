@@ -51,7 +51,7 @@ def sign_flip_p(
         size = np.sqrt((parts**2).sum(axis=0))
         scaled.append((groups, np.divide(parts, size, out=np.zeros(parts.shape), where=size > 0)))
     observed = np.concatenate([np.abs(parts.sum(axis=0)) for _, parts in scaled])
-    least = observed - _TOLERANCE * np.concatenate([np.abs(parts).sum(axis=0) for _, parts in scaled])
+    least = observed - _TOLERANCE
     units = 1 + max(int(groups.max()) for groups, _ in scaled)
     ordered = [np.array(family)[np.argsort(-observed[family], kind="stable")] for family in map(list, families)]
 
