@@ -103,8 +103,8 @@ def _block(typing, left, left_at, right, right_at, depth, step, out, out_at, wid
 
 
 _PANELS = types.Array(types.uint32, 3, "C", readonly=True)
-# where there is no such product nothing is compiled
-_SIGNATURES = [types.void(_PANELS, _PANELS, types.int64, types.float32, types.float32[:, ::1])] if PAIRS else []
+# where there is no such product nothing is compiled: it is never called
+_SIGNATURES = [types.void(_PANELS, _PANELS, types.int64, types.float32, types.float32[:, ::1])] if PAIRS else None
 
 
 @compiled(_SIGNATURES)
