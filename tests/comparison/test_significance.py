@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -52,3 +54,14 @@ def test_student_of_a_constant_difference() -> None:
 def test_student_of_two_groups() -> None:
     """The fewest that say anything."""
     assert p_of(np.array([[0.1], [0.15]]), "student") == pytest.approx([stats.ttest_1samp([0.1, 0.15], 0).pvalue])
+
+
+@pytest.mark.parametrize("values", [[1.0] * 5, [1, 1, 2, 2, -1, 3], [0, 1, 1, -2, 4, 4, 5, 0.5], [2.0, -2.0]])
+def test_tied_differences_of_few_groups_are_exact(values: list[float]) -> None:
+    """Every way the signs could have fallen is counted: five equal differences are no p of .025, but of 2 / 32."""
+    moved = np.array([value for value in values if value])
+    ranks = stats.rankdata(abs(moved))
+    sums = [ranks @ signs for signs in itertools.product((0, 1), repeat=len(moved))]
+    seen = ranks @ (moved > 0)
+    p = min(1.0, 2 * min(np.mean([each <= seen for each in sums]), np.mean([each >= seen for each in sums])))
+    assert p_of(np.array(values)[:, None], "wilcoxon") == pytest.approx([p])

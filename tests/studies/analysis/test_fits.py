@@ -189,16 +189,23 @@ def test_a_bend_is_the_lack_of_fit(tmp_path: Path) -> None:
     assert fitted(both, "map ~ alpha")[0].bent == {"alpha": pytest.approx(p, rel=1e-6)}
 
 
+@pytest.mark.parametrize("formula", ["map ~ alpha", "map ~ alpha * joshi"])
 @pytest.mark.parametrize(("models", "told"), [(5, True), (4, True), (3, False)])
-def test_a_bend_of_three_values(tmp_path: Path, models: int, told: bool) -> None:
-    """Three values can bend, where at least one model more tells how much luck there is."""
+def test_a_bend_of_three_values(tmp_path: Path, models: int, told: bool, formula: str) -> None:
+    """Three values can bend, where at least one model more tells how much luck there is; languages do not."""
     hill = make_study(
         tmp_path, lambda c, *task: 0.5 - 0.2 * (c["alpha"] - 0.5) ** 2, factors={"alpha": (0.0, 0.5, 1.0)},
         seeds=(1, 2), luck=1e-6, noise=1e-6,
     )  # fmt: skip
     left_out = [cell for cell in hill.cells if cell.seed == 2][: 6 - models]
     cells = tuple(replace(cell, status="failed") if cell in left_out else cell for cell in hill.cells)
-    assert (list(fitted(replace(hill, cells=cells), "map ~ alpha")[0].bent) == ["alpha"]) == told
+    assert (list(fitted(replace(hill, cells=cells), formula)[0].bent) == ["alpha"]) == told
+
+
+def test_two_languages_differ_by_chance(tmp_path: Path) -> None:
+    """Two languages, of questions or of passages, are as much drawn as many are."""
+    outcome = make_study(tmp_path, lambda c, *task: 0.5, languages=("de", "en"), settings=("cross",))
+    assert {"query language", "passage language"} <= set(fitted(outcome, "map ~ alpha")[0].random)
 
 
 def test_seen_languages_that_change_from_model_to_model(tmp_path: Path) -> None:

@@ -227,6 +227,9 @@ def test_every_number_of_the_files(report: Report) -> None:
     change = (0.75, 0.3 / 2**0.5, 0.25, 0.1 / 2**0.5, 0.25 - 0.1 * HALF, 0.25 + 0.1 * HALF)
     assert numbers(seen, *deltas) == pytest.approx(change)
     assert groups["1", "cross", "seen", "pair", "query seen", "map"]["languages"] == "de-en"
+    # by the language of the question too, but for what was seen: there it is the pair that counts
+    assert numbers(groups["1", "cross", "joshi", "query", "class 5", "map"], "value") == (0.625,)
+    assert ("1", "cross", "seen", "query", "seen", "map") not in groups
     assert numbers(groups["0", "mono", "seen", "query", "seen", "map"], "change") == (None,)
 
 

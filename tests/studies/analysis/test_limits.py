@@ -52,6 +52,8 @@ def test_what_was_asked(tmp_path: Path) -> None:
     """The questions of each language are counted; of one language none is parallel to another."""
     one = analyse(tiny(tmp_path / "one", seeds=(1,), factors={"alpha": (0, 1)}))
     assert "What was asked: toy: 2 questions in one language." in one.cautions
+    alone = analyse(tiny(tmp_path / "alone", seeds=(1,), factors={"alpha": (0,)}))
+    assert "What was asked: toy: 2 questions in one language." in alone.cautions
     two = analyse(tiny(tmp_path / "two", seeds=(1,), factors={"alpha": (0, 1)}, languages=("de", "en")))
     assert said(two, "What was asked: toy: 2 questions in each of 2 languages. Parallel questions are translations")
 
