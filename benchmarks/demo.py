@@ -101,7 +101,7 @@ def seen(bm25: Results, plain: Results, mended: Results) -> list[str]:
 def shown(results: Results, setting: str, metric: str) -> str:
     value = results.value(setting, metric)
     if value is None and metric == "rank_distance":
-        return f">={number(results.value(setting, 'rank_distance_bound'), metric)}"
+        return number(results.value(setting, "rank_distance_bound"), metric, at_least=True)
     return number(value, metric)
 
 
