@@ -45,6 +45,7 @@ class Progress:
     def __init__(self, doing: str, total: int | None, unit: str, done: int = 0, *, quiet: bool = False) -> None:
         self._doing, self._total, self._unit = doing, total, unit
         self._began_with = self._done = done
+        self._skipped = False
         self._start = self._said = time.monotonic()
         self._note = ""
         self.bar: Any = None
@@ -75,6 +76,7 @@ class Progress:
 
     def skip(self, count: int) -> None:
         """So many units need not be done, and say nothing of how fast the others are."""
+        self._skipped = True
         self._began_with += count
         self._done += count
         if self.bar is not None:
@@ -100,6 +102,8 @@ class Progress:
         _open.remove(self)
         if self.bar is not None:
             self.bar.close()
+        elif self._skipped and self._began_with == self._total:
+            tell(f"{self._doing}: all were kept from before")
 
     def _of(self, count: int | None) -> str:
         return f"{self._unit}s" if count is None else f"{count:,} {self._unit}{'' if count == 1 else 's'}"

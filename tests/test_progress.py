@@ -50,6 +50,10 @@ def test_what_need_not_be_done_is_no_speed(clock: list[float], capsys: pytest.Ca
         clock[0] += 30
         shown.advance(100)
     assert capsys.readouterr().err.splitlines()[1] == "encoding: 600 of 1,000 texts, 200 texts/min, 0:02:00 left"
+    with progress("encoding", 1000, "text") as shown:
+        shown.skip(400)
+        shown.skip(600)
+    assert capsys.readouterr().err == "encoding: 1,000 texts\nencoding: all were kept from before\n"
 
 
 def test_a_bar_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
