@@ -129,7 +129,7 @@ def batch_checksum(batch: Any) -> bytes:
     """Of all that a record batch holds: `SUM` bytes."""
     columns = batch.columns
     shape = b"".join(bytes(f"{len(column)} {column.null_count} ", "ascii") for column in columns)
-    return checksum(shape, *(buffer for column in columns for buffer in column.buffers() if buffer))[:SUM]
+    return checksum([shape, *(buffer for column in columns for buffer in column.buffers() if buffer)])[:SUM]
 
 
 def write_in_order(shards: Sequence[Path], target: Path) -> list[str]:

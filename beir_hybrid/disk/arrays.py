@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,8 @@ from beir_hybrid.disk.checksums import checksum
 from beir_hybrid.disk.files import written_whole
 from beir_hybrid.errors import BeirHybridError
 
+_BLOCK = 1 << 20
+
 
 def write_array(path: Path, array: npt.NDArray[Any]) -> None:
     """Write an array and, after it, where numpy does not look, its checksum with the file's name; whole or not at all.
@@ -24,7 +27,7 @@ def write_array(path: Path, array: npt.NDArray[Any]) -> None:
     array = np.ascontiguousarray(array)
     with written_whole(path) as part, part.open("wb") as out:
         np.save(out, array)
-        out.write(checksum(path.name.encode(), array.data))
+        out.write(checksum([path.name.encode(), array.data]))
 
 
 def mapped_array(path: Path, *, check: bool = True) -> npt.NDArray[Any]:
@@ -44,10 +47,12 @@ def mapped_array(path: Path, *, check: bool = True) -> npt.NDArray[Any]:
     except Exception as error:  # of Python's tokenizer, say, which reads the header
         raise ValueError(" ".join(str(error).split())) from error
     if check:
-        with path.open("rb") as file:
-            file.seek(found.offset + found.nbytes)
+        with path.open("rb") as file:  # not through the map: what is read there counts as this process's memory
+            file.seek(found.offset)
+            blocks = (file.read(min(_BLOCK, found.nbytes - at)) for at in range(0, found.nbytes, _BLOCK))
+            sum_ = checksum(itertools.chain([path.name.encode()], blocks))
             kept = file.read()
-        if kept and kept != checksum(path.name.encode(), found.data):
+        if kept and kept != sum_:
             raise ValueError("its checksum is another")
     return np.asarray(found)
 

@@ -18,7 +18,7 @@ from beir_hybrid.errors import BeirHybridError
 CHECKSUMS_FILE = "checksums.json"
 
 
-def checksum(*parts: Any) -> bytes:
+def checksum(parts: Iterable[Any]) -> bytes:
     """Sixteen bytes of buffers one after the other (xxh3, which reads as fast as memory does)."""
     import xxhash
 
@@ -34,7 +34,7 @@ def write_checksums(folder: Path, names: Sequence[str]) -> None:
     Raises:
         BeirHybridError: the disk fails.
     """
-    write_json(folder / CHECKSUMS_FILE, {name: checksum(*_blocks(folder / name)).hex() for name in names})
+    write_json(folder / CHECKSUMS_FILE, {name: checksum(_blocks(folder / name)).hex() for name in names})
 
 
 def checked(path: Path, kind: type[BeirHybridError], advice: str) -> Path:
@@ -62,7 +62,7 @@ def checked(path: Path, kind: type[BeirHybridError], advice: str) -> Path:
 @functools.cache
 def _of_file(path: Path, changed: int, size: int) -> str:
     """Of a file as it was at a time: a folder's is asked for with every task."""
-    return checksum(*_blocks(path)).hex()
+    return checksum(_blocks(path)).hex()
 
 
 def _blocks(path: Path) -> Iterable[bytes]:
