@@ -56,16 +56,19 @@ def folder(written: Report) -> Path:
     return written.files[0].parent
 
 
-def test_the_same_outcome_gives_the_same_files(outcome: StudyOutcome, folder: Path, tmp_path: Path) -> None:
+def test_the_same_outcome_gives_the_same_files(tmp_path: Path) -> None:
     """No date and no random name; writing again replaces, and nothing half-written stays."""
+    outcome = make_study(
+        tmp_path / "cells", effect, seeds=(1, 2), languages=("de", "en"), settings=("mono", "multi"),
+        analysis={"fit": "map ~ alpha", "draws": 20},
+    )  # fmt: skip
     (tmp_path / "new").mkdir()
     for name in NAMES:
         (tmp_path / "new" / name).write_text("of another day")
-    report = write_report(outcome, tmp_path / "new")
+    report, old = write_report(outcome, tmp_path / "new"), write_report(outcome, tmp_path / "old")
     assert [path.name for path in report.files] == list(NAMES)
     assert sorted(path.name for path in (tmp_path / "new").iterdir()) == sorted(NAMES)
-    for name in NAMES:
-        assert (tmp_path / "new" / name).read_bytes() == (folder / name).read_bytes()
+    assert [path.read_bytes() for path in report.files] == [path.read_bytes() for path in old.files]
 
 
 def test_the_long_form_has_every_score(outcome: StudyOutcome, folder: Path) -> None:
