@@ -370,8 +370,10 @@ def main() -> None:
                 "seed": args.seed,
             }
             if args.out:
-                record = json.loads(args.out.read_text(encoding="utf-8"))
-                record["rooms"][room].append(found | {"survived": [{"fault": text} for text in sorted(survived)]})
+                record = json.loads(args.out.read_text(encoding="utf-8")) if args.out.exists() else {"rooms": {}}
+                record["rooms"].setdefault(room, []).append(
+                    found | {"survived": [{"fault": text} for text in sorted(survived)]}
+                )
                 args.out.write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
     files = dict.fromkeys(file for room in args.rooms for file in ROOMS[room])
