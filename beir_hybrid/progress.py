@@ -106,7 +106,7 @@ class Progress:
             tell(f"{self._doing}: all were kept from before")
 
     def _of(self, count: int | None) -> str:
-        return f"{self._unit}s" if count is None else f"{count:,} {self._unit}{'' if count == 1 else 's'}"
+        return f"{self._unit}s" if count is None else counted(count, self._unit, f"{self._unit}s")
 
     def _line(self) -> str:
         rate = (self._done - self._began_with) / max(time.monotonic() - self._start, 1e-9)

@@ -55,6 +55,7 @@ EQUIVALENT = {
     "_MANY = ": "how many are named before `and more`", "_COLUMNS": "likewise", "COUNT": "how many queries are shown",
     "_SETTINGS": "likewise", "_RANKS = ": "likewise",
     "figure.": "how a figure is laid out", "axes.": "likewise", "size=": "likewise", "set_in_layout": "likewise",
+    "side = 0.32": "likewise",
     'Table("Versions"': "which columns of a table without numbers are text", 'Table("Data sets"': "likewise",
     "ensure_ascii=": "how JSON is written", "trim_blocks=": "blank space of the page",
     "units = 1 + max(": "coins that turn nothing", "metric.cutoff or 1": "precision has a cutoff",

@@ -11,11 +11,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from beir_hybrid.disk.checksums import checksum
+from beir_hybrid.disk.checksums import blocks_of, checksum
 from beir_hybrid.disk.files import written_whole
 from beir_hybrid.errors import BeirHybridError
-
-_BLOCK = 1 << 20
 
 
 def write_array(path: Path, array: npt.NDArray[Any]) -> None:
@@ -49,8 +47,7 @@ def mapped_array(path: Path, *, check: bool = True) -> npt.NDArray[Any]:
     if check:
         with path.open("rb") as file:  # not through the map: what is read there counts as this process's memory
             file.seek(found.offset)
-            blocks = (file.read(min(_BLOCK, found.nbytes - at)) for at in range(0, found.nbytes, _BLOCK))
-            sum_ = checksum(itertools.chain([path.name.encode()], blocks))
+            sum_ = checksum(itertools.chain([path.name.encode()], blocks_of(file, found.nbytes)))
             kept = file.read()
         if kept and kept != sum_:
             raise ValueError("its checksum is another")

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from beir_hybrid.disk.files import write_json
 from beir_hybrid.errors import BeirHybridError
@@ -65,7 +65,13 @@ def _of_file(path: Path, changed: int, size: int) -> str:
     return checksum(_blocks(path)).hex()
 
 
-def _blocks(path: Path) -> Iterable[bytes]:
+def _blocks(path: Path) -> Iterator[bytes]:
     with path.open("rb") as file:
-        while block := file.read(1 << 20):
-            yield block
+        yield from blocks_of(file, path.stat().st_size)
+
+
+def blocks_of(file: BinaryIO, size: int) -> Iterator[bytes]:
+    """The next so many bytes of a file, some at a time; fewer where it ends before."""
+    while size and (block := file.read(min(1 << 20, size))):
+        yield block
+        size -= len(block)

@@ -87,11 +87,11 @@ class Results:
             and query_language in (None, score.query_language)
             and corpus_language in (None, score.corpus_language)
         ]
-        for what, got in (("setting", setting), ("metric", metric)) if not values else ():
-            there = {getattr(score, what) for score in self.scores}
-            if got not in there:
-                raise ResultsError(f"{self.name} holds no {what} {got!r}; {did_you_mean(got, there, most=40)}")
         if not values:
+            for what, got in (("setting", setting), ("metric", metric)):
+                there = {getattr(score, what) for score in self.scores}
+                if got not in there:
+                    raise ResultsError(f"{self.name} holds no {what} {got!r}; {did_you_mean(got, there, most=40)}")
             raise ResultsError(f"{self.name} holds no {metric!r} of {setting}:{query_language or '*'}")
         return mean_or_none(values)
 

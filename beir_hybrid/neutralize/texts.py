@@ -12,7 +12,7 @@ from beir_hybrid.disk.files import fingerprint
 from beir_hybrid.errors import NeutralizeError, SettingError
 from beir_hybrid.languages import language_code
 from beir_hybrid.neutralize.geometry import ROLES, Role
-from beir_hybrid.progress import tell
+from beir_hybrid.progress import counted, tell
 from beir_hybrid.readers.json_lines import read_json_lines
 from beir_hybrid.readers.lines import read_lines
 
@@ -200,7 +200,7 @@ def draw(texts: Iterable[Text], per_language: int, seed: int, languages: Sequenc
     kept = sorted({language for pool in pools.values() for language in pool})
     if len(kept) < 2:
         raise NeutralizeError(
-            f"there are texts in {len(kept)} language{'' if len(kept) == 1 else 's'} "
+            f"there are texts in {counted(len(kept), 'language', 'languages')} "
             f"({', '.join(kept) or 'none'}); what is language shows between two or more"
         )
     for role, pool in pools.items():

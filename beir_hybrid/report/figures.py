@@ -165,7 +165,8 @@ def _plain(names: Iterable[str]) -> dict[str, str]:
 def _heat(measure: Measure, matrix: Matrix, title: str, *, signed: bool = False) -> Callable[[Any], None]:
     def draw(figure: Any) -> None:
         values = np.array([[np.nan if value is None else value for value in row] for row in matrix])
-        figure.set_size_inches(*[0.32 * len(measure.languages) + 1.0] * 2)
+        side = 0.32 * len(measure.languages) + 1.0
+        figure.set_size_inches(side, side)
         axes = figure.add_subplot()
         largest = (np.nanmax(np.abs(values)) or 1.0) if signed else 1.0
         image = axes.imshow(values, cmap="PuOr" if signed else "Blues", vmin=-largest if signed else 0, vmax=largest)

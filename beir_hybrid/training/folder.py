@@ -20,7 +20,7 @@ INPUTS_FILE = "train_inputs.json"
 LEAK_FILE = "leak_report.json"
 LOG_FILE = "train_log.json"
 SUMMARY_FILE = "train_summary.json"
-_PATHS = (*("groups", "dev_groups", "pairs", "model", "tokenizer", "pretrain_text", "lexicon", "data_dir", "out"),)
+_PATHS = ("groups", "dev_groups", "pairs", "model", "tokenizer", "pretrain_text", "lexicon", "data_dir", "out")
 """Settings that say where something is: what counts is what is there."""
 _FREE = (*_PATHS, "workers")
 """Those, and what does not change what is trained."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from beir_hybrid.metrics.bias import direction
+from beir_hybrid.progress import counted
 from beir_hybrid.studies.analysis.design import Part
 from beir_hybrid.studies.analysis.fits import Estimate, Fit
 from beir_hybrid.studies.analysis.paired import LEVEL
@@ -96,8 +97,8 @@ def _doubt(fit: Fit, estimate: Estimate, between: str = "") -> str:
     """What keeps an effect from being one; empty where nothing does."""
     if estimate.p is None:
         models = [] if estimate.column.by_language and not estimate.column.by_model else [(fit.models, "trained model")]
-        counted = (f"{n} {what}{'' if n == 1 else 's'}" for n, what in (*models, (fit.languages, "language")))
-        return f"; how sure that is cannot be told from {' and '.join(counted)}"
+        few = (counted(n, what, f"{what}s") for n, what in (*models, (fit.languages, "language")))
+        return f"; how sure that is cannot be told from {' and '.join(few)}"
     return "" if estimate.p < LEVEL else f": no difference{between} is shown at this size"
 
 
