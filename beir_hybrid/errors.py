@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import importlib.util
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -70,6 +71,16 @@ class MissingExtraError(BeirHybridError):
         super().__init__(
             f'{feature} needs the package {package!r}, which is not installed; run: pip install "beir-hybrid[{extra}]"'
         )
+
+
+def needs_package(feature: str, package: str, extra: str) -> None:
+    """That a package of an extra is installed, said before long work rather than after it; it is not imported.
+
+    Raises:
+        MissingExtraError: it is not.
+    """
+    if importlib.util.find_spec(package) is None:
+        raise MissingExtraError(feature, package, extra)
 
 
 def did_you_mean(got: str, known: Iterable[str], most: int | None = None) -> str:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import argparse
 
-from beir_hybrid.cli.options import comparison_options, write_output
+from beir_hybrid.cli.options import check_output, comparison_options, write_output
 
 
 def run(args: argparse.Namespace) -> int:
     """Compare result folders and write the answer; the exit status."""
     from beir_hybrid.comparison import compare
 
+    check_output(args.out, args.format)
     comparison = compare(args.folders, **comparison_options(args))
     if args.format == "html":
         from beir_hybrid.report.page import render_page

@@ -7,6 +7,7 @@ import sys
 from typing import Any
 
 from beir_hybrid.cli.options import given
+from beir_hybrid.errors import needs_package
 from beir_hybrid.progress import tell
 
 
@@ -21,6 +22,12 @@ def run(args: argparse.Namespace) -> int:
     # what is quickly found wrong is said before anything is loaded
     asked_metrics(args.metrics)
     parse_settings(args.settings)
+    if args.mteb:
+        needs_package("results for mteb", "mteb", "mteb")
+    if args.model_card is not None:
+        from beir_hybrid.hosts.model_card import add_to_card, of_results, read_card
+
+        read_card(args.model_card)
     loading = dict(args.dataset_option or ()) | ({"with_paragraph": True} if args.with_paragraph else {})
     dataset = load_dataset(args.dataset, args.data_dir, args.languages, args.split, **loading)
     retriever = _retriever(args)
@@ -33,8 +40,6 @@ def run(args: argparse.Namespace) -> int:
 
         to_mteb(results, args.out / "mteb")
     if args.model_card is not None:
-        from beir_hybrid.hosts.model_card import add_to_card, of_results
-
         tell(f"model card: {add_to_card(args.model_card, of_results(results))}")
     sys.stdout.write(render_table(results) + "\n")
     tell(f"\nresults: {args.out}/results.json, per_query.parquet, runs.parquet")

@@ -6,7 +6,7 @@ import argparse
 import json
 from typing import TYPE_CHECKING
 
-from beir_hybrid.cli.options import comparison_options, write_output
+from beir_hybrid.cli.options import check_output, comparison_options, write_output
 from beir_hybrid.progress import tell
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ def run(args: argparse.Namespace) -> int:
         args.parser.error("--languages and --per-language are of the tables; the page has every language")
     if (args.format == "html" or args.figures) and not args.results:
         args.parser.error("the page and its figures need at least one results folder")
+    check_output(args.out, "html" if args.figures else args.format)
     results = [read_results_file(path) if path.is_file() else read_results(path) for path in args.results]
     if args.check:
         return _check(args, results)

@@ -12,6 +12,8 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, NoReturn
 
+from beir_hybrid.disk.locations import at_home
+from beir_hybrid.errors import BeirHybridError, needs_package
 from beir_hybrid.progress import tell
 
 # a list may be given with commas or with spaces: what may follow, so that a list swallows no other argument
@@ -45,7 +47,7 @@ class Parser(argparse.ArgumentParser):
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
         """As argparse does it, after lists were joined; an unknown option is refused with the nearest one."""
-        words = list(sys.argv[1:] if args is None else args)
+        words = [_placed(word) for word in (sys.argv[1:] if args is None else args)]
         found, extra = super().parse_known_args(self._plain(words), namespace)
         unknown = next((each for each in extra if each.startswith("-") and each != "-"), None)
         if unknown is not None:
@@ -115,6 +117,12 @@ class Parser(argparse.ArgumentParser):
             raise argparse.ArgumentError(
                 None if what == "command" else action, f"unknown {what} {value!r}; {_nearest(str(value), name)}"
             )
+
+
+def _placed(word: str) -> str:
+    """``--out=~/results`` as a shell leaves it, with the home folder in place of the tilde."""
+    flag, equals, value = word.partition("=")
+    return flag + equals + at_home(value) if flag.startswith("--") else word
 
 
 class _Formatter(argparse.RawDescriptionHelpFormatter):
@@ -232,6 +240,18 @@ def comparison_options(args: argparse.Namespace) -> dict[str, Any]:
     """The options of `compare` that were given."""
     names = ("baseline", "settings", "metrics", "intersect", "test", "correction", "alpha", "seed", "draws")
     return {name: getattr(args, name) for name in names}
+
+
+def check_output(out: Path | None, form: str) -> None:
+    """That `write_output` can do its part, before a long comparison."""
+    from beir_hybrid.disk.files import refuse_unwritable
+
+    if out is not None:
+        refuse_unwritable(out)
+        if out.is_dir():
+            raise BeirHybridError(f"could not write {out}: it is a folder; name a file")
+    if form == "html":
+        needs_package("drawing figures", "matplotlib", "report")
 
 
 def write_output(text: str, out: Path | None, form: str) -> None:

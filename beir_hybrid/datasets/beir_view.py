@@ -10,7 +10,7 @@ from itertools import chain, repeat
 from pathlib import Path
 
 from beir_hybrid.corpus.pool import PooledCorpus
-from beir_hybrid.disk.files import folder_written_whole, write_json_lines
+from beir_hybrid.disk.files import folder_written_whole, refuse_filled, write_json_lines
 from beir_hybrid.errors import DatasetError
 from beir_hybrid.records import BeirQueries, Corpus, Qrels
 from beir_hybrid.settings import Task
@@ -77,6 +77,8 @@ class BeirView:
         Raises:
             BeirHybridError: the folder exists and is not empty, or cannot be written.
         """
+        folder = Path(folder).expanduser()
+        refuse_filled(folder)
         corpus, queries, qrels = self.load()
         task = self.task
         several = len({task.query_language, *(block.language for block in task.blocks)}) > 1
@@ -87,7 +89,7 @@ class BeirView:
         languages = chain.from_iterable(repeat(said(block.language), len(block)) for block in task.blocks)
         passages = ({"_id": key, **text, **says} for (key, text), says in zip(corpus.items(), languages, strict=True))
         asked = ({"_id": key, "text": text, **said(task.query_language)} for key, text in queries.items())
-        with folder_written_whole(Path(folder)) as part:
+        with folder_written_whole(folder) as part:
             write_json_lines(part / "corpus.jsonl", passages)
             write_json_lines(part / "queries.jsonl", asked)
             (part / "qrels").mkdir()
@@ -96,4 +98,4 @@ class BeirView:
                 rows.writerow(("query-id", "corpus-id", "score"))
                 for query, judged in qrels.items():
                     rows.writerows((query, passage, grade) for passage, grade in judged.items())
-        return Path(folder)
+        return folder

@@ -158,12 +158,26 @@ def build_once(
                 shutil.rmtree(part, ignore_errors=True)
 
 
+def refuse_unwritable(path: Path) -> None:
+    """A place where no file or folder can be made, said before the work that it would be written after.
+
+    Raises:
+        BeirHybridError: what it would lie in is no folder, or may not be written to.
+    """
+    there = next(folder for folder in path.absolute().parents if folder.exists())
+    number = errno.ENOTDIR if not there.is_dir() else 0 if os.access(there, os.W_OK) else errno.EACCES
+    with writing(path):
+        if number:
+            raise OSError(number, os.strerror(number))
+
+
 def refuse_filled(path: Path) -> None:
     """What `folder_written_whole` will not write to, said before the work that it would be written after.
 
     Raises:
-        BeirHybridError: ``path`` is no folder, or has content.
+        BeirHybridError: ``path`` is no folder, or has content, or cannot be made.
     """
+    refuse_unwritable(path)
     if path.exists() and (not path.is_dir() or any(path.iterdir())):
         raise BeirHybridError(f"{path} exists and is not an empty folder; choose another, or remove it first")
 

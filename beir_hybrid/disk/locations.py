@@ -27,6 +27,11 @@ def cache_dir() -> Path:
     return Path(platformdirs.user_cache_dir("beir-hybrid"))
 
 
+def at_home(given: str) -> str:
+    """A place or name with the home folder where it begins with a tilde, which a shell would have put there."""
+    return str(Path(given).expanduser()) if given.startswith("~/") else given
+
+
 @dataclass(frozen=True)
 class Root:
     """The folder a data set is read from, and why that one."""

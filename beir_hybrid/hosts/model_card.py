@@ -12,7 +12,7 @@ from beir_hybrid.evaluation.results import Results
 from beir_hybrid.evaluation.scores import bounds_among
 
 if TYPE_CHECKING:
-    from huggingface_hub import EvalResult
+    from huggingface_hub import EvalResult, ModelCard
 
 TASK = "Retrieval"
 """The type of the entries, as mteb writes it."""
@@ -58,6 +58,24 @@ def of_results(results: Results) -> list[EvalResult]:
     return found
 
 
+def read_card(folder: Path | str) -> ModelCard:
+    """The card of a model folder; an empty one where there is none.
+
+    Raises:
+        BeirHybridError: there is no such folder, or its card's metadata cannot be read.
+    """
+    from huggingface_hub import ModelCard
+
+    folder = Path(folder)
+    path = folder / CARD
+    if not folder.is_dir():
+        raise BeirHybridError(f"{folder} is no folder; expected that of a model, whose {CARD} gets the results")
+    try:
+        return ModelCard(path.read_text(encoding="utf-8") if path.exists() else f"---\n{{}}\n---\n\n# {folder.name}\n")
+    except Exception as error:  # YAML of any kind, read by another library
+        raise BeirHybridError(f"{path}: its metadata cannot be read ({first_line(error)}); mend it") from error
+
+
 def add_to_card(folder: Path | str, new: Sequence[EvalResult]) -> Path:
     """Put numbers into the metadata of the card of a model folder; those of the same data set and setting are replaced.
 
@@ -68,19 +86,12 @@ def add_to_card(folder: Path | str, new: Sequence[EvalResult]) -> Path:
         The card.
 
     Raises:
-        BeirHybridError: the folder holds no model, or its card's metadata cannot be read.
+        BeirHybridError: as `read_card`, or the disk fails.
     """
-    from huggingface_hub import ModelCard, ModelCardData
+    from huggingface_hub import ModelCardData
 
-    folder = Path(folder)
+    folder, card = Path(folder), read_card(folder)
     path = folder / CARD
-    if not folder.is_dir():
-        raise BeirHybridError(f"{folder} is no folder; expected that of a model, whose {CARD} gets the results")
-    try:
-        text = path.read_text(encoding="utf-8") if path.exists() else f"---\n{{}}\n---\n\n# {folder.name}\n"
-        card = ModelCard(text)
-    except Exception as error:  # YAML of any kind, read by another library
-        raise BeirHybridError(f"{path}: its metadata cannot be read ({first_line(error)}); mend it") from error
     where = {_place(entry) for entry in new}
     data: Any = card.data
     kept = [entry for entry in data.eval_results or [] if _place(entry) not in where]

@@ -99,14 +99,15 @@ def neutralize(
             "there is nothing to learn from; give texts: --groups FILE, --dataset NAME, or --texts de=FILE,en=FILE"
         )
     found = list(_sources(groups, dataset, texts, queries, chosen, data_dir, split, dataset_options or {}))
-    refuse_filled(Path(out))
+    target = Path(out).expanduser()
+    refuse_filled(target)
     sample = draw((one for _, _, read in found for one in read), per_language, seed, chosen)
     leaks = _without_leaks(sample, check_leaks, data_dir)
     encoder = _dense(model, options)
     sources = {name: said for name, said, _ in found}
     record = {"sources": sources, "per_language": per_language, "seed": seed, "leak_check": leaks}
     transform = learn(encoder, sample, method, directions, record, shrink=shrink)
-    with folder_written_whole(Path(out).expanduser()) as part:
+    with folder_written_whole(target) as part:
         write_model(encoder.model, transform, part)
         transform.write(part)
     return transform

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import importlib.util
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Literal, Protocol
 
-from beir_hybrid.errors import MissingExtraError, RetrieverError, did_you_mean
+from beir_hybrid.errors import RetrieverError, did_you_mean, needs_package
 from beir_hybrid.processors import processors
 from beir_hybrid.records import FloatArray
 from beir_hybrid.retrieval.dense.embeddings import Rows, Told, in_turn
@@ -87,8 +86,7 @@ def build_engine(name: str, address: str | None = None) -> Engine:
         if address is not None:
             raise RetrieverError(f"the engine 'local' has no address, got {address!r}; use engine='ray'")
         return lambda encoder: contextlib.nullcontext(Here(encoder))
-    if importlib.util.find_spec("ray") is None:
-        raise MissingExtraError("the engine 'ray'", "ray", "ray")
+    needs_package("the engine 'ray'", "ray", "ray")
     from beir_hybrid.engines.ray_engine import on_ray
 
     return partial(on_ray, address)

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import importlib.util
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from beir_hybrid.errors import MissingExtraError, StudyError, did_you_mean
+from beir_hybrid.errors import StudyError, did_you_mean, needs_package
 from beir_hybrid.processors import processors
 from beir_hybrid.studies.budget import budget_sentence
 from beir_hybrid.studies.cells import plan_cells
@@ -174,8 +173,7 @@ def check_libraries(study: Study) -> None:
     needed |= {"peft": "lora"} if any(own.get("lora") for own in settings) else {}
     needed |= {"pyserini": "bm25"} if any("bm25" in own for own in settings) else {}
     for library, extra in needed.items():
-        if importlib.util.find_spec(library) is None:
-            raise MissingExtraError("this study", library, extra)
+        needs_package("this study", library, extra)
     for name in {str(own.get("model")) for own in settings} & set(list_encoders()):
         find_encoder(name)
 

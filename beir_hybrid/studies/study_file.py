@@ -28,7 +28,7 @@ def load_study(path: Path | str, start: str | None = None) -> Study:
     Raises:
         StudyError: no such file, or a table, key, factor or value that is unknown (``path:line``).
     """
-    file = Path(path)
+    file = Path(path).expanduser()
     try:
         values = read_toml(file)
     except TrainingError as error:

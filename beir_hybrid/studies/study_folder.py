@@ -28,10 +28,10 @@ class StudyFolder:
     """
 
     def __init__(self, path: Path, study: Study, cells: Path | None = None) -> None:
-        self.path = path
+        self.path = path.expanduser()
         self.study = study
         record = self._claim(study)
-        self._cells = str(cells.absolute()) if cells is not None else record.get("cells_folder")
+        self._cells = str(cells.expanduser().absolute()) if cells is not None else record.get("cells_folder")
 
     def jobs(self, cells: Iterable[Cell]) -> list[Job]:
         """The cells with their folders."""

@@ -17,10 +17,12 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, Literal
 
+from beir_hybrid.disk.locations import at_home
 from beir_hybrid.errors import TrainingError, at, did_you_mean
 
 SAME = (("model", "from_scratch"), ("sampling", "alpha"), ("steps", "epochs"), ("dapt", "pretrain_text"))
 """Settings, of studies too, of which one takes the place of the other."""
+_PATHS = ("groups", "dev_groups", "pairs", "model", "tokenizer", "pretrain_text", "lexicon", "data_dir", "out")
 _ALPHA = {"mono": 1.0, "cross": 0.0, "hybrid": 0.5}
 
 
@@ -91,6 +93,9 @@ class TrainConfig:
     out: str | None = None
 
     def __post_init__(self) -> None:
+        for name in _PATHS:
+            if value := getattr(self, name):
+                object.__setattr__(self, name, at_home(value) if isinstance(value, str) else tuple(map(at_home, value)))
         for name, told in _table().items():
             value, low, high = getattr(self, name), told.get("low", -math.inf), told.get("high", math.inf)
             for one in value if isinstance(value, tuple) else [value]:

@@ -212,7 +212,7 @@ def _squad(given: str) -> GroupSource:
     from st_hybrid_batch import read_squad
 
     pairs = [part.partition("=") for part in given.split(",")]
-    files = {language.strip(): Path(path.strip()) for language, _, path in pairs}
+    files = {language.strip(): Path(path.strip()).expanduser() for language, _, path in pairs}
     missing = [path for path in files.values() if not path.is_file()]
     if missing:
         raise TrainingError(f"{missing[0]} does not exist; expected SQuAD-shaped files, language=FILE,language=FILE")

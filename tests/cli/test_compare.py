@@ -15,7 +15,7 @@ import pytest
 from beir_hybrid.cli import main, options
 from beir_hybrid.comparison.correction import CORRECTIONS
 from beir_hybrid.comparison.significance import TESTS
-from tests.cli.refusals import refused
+from tests.cli.refusals import failed, refused
 
 TASKS = {"mono:de": {"map": [0.1, 0.2, 0.3, 0.4] * 5}, "multi:de": {"map": [0.1] * 20, "rank_distance": [30.0] * 20}}
 BETTER = {"mono:de": {"map": [0.5, 0.6, 0.7, 0.9] * 5}, "multi:de": {"map": [0.1] * 20, "rank_distance": [20.0] * 20}}
@@ -94,6 +94,14 @@ def test_what_cannot_be_compared_is_one_line(
     refused(command("compare", *folders, "--metrics", "mrr"), 1, "do not all have", "map")
     (folders[1] / "per_query.parquet").unlink()
     refused(command("compare", *folders), 1, "per_query.parquet does not exist")
+
+
+@pytest.mark.parametrize("words", [["compare"], ["leaderboard", "xquad-r"]])
+def test_where_nothing_can_be_written_nothing_is_compared(command: Any, tmp_path: Path, words: list[str]) -> None:
+    """The place of the answer is looked at before the folders are."""
+    (tmp_path / "taken").write_text("a file")
+    for out in (tmp_path, tmp_path / "taken" / "page.html"):
+        failed(command(*words, tmp_path / "nowhere", "--format", "html", "--out", out), f"could not write {out}: ")
 
 
 def test_usage_errors(command: Any, folders: list[Path]) -> None:

@@ -158,6 +158,13 @@ def test_a_folder_that_cannot_be_written(command: Any, run_file: Path, tmp_path:
     refused(done, 1, "could not write", "choose another folder")
 
 
+def test_a_card_that_cannot_be_filled_is_refused_first(command: Any, run_file: Path, tmp_path: Path) -> None:
+    """What would end a long evaluation ends none."""
+    words = ["evaluate", "sample", "--run", run_file, "--out", tmp_path / "out"]
+    refused(command(*words, "--model-card", tmp_path / "nowhere"), 1, f"{tmp_path / 'nowhere'} is no folder")
+    assert not (tmp_path / "out").exists()
+
+
 class Stopping:
     """Ranks passages by position; interrupted after some tasks, as by Ctrl-C."""
 

@@ -30,6 +30,13 @@ def test_every_help_has_examples_that_are_understood(command: Any, name: str) ->
     assert any(line.split()[1] == name for line in lines)
 
 
+def test_a_home_folder_after_an_equals_sign(monkeypatch: pytest.MonkeyPatch) -> None:
+    """bash expands the tilde of ``--out ~/x`` and leaves that of ``--out=~/x``: both are one place."""
+    monkeypatch.setenv("HOME", "/home/one")
+    args = build_parser().parse_args(["evaluate", "sample", "--bm25", "--out=~/results"])
+    assert args.out == Path("/home/one/results")
+
+
 def test_the_first_help_names_every_command(command: Any) -> None:
     """With what each is for."""
     out = command("--help").out

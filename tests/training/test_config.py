@@ -37,6 +37,15 @@ def test_the_round_trip_through_toml(tmp_path: Path) -> None:
     assert tomllib.loads(config.to_toml())["alpha"] == 0.25
 
 
+def test_a_home_folder_is_where_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No shell sees a configuration file: its tilde is no folder named ``~`` beside it, and that of a prompt stays."""
+    monkeypatch.setenv("HOME", "/home/one")
+    config = config_from({**MODEL, "out": "~/model", "pretrain_text": ["~/a.txt", "b.txt"], "query_prompt": "~/"})
+    assert (config.out, config.pretrain_text, config.query_prompt) == (
+        "/home/one/model", ("/home/one/a.txt", "b.txt"), "~/",
+    )  # fmt: skip
+
+
 def test_the_paper_is_the_default() -> None:
     """Alpha 0.5, batches of 100, weight decay 0.01 and the prompts come from arXiv 2408.10536."""
     config = TrainConfig(**MODEL)
