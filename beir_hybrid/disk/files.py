@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from beir_hybrid.disk.locations import CACHE_VARIABLE, cache_dir
 from beir_hybrid.errors import BeirHybridError
 
 
@@ -35,7 +36,7 @@ def writing(path: Path, kind: type[BeirHybridError] = BeirHybridError) -> Iterat
         other = Path(os.fsdecode(failed.filename)) if isinstance(failed.filename, str | bytes) else path
         if path.parent not in (other, *other.parents) and other not in path.parents:
             raise kind(f"could not read {other}, to write {path}: {failed.strerror or failed}") from error
-        raise kind(f"could not write {path}: {failed.strerror or failed}; {_remedy(failed)}") from error
+        raise kind(f"could not write {path}: {failed.strerror or failed}; {_remedy(failed)}{_whose(path)}") from error
 
 
 def _of_disk(error: Exception) -> OSError | None:
@@ -44,6 +45,11 @@ def _of_disk(error: Exception) -> OSError | None:
         return error
     told = re.search(r"\(os error (\d+)\)", str(error))
     return OSError(int(told[1]), os.strerror(int(told[1]))) if told else None
+
+
+def _whose(path: Path) -> str:
+    """How a folder is chosen that no option names."""
+    return f"; {CACHE_VARIABLE} says where the cache is" if cache_dir() in path.absolute().parents else ""
 
 
 def _remedy(error: OSError) -> str:

@@ -67,6 +67,18 @@ def test_only_a_full_disk_wants_space(tmp_path: Path, number: int, remedy: str) 
     assert str(caught.value) == f"could not write {tmp_path / 'out'}: no; {remedy}"
 
 
+def test_a_cache_that_cannot_be_written_says_how_to_have_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No option names the cache: in a container whose user has no home, the variable is what helps."""
+    monkeypatch.setenv("BEIR_HYBRID_CACHE", str(tmp_path / "cache"))
+    with (
+        pytest.raises(BeirHybridError, match=r"BEIR_HYBRID_CACHE says where the cache is$"),
+        written_whole(tmp_path / "cache" / "new" / "out"),
+    ):
+        raise OSError(errno.EACCES, "no")
+
+
 def test_a_disk_that_fails_a_library_in_rust_is_one_line(tmp_path: Path) -> None:
     """tokenizers and safetensors raise types of their own, with the system's number in the text."""
     from tokenizers import Tokenizer
