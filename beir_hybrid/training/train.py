@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
+from traceback import walk_tb
 from typing import Any
 
 from beir_hybrid.disk.files import alone, write_json
@@ -151,13 +152,16 @@ def _plain_errors(out: Path) -> Iterator[None]:
             told = told.replace(theirs, ours)
         raise TrainingError(told) from error
     except (OSError, SafetensorError, RuntimeError) as error:
-        # torch's way to say that a file could not be written
-        written = "PytorchStreamWriter" in str(error) or "file write failed" in str(error)
-        if isinstance(error, RuntimeError) and not written:
+        # torch writes with C++, whose words differ with the place where the disk was full
+        of_writer = any(
+            frame.f_globals.get("__name__") == "torch.serialization" for frame, _ in walk_tb(error.__traceback__)
+        )
+        if isinstance(error, RuntimeError) and not of_writer:
             raise
+        told = "torch could not write it whole" if of_writer else _one_line(error)
         raise TrainingError(
-            f"a file could not be read or written while training into {out}: {_one_line(error)}; check the disk (free "
-            "space, permissions), then go on with --resume"
+            f"a file could not be read or written while training into {out}: {told}; check the disk (free space, "
+            "permissions), then go on with --resume"
         ) from error
 
 
