@@ -13,13 +13,14 @@ from beir_hybrid.progress import tell
 
 def run(args: argparse.Namespace) -> int:
     """Measure a retriever and print its table; the exit status."""
-    from beir_hybrid.datasets import load_dataset
+    from beir_hybrid.datasets import check_request, load_dataset
     from beir_hybrid.evaluation.evaluate import evaluate
+    from beir_hybrid.evaluation.folder import refuse_other_content
     from beir_hybrid.evaluation.table import render_table
     from beir_hybrid.metrics.registered import asked_metrics
     from beir_hybrid.settings import parse_settings
 
-    # what is quickly found wrong is said before anything is loaded
+    # what is quickly found wrong is said before anything is loaded; a corpus may take hours, so that it comes last
     asked_metrics(args.metrics)
     parse_settings(args.settings)
     if args.mteb:
@@ -29,8 +30,10 @@ def run(args: argparse.Namespace) -> int:
 
         read_card(args.model_card)
     loading = dict(args.dataset_option or ()) | ({"with_paragraph": True} if args.with_paragraph else {})
-    dataset = load_dataset(args.dataset, args.data_dir, args.languages, args.split, **loading)
+    check_request(args.dataset, args.languages, args.split, loading)
+    refuse_other_content(args.out)
     retriever = _retriever(args)
+    dataset = load_dataset(args.dataset, args.data_dir, args.languages, args.split, **loading)
     results = evaluate(
         dataset, retriever, settings=args.settings, metrics=args.metrics, top_k=args.top_k, name=args.name,
         out=args.out, trec=args.trec,

@@ -18,7 +18,15 @@ if TYPE_CHECKING:
     from beir_hybrid.datasets.family import Family
     from beir_hybrid.datasets.source import Source
 
-__all__ = ["get_source", "is_registered", "list_datasets", "load_beir_folder", "load_dataset", "load_measured"]
+__all__ = [
+    "check_request",
+    "get_source",
+    "is_registered",
+    "list_datasets",
+    "load_beir_folder",
+    "load_dataset",
+    "load_measured",
+]
 
 
 def list_datasets() -> list[str]:
@@ -143,6 +151,24 @@ def load_dataset(
         DownloadError: a file could not be downloaded.
     """
     from beir_hybrid.datasets.dataset import Dataset
+
+    source, chosen, chosen_split = check_request(name, languages, split, options)
+    name = str(name)
+    with blaming(name, source):
+        loaded = source.load(data_dir, chosen, chosen_split, **options)
+        if not isinstance(loaded, Dataset):
+            raise TypeError(f"load gave {loaded!r:.80}; expected a beir_hybrid.Dataset")
+    return loaded
+
+
+def check_request(
+    name: str | Path, languages: Iterable[str] | str | None, split: str | None, options: Mapping[str, Any] | None = None
+) -> tuple[Source, list[str], str]:
+    """The source of a data set, the languages and the split, where it has these: known before anything of it is read.
+
+    Raises:
+        DatasetError, SettingError: see `load_dataset`.
+    """
     from beir_hybrid.datasets.family import Family
     from beir_hybrid.datasets.source import check_selection
 
@@ -155,15 +181,11 @@ def load_dataset(
     reader = getattr(source, "read", source.load)
     parameters = inspect.signature(reader).parameters
     known = {key: each.annotation for key, each in parameters.items() if each.kind is inspect.Parameter.KEYWORD_ONLY}
-    for option, value in options.items():
+    for option, value in (options or {}).items():
         if option not in known:
             raise DatasetError(f"{name} has no option {option!r}; {did_you_mean(option, known)}")
         _check_option(option, value, str(known[option]))
-    with blaming(name, source):
-        loaded = source.load(data_dir, chosen, chosen_split, **options)
-        if not isinstance(loaded, Dataset):
-            raise TypeError(f"load gave {loaded!r:.80}; expected a beir_hybrid.Dataset")
-    return loaded
+    return source, chosen, chosen_split
 
 
 def load_beir_folder(

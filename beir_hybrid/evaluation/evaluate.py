@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from beir_hybrid import __version__
-from beir_hybrid.datasets import load_dataset
+from beir_hybrid.datasets import check_request, load_dataset
 from beir_hybrid.datasets.dataset import Dataset
 from beir_hybrid.errors import DatasetError, RetrieverError
-from beir_hybrid.evaluation.folder import ResultFolder
+from beir_hybrid.evaluation.folder import ResultFolder, refuse_other_content
 from beir_hybrid.evaluation.results import Results
 from beir_hybrid.evaluation.scoring import score_task, scores_of, with_consistency
 from beir_hybrid.metrics.bias import SHARE_CUTOFF
@@ -23,6 +23,7 @@ from beir_hybrid.metrics.consistency import DEPTH
 from beir_hybrid.metrics.registered import asked_metrics
 from beir_hybrid.retrieval.contract import combined, rankings_only
 from beir_hybrid.retrieval.recognise import as_retriever
+from beir_hybrid.settings import parse_settings
 
 KEPT_HITS = 100
 """Passages of each query that a run keeps of a retriever that ranks to full depth, unless told otherwise."""
@@ -73,8 +74,9 @@ def evaluate(
         DatasetError, SettingError, MetricError, RetrieverError: an input is unknown or unusable.
     """
     started = time.perf_counter()
+    # what is quickly found wrong is said first, and a corpus, which may take hours, loaded last
     if isinstance(dataset, str | Path):
-        dataset = load_dataset(dataset, data_dir, languages, split)
+        check_request(dataset, languages, split)
     elif not isinstance(dataset, Dataset):
         raise DatasetError(f"a {type(dataset).__name__} is no data set; give one, its name, or the path of a folder")
     elif languages is not None or split is not None or data_dir is not None:
@@ -83,10 +85,16 @@ def evaluate(
     if top_k is not None and top_k < 1:
         raise RetrieverError(f"top_k is {top_k}; expected 1 or more, or None for the retriever's own default")
     chosen = asked_metrics(metrics)
+    asked = None if settings is None else parse_settings(settings)
+    path = None if out is None else Path(out).expanduser()
+    if path is not None:
+        refuse_other_content(path)
     found = as_retriever(retriever)
+    if not isinstance(dataset, Dataset):
+        dataset = load_dataset(dataset, data_dir, languages, split)
     described = found.describe()
     bound = found.bind(dataset)
-    tasks = bound.tasks(settings)
+    tasks = bound.tasks(asked)
     inputs = {
         "version": __version__,
         "dataset": dataset.name,
@@ -105,10 +113,10 @@ def evaluate(
     if any(task.setting == "multi" for task in tasks):
         cutoffs += [SHARE_CUTOFF, DEPTH]
     # where the ranks are of full depth whatever the hits, and no run is kept, few will do
-    usual = bound.depth if bound.depth is not None else KEPT_HITS if out is not None else SHARE_CUTOFF
+    usual = bound.depth if bound.depth is not None else KEPT_HITS if path is not None else SHARE_CUTOFF
     depth = max([top_k or usual, *cutoffs])
     spare = any(task.own is not None for task in tasks)  # a hit that is the query itself is taken out
-    with ResultFolder.opened(None if out is None else Path(out).expanduser(), inputs, top_k or depth) as folder:
+    with ResultFolder.opened(path, inputs, top_k or depth) as folder:
         if folder.complete:
             if trec:
                 folder.write_trec_files(tasks)

@@ -176,14 +176,23 @@ _DIFFERENCES = 4
 """Between two sets of inputs that a message says."""
 
 
+def refuse_other_content(path: Path) -> None:
+    """What no evaluation writes to, said before the work that it would be written after.
+
+    Raises:
+        ResultsError: ``path`` is no folder, or holds something else than results.
+    """
+    if path.exists() and not (path / _INPUTS_FILE).exists() and (not path.is_dir() or any(path.iterdir())):
+        raise ResultsError(f"{path} exists and is not a results folder; choose another --out folder")
+
+
 def _claim(path: Path, inputs: Mapping[str, Any]) -> None:
     """Write down what the folder is for, or see that it is for the same."""
     # through JSON, so that what is compared is what a file can hold
     wanted = json.loads(json.dumps(dict(inputs)))
     record = path / _INPUTS_FILE
+    refuse_other_content(path)
     if not record.exists():
-        if path.exists() and (not path.is_dir() or any(path.iterdir())):
-            raise ResultsError(f"{path} exists and is not a results folder; choose another --out folder")
         write_json(record, wanted)
         return
     try:

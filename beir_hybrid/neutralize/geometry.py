@@ -80,16 +80,11 @@ def shrunk(vectors: Vectors) -> Vectors:
     variance between languages (the positive-part rule of James and Stein, in its empirical Bayes form: Efron and
     Morris 1973). For few texts; with hundreds a language it changes next to nothing.
 
-    Raises:
-        NeutralizeError: a language has one text, which says nothing of how texts differ.
+    It takes two texts of each language: one says nothing of how texts differ (`refuse_few`).
     """
     means = language_means(vectors)
     moved: dict[Role, dict[str, FloatArray]] = {}
     for role, by_language in vectors.items():
-        if alone := [language for language, rows in by_language.items() if len(rows) < 2]:
-            raise NeutralizeError(
-                f"{', '.join(alone)} has one {role} text; shrinking needs two of each language, to see how they differ"
-            )
         away = {language: means[role, language] - means[role, ""] for language in by_language}
         chance = {language: float(np.square(rows - means[role, language]).sum() / (len(rows) - 1) / len(rows))
                   for language, rows in by_language.items()}  # fmt: skip
@@ -129,20 +124,11 @@ def lir(vectors: Vectors, directions: int | None) -> Removal:
     The vectors are not centred before, so that the first is close to the language's mean. A vector of a language
     without any loses those of all languages together. Source: Yang, Yang, Cer, Darve 2021, *A Simple and Effective
     Method To Eliminate the Self Language Bias in Multilingual Representations* (arXiv 2109.04727).
-
-    Raises:
-        NeutralizeError: a language has fewer texts than directions.
     """
     k = 1 if directions is None else directions
     found: dict[Key, FloatArray] = {}
     for role, by_language in vectors.items():
-        for language, rows in by_language.items():
-            if len(rows) < k:
-                raise NeutralizeError(
-                    f"{language} has {len(rows)} {role} texts, fewer than the {k} directions that lir removes from "
-                    f"each language; give more texts or fewer --directions"
-                )
-            found[role, language] = _leading(rows, k)
+        found |= {(role, language): _leading(rows, k) for language, rows in by_language.items()}
         found[role, ""] = _leading(np.concatenate(list(by_language.values())), k)
     return Removal(directions=found)
 
@@ -158,16 +144,11 @@ def project(vectors: Vectors, directions: int | None) -> Removal:
     (LSAR, EMNLP 2022), with the means themselves in place of their factorisation.
 
     Raises:
-        NeutralizeError: more directions are asked for than there are means, or all vectors are zero.
+        NeutralizeError: all vectors are zero.
     """
     means = [mean for (_, language), mean in sorted(language_means(vectors).items()) if language]
     languages = len(means) // len(vectors)
     k = min(languages + languages // 3, len(means)) if directions is None else directions
-    if k > len(means):
-        raise NeutralizeError(
-            f"{k} directions are more than the means of {counted(languages, 'language', 'languages')} span; give "
-            f"--directions {len(means)} or less, or texts of more languages"
-        )
     spread = np.linalg.svd(np.array(means), compute_uv=False)
     # where queries and passages are encoded alike their means are the same, and span no more than one role's do
     spanned = int(np.count_nonzero(spread > 1e-5 * spread[0]))
@@ -194,6 +175,35 @@ METHODS: dict[str, Callable[[Vectors, int | None], Removal]] = {
 }
 """The first is the default."""
 TAKES_DIRECTIONS = ("project", "lir")
+
+
+def refuse_few(
+    sizes: Mapping[Role, Mapping[str, int]], method: str, directions: int | None, *, shrink: bool = False
+) -> None:
+    """What so many texts of each role and language do not give, known before they are encoded.
+
+    Raises:
+        NeutralizeError: ``project`` is to remove more directions than there are means, ``lir`` more than a language has
+            texts, or a language has one text and is to be shrunk.
+    """
+    languages = len(next(iter(sizes.values())))
+    most = languages * len(sizes)
+    if method == "project" and directions is not None and directions > most:
+        raise NeutralizeError(
+            f"{directions} directions are more than the means of {counted(languages, 'language', 'languages')} span; "
+            f"give --directions {most} or less, or texts of more languages"
+        )
+    for role, by_language in sizes.items():
+        for language, texts in by_language.items():
+            if method == "lir" and texts < (directions or 1):
+                raise NeutralizeError(
+                    f"{language} has {texts} {role} texts, fewer than the {directions} directions that lir removes "
+                    f"from each language; give more texts or fewer --directions"
+                )
+            if shrink and texts < 2:
+                raise NeutralizeError(
+                    f"{language} has one {role} text; shrinking needs two of each language, to see how they differ"
+                )
 
 
 def language_share(vectors: Mapping[str, FloatArray]) -> float:

@@ -16,6 +16,7 @@ from beir_hybrid.neutralize.geometry import (
     Vectors,
     language_means,
     language_share,
+    refuse_few,
     shrunk,
     unit,
 )
@@ -89,7 +90,8 @@ def neutralize(
         NeutralizeError: the method or its directions make no sense, there is no text in two languages, a text overlaps
             a data set of ``check_leaks``, or the model is not a dense sentence-transformers model.
     """
-    from beir_hybrid.neutralize.written_model import write_model
+    from beir_hybrid.datasets import get_source
+    from beir_hybrid.neutralize.written_model import refuse_not_dense, write_model
 
     _check_method(method, directions, per_language)
     named = languages.split(",") if isinstance(languages, str) else languages
@@ -101,7 +103,11 @@ def neutralize(
     found = list(_sources(groups, dataset, texts, queries, chosen, data_dir, split, dataset_options or {}))
     target = Path(out).expanduser()
     refuse_filled(target)
+    for name in check_leaks:
+        get_source(name)
     sample = draw((one for _, _, read in found for one in read), per_language, seed, chosen)
+    refuse_few(_sizes(sample), method, directions, shrink=shrink)
+    refuse_not_dense(model)
     leaks = _without_leaks(sample, check_leaks, data_dir)
     encoder = _dense(model, options)
     sources = {name: said for name, said, _ in found}
@@ -135,6 +141,7 @@ def learn(
     Raises:
         NeutralizeError: there are fewer texts or languages than directions.
     """
+    refuse_few(_sizes(sample), method, directions, shrink=shrink)
     vectors = _encode(encoder, sample)
     learnt = shrunk(vectors) if shrink else vectors
     removal = METHODS[method](learnt, directions)
@@ -216,7 +223,6 @@ def _dense(model: Any, options: Mapping[str, Any]) -> DenseRetriever:
     from beir_hybrid.neutralize.written_model import refuse_not_dense
     from beir_hybrid.retrieval.dense.retriever import DenseRetriever
 
-    refuse_not_dense(model)
     if isinstance(model, str | Path):
         tell(f"loading {model}")
     encoder = DenseRetriever(model, **options)
@@ -225,12 +231,24 @@ def _dense(model: Any, options: Mapping[str, Any]) -> DenseRetriever:
     return encoder
 
 
-def _encode(encoder: DenseRetriever, sample: Sample) -> Vectors:
-    """Vectors of the sample for both roles, as the model gives them, of unit length if it ranks by cosine."""
-    asked: dict[Role, Mapping[str, Sequence[Text]]] = {
+def _asked(sample: Sample) -> dict[Role, Mapping[str, Sequence[Text]]]:
+    """What is encoded for each role: where there are no texts of one, those of the other stand in."""
+    return {
         "passage": sample.texts.get("passage") or sample.texts["query"],
         "query": sample.texts.get("query") or sample.texts["passage"],
     }
+
+
+def _sizes(sample: Sample) -> dict[Role, dict[str, int]]:
+    return {
+        role: {language: len(texts) for language, texts in by_language.items()}
+        for role, by_language in _asked(sample).items()
+    }
+
+
+def _encode(encoder: DenseRetriever, sample: Sample) -> Vectors:
+    """Vectors of the sample for both roles, as the model gives them, of unit length if it ranks by cosine."""
+    asked = _asked(sample)
     total = sum(len(texts) for by_language in asked.values() for texts in by_language.values())
     with progress("encoding", total, "text") as bar:
         return {

@@ -233,6 +233,31 @@ def test_domain_errors(
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--run", "RUN", "--out", "RUN"], "exists and is not a results folder"),
+        (["--run", "RUN", "--out", "o", "--model-card", "nowhere"], "nowhere is no folder; expected that of a model"),
+        (["--run", "RUN", "--out", "o", "--dataset-option", "paragraphs=true"], "has no option 'paragraphs'"),
+        (["--bm25", "--k1", "-1", "--out", "o"], "expected k1 >= 0"),
+        (["--model", "toy", "--truncate-dim", "99", "--out", "o"], "of 16 dimensions; truncate_dim 99 is more"),
+    ],
+)
+def test_what_can_be_known_is_said_before_a_corpus_is_loaded(
+    command: Any, run_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], said: str
+) -> None:
+    """Fetching and converting a corpus may take hours: no message that can come before may come after."""
+    from tests.retrieval.dense.test_sentence_transformers import static_model
+
+    monkeypatch.chdir(tmp_path)
+    static_model().save("toy", create_model_card=False)
+    monkeypatch.setattr("beir_hybrid.datasets.load_dataset", lambda *_, **__: pytest.fail("loaded before it was said"))
+    given = [str(run_file) if each == "RUN" else each for each in arguments]
+    done = command("evaluate", "xquad-r", *given)
+    assert done.status == 1
+    assert said in done.err.splitlines()[-1]
+
+
 def test_a_malformed_run_is_named_by_line(command: Any, run_file: Path, tmp_path: Path) -> None:
     """A line of another shape, an unknown id and a pair that stands twice are found at path:line."""
     lines = run_file.read_text().splitlines()

@@ -65,10 +65,18 @@ def test_nothing_is_encoded_again(folder: Any, monkeypatch: pytest.MonkeyPatch) 
     model = toy_model()
     folders = [folder(method) for method in METHODS]
     evaluate(data, DenseRetriever(model))
+    seen = []
+    encode = model.encode
+
+    def told(texts: list[str], **given: Any) -> Any:
+        seen.append(texts)
+        return encode(texts, **given)
+
     for name in ("encode", "encode_query", "encode_document"):
-        monkeypatch.setattr(model, name, lambda *_, **__: pytest.fail("encoded again"))
+        monkeypatch.setattr(model, name, told)
     for each in folders:
         assert score(evaluate(data, DenseRetriever(model, neutralize=each))) == pytest.approx(1)
+    assert seen == [["any text"]] * len(METHODS)  # to see that the width is right
 
 
 def test_written_folder_and_vectors_in_hand_are_scored_alike(folder: Any) -> None:
@@ -109,7 +117,11 @@ def test_another_model_is_refused(folder: Any) -> None:
 
 
 def test_another_width_is_refused(folder: Any) -> None:
-    """A function that nothing identifies is known by its width at least."""
-    retriever = DenseRetriever(lambda texts: np.ones((len(texts), 3)), neutralize=folder(), cache=False)
+    """A function that nothing identifies is known by its width at least, before its texts are encoded."""
+    asked: list[str] = []
+    retriever = DenseRetriever(
+        lambda texts: asked.extend(texts) or np.ones((len(texts), 3)), neutralize=folder(), cache=False
+    )
     with pytest.raises(NeutralizeError, match="have 3 dimensions, but those that were neutralized have 12"):
         evaluate(dataset("de", "en"), retriever)
+    assert len(asked) == 1, "refused before more than one text was encoded"

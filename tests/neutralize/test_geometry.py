@@ -7,7 +7,7 @@ import numpy.typing as npt
 import pytest
 
 from beir_hybrid.errors import NeutralizeError
-from beir_hybrid.neutralize.geometry import METHODS, Vectors, language_means, language_share, shrunk
+from beir_hybrid.neutralize.geometry import METHODS, Vectors, language_means, language_share, refuse_few, shrunk
 from beir_hybrid.neutralize.transform import Transform
 
 RANDOM = np.random.default_rng(0)
@@ -106,10 +106,15 @@ def test_equal_vectors_stay_equal_wherever_they_stand(method: str) -> None:
 
 def test_directions_beyond_what_the_texts_span_are_refused() -> None:
     """More directions than means (project) or than texts of a language (lir) say which number would do."""
+    sizes = {role: {language: len(rows) for language, rows in some.items()} for role, some in VECTORS.items()}
     with pytest.raises(NeutralizeError, match=r"7 directions are more than the means of 3 languages span.*6 or less"):
-        METHODS["project"](VECTORS, 7)
+        refuse_few(sizes, "project", 7)
     with pytest.raises(NeutralizeError, match=r"de has 40 query texts, fewer than the 41 directions"):
-        METHODS["lir"](VECTORS, 41)
+        refuse_few(sizes, "lir", 41)
+    with pytest.raises(NeutralizeError, match="de has one query text; shrinking needs two"):
+        refuse_few({"query": {"de": 1, "en": 3}}, "center", None, shrink=True)
+    for fits in (("project", 6), ("lir", 40), ("center", None)):
+        refuse_few(sizes, *fits, shrink=True)
 
 
 def test_no_direction_is_removed_that_the_means_do_not_span() -> None:
@@ -154,5 +159,3 @@ def test_shrinking_leaves_many_texts_and_ends_at_the_common_mean() -> None:
         "query": {"de": np.array([[-1.0], [1.0]], np.float32), "en": np.array([[-0.9], [1.1]], np.float32)}
     }
     assert shrunk(alike)["query"]["de"].mean() == pytest.approx(0.05)
-    with pytest.raises(NeutralizeError, match="de has one query text; shrinking needs two of each language"):
-        shrunk({"query": {"de": np.ones((1, 2), np.float32), "en": np.ones((3, 2), np.float32)}})

@@ -153,11 +153,15 @@ def test_what_is_no_dense_model_is_refused(tmp_path: Path, groups: Path) -> None
         ({"method": "centre"}, "unknown method 'centre'; did you mean 'center'"),
         ({"method": "center", "directions": 2}, "center removes means, not directions"),
         ({"per_language": 0}, "texts a language 0; expected 1 or more"),
+        ({"groups": "sample", "directions": 99}, "99 directions are more than the means of 11 languages span"),
+        ({"groups": "sample", "method": "lir", "directions": 67}, "fewer than the 67 directions"),
+        ({"groups": "sample", "shrink": True, "per_language": 1}, "has one passage text; shrinking needs two"),
+        ({"groups": "sample", "check_leaks": ["xquadr"]}, "unknown dataset 'xquadr'; did you mean 'xquad-r'"),
     ],
 )
 def test_calls_that_make_no_sense(tmp_path: Path, options: dict[str, Any], said: str) -> None:
     """Each is refused before a model is loaded."""
-    with pytest.raises(NeutralizeError, match=said):
+    with pytest.raises(BeirHybridError, match=said):
         neutralize("no/model", tmp_path / "out", **options)
 
 

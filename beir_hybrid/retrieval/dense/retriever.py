@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import itertools
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -26,7 +27,7 @@ from beir_hybrid.retrieval.contract import Bound, Ranking, unidentified
 from beir_hybrid.retrieval.dense.agreement import CANDIDATES, PrecisionLoss, agreement
 from beir_hybrid.retrieval.dense.dtype_choice import agrees, bfloat16_agreement
 from beir_hybrid.retrieval.dense.dtypes import DtypeChoice, check_dtype
-from beir_hybrid.retrieval.dense.embeddings import EmbeddingStore, in_turn
+from beir_hybrid.retrieval.dense.embeddings import EmbeddingStore, encoded, in_turn
 from beir_hybrid.retrieval.dense.encoder import Encoder, Role, function_of
 from beir_hybrid.retrieval.dense.models import model_fingerprint, name_of, open_model, own_prompts
 from beir_hybrid.retrieval.dense.scored_form import ScoredForm
@@ -142,6 +143,8 @@ class DenseRetriever(BeirSearchable):
         self._encoder = Encoder(
             self._model, opened.location, device, self.prompts, batch_size or self._batch, self.identity
         )
+        if not self._encoder.plain:
+            self._try(["any text"])
         check_dtype(self._model, dtype)
         self._dtype_agreement: dict[str, Any] | None = None
         if dtype == "auto":
@@ -218,6 +221,15 @@ class DenseRetriever(BeirSearchable):
         change = None if self._transform is None else partial(self._transform, role=role, language=language)
         return ScoredForm(self.name, self.similarity, self._truncate_dim, change)
 
+    def _try(self, texts: Iterable[str]) -> None:
+        """One of these texts, where vectors are cut or changed: what does not fit is refused before others are encoded.
+
+        Functions may know no other texts than those of a data set; models are tried while they are loaded.
+        """
+        one = list(itertools.islice(texts, 1))
+        if one and (self._truncate_dim is not None or self._transform is not None):
+            self._scored("query", None)(encoded(one, partial(self._encoder.encode, "query"), "query"))
+
     def _fits(self, n_passages: int, dimension: int) -> bool:
         """Whether vectors as they come, as they are scored and one more copy fit into memory."""
         return n_passages * 12 * dimension <= self._memory
@@ -275,6 +287,8 @@ class DenseRetriever(BeirSearchable):
         """
         if not self._encoder.plain:
             tell(self.summary)
+        else:
+            self._try(text for task in tasks for text in task.query_texts)
         with self._engine(self._encoder) as engine:
             if self._truncate_dim is None:
                 yield from self._rankings(tasks, top_k, engine)
@@ -349,6 +363,8 @@ class DenseRetriever(BeirSearchable):
     ) -> BeirResults:
         """BEIR's search; ``score_function`` is this retriever's own similarity whatever is passed."""
         passage_ids = sorted(corpus)
+        if self._encoder.plain:
+            self._try(queries.values())
 
         def best(depth: int) -> Hits:
             request = SearchRequest.of_all(len(queries), depth)

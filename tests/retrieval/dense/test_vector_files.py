@@ -320,5 +320,11 @@ def test_truncated_vectors_are_the_first_values(
     agreement = combined(r.observed for r in same.retrieve(partly_parallel.tasks("multi")))
     assert agreement["agreement_with_whole_vectors"]["top_10_overlap"] == 1.0
     assert agreement["agreement_with_whole_vectors"]["judged_rank_correlation"] == 1.0
+
+    asked: list[str] = []
+    too_long = DenseRetriever(lambda texts: asked.extend(texts) or encode(texts), truncate_dim=7)
     with pytest.raises(RetrieverError, match="vectors of 6 dimensions; truncate_dim 7 is more than there are"):
-        list(DenseRetriever(encode, truncate_dim=7).retrieve(partly_parallel.tasks("multi")))
+        list(too_long.retrieve(partly_parallel.tasks("multi")))
+    with pytest.raises(RetrieverError, match="truncate_dim 7 is more than there are"):
+        too_long.search({"a": {"title": "", "text": "b"}}, {"q": "c"}, 1)
+    assert len(asked) == 2, "refused before more than one text was encoded"
