@@ -51,6 +51,8 @@ class Tables(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: Any) -> None:
         classes = dict(attrs).get("class") or ""
+        if tag in ("th", "td", "tr"):
+            self._end_cell()
         if tag in ("th", "td"):
             self.cell = ""
         elif tag == "tr":
@@ -65,11 +67,17 @@ class Tables(HTMLParser):
     def handle_endtag(self, tag: str) -> None:
         if tag == "span" and self.skip:
             self.skip -= 1
-        elif tag in ("th", "td") and self.cell is not None:
-            self.rows[-1].append(" ".join(self.cell.split()))
-            self.cell = None
+        elif tag in ("th", "td"):
+            self._end_cell()
         elif tag == "table":
+            self._end_cell()
             self.found[" ".join(self.title.split())] = self.rows
+
+    def _end_cell(self) -> None:
+        """Where the next cell, row or the end of the table begins, at the latest: HTML needs no ``</td>``."""
+        if self.cell is not None:
+            self.rows[-1].append(" ".join(self.cell.split()))
+        self.cell = None
 
     def handle_data(self, data: str) -> None:
         self.words += data

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 
+from beir_hybrid.comparison.align import Aligned
 from beir_hybrid.comparison.rows import MEAN, Comparison
 from beir_hybrid.progress import counted
 from beir_hybrid.tables import MARKS
@@ -12,7 +14,7 @@ from beir_hybrid.tables import MARKS
 
 def notes(comparison: Comparison) -> list[str]:
     """What was compared with what, how, and what the signs mean."""
-    subject = f"{comparison.dataset} ({comparison.split}), baseline {comparison.baseline}"
+    subject = f"{comparison.dataset} ({comparison.split})"
     shallow = dict.fromkeys(row.metric for row in comparison.rows if row.at_least)
     about = [f">=: a lower bound; rankings are less deep than the cutoff of {', '.join(shallow)}"] if shallow else []
     if any(comparison.least_distance(row) is not None for row in comparison.rows if row.metric == "rank_distance"):
@@ -22,7 +24,7 @@ def notes(comparison: Comparison) -> list[str]:
         return [f"{subject}; 95% intervals: bootstrap over question groups", *about]
     corrected = "over all systems" if comparison.test == "tukey" else f"corrected: {comparison.correction}"
     made = [
-        f"{subject}; {_test(comparison)}, {corrected}",
+        f"{subject}, baseline {comparison.baseline}; {_test(comparison)}, {corrected}",
         f"{MARKS['better']} better, {MARKS['worse']} worse, {MARKS['differs']} different than the baseline "
         f"with corrected p <= {comparison.alpha:g}",
         "95% intervals: bootstrap over question groups; effect: mean difference over its standard deviation",
@@ -49,11 +51,30 @@ def cautions(comparison: Comparison) -> list[str]:
             )
         if each.left_out:
             found.append(f"{each.dataset}: not compared, for not every system has it: {', '.join(each.left_out)}")
+        found += [f"{each.dataset}: {said}" for said in _unlike_means(each, comparison.metrics)]
         least = 2.0 ** (1 - len(groups))
         if comparison.test == "permutation" and len(comparison.names) > 1 and least > comparison.alpha:
             asked_of = counted(len(groups), "question group", "question groups")
             found.append(f"{each.dataset}: with {asked_of} no p can be below {least:.3f}, too few to show a difference")
     return [*found, *_of_draws(comparison)]
+
+
+def _unlike_means(aligned: Aligned, metrics: Sequence[str]) -> Iterator[str]:
+    """Which macro means are over fewer languages or pairs than those beside them."""
+    asked = {s: {task.key[1] for task in aligned.tasks if task.key[0] == s} for s in aligned.settings}
+    if any(one != other for one, other in itertools.pairwise(asked.values())):
+        counts = ", ".join(f"{len(languages)} in {setting}" for setting, languages in asked.items())
+        yield f"the means of the settings are not over the same question languages ({counts})"
+    for setting in asked:
+        tasks = [task for task in aligned.tasks if task.key[0] == setting]
+        fewer: dict[int, list[str]] = {}
+        for metric in metrics:
+            there = sum(metric in task.values or metric in task.overall for task in tasks)
+            if 0 < there < len(tasks):
+                fewer.setdefault(there, []).append(metric)
+        for there, names in fewer.items():
+            over = f"{there} of {len(tasks)} {'pairs' if setting == 'cross' else 'languages'}"
+            yield f"in {setting} the mean of {', '.join(names)} is over {over}: the rest lack it"
 
 
 def _of_draws(comparison: Comparison) -> list[str]:

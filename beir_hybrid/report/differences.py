@@ -14,18 +14,18 @@ _UNSHOWN = ("peer", "epsilon_squared")
 
 @dataclass(frozen=True)
 class Bar:
-    """One row as a bar; places are percent of a track whose middle is no difference.
+    """One row as a bar; places are percent of a track whose middle, 50, is no difference.
 
     Attributes:
         kind: the way it points: ``better``, ``worse`` or ``differs`` (also where it is no more than chance).
+        length: to the right, or (below 0) to the left, of the middle.
         whisker: where its interval begins, and how wide it is; None without one.
     """
 
     row: Row
     verdict: str | None
     kind: str
-    begin: float
-    width: float
+    length: float
     whisker: tuple[float, float] | None
 
 
@@ -61,11 +61,10 @@ def all_bars(contents: Contents) -> list[Bars]:
 
 
 def _bar(contents: Contents, row: Row, largest: float) -> Bar:
-    def place(value: float) -> float:
-        return 50 + 50 * value / largest if largest else 50.0
+    def length(value: float) -> float:
+        return 50 * value / largest if largest else 0.0
 
-    begin, end = sorted((50.0, place(row.delta or 0.0)))
-    ends = [place(value) for value in (row.ci_low, row.ci_high) if value is not None]
-    whisker = (ends[0], ends[1] - ends[0]) if ends else None
+    ends = [length(value) for value in (row.ci_low, row.ci_high) if value is not None]
+    whisker = (50 + ends[0], ends[1] - ends[0]) if ends else None
     verdict = contents.comparison.verdict(row)
-    return Bar(row, verdict, contents.comparison.leaning(row), begin, end - begin, whisker)
+    return Bar(row, verdict, contents.comparison.leaning(row), length(row.delta or 0.0), whisker)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from collections.abc import Sequence
 from importlib.resources import files
 from typing import Any
@@ -34,7 +35,7 @@ def render_document(template: str, **values: Any) -> str:
     environment.filters |= {
         "number": number, "signed": signed, "p": p_value, "visible": visible, "language": language_name,
         "percent": percent, "rank": rank_text,
-        "named": _choice, "entry": shown,
+        "head": _head, "named": _choice, "entry": shown,
     }  # fmt: skip
     environment.globals |= {"direction": direction, "interval": interval}
     script = (files("beir_hybrid.report") / "templates" / "script.js").read_text(encoding="utf-8")
@@ -58,6 +59,13 @@ def language_name(code: str) -> str:
     """``Arabic (ar)``; the code alone where nothing is known of it."""
     facts = languages().get(code)
     return f"{facts.name} ({code})" if facts else code
+
+
+def _head(text: str) -> Any:
+    """The head of a column, which may be parted where a name of a metric has a joint and nowhere else."""
+    from markupsafe import Markup, escape
+
+    return Markup(re.sub("_|(?=@)", r"\g<0><wbr>", str(escape(visible(text)))))
 
 
 def _choice(code: str) -> tuple[str, str]:

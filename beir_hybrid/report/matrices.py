@@ -10,16 +10,17 @@ from beir_hybrid.metrics.bias import LANGUAGE_SHARE, SHARE_CUTOFF
 from beir_hybrid.report.contents import Contents
 
 Matrix = list[list[float | None]]
+SHADES = 25
+"""Steps from no colour to full colour."""
 _METRICS = ("map", "recall@1", "ndcg@10")
 
 
 @dataclass(frozen=True)
 class Cell:
-    """A number as it is shown: ``kind`` says which colour, ``strength`` (0 to 1) how much of it."""
+    """A number as it is shown, and its colour: from `SHADES`, one in full, by 0, none, to -`SHADES`, the other."""
 
     text: str
-    kind: str
-    strength: float
+    shade: int
 
 
 @dataclass(frozen=True)
@@ -134,12 +135,9 @@ def _square(measure: Measure, name: str, matrix: Matrix, *, signed: bool) -> Squ
 def _cell(value: float | None, largest: float, *, signed: bool) -> Cell | None:
     if value is None:
         return None
-    strength = abs(value) / largest
-    # where the text changes its colour to stay readable: later on a light page than on a dark one
-    kind = ("less" if value < 0 else "more") + (" strong" if strength > 0.76 else " middle" if strength > 0.66 else "")
     text = f"{abs(value):.2f}".removeprefix("0") if abs(value) < 0.995 else "1"
     sign = ("−" if value < 0 else "+") if signed and text != ".00" else ""
-    return Cell(sign + text, kind, strength)
+    return Cell(sign + text, round(SHADES * value / largest))
 
 
 def _says(matrix: Matrix) -> bool:

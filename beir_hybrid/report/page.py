@@ -105,6 +105,7 @@ def _part(contents: Contents, key: str, among: int) -> dict[str, Any]:
         "leaderboard": [made for language in languages if (made := panel(board, language, columns))],
         "by_language": contents.by_language,
         "notes": board.notes,
+        "languages": contents.languages,
         "heat": list(zip(heat_keys, heat, strict=True)),
         "heat_choices": list(zip(["Measure", "System"], heat_choices, strict=False)),
         "preference": shares,

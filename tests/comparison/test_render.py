@@ -77,7 +77,7 @@ def test_one_system_has_a_table_of_values(make_folder: Any) -> None:
         "system    map",
         "a       0.500",
         "",
-        "toy (test), baseline a; 95% intervals: bootstrap over question groups",
+        "toy (test); 95% intervals: bootstrap over question groups",
     ]
 
 

@@ -92,8 +92,8 @@ def test_a_difference_of_nothing_is_no_sign(folders: list[Path], make_folder: An
     flat = {f"mono:{x}": {"map": [0.5] * 6} for x in ("de", "en")} | {"cross:de-en": {"map": [0.5] * 6}}
     made = compare([make_folder(name, flat) for name in ("one", "two")], draws=100)
     drawn = dict(figures._figures(read_contents(made)[0]))
-    assert {(bar.begin, bar.width, bar.whisker) for each in all_bars(read_contents(made)[0]) for bar in each.bars} == {
-        (50.0, 0.0, (50.0, 0.0))
+    assert {(bar.length, bar.whisker) for each in all_bars(read_contents(made)[0]) for bar in each.bars} == {
+        (0.0, (50.0, 0.0))
     }
     _, (axes, _) = axes_drawn(drawn["heat-map-two-minus-one"])
     assert axes.images[0].get_clim() == (-1, 1)

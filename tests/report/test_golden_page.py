@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 
 from beir_hybrid.comparison import Comparison, compare
+from beir_hybrid.comparison.notes import cautions
+from beir_hybrid.comparison.render import render
 from beir_hybrid.report import matrices
 from beir_hybrid.report.contents import read_contents
 from beir_hybrid.report.differences import all_bars
@@ -29,7 +31,7 @@ def test_every_number_and_mark_of_the_page(folders: list[Path], comparison: Comp
     there = re.findall(r'<section id="section-(\w+)">', text)
     assert re.findall(r'<li><a href="#section-(\w+)">', text) == there
     assert there == ["leaderboard", "heat", "preference", "distance", "bars", "hardest", "provenance"]
-    kinds = re.findall(r'<option value="\d+">(\w+: [^<]+)</option>', text[text.index('<div id="heat">') :])
+    kinds = re.findall(r'<option value="\d+">(\w+: [^<]+)</option>', text[text.index('id="heat"') :])
     assert kinds == ["mono: map", "cross: map", "multi: map", "multi: rank_distance", "multi: same_language_share@10"]
     # groups 2 and 5: (.5 + .75 + .2) / 3 in German, .5 in English
     hardest = re.findall(r"(\d+)\. (g\d) in German \(de\), English \(en\) map (\S+)", " ".join(found.words.split()))
@@ -58,7 +60,7 @@ def test_every_choice_leads_to_a_panel(folders: list[Path], systems: int) -> Non
     for group in ("leaderboard", "heat", *(["bars"] if systems > 1 else [])):
         selects = re.findall(rf'<select data-panels="{group}">(.*?)</select>', text, re.DOTALL)
         values = [re.findall(r'<option value="([^"]*)"', select) for select in selects]
-        block = text[text.index(f'<div id="{group}">') :]
+        block = text[text.index(f'id="{group}"') :]
         keys = re.findall(r'<div data-panel="([^"]*)">', block[: block.index("</section>")])
         assert sorted(keys) == sorted(" ".join(chosen) for chosen in itertools.product(*values))
 
@@ -105,9 +107,8 @@ def test_the_page_in_a_browser(chromium: Browser, folders: list[Path], compariso
     choices = chromium.run("[...document.querySelectorAll('[data-panels=bars]')].map(s => s.options.length)")
     assert choices == [2, 5], "b and c; map in three settings, the rank distance and the share"
     bar = chromium.run(
-        "(() => { const f = document.querySelector('#bars .fill'), t = f.parentElement; const [a, b] = "
-        "[f.getBoundingClientRect(), t.getBoundingClientRect()]; "
-        "return [(a.left - b.left) / b.width, a.width / b.width] })()"
+        "(() => { const t = document.querySelector('#bars td.better'), b = getComputedStyle(t, '::before'); "
+        "return [b.left, b.width].map(each => parseFloat(each) / t.clientWidth) })()"
     )
     assert bar == pytest.approx([0.5, 0.5], abs=0.01), "the largest difference fills its half of the track"
     for title in itertools.islice(PAGE, 2, 5):
@@ -127,6 +128,46 @@ def test_a_set_that_is_not_parallel_leaves_out_what_means_nothing(make_folder: A
         assert absent not in found.words
 
 
+def test_one_system_alone_was_not_tested(folders: list[Path], comparison: Comparison) -> None:
+    """A page says what was done and no more: intervals always, a test where there is a second system."""
+    one, three = (" ".join(Tables(render_page(each)).words.split()) for each in (compare(folders[:1]), comparison))
+    said = "Test: permutation, correction max-t, alpha 0.05. Queries are paired by id. "
+    intervals = "Intervals are 95 % bootstraps over question groups. 10,000 draws, seed 0."
+    assert said + intervals in three and intervals in one
+    assert not re.search("permutation|max-t|baseline|paired", one.partition("beir-hybrid compare")[0])
+
+
+def test_means_over_fewer_languages_than_their_neighbours(make_folder: Any) -> None:
+    """Pages and tables say which: a metric that some tasks lack, settings that were not asked in the same languages."""
+    tasks = {
+        "mono:de": {"map": [0.5] * 6, "mrr@10": [0.5] * 6}, "mono:en": {"map": [0.5] * 6, "mrr@10": [0.5] * 6},
+        "mono:fi": {"map": [0.5] * 6},
+        "cross:de-en": {"map": [0.5] * 6}, "cross:en-de": {"map": [0.5] * 6, "mrr@10": [0.5] * 6},
+    }  # fmt: skip
+    made = compare([make_folder(name, tasks) for name in "ab"], draws=50)
+    said = [
+        "toy: the means of the settings are not over the same question languages (3 in mono, 2 in cross)",
+        "toy: in mono the mean of mrr@10 is over 2 of 3 languages: the rest lack it",
+        "toy: in cross the mean of mrr@10 is over 1 of 2 pairs: the rest lack it",
+    ]
+    text = render_page(made)
+    for shown in (render(made, "table"), render(made, "markdown"), text[: text.index("<main")]):
+        assert all(line in shown for line in said)
+    whole = compare([make_folder(name, {"mono:de": tasks["mono:de"]}) for name in "cd"], draws=50)
+    assert not any("mean" in line for line in cautions(whole))
+
+
+def test_a_page_of_many_systems_and_languages_is_small(make_folder: Any) -> None:
+    """Eighteen languages: of each number of a square and each row of bars little more than what is read."""
+    codes = [f"x{at}" for at in range(18)]
+    tasks = {f"mono:{code}": {"map": [0.1 * (at % 9)] * 3} for at, code in enumerate(codes)}
+    tasks |= {f"cross:{one}-{two}": {"map": [0.4] * 3} for one, two in itertools.permutations(codes, 2)}
+    text = render_page(compare([make_folder(name, tasks) for name in "ab"], draws=20))
+    squares, bars = (text[text.index(f'id="{each}"') :].partition("</section>")[0] for each in ("heat", "bars"))
+    assert squares.count("<td") == 3 * 18 * 18 and len(squares) < 20 * squares.count("<td")
+    assert bars.count("<tr>") == 1 + 18 + 1 + 2 and len(bars) < 160 * bars.count("<tr>")
+
+
 def test_what_the_page_is_called(folders: list[Path]) -> None:
     """One system by its name, several by their number."""
     pages = [render_page(compare(folders[:n], draws=50)) for n in (1, 2, 3)]
@@ -138,28 +179,30 @@ def test_bars_are_as_long_as_their_numbers(folders: list[Path], comparison: Comp
     """In percent of a track whose middle is 0; the largest number, or end of an interval, fills its half."""
     bars = {(each.name, each.setting, each.metric): each.bars for each in all_bars(read_contents(comparison)[0])}
     german, english, mean = bars["b", "mono", "map"]
-    assert [(bar.begin, bar.width, bar.whisker) for bar in (german, english, mean)] == [
-        (50.0, 50.0, (100.0, 0.0)), (50.0, 0.0, (50.0, 0.0)), (50.0, 25.0, (75.0, 0.0)),
-    ]  # fmt: skip
+    assert [(bar.length, bar.whisker) for bar in (german, english, mean)] == [
+        (50.0, (100.0, 0.0)),
+        (0.0, (50.0, 0.0)),
+        (25.0, (75.0, 0.0)),
+    ]
     german, english, mean = bars["c", "mono", "map"]
     largest = -german.row.ci_low  # type: ignore[operator]
-    assert (mean.begin, mean.width) == pytest.approx((50 - 50 * 0.1 / largest, 50 * 0.1 / largest))
+    assert mean.length == pytest.approx(-50 * 0.1 / largest)
     assert german.whisker == pytest.approx((0.0, 50 + 50 * german.row.ci_high / largest))  # type: ignore[operator]
     assert [(bar.kind, bar.verdict) for bar in (german, english)] == [("worse", "worse"), ("differs", None)]
 
 
 def test_colours_are_as_strong_as_their_numbers(folders: list[Path], comparison: Comparison) -> None:
-    """Of one system from 0 to 1, of a difference up to the largest there is."""
+    """Of one system from 0 to 1, of a difference up to the largest there is: in 25 steps."""
     found = {each.title: each for each in matrices.squares(read_contents(comparison)[0])}
     cells = [
-        [(cell.kind, cell.strength) for cell in row if cell is not None]
+        [cell.shade for cell in row if cell is not None]
         for title in ("b, multi: reciprocal rank of the answer in the pool",
                       "b minus a, multi: reciprocal rank of the answer in the pool")
         for _, row in found[title].rows
     ]  # fmt: skip
     assert cells == [
-        [("more", 0.5), ("more", 0.5)], [("more", 0.125), ("more middle", 0.75)],
-        [("less strong", 1.0), ("more", 0.5)], [("less", 0.25), ("less", 0.5)],
+        [12, 12], [3, 19],
+        [-25, 12], [-6, -12],
     ]  # fmt: skip
 
 

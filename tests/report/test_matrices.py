@@ -28,12 +28,11 @@ def test_a_difference_needs_both() -> None:
 @pytest.mark.parametrize(
     ("value", "signed", "cell"),
     [
-        (0.5, False, Cell(".50", "more", 0.5)), (0.7, False, Cell(".70", "more middle", 0.7)),
-        (0.8, False, Cell(".80", "more strong", 0.8)), (0.996, False, Cell("1", "more strong", 0.996)),
-        (-0.25, True, Cell("−.25", "less", 0.5)), (0.5, True, Cell("+.50", "more strong", 1.0)),
-        (0.004, True, Cell(".00", "more", 0.008)), (None, True, None),
+        (0.5, False, Cell(".50", 12)), (0.7, False, Cell(".70", 18)), (0.996, False, Cell("1", 25)),
+        (-0.25, True, Cell("−.25", -12)), (0.5, True, Cell("+.50", 25)),
+        (0.004, True, Cell(".00", 0)), (None, True, None),
     ],
 )  # fmt: skip
 def test_a_number_and_its_colour(value: float | None, signed: bool, cell: Cell | None) -> None:
-    """Two decimals, a sign where there is one to see, and the text turns where the colour is strong."""
+    """Two decimals, a sign where there is one to see, and a share of all shades."""
     assert _cell(value, 0.5 if signed else 1.0, signed=signed) == cell

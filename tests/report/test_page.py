@@ -120,7 +120,7 @@ def test_choices_change_what_is_shown(chromium: Browser, page: Path, made: Made)
     choose(chromium, "leaderboard", "Query", "German (de)")
     assert shown(chromium, "leaderboard") == ["Query language: German (de)"]
     choose(chromium, "heat", "System", "letters-8")
-    cell = "[...document.querySelectorAll('#heat > div')].find(p => !p.hidden).querySelector('td.more')"
+    cell = "[...document.querySelectorAll('#heat > div')].find(p => !p.hidden).querySelector('td[class^=m]')"
     wanted = f"{made.contents.results[1].matrix['ar']['ar']:.2f}".replace("0.", ".")
     assert chromium.run(f"{cell}.textContent") == wanted
     choose(chromium, "heat", "Measure", "mono and cross: map")
@@ -156,7 +156,8 @@ def test_on_paper(chromium: Browser, page: Path) -> None:
         titles = f"{GROUPS}.filter(p => p.offsetHeight > 0).map(p => p.querySelector('.chosen').textContent)"
         assert chromium.run(titles)[0] == "Query language: German (de)"
         assert chromium.run(f"{GROUPS}.filter(p => p.offsetHeight > 0).length") == 3
-        assert chromium.run("getComputedStyle(document.querySelector('.fill')).printColorAdjust") == "exact"
+        bar = "document.querySelector('#bars td[data-sure]')"
+        assert chromium.run(f"getComputedStyle({bar}, '::before').printColorAdjust") == "exact"
         wide = "[...document.querySelectorAll('table, pre')].filter(t => t.getBoundingClientRect().right > innerWidth)"
         assert chromium.run(f"{wide}.map(t => t.className)") == []
     finally:
@@ -208,7 +209,7 @@ def test_from_right_to_left(chromium: Browser, page: Path, tmp_path: Path) -> No
         "((node) => { const at = (i) => { const r = document.createRange(); r.setStart(node, i); r.setEnd(node, i + 1);"
         " return r.getBoundingClientRect().left; }; return at(0) < at(node.length - 1); })"
     )
-    for found in ("'#bars td:nth-child(3)'", "'.heat td.more'", "'.histogram th[scope=row]'", "'.kicker'"):
+    for found in ("'#bars td:nth-child(3)'", "'.heat td[class^=m]'", "'.histogram th[scope=row]'", "'.kicker'"):
         text = chromium.run(f"document.querySelector({found}).textContent")
         assert chromium.run(f"{place}(document.querySelector({found}).firstChild)"), text
 
@@ -297,11 +298,10 @@ CONTRAST = """(() => {
     const linear = parts.map((x) => (x <= 0.04045 ? x / 12.92 : ((x + 0.055) / 1.055) ** 2.4));
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2];
   };
-  const cell = document.querySelector('.heat td.more');
+  const cell = document.querySelector('.heat td[class^=m]');
   let worst = 99;
-  for (const kind of ['more', 'less']) for (let step = 0; step <= 100; step += 1) {
-    const strong = step > 76 ? ' strong' : step > 66 ? ' middle' : '';
-    cell.className = kind + strong; cell.style.setProperty('--v', step / 100);
+  for (const kind of ['m', 'l']) for (let step = 1; step <= 25; step += 1) {
+    cell.className = kind + step;
     const style = getComputedStyle(cell);
     const [one, two] = [light(style.backgroundColor), light(style.color)];
     worst = Math.min(worst, (Math.max(one, two) + 0.05) / (Math.min(one, two) + 0.05));
