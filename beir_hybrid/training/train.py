@@ -158,7 +158,7 @@ def _plain_errors(out: Path) -> Iterator[None]:
         )
         if isinstance(error, RuntimeError) and not of_writer:
             raise
-        told = "torch could not write it whole" if of_writer else _one_line(error)
+        told = "torch could not read or write it whole" if of_writer else _one_line(error)
         raise TrainingError(
             f"a file could not be read or written while training into {out}: {told}; check the disk (free space, "
             "permissions), then go on with --resume"

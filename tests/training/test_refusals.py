@@ -160,7 +160,7 @@ def test_a_full_disk(configure: Configure, tmp_path: Path, monkeypatch: pytest.M
         finally:
             resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
-    for save, words in ((full, "No space left on device"), (cut, "torch could not write it whole")):
+    for save, words in ((full, "No space left on device"), (cut, "torch could not read or write it whole")):
         with monkeypatch.context() as patch:
             patch.setattr(Trainer, "_save_rng_state", save)
             with pytest.raises(TrainingError, match=rf"{words}; check the disk .* --resume$"):
