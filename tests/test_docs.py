@@ -12,7 +12,7 @@ import shutil
 import subprocess
 import sys
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -28,7 +28,9 @@ from beir_hybrid.metrics.measures import DEFAULT_METRICS
 from tests.docs.blocks import Block, commands_of, read_blocks
 from tests.docs.outputs import differences
 from tests.docs.runner import run_page
+from tests.report.chromium import Browser, chromium
 
+__all__ = ["chromium"]
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 PAGES = sorted(DOCS.rglob("*.md"))
@@ -366,3 +368,26 @@ def test_the_help_of_every_command_is_there(site: Path) -> None:
     for command in ("evaluate", "compare", "fuse", "datasets", "fetch", "export", "leaderboard", "train", "doctor"):
         assert f'<h2 id="{command}">' in html
     assert "--early-stopping" not in html and "--truncate-dim" in html
+
+
+@pytest.mark.slow
+def test_an_option_is_found_as_it_is_typed(
+    site: Path, tmp_path: Path, address_of: Callable[[Path], str], chromium: Browser
+) -> None:
+    """To the site's search a dash means "without this word": whoever types an option means the option."""
+    (tmp_path / "site").symlink_to(site)
+    chromium.call("Page.navigate", url=address_of(tmp_path / "site" / "index.html"))
+    found = chromium.run("""new Promise((resolve) => {
+        const type = () => {
+            const box = document.querySelector(".md-search__input")
+            if (!box) return
+            box.focus()
+            box.value = box.value === "--truncate-dim" ? "--truncate-dim " : "--truncate-dim"
+            box.dispatchEvent(new KeyboardEvent("keyup", {bubbles: true, key: "m"}))
+            const first = document.querySelector(".md-search-result__link")
+            if (first) resolve(first.getAttribute("href"))
+        }
+        setInterval(type, 300)
+        setTimeout(() => resolve("nothing was found"), 20000)
+    })""")
+    assert "/how-to/large-corpora.html" in found
