@@ -14,12 +14,13 @@ import numpy as np
 from beir_hybrid.disk.arrays import opened_arrays, write_arrays
 from beir_hybrid.disk.files import alone, fingerprint, write_json, written_whole
 from beir_hybrid.errors import ResultsError
-from beir_hybrid.evaluation.kept_runs import KEYS, RUNS_FILE, constant, trec_file, write_runs, write_trec
+from beir_hybrid.evaluation.kept_runs import RUNS_FILE, constant, trec_file, write_runs, write_trec
 from beir_hybrid.evaluation.results import PER_QUERY_FILE, RESULTS_FILE, Results, read_results
 from beir_hybrid.evaluation.scoring import TaskScores
 from beir_hybrid.metrics.consistency import DEPTH
 from beir_hybrid.records import Hits
 from beir_hybrid.retrieval.contract import Ranking
+from beir_hybrid.retrieval.run_table import TASK_COLUMNS
 from beir_hybrid.settings import Task
 
 _INPUTS_FILE = "inputs.json"
@@ -157,7 +158,7 @@ def _write_per_query(path: Path, tasks: Sequence[Task], parts: Sequence[TaskScor
 
     names = list(dict.fromkeys(name for part in parts for name in part.per_query))
     text, number = pa.dictionary(pa.int32(), pa.string()), pa.float64()
-    fields = [*((name, text) for name in KEYS), ("query_id", pa.string()), ("group", pa.string())]
+    fields = [*((name, text) for name in TASK_COLUMNS), ("query_id", pa.string()), ("group", pa.string())]
     fields += [("retrieved", pa.int64()), *((name, number) for name in names)]
     schema = pa.schema(fields)
     with pq.ParquetWriter(path, schema, compression="zstd", write_page_checksum=True) as writer:

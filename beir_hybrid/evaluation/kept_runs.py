@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import contextlib
+from collections.abc import Iterable, Iterator
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from beir_hybrid.corpus.pool import PooledCorpus
 from beir_hybrid.datasets.beir_view import BeirView
 from beir_hybrid.disk.files import written_whole
-from beir_hybrid.errors import ResultsError, first_line
-from beir_hybrid.records import Hits, IntArray
+from beir_hybrid.errors import ResultsError, RunError
+from beir_hybrid.records import Hits
+from beir_hybrid.retrieval.run_table import TASK_COLUMNS, RunTable, read_run
 from beir_hybrid.settings import Task, TaskKey, task_name
 
 RUNS_FILE = "runs.parquet"
-KEYS = ("setting", "query_language", "corpus_language")
 
 
 def write_runs(path: Path, rankings: Iterable[tuple[Task, Hits]]) -> None:
@@ -25,7 +27,7 @@ def write_runs(path: Path, rankings: Iterable[tuple[Task, Hits]]) -> None:
     import pyarrow.parquet as pq
 
     text = pa.dictionary(pa.int32(), pa.string())
-    fields = [(name, text) for name in (*KEYS, "query_id", "passage_id")]
+    fields = [(name, text) for name in (*TASK_COLUMNS, "query_id", "passage_id")]
     schema = pa.schema([*fields, ("rank", pa.int32()), ("score", pa.float32())])
     passage_ids: dict[tuple[str, ...], Any] = {}
     with pq.ParquetWriter(path, schema, compression="zstd", compression_level=1, write_page_checksum=True) as writer:
@@ -51,26 +53,14 @@ def constant(value: str, n: int) -> Any:
     return pa.DictionaryArray.from_arrays(np.zeros(n, dtype=np.int32), pa.array([value]))
 
 
-def read_rows(folder: Path, key: TaskKey) -> Any:
-    """The rows of a task in a folder's ``runs.parquet``: a ``pyarrow.Table`` of query_id, passage_id, rank, score.
+def read_kept(folder: Path, task: TaskKey) -> RunTable:
+    """The rows of a task in a folder's ``runs.parquet``, queries one after the other, best passages first.
 
     Raises:
         ResultsError: there is no such file, or it is damaged.
     """
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    path = folder / RUNS_FILE
-    try:
-        wanted = [(name, "=", value) for name, value in zip(KEYS, key, strict=True)]
-        columns = ["query_id", "passage_id", "rank", "score"]
-        return pq.read_table(path, columns=columns, filters=wanted, page_checksum_verification=True)
-    except FileNotFoundError as error:
-        raise ResultsError(f"{path} does not exist; delete {folder} and evaluate again") from error
-    except (pa.ArrowException, OSError, ValueError) as error:
-        raise ResultsError(
-            f"{path}: cannot be read ({first_line(error)}); delete {folder} and evaluate again"
-        ) from error
+    with _of_folder(folder) as path:
+        return read_run(path, task)
 
 
 def read_hits(folder: Path, task: Task) -> Hits:
@@ -79,43 +69,31 @@ def read_hits(folder: Path, task: Task) -> Hits:
     Raises:
         ResultsError: there is no such file, or it names queries or passages the task does not have.
     """
-    table = read_rows(folder, task.key)
-    finders: dict[str, Callable[[str], int | None]] = {
-        "query_id": {key: place for place, key in enumerate(task.query_ids)}.get,
-        # a corpus on disk can be larger than memory: there what was found is asked for one by one
-        "passage_id": PooledCorpus(task.blocks).position
-        if task.on_disk
-        else {key: at for at, key in enumerate(task.passage_ids)}.get,
-    }
-    places = []
-    for name, find in finders.items():
-        ids, codes = _coded(table[name])
-        known = [find(key) for key in ids]
-        if None in known:
-            key = ids[known.index(None)]
-            path = folder / RUNS_FILE
-            raise ResultsError(f"{path}: {name} {key!r} is not in {task.name} of {task.dataset} {task.split}")
-        places.append(np.array(known, dtype=np.int64)[codes])
-    query, passages = places
-    return Hits.sorted(len(task.query_ids), query, passages, table["score"].to_numpy())
+    with _of_folder(folder) as path:
+        return read_run(path, task.key).hits(task)
 
 
-def _coded(column: Any) -> tuple[list[str], IntArray]:
-    """The texts that stand in a column, and which of them each row has."""
-    codes = column.dictionary_encode().unify_dictionaries().combine_chunks()
-    used, places = np.unique(codes.indices.to_numpy(), return_inverse=True)
-    return codes.dictionary.take(used).to_pylist(), places
+@contextlib.contextmanager
+def _of_folder(folder: Path) -> Iterator[Path]:
+    """The file of runs, with errors that say what is to be done about the folder."""
+    path = folder / RUNS_FILE
+    if not path.exists():
+        raise ResultsError(f"{path} does not exist; delete {folder} and evaluate again")
+    try:
+        yield path
+    except RunError as error:
+        raise ResultsError(f"{error}; delete {folder} and evaluate again") from error
 
 
 def to_ranx_run(folder: Path, key: TaskKey, name: str) -> Any:
     """See `Results.to_ranx`."""
     from beir_hybrid.metrics.ranx_backend import ranx_library
 
-    rows = read_rows(folder, key)
-    if not len(rows):
+    rows = read_kept(folder, key)
+    if not len(rows.scores):
         raise ResultsError(f"{folder} keeps no run of {task_name(key)}")
     run: dict[str, dict[str, float]] = {}
-    for query, passage in zip(rows["query_id"].to_pylist(), rows["passage_id"].to_pylist(), strict=True):
+    for query, passage in zip(rows.queries, rows.passages, strict=True):
         run.setdefault(query, {})[passage] = 0.0
     for ranked in run.values():
         ranked.update(zip(ranked, map(float, range(len(ranked), 0, -1)), strict=True))
@@ -135,14 +113,16 @@ def write_trec(folder: Path, keys: Iterable[TaskKey], target: Path, name: str) -
     paths = []
     for key in keys:
         paths.append(trec_file(target, key))
-        rows = read_rows(folder, key)
-        columns = [rows[column].to_pylist() for column in ("query_id", "passage_id", "rank", "score")]
-        gap = field_gap({*columns[0], *columns[1]})
+        rows = read_kept(folder, key)
+        gap = field_gap({*rows.queries, *rows.passages})
         with written_whole(paths[-1]) as part, part.open("w", encoding="utf-8", newline="\n") as out:
-            out.writelines(
-                gap.join((query, "Q0", passage, str(rank), f"{score:.9g}", tag)) + "\n"
-                for query, passage, rank, score in zip(*columns, strict=True)
-            )
+            for query, ranked in groupby(
+                zip(rows.queries, rows.passages, rows.scores.tolist(), strict=True), itemgetter(0)
+            ):
+                out.writelines(
+                    gap.join((query, "Q0", passage, str(rank), f"{score:.9g}", tag)) + "\n"
+                    for rank, (_, passage, score) in enumerate(ranked, 1)
+                )
     return paths
 
 

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from beir.retrieval.search import BaseSearch
 
-from beir_hybrid.corpus.pool import PooledCorpus
 from beir_hybrid.datasets.beir_view import BeirView
 from beir_hybrid.datasets.dataset import Dataset
 from beir_hybrid.errors import RetrieverError
 from beir_hybrid.records import BeirQueries, BeirResults, Corpus, Hits, LazyStrings, passage_text
 from beir_hybrid.retrieval.contract import DEFAULT_DEPTH, Bound, Ranking, others_code, unidentified
+from beir_hybrid.retrieval.run_table import table_of
 from beir_hybrid.settings import Task
-
-_BEYOND = 2.0**128
-"""What float32, in which scores are compared, does not hold."""
 
 
 class BeirSearchable(BaseSearch):  # type: ignore[misc]  # BEIR is untyped
@@ -66,47 +63,6 @@ def beir_results(queries: BeirQueries, ids: Sequence[str], top_k: int, best: Cal
     # one more than asked for, in case a passage has the query's own id and is dropped
     found = hits_to_results(best(min(top_k + 1, len(ids))), list(queries), ids)
     return {query: dict(list(ranked.items())[:top_k]) for query, ranked in found.items()}
-
-
-def hits_of_results(
-    task: Task, results: Mapping[str, Mapping[str, float]], source: str, query_ids: Sequence[str]
-) -> Hits:
-    """BEIR results of a task, whose queries have these ids there, as hits.
-
-    Raises:
-        RetrieverError: an id that is not in the task, or a score that is no number.
-    """
-    pool, row_of = PooledCorpus(task.blocks), {query: row for row, query in enumerate(query_ids)}
-    column_of: dict[str, int | None] = {}  # of what was found only: a corpus can be large
-    rows: list[int] = []
-    columns: list[int] = []
-    scores: list[float] = []
-    for query, ranked in results.items():
-        row = row_of.get(query)
-        if row is None:
-            raise RetrieverError(f"{source} returned query {query!r}, which is not asked in {task.name}")
-        if not isinstance(ranked, Mapping):
-            raise RetrieverError(f"{source} returned a {type(ranked).__name__} for query {query!r}; expected a mapping")
-        for passage, score in ranked.items():
-            if passage not in column_of:
-                column_of[passage] = pool.position(passage)
-            column = column_of[passage]
-            if column is None:
-                raise RetrieverError(
-                    f"{source} returned passage {passage!r} for query {query!r}; it is not in the corpus of {task.name}"
-                )
-            try:
-                value = float(score.detach() if hasattr(score, "detach") else score)
-            except (TypeError, ValueError):
-                value = math.nan
-            if not abs(value) < _BEYOND:
-                raise RetrieverError(
-                    f"{source} scored passage {passage!r} {score!r} for query {query!r} in {task.name}"
-                )
-            rows.append(row)
-            columns.append(column)
-            scores.append(value)
-    return Hits.sorted(len(row_of), rows, columns, scores)
 
 
 class BeirSearchRetriever:
@@ -167,4 +123,5 @@ class BeirSearchRetriever:
                 )
             if alone is not None:
                 results = {query: ranked for query, ranked in results.items() if query != f"{alone}-again"}
-            yield Ranking.of_hits(task, hits_of_results(task, results, self.name, view.query_ids).cut(depth), depth)
+            found = table_of(results, Path(f"{self.name}: search()"))
+            yield Ranking.of_hits(task, found.hits(task, view.query_ids).cut(depth), depth)

@@ -1,11 +1,11 @@
-"""Run files in columns: TREC, ranx JSON and parquet. Ids are kept once each, rows as numbers of them."""
+"""Runs in columns: TREC, ranx JSON, parquet and BEIR's results. Ids are kept once each, rows as numbers of them."""
 
 from __future__ import annotations
 
 import itertools
 import json
 from array import array
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Real
 from pathlib import Path
@@ -14,17 +14,17 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from beir_hybrid.corpus.pool import PooledCorpus
 from beir_hybrid.errors import RunError, at, first_line
 from beir_hybrid.progress import counted, tell
 from beir_hybrid.readers.json_lines import as_id
 from beir_hybrid.readers.lines import read_lines
-from beir_hybrid.records import IntArray, ScoreArray
+from beir_hybrid.records import Hits, IntArray, ScoreArray
+from beir_hybrid.settings import Task, TaskKey
 
 _LOOKED_AT = 10_000
 """Lines of a TREC file whose ranks are held against their scores."""
 Codes = npt.NDArray[np.signedinteger[Any]]
-TaskKey = tuple[str, ...]
-"""Setting, query language and passage language."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,6 +64,31 @@ class RunTable:
         """``path:line`` of a row."""
         return at(self.path, None if self.lines is None else int(self.lines[row]))
 
+    def hits(self, task: Task, query_ids: Sequence[str] = ()) -> Hits:
+        """The rows, all of one task and by its ids, as hits.
+
+        Args:
+            query_ids: what the queries of the task are called in the run; default: their own ids.
+
+        Raises:
+            RunError: a query or passage that the task does not have.
+        """
+        rows_of = {key: row for row, key in enumerate(query_ids or task.query_ids)}
+        query = self._found(self.queries, rows_of.get, f"is not asked in {task.name} of {task.dataset}")
+        position = PooledCorpus(task.blocks).position  # of what was found alone: a corpus can be larger than memory
+        passage = self._found(self.passages, position, f"is not in the corpus of {task.name} of {task.dataset}")
+        return Hits.sorted(len(rows_of), query, passage, self.scores)
+
+    def _found(self, ids: DictionaryColumn, find: Callable[[str], int | None], otherwise: str) -> IntArray:
+        """What ``find`` says of the id in each row."""
+        used, back = np.unique(ids.codes, return_inverse=True)
+        found = [find(ids.names[code]) for code in used.tolist()]
+        if None in found:
+            row = int(np.flatnonzero(ids.codes == used[found.index(None)])[0])
+            what = f"passage {self.passages[row]!r} of " if ids is self.passages else ""
+            raise RunError(f"{self.place(row)}: {what}query {self.queries[row]!r} {otherwise}")
+        return np.array(found, dtype=np.int64)[back]
+
     def take(self, rows: IntArray) -> RunTable:
         return RunTable(
             self.path,
@@ -89,8 +114,11 @@ class _ColumnBuilder:
         return DictionaryColumn(list(self._numbers), np.frombuffer(self._codes, dtype=np.int32))
 
 
-def read_run(path: Path | str) -> RunTable:
+def read_run(path: Path | str, task: TaskKey | None = None) -> RunTable:
     """A run by the ending of its name: ``.json`` (ranx), ``.parquet``, anything else TREC; ``.gz`` of the text forms.
+
+    Args:
+        task: of a file of our own only the rows of this task, of which there may be none.
 
     Raises:
         RunError: no such file, a malformed line (``path:line``), or a score that is no finite number.
@@ -99,13 +127,24 @@ def read_run(path: Path | str) -> RunTable:
     if not path.exists():
         raise RunError(f"{path} does not exist; expected a run in TREC's format, ranx's JSON or parquet")
     if path.suffix == ".parquet":
-        return _checked(_read_parquet(path))
-    return _read_json(path) if path.name.removesuffix(".gz").endswith(".json") else _checked(_read_trec(path))
+        table = _read_parquet(path, task)
+    else:
+        table = _read_json(path) if path.name.removesuffix(".gz").endswith(".json") else _read_trec(path)
+    return _finite(table) if task is not None else filled(_finite(table))
 
 
-def _checked(table: RunTable) -> RunTable:
+def filled(table: RunTable) -> RunTable:
+    """The table, which must hold something: what finds nothing at all is more likely a mistake.
+
+    Raises:
+        RunError: it holds nothing.
+    """
     if not len(table.scores):
         raise RunError(f"{table.path}: holds no ranking; a query without results may be left out, but not all of them")
+    return table
+
+
+def _finite(table: RunTable) -> RunTable:
     with np.errstate(over="ignore"):  # scores are compared in single precision, as trec_eval does
         bad = np.flatnonzero(~np.isfinite(table.scores.astype(np.float32)))
     if len(bad):
@@ -177,13 +216,15 @@ def table_of(results: Mapping[str, Any], path: Path = Path("run in memory")) -> 
     """BEIR's results ``{query: {passage: score}}`` in columns.
 
     Raises:
-        RunError: there is no ranking in them, or a score is no finite number.
+        RunError: they have another form, or a score is no finite number.
     """
     queries, passages, scores = _ColumnBuilder(), _ColumnBuilder(), array("d")
     for query, ranked in results.items():
         if not isinstance(ranked, Mapping):
             raise RunError(f"{path}: query {query!r} has no object of passages and scores")
         for passage, score in ranked.items():
+            if hasattr(score, "detach"):  # a tensor
+                score = score.item()
             if isinstance(score, bool) or not isinstance(score, Real):
                 raise RunError(f"{path}: query {query!r}, passage {passage!r}: score {score!r} is no number")
             ids = [as_id(query), as_id(passage)]
@@ -196,29 +237,30 @@ def table_of(results: Mapping[str, Any], path: Path = Path("run in memory")) -> 
                 scores.append(float(score))
             except OverflowError:
                 scores.append(float("inf"))
-    return _checked(RunTable(path, queries.column(), passages.column(), np.frombuffer(scores, dtype=np.float64)))
+    return _finite(RunTable(path, queries.column(), passages.column(), np.frombuffer(scores, dtype=np.float64)))
 
 
 _COLUMNS = (("query_id", "q_id", "qid"), ("passage_id", "doc_id", "docid"), ("score",))
-_TASK_COLUMNS = ("setting", "query_language", "corpus_language")
+TASK_COLUMNS = ("setting", "query_language", "corpus_language")
 
 
-def _read_parquet(path: Path) -> RunTable:
+def _read_parquet(path: Path, task: TaskKey | None) -> RunTable:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    sums = {"page_checksum_verification": True}  # where there are some, as in ours
+    wanted = None if task is None else [(name, "=", value) for name, value in zip(TASK_COLUMNS, task, strict=True)]
+    how: dict[str, Any] = {"page_checksum_verification": True, "filters": wanted}  # sums where there are some
     try:
         there = pq.read_schema(path).names
         query, passage, score = (_column_of(path, names, there) for names in _COLUMNS)
-        tasks = list(_TASK_COLUMNS) if set(_TASK_COLUMNS) <= set(there) else []
+        tasks = list(TASK_COLUMNS) if task is None and set(TASK_COLUMNS) <= set(there) else []
         # one after the other and as numbers: a text for each of millions of rows would take gigabytes
         queries, passages, *keys = (
-            _dictionary_column(path, name, pq.read_table(path, columns=[name], read_dictionary=[name], **sums)[name])
+            _dictionary_column(path, name, pq.read_table(path, columns=[name], read_dictionary=[name], **how)[name])
             for name in (query, passage, *tasks)
         )
         # a score that is missing becomes NaN
-        values = pq.read_table(path, columns=[score], **sums)[score].cast(pa.float64()).to_numpy()
+        values = pq.read_table(path, columns=[score], **how)[score].cast(pa.float64()).to_numpy()
     except OSError as error:
         raise RunError(f"{path}: cannot be read as a run: {first_line(error)}") from error
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowTypeError) as error:

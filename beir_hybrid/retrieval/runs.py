@@ -17,10 +17,10 @@ from beir_hybrid.languages import AnyLanguage
 from beir_hybrid.progress import tell
 from beir_hybrid.records import POOL, Hits, IntArray, Passages
 from beir_hybrid.retrieval.contract import Ranking
-from beir_hybrid.retrieval.run_table import Codes, DictionaryColumn, RunTable, TaskKey, read_run, table_of
+from beir_hybrid.retrieval.run_table import Codes, DictionaryColumn, RunTable, filled, read_run, table_of
 from beir_hybrid.settings import Task, parse_settings
 
-_ANY_TASK: TaskKey = ("", "", "")
+_ANY_TASK = ("", "", "")
 """The task of every row of a file that names none."""
 
 
@@ -62,7 +62,7 @@ class ResultsRetriever:
     """BEIR's results ``{query: {passage: score}}`` in memory as a retriever; ids as in `RunFileRetriever`."""
 
     def __init__(self, results: Mapping[str, Mapping[str, float]], *, name: str = "run") -> None:
-        self._table = table_of(results)
+        self._table = filled(table_of(results))
         self.name = name
 
     def describe(self) -> dict[str, Any]:
@@ -92,7 +92,7 @@ class BoundRun:
     query: Codes
     passage: Codes
     passage_language: Codes
-    rows: Mapping[tuple[TaskKey, int], Codes]
+    rows: Mapping[tuple[tuple[str, ...], int], Codes]
     unjudged: int
 
     @classmethod
@@ -120,7 +120,7 @@ class BoundRun:
         group = tasks.codes.astype(np.int32) * len(languages) + query_language
         order = np.argsort(group, kind="stable").astype(np.int32)
         present, counts = np.unique(group, return_counts=True)
-        rows: dict[tuple[TaskKey, int], Codes] = {}
+        rows: dict[tuple[tuple[str, ...], int], Codes] = {}
         for number, own in zip(present.tolist(), np.split(order, np.cumsum(counts)[:-1]), strict=True):
             task, language = divmod(number, len(languages))
             rows[tuple(tasks.names[task]), language] = own
