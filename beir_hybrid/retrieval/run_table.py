@@ -248,26 +248,43 @@ def _read_parquet(path: Path, task: TaskKey | None) -> RunTable:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    wanted = None if task is None else [(name, "=", value) for name, value in zip(TASK_COLUMNS, task, strict=True)]
-    how: dict[str, Any] = {"page_checksum_verification": True, "filters": wanted}  # sums where there are some
     try:
         there = pq.read_schema(path).names
         query, passage, score = (_column_of(path, names, there) for names in _COLUMNS)
-        tasks = list(TASK_COLUMNS) if task is None and set(TASK_COLUMNS) <= set(there) else []
-        # one after the other and as numbers: a text for each of millions of rows would take gigabytes
-        queries, passages, *keys = (
-            _dictionary_column(path, name, pq.read_table(path, columns=[name], read_dictionary=[name], **how)[name])
-            for name in (query, passage, *tasks)
-        )
-        # a score that is missing becomes NaN
-        values = pq.read_table(path, columns=[score], **how)[score].cast(pa.float64()).to_numpy()
+        tasks = list(TASK_COLUMNS) if set(TASK_COLUMNS) <= set(there) else []
+        # checksums where there are some, as in ours
+        with pq.ParquetFile(path, read_dictionary=[query, passage, *tasks], page_checksum_verification=True) as file:
+            groups = [
+                at for at in range(file.num_row_groups) if task is None or _may_hold(file.metadata.row_group(at), task)
+            ]
+            # one after the other and as numbers: a text for each of millions of rows would take gigabytes
+            queries, passages, *keys = (
+                _dictionary_column(path, name, file.read_row_groups(groups, columns=[name])[name])
+                for name in (query, passage, *tasks)
+            )
+            # a score that is missing becomes NaN
+            values = file.read_row_groups(groups, columns=[score])[score].cast(pa.float64()).to_numpy()
     except OSError as error:
         raise RunError(f"{path}: cannot be read as a run: {first_line(error)}") from error
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowTypeError) as error:
         if "Parquet magic" in str(error) or "Parquet file size" in str(error):
             raise RunError(f"{path}: not a parquet file ({error})") from error
         raise RunError(f"{path}: ids must be text or whole numbers, scores numbers ({error})") from error
-    return RunTable(path, queries, passages, values, tasks=_together(keys) if keys else None)
+    table = RunTable(path, queries, passages, values, tasks=_together(keys) if keys else None)
+    if task is None or table.tasks is None:
+        return table
+    own = [number for number, name in enumerate(table.tasks.names) if name == task]
+    return table.take(np.flatnonzero(np.isin(table.tasks.codes, own)))
+
+
+def _may_hold(group: Any, task: TaskKey) -> bool:
+    """Whether rows of a task can be in a group of rows, by the least and the greatest text of each column.
+
+    `pyarrow.parquet.read_table` with filters reads the columns of all groups where texts are dictionaries.
+    """
+    known = {column.path_in_schema: column.statistics for column in map(group.column, range(group.num_columns))}
+    named = ((known.get(name), value) for name, value in zip(TASK_COLUMNS, task, strict=True))
+    return all(said is None or not said.has_min_max or said.min <= value <= said.max for said, value in named)
 
 
 def _column_of(path: Path, names: Sequence[str], there: Sequence[str]) -> str:

@@ -102,6 +102,25 @@ def test_results_as_a_data_frame(sample: Dataset) -> None:
     assert list(frame.columns)[:5] == ["setting", "query_language", "corpus_language", "metric", "value"]
 
 
+def test_a_ranking_is_read_without_those_of_other_tasks(sample: Dataset, tmp_path: Path) -> None:
+    """What is damaged in another task's rows is not met: of a file of hundreds of rankings one is read quickly."""
+    evaluate(
+        sample, lambda texts: [[len(text), text.count("e") + 1.0] for text in texts], settings="mono", out=tmp_path
+    )
+    german, english = map(sample.task, ("mono:de", "mono:en"))
+    before = read_hits(tmp_path, german)
+    path = tmp_path / "runs.parquet"
+    scores = pq.ParquetFile(path).metadata.row_group(1).column(6)
+    content = bytearray(path.read_bytes())
+    begin = scores.dictionary_page_offset or scores.data_page_offset
+    content[begin + scores.total_compressed_size - 1] ^= 1
+    path.write_bytes(bytes(content))
+    after = read_hits(tmp_path, german)
+    assert np.array_equal(after.passages, before.passages) and np.array_equal(after.scores, before.scores)
+    with pytest.raises(ResultsError, match=r"cannot be read as a run.*and evaluate again"):
+        read_hits(tmp_path, english)
+
+
 def test_a_run_of_other_contents_is_refused(folder: Path, sample: Dataset, tmp_path: Path) -> None:
     """No file, a damaged one, a query the task does not have."""
     english = load_dataset(
