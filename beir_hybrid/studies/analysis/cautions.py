@@ -50,7 +50,7 @@ def cautions(measured: Measured, means: pd.DataFrame, groups: pd.DataFrame, fits
 def _questions(measured: Measured) -> str:
     """How many there are of each data set and language."""
     lines = []
-    for dataset, own in measured.scores.groupby("dataset", observed=True):
+    for dataset, own in measured.scores.groupby("dataset"):
         counts = own[own.run == own.run.iloc[0]].groupby("query_language").queries.last()
         low, high = counts.min(), counts.max()
         each = f"{low:,}" if low == high else f"{low:,} to {high:,}"

@@ -46,16 +46,16 @@ def curves(measured: Measured, options: AnalysisOptions, means: pd.DataFrame, gr
         own = own.assign(panel=KINDS[kind] + own.role.astype(str).map(ROLES) + held, line=own.group)
         own = own[rest.isin(names[:COLOURS])]
         # a line of its own is among those of all languages
-        tables.append(own[own.groupby(["dataset", "panel"], observed=True).line.transform("nunique") > 1])
+        tables.append(own[own.groupby(["dataset", "panel"]).line.transform("nunique") > 1])
     found = pd.concat(tables, ignore_index=True).astype({"line": str, "dataset": str, "setting": str, "metric": str})
     charts: dict[tuple[str, str, str], int] = {}
     for dataset in measured.datasets:
         for metric in tabled_metrics(measured, options, dataset)[:1]:
             own_charts = [c for c in columns_of(measured, dataset, metric) if c[1] in (metric, "rank_distance")]
             charts |= {(dataset, *chart): len(charts) + at for at, chart in enumerate(own_charts)}
-    found["drawn"] = [charts.get(key, -1) for key in zip(found.dataset, found.setting, found.metric, strict=True)]
-    found = found[(found.drawn >= 0) & found.value.notna()]
-    lines = found.groupby(["dataset", "panel"], sort=False).line
+    found["drawn"] = [charts.get(key) for key in zip(found.dataset, found.setting, found.metric, strict=True)]
+    found = found[found.drawn.notna() & found.value.notna()]
+    lines = found.groupby(["dataset", "panel"]).line
     found = found[lines.transform(lambda own: own.factorize()[0]) < COLOURS]
     places = [measured.combinations[at][measured.factors.index(factor)] for at in found.combination]
     found = found.assign(

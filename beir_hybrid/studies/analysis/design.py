@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -27,7 +28,7 @@ class Part:
         values: float64 [observations]; a number is centred, a level 1 where it is.
         level: empty for a number.
         first: the level that others are compared with.
-        low, high: the range of a number.
+        low, high: the range of a number; NaN of a level.
         per_model, per_language: whether it has one value for a model, or for a query (or passage) language.
     """
 
@@ -37,8 +38,8 @@ class Part:
     per_language: bool
     level: str = ""
     first: str = ""
-    low: float = 0.0
-    high: float = 0.0
+    low: float = math.nan
+    high: float = math.nan
 
     @property
     def name(self) -> str:

@@ -73,7 +73,7 @@ class Findings:
     def compared(self) -> str:
         """What the tests compare, in one sentence; empty where there is nothing to compare."""
         baseline, factors = self.options.baseline, {factor.name: factor for factor in self.measured.factors}
-        if not baseline or self.tests.empty:
+        if self.tests.empty:
             return ""
         named = ", ".join(f"{name}={factors[name].labels[factors[name].place(v) or 0]}" for name, v in baseline.items())
         others = [name for name, factor in factors.items() if factor.varies and name not in baseline]

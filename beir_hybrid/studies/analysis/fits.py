@@ -137,7 +137,7 @@ def _observations(
     of_passages = any(variable.name.startswith("passage_") for variable in formula.variables)
     if "cross" in settings and len(found) > _MANY and not of_passages:
         keys = ["run", "setting", "query_language"]
-        mean = found.groupby(keys, observed=True).value.transform("mean")
+        mean = found.groupby(keys).value.transform("mean")
         found = found.assign(value=mean, corpus_language=POOL).drop_duplicates(keys)
         notes.append("the pairs of a query language were averaged first")
     return found, notes
@@ -198,7 +198,7 @@ def _estimates(design: Sequence[Column], fitted: Fitted, values: int, models: in
         # whatever the formula names is measured in every language, or is another effect in each
         if not column.added:
             freedom = min(freedom, languages - 1 - of_languages)
-        if freedom < 1 or not error > 0:
+        if freedom < 1:
             found.append(Estimate(column, value, None, None, None, max(freedom, 0)))
             continue
         half = float(stats.t.ppf(0.975, freedom)) * error
@@ -215,9 +215,7 @@ def _bends(models: ScoreArray, rest: ScoreArray, design: Sequence[Column]) -> di
     left = np.bincount(place, weights=rest) / np.bincount(place)
     fixed = sum(column.by_model and not column.by_language for column in design[1:])
     found = {}
-    for part in {part.name: part for column in design for part in column.parts}.values():
-        if part.level or not part.per_model or part.per_language:
-            continue
+    for part in {part.name: part for column in design for part in column.parts if part.per_model}.values():
         levels, level = np.unique(part.values[begins], return_inverse=True)
         between, within = len(levels) - 2, len(left) - len(levels) - (fixed - 1)
         explained = float((np.bincount(level, weights=left) ** 2 / np.bincount(level)).sum())

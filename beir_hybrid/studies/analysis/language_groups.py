@@ -57,7 +57,7 @@ def groups_of(scores: pd.DataFrame, kind: str, prefix: str) -> pd.Series:
         found = found.map("class {}".format, na_action="ignore")
     elif kind == "cc100":
         thirds: dict[tuple[str, str], str] = {}
-        for dataset, own in scores.groupby("dataset", observed=True):
+        for dataset, own in scores.groupby("dataset"):
             sides = [(own[f"{each}cc100"], own[name]) for name, each in SIDES.items()]
             sizes = {size for side in sides for size in zip(*side, strict=True) if size[0] is not None}
             known = sorted(sizes)

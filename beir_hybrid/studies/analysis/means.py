@@ -25,7 +25,7 @@ SPREAD = ["value", "deviation", "ci_low", "ci_high", "seeds"]
 
 def over_tasks(scores: pd.DataFrame, keys: Sequence[str]) -> pd.Series:
     """The mean over tasks for each seed; not defined where it is not for one of them: others have another mean."""
-    found = scores.groupby([*keys, "seed"], observed=True).value.agg(["mean", "count", "size"])
+    found = scores.groupby([*keys, "seed"]).value.agg(["mean", "count", "size"])
     return found["mean"].where(found["count"] == found["size"])
 
 
@@ -37,7 +37,7 @@ def over_seeds(values: pd.Series) -> pd.DataFrame:
     from scipy import stats
 
     names = list(values.index.names)[:-1]
-    found = values.groupby(level=names, observed=True).agg(["mean", "std", "count", "size"])
+    found = values.groupby(level=names).agg(["mean", "std", "count", "size"])
     whole, n = found["count"] == found["size"], found["size"]
     half = stats.t.ppf(0.975, n - 1) * found["std"] / n**0.5
     mean = found["mean"].where(whole)
@@ -70,13 +70,13 @@ def means(measured: Measured) -> pd.DataFrame:
 
     rows = measured.compared
     found = over_seeds(over_tasks(rows, MEAN))
-    tasks = rows.groupby(MEAN[:2], observed=True)[TASK].apply(lambda own: len(own.drop_duplicates()))
+    tasks = rows.groupby(MEAN[:2])[TASK].apply(lambda own: len(own.drop_duplicates()))
     found["tasks"] = [tasks.loc[key[:2]] for key in found.index]
     bounds = measured.scores[measured.scores.common & (measured.scores.metric == "rank_distance_bound")]
     distance = pd.Categorical([BIAS_COLUMNS[0]] * len(bounds), rows.metric.cat.categories)  # else they are of none
     bounds = over_seeds(over_tasks(bounds.assign(metric=distance), MEAN))
     unknown = found.index[found.value.isna()].intersection(bounds.index)
-    found["at_least"] = found.index.isin(unknown) | rows.groupby(MEAN, observed=True).bound.any()
+    found["at_least"] = found.index.isin(unknown) | rows.groupby(MEAN).bound.any()
     found.loc[unknown, SPREAD] = bounds.loc[unknown, SPREAD]
     return found
 
@@ -119,9 +119,9 @@ def group_means(measured: Measured, options: AnalysisOptions, bases: Mapping[int
     for name, order in (("kind", list(KINDS)), ("role", list(ROLES)), ("group", in_order(set(found.group)))):
         found[name] = pd.Categorical(found[name], order)
     means = over_seeds(by_seed := over_tasks(found, GROUP))
-    members = found.groupby(GROUP, observed=True).member.agg(lambda own: " ".join(sorted(set(own))))
+    members = found.groupby(GROUP).member.agg(lambda own: " ".join(sorted(set(own))))
     means.insert(0, "languages", members)
-    means["at_least"] = found.groupby(GROUP, observed=True).bound.any()
+    means["at_least"] = found.groupby(GROUP).bound.any()
     values = by_seed.reset_index(name="value").merge(members.reset_index(name="languages"), on=GROUP)
     changes = over_seeds(differences(values, [*GROUP[:-1], "languages"], bases)).droplevel("languages")
     names = {"value": "change", "deviation": "change_deviation", "ci_low": "change_low", "ci_high": "change_high"}

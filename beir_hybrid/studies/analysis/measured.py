@@ -178,7 +178,7 @@ def _scores(runs: Sequence[Run]) -> pd.DataFrame:
     found["setting"] = pd.Categorical(found.setting, list(SETTINGS))
 
     def runs_with(rows: pd.DataFrame, *names: str) -> pd.Series:
-        own = rows.groupby(["dataset", "setting", *names], observed=True).run.transform("nunique")
+        own = rows.groupby(["dataset", "setting", *names]).run.transform("nunique")
         return own.reindex(found.index, fill_value=0)
 
     measured = runs_with(found)
@@ -197,7 +197,7 @@ def _lacking(found: Measured) -> list[str]:
         name = f"{found.label(run.combination)}, seed {run.cell.seed}"
         lines += [f"{name}: not measured on {each}" for each in found.datasets if each not in run.cell.results]
         own = found.scores[(found.scores.run == at) & ~found.scores.common]
-        for dataset, there in own.groupby("dataset", observed=True):
+        for dataset, there in own.groupby("dataset"):
             other = sorted(set(there.setting.astype(str) + ":" + there[TASK[0]] + ":" + there[TASK[1]]))
             lines.append(f"{name}: {dataset} {some_of(other, 3)} left out, which other cells lack")
     return lines

@@ -11,12 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from beir_hybrid.comparison.sample import same
-from beir_hybrid.records import IntArray, ScoreArray
+from beir_hybrid.records import ScoreArray
 
 _LOG_RANGE = (-7.0, 7.0)
-_SMALL, _NO_WORSE = 0.1, 0.01
-"""A deviation below this share of the residual's is none, if the deviance is then no worse by more than this."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,13 +34,11 @@ def fit_mixed(y: ScoreArray, design: ScoreArray, effects: Mapping[str, ScoreArra
     """REML estimates; None where the model does not converge.
 
     Args:
-        y: float64 [n].
-        design: float64 [n, columns], of full rank, the intercept first.
+        y: float64 [n], not all alike.
+        design: float64 [n, columns], of full rank and more rows than columns, the intercept first.
         effects: name -> float64 [n, levels]: what each level adds is drawn with one variance of its own.
     """
     n, columns = design.shape
-    if same(y) or n <= columns:
-        return None
     scale = float(y.std())
     names = sorted(effects)
     with np.errstate(all="ignore"):
@@ -57,7 +52,7 @@ def fit_mixed(y: ScoreArray, design: ScoreArray, effects: Mapping[str, ScoreArra
     estimates = covariance @ moments[:-1, -1]
     residual = float(moments[-1, -1] - estimates @ moments[:-1, -1]) / (n - columns)
     errors = np.sqrt(np.diag(covariance) * residual)
-    if not (residual > 0 and np.isfinite([estimates, errors]).all()):
+    if not (np.isfinite(errors) & (errors > 0)).all():
         return None
     estimates[0] += y.mean() / scale
     deviations = np.append(ratios, 1.0) * residual**0.5 * scale
@@ -91,26 +86,20 @@ class _Profile:
 
 
 def _optimum(profile: _Profile) -> ScoreArray:
-    """The deviations over the residual's; 0 where there is none."""
+    """The deviations over the residual's: sought by their logarithms, as they may differ a thousandfold, and from there
+    as they are, since some may be 0.
+    """
     from scipy.optimize import minimize
 
     ratios: ScoreArray = np.ones(len(profile.sizes))
-    for _ in range(2):  # again without those that are none
-        kept = np.flatnonzero(ratios)
-        if not len(kept):
-            break
+    if not len(ratios):
+        return ratios
+    options = {"ftol": 1e-12}
 
-        def deviance(logs: ScoreArray, kept: IntArray = kept) -> float:
-            there = np.zeros(len(profile.sizes))
-            there[kept] = np.exp(logs)
-            return profile.deviance(there)
+    def of_logs(logs: ScoreArray) -> float:
+        return profile.deviance(np.exp(logs))
 
-        bounds = [_LOG_RANGE] * len(kept)
-        found = minimize(deviance, np.log(ratios[kept]), method="L-BFGS-B", bounds=bounds, options={"ftol": 1e-12})
-        ratios[kept] = np.exp(found.x)
-        for place in np.argsort(ratios):
-            without = ratios.copy()
-            without[place] = 0.0
-            if ratios[place] < _SMALL and profile.deviance(without) <= profile.deviance(ratios) + _NO_WORSE:
-                ratios = without
+    begin = minimize(of_logs, np.log(ratios), method="L-BFGS-B", bounds=[_LOG_RANGE] * len(ratios), options=options).x
+    bounds = [(0, None)] * len(ratios)
+    ratios = minimize(profile.deviance, np.exp(begin), method="L-BFGS-B", bounds=bounds, options=options).x
     return ratios

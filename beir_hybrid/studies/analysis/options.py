@@ -53,7 +53,7 @@ def parse_options(analysis: Mapping[str, Any], factors: Mapping[str, Iterable[An
     given, x, draws = (
         analysis.get(key, default) for key, default in (("baseline", None), ("x", None), ("draws", 10_000))
     )
-    if x is not None and (not isinstance(x, str) or x not in known):
+    if x is not None and x not in list(known):
         raise StudyError(f"[analysis] x is {x!r}, no factor of the study; {did_you_mean(str(x), known)}")
     if not isinstance(draws, int) or isinstance(draws, bool) or draws < 1:
         raise StudyError(f"[analysis] draws is {draws!r}; expected a whole number from 1, like 10000")

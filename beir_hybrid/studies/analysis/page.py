@@ -14,12 +14,12 @@ from beir_hybrid.studies.analysis.findings import Findings
 from beir_hybrid.studies.analysis.language_groups import KINDS, LEAST_GIB
 from beir_hybrid.studies.analysis.means import tabled_metrics
 from beir_hybrid.studies.analysis.tables import (
-    MARKS,
     cell_table,
     difference_tables,
     fit_table,
     group_tables,
     mean_tables,
+    signs,
 )
 from beir_hybrid.studies.analysis.wording import method_words, notes
 from beir_hybrid.tables import Table
@@ -70,7 +70,7 @@ def render_page(findings: Findings) -> str:
         sections=[(key, name) for key, name in _TITLES.items() if shown.get(key, True)],
         findings=findings,
         summary=summary,
-        marks=MARKS,
+        marks=signs(findings),
         one_seed=bool((findings.means.seeds == 1).any()),
         least_gib=LEAST_GIB,
         cells=cell_table(findings),

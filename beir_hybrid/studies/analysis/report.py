@@ -12,12 +12,12 @@ from beir_hybrid.studies.analysis.means import tabled_metrics
 from beir_hybrid.studies.analysis.page import render_page
 from beir_hybrid.studies.analysis.records import csv_files
 from beir_hybrid.studies.analysis.tables import (
-    MARKS,
     cell_table,
     difference_tables,
     fit_table,
     group_tables,
     mean_tables,
+    signs,
 )
 from beir_hybrid.studies.analysis.wording import method_words, notes
 from beir_hybrid.studies.outcome import StudyOutcome
@@ -78,7 +78,7 @@ def terminal(findings: Findings) -> str:
         differences = list(difference_tables(findings, metrics))
         long = sum(len(table.rows) for table in differences) > _LONG
         told = "The differences and their tests are in report.md." if long else _tables(differences, "table")
-        blocks += [_tables(mean_tables(findings, metrics), "table"), MARKS, visible(findings.compared), told]
+        blocks += [_tables(mean_tables(findings, metrics), "table"), signs(findings), visible(findings.compared), told]
     blocks.append("\n".join(map(visible, findings.untested)))
     titled = {f"What was found ({formula})": lines for formula, lines in findings.sentences.items()}
     for title, lines in {**titled, "What cannot be concluded": findings.cautions}.items():
@@ -94,7 +94,7 @@ def markdown(findings: Findings) -> str:
     for formula, lines in findings.sentences.items():
         parts += [f"### {markdown_escape(formula)}", _bullets(lines)]
     if len(findings.means):
-        parts += ["## Means", MARKS, _tables(mean_tables(findings))]
+        parts += ["## Means", signs(findings), _tables(mean_tables(findings))]
     if len(findings.tests) or findings.untested:
         parts += ["## Against the baseline", markdown_escape(findings.compared)]
         parts += [_tables(difference_tables(findings)), _bullets(findings.untested)]

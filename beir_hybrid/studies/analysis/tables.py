@@ -12,12 +12,17 @@ from beir_hybrid.studies.analysis.language_groups import KINDS
 from beir_hybrid.studies.analysis.means import ROLES, columns_of, tabled_metrics
 from beir_hybrid.tables import Table, interval, is_known, marked, number, p_value, signed
 
-MARKS = (
-    "Mean ± standard deviation over the seeds. ▲ better, ▼ worse, ◆ different (where neither is better) than the "
-    "baseline: beyond chance for these models (corrected p at most 0.05), and in every seed; ≥: a lower bound; -: not "
-    "measured, or not defined."
+_MARKS = (
+    "▲ better, ▼ worse, ◆ different (where neither is better) than the baseline: beyond chance for these models "
+    "(corrected p at most 0.05), and in every seed; "
 )
 _DIFFERENCE = ["", "difference", "95 % over queries", "corrected p", "95 % over seeds", "sign"]
+
+
+def signs(findings: Findings) -> str:
+    """What stands beside a mean, in words; of a baseline only where there is one."""
+    marks = "" if findings.tests.empty else _MARKS
+    return f"Mean ± standard deviation over the seeds. {marks}≥: a lower bound; -: not measured, or not defined."
 
 
 def mean_tables(findings: Findings, metrics: Sequence[str] | None = None) -> Iterator[Table]:
@@ -60,7 +65,7 @@ def group_tables(findings: Findings, kinds: Sequence[str]) -> Iterator[Table]:
         for metric in (*metrics, "rank_distance"):
             for kind in kinds:
                 own = groups[(groups.dataset == dataset) & (groups.metric == metric) & (groups.kind == kind)]
-                for (setting, role), there in own.groupby(["setting", "role"], observed=True):
+                for (setting, role), there in own.groupby(["setting", "role"]):
                     title = f"{dataset}, {setting}: {metric} by {KINDS[kind]}{ROLES[role]}"
                     yield _group_table(findings, title, metric, there.to_dict("records"))
 

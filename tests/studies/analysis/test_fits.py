@@ -18,7 +18,7 @@ from beir_hybrid.studies.analysis import fits as fits_module
 from beir_hybrid.studies.analysis.fits import Estimate, Fit, fits
 from beir_hybrid.studies.analysis.measured import read_measured
 from beir_hybrid.studies.analysis.options import parse_options
-from beir_hybrid.studies.analysis.wording import notes, sentences
+from beir_hybrid.studies.analysis.wording import method_words, notes, sentences
 from beir_hybrid.studies.outcome import StudyOutcome
 from tests.studies.analysis.made import LANGUAGES, flat, make_study
 
@@ -73,6 +73,15 @@ def test_an_effect_is_told_for_the_whole_range(tmp_path: Path) -> None:
         assert re.match(r"toy, mono: from size 2 to 4, map is higher: \+0\.(09[6-9]|10[0-4]) ", said), said
 
 
+def test_the_unit_of_a_factor_does_not_matter(tmp_path: Path) -> None:
+    """A rate of a billionth has the effect that it would have as a whole number."""
+    outcome = make_study(
+        tmp_path, lambda c, *_: 0.1 + 1e8 * c["rate"], factors={"rate": (1e-9, 2e-9)}, luck=0.001, questions=3
+    )
+    said = sentences(fitted(outcome, "map ~ rate * joshi")[0])[-1]
+    assert re.match(r"toy, mono: from rate 1e-09 to 2e-09, map is higher: \+0\.(09|10|11)\d ", said), said
+
+
 def test_what_is_not_there_is_not_claimed(tmp_path: Path) -> None:
     """No effect: the sentence says that no difference is shown, and at what size."""
     outcome = make_study(tmp_path, flat, factors=ALPHAS)
@@ -106,19 +115,30 @@ def test_the_luck_of_a_training_is_not_taken_for_an_effect(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize(
-    ("factors", "seeds", "freedom"),
+    ("formula", "factors", "seeds", "freedom"),
     [
-        ({"alpha": (0.0, 1.0)}, (1, 2), 4 - 1 - 1),
-        ({"alpha": (0.0, 1.0), "size": (1, 2)}, (1,), 4 - 1 - 2),
-        ({"alpha": (0.0, 1.0)}, (1, 2, 3, 4), 6 - 1),
+        ("map ~ alpha", {"alpha": (0.0, 1.0)}, (1, 2), 4 - 1 - 1),
+        ("map ~ alpha", {"alpha": (0.0, 1.0), "size": (1, 2)}, (1,), 4 - 1 - 2),
+        ("map ~ alpha", {"alpha": (0.0, 1.0)}, (1, 2, 3, 4), 6 - 1),
+        # six languages, in which two properties of theirs are told apart; four models, one effect of theirs
+        ("map ~ joshi", {"alpha": (0.0, 1.0)}, (1, 2), 6 - 1 - 1),
+        ("map ~ joshi + cc100", {"alpha": (0.0, 1.0)}, (1, 2), 6 - 1 - 2),
+        ("map ~ alpha * joshi", {"alpha": (0.0, 1.0)}, (1, 2), 4 - 1 - 1),
     ],
 )
 def test_an_effect_is_as_sure_as_there_are_models(
-    tmp_path: Path, factors: Mapping[str, Any], seeds: tuple[int, ...], freedom: int
+    tmp_path: Path, formula: str, factors: Mapping[str, Any], seeds: tuple[int, ...], freedom: int
 ) -> None:
-    """Models less one and their effects, held apart or not; or languages less one, where these are fewer."""
-    fit = fitted(make_study(tmp_path, flat, factors=factors, seeds=seeds, questions=2), "map ~ alpha")[0]
-    assert estimate(fit, "alpha").freedom == freedom
+    """Models less one and their effects, held apart or not; or languages less one and theirs, where these are fewer."""
+    (fit,) = fitted(make_study(tmp_path, flat, factors=factors, seeds=seeds, questions=2), formula)
+    assert fit.estimates[1].freedom == freedom
+
+
+def test_an_effect_that_nothing_tells_how_sure_it_is_has_no_degrees_of_freedom(tmp_path: Path) -> None:
+    """Two properties of the languages of a pair, and two languages to see them in."""
+    outcome = make_study(tmp_path, flat, languages=("de", "hi"), settings=("cross",), questions=2)
+    (fit,) = fitted(outcome, "map ~ joshi")
+    assert [(each.p, each.freedom) for each in fit.estimates if each.column.by_language] == [(None, 0)]
 
 
 def test_every_setting_by_itself_or_all_at_once(tmp_path: Path) -> None:
@@ -229,6 +249,7 @@ def test_seen_languages_that_change_from_model_to_model(tmp_path: Path) -> None:
     ("formula", "note"),
     [
         ("map ~ only", "only has one value only here"),
+        ("map ~ only", "no term of it varies in what was measured"),
         ("map ~ seen", "seen has one value only here"),
         ("map ~ joshi + cc100 + script + family", "left out, because the data cannot tell the effect apart"),
         ("recall@10 ~ alpha", "recall@10 was not measured"),
@@ -241,6 +262,27 @@ def test_what_cannot_be_fitted_is_a_note(tmp_path: Path, formula: str, note: str
     (fit,) = fitted(outcome, formula)
     assert any(note in each for each in fit.notes)
     assert any(note in each for each in sentences(fit))
+    if "measured" in note:
+        values = "0 values, 0 trained models, 0" if "was not" in note else "36 values, 6 trained models, 6"
+        assert method_words(fit) == f"not fitted ({values} query languages)"
+
+
+@pytest.mark.parametrize(
+    ("value", "formula", "why"),
+    [(0.5, "map ~ alpha", "do not differ"), (0.1, "map ~ C(alpha)", "are too few for its terms")],
+)
+def test_values_that_say_nothing_are_not_fitted(tmp_path: Path, value: float, formula: str, why: str) -> None:
+    """All alike, or as many as there are effects."""
+    outcome = make_study(
+        tmp_path,
+        lambda c, *task: value if value == 0.5 else c["alpha"] / 2,
+        languages=("de",),
+        seeds=(1,),
+        luck=0,
+        noise=0,
+    )
+    (fit,) = fitted(outcome, formula)
+    assert fit.notes == (f"3 values that {why}",) and not fit.fitted
 
 
 def test_undefined_and_unknown_values_are_left_out(tmp_path: Path) -> None:

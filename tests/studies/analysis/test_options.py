@@ -34,6 +34,7 @@ def test_defaults() -> None:
     chosen = parse_options({"baseline": {"alpha": 1}, "metrics": "map, nDCG@10", "fit": "map ~ alpha"}, FACTORS)
     assert chosen.baseline == {"alpha": 1.0}
     assert chosen.metrics == ("map", "ndcg@10")
+    assert parse_options({"fit": "map ~ log(only)"}, FACTORS).fits[0].terms == ((Variable("only", "log"),),)
     assert parse_options({"fit": ["map ~ alpha", "map ~ encoder"]}, FACTORS).fits[1].terms == ((Variable("encoder"),),)
     assert parse_options({}, {}).x is None
 
@@ -69,6 +70,7 @@ def test_defaults() -> None:
         ({"settings": "mono"}, "unknown key 'settings'"),
         ({"group_by": ["josh"]}, r"group_by: unknown 'josh'; did you mean 'joshi'\?"),
         ({"x": "beta"}, "x is 'beta', no factor of the study"),
+        ({"x": 3}, "x is 3, no factor of the study"),
         ({"draws": 0}, "draws is 0; expected a whole number from 1"),
         ({"draws": True}, "draws is True"),
     ],

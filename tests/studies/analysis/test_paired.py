@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from beir_hybrid.comparison import compare
@@ -15,7 +16,7 @@ from beir_hybrid.studies.analysis.measured import read_measured
 from beir_hybrid.studies.analysis.options import parse_options
 from beir_hybrid.studies.analysis.paired import paired_tests
 from beir_hybrid.studies.outcome import StudyOutcome
-from tests.studies.analysis.made import flat, make_study
+from tests.studies.analysis.made import flat, make_results, make_study
 
 TWO = {"alpha": (0.0, 1.0), "encoder": ("small", "large")}
 
@@ -107,6 +108,26 @@ def test_seeds_are_paired(tmp_path: Path) -> None:
     nothing = tuple(replace(cell, status="failed") if cell.factors["alpha"] == 0 else cell for cell in outcome.cells)
     _, notes = against_baseline(replace(outcome, cells=nothing))
     assert notes[0] == "toy, alpha=0.5: not tested, its baseline alpha=0 was not measured"
+
+
+def test_a_baseline_that_the_grid_leaves_out_is_not_another_one(tmp_path: Path) -> None:
+    """Large models were never trained with alpha 1: theirs are not tested, and the reason is told."""
+    outcome = make_study(tmp_path, flat, factors=TWO, seeds=(1,), analysis={"baseline": {"alpha": 1.0}, "draws": 20})
+    there = tuple(cell for cell in outcome.cells if cell.factors != {"alpha": 1.0, "encoder": "large"})
+    found = against_baseline(replace(outcome, cells=there))
+    assert {(test.label, test.baseline) for test in found[0]} == {
+        ("alpha=0, encoder=small", "alpha=1, encoder=small"),
+    }  # fmt: skip
+    assert "toy, alpha=0, encoder=large: not tested, its baseline alpha=1, encoder=large was not measured" in found[1]
+
+
+def test_a_cell_of_more_languages_is_tested_in_those_of_its_baseline(tmp_path: Path) -> None:
+    """What the others lack is left out of the test as it is of the means."""
+    outcome = make_study(tmp_path, flat, seeds=(1,), languages=("de", "en"), factors={"alpha": (0, 1)})
+    wide = make_results(tmp_path / "wide", lambda *_: 0.9, np.random.default_rng(0), languages=("de", "en", "th"))
+    one, two = outcome.cells
+    tests, _ = against_baseline(replace(outcome, cells=(one, replace(two, results={"toy": wide}))))
+    assert [test.query_language for test in tests if test.metric == "map"] == ["mean", "de", "en"]
 
 
 def test_without_scores_by_query_there_is_a_note(tmp_path: Path) -> None:

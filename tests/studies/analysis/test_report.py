@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import html
 import io
 import re
 from collections.abc import Mapping
@@ -126,8 +127,8 @@ def test_the_text(written: Report) -> None:
 def test_a_budget_that_is_not_equal_is_told(tmp_path: Path) -> None:
     """The statement of the study file is checked against what the cells say."""
     outcome = make_study(tmp_path / "cells", flat, seeds=(1,))
-    more = replace(outcome.cells[0], training={"pairs": 3000})
-    text = write_report(replace(outcome, cells=(more, *outcome.cells[1:])), tmp_path).text
+    more = [replace(outcome.cells[at], training={"pairs": pairs}) for at, pairs in enumerate((2000, 3000))]
+    text = write_report(replace(outcome, cells=(*more, *outcome.cells[2:])), tmp_path).text
     assert "The cells saw between 1,000 and 3,000 pairs: they were not trained alike" in text
 
 
@@ -142,6 +143,15 @@ def test_a_study_without_results(tmp_path: Path) -> None:
     assert (tmp_path / "fits.csv").read_text().startswith("formula,")
     assert "Study: new" in (tmp_path / "page.html").read_text(encoding="utf-8")
     write_report(replace(outcome, cells=(), factors={}, analysis={}), tmp_path)
+
+
+def test_nothing_to_compare_with_is_not_said_to_be_compared(tmp_path: Path) -> None:
+    """One combination: a mean, and no baseline."""
+    outcome = make_study(tmp_path / "cells", flat, factors={"alpha": (0.5,)}, seeds=(1, 2), analysis={"draws": 20})
+    report = write_report(outcome, tmp_path)
+    assert "toy: map" in report.text
+    for text in (report.text, *(path.read_text(encoding="utf-8") for path in report.files[:2])):
+        assert "than the baseline" not in text and "Baseline:" not in text and "ermutation" not in text
 
 
 def test_one_seed_has_no_spread(tmp_path: Path) -> None:
@@ -220,6 +230,20 @@ def test_the_page_is_safe_and_asks_for_nothing(folder: Path, chromium: Browser) 
     assert chromium.problems == []
     assert chromium.requests == [page.resolve().as_uri()]
     assert chromium.run("document.querySelectorAll('section').length") == 8
+
+
+def test_the_panels_of_two_factors(folder: Path) -> None:
+    """Lines by the other factor first, then the groups of languages with each of its values, on each data set."""
+    text = (folder / "page.html").read_text(encoding="utf-8")
+    block = text[text.index('<div id="curves">') :].partition("</section>")[0]
+    titles = re.findall(r'<h3 class="chosen">(.*?)</h3>', block)
+    groups = [
+        "Joshi class", "Joshi class of the passage language", "CC-100 size", "CC-100 size of the passage language",
+        "seen in training", "seen in training (query, passage)",
+    ]  # fmt: skip
+    values = [html.escape(f"encoder={value}") for value in (EVIL, "plain")]
+    wanted = ["other factors", *(f"{group}; {value}" for group in groups for value in values)]
+    assert titles == [f"{dataset}: {each}" for dataset in ("toy", "other") for each in wanted]
 
 
 def test_choices_show_other_panels(folder: Path, chromium: Browser) -> None:
