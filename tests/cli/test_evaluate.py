@@ -218,7 +218,11 @@ def test_an_interrupted_evaluation_goes_on(command: Any, tmp_path: Path, monkeyp
         (["sample", "--bm25", "--metrics", "map,rank_distance"], ["'rank_distance'", "language bias comes unasked"]),
         (["sample", "--bm25", "--metrics", "recall"], ["needs a cutoff, like recall@10"]),
         (["sample", "--bm25", "--split", "dev"], ["no split 'dev'"]),
-        (["sample", "--bm25", "--languages", "de", "--settings", "cross"], ["'cross' does not exist; it has: mono"]),
+        pytest.param(
+            ["sample", "--bm25", "--languages", "de", "--settings", "cross"],
+            ["'cross' does not exist; it has: mono"],
+            marks=pytest.mark.java,
+        ),
         (["sample", "--bm25", "--with-paragraph"], ["sample has no option 'with_paragraph'"]),
         (["sample", "--run", "nowhere.trec"], ["nowhere.trec does not exist"]),
         (["xquad-r", "--bm25", "--data-dir", "nowhere"], ["nowhere does not exist, so it holds no xquad-r"]),

@@ -133,9 +133,11 @@ def _start(heap: str | None) -> Jvm:
 
 
 def _options(jvm: Jvm, heap: str | None) -> list[str]:
-    # -Xrs leaves SIGINT and SIGTERM to Python. The vector module is left out: pyserini asks for it and some
-    # runtimes lack it (boot failure), it prints a warning, and BM25 was measured no faster with it.
-    options = ["-Xrs", "--enable-native-access=ALL-UNNAMED"]
+    # -Xrs leaves SIGINT and SIGTERM to Python. -Xss: Java guards the stack of the thread that starts it too, by default
+    # beyond 1 MB of it, and where Python goes deeper (JSON of 9,000 brackets) the process would die. The vector module
+    # is left out: pyserini asks for it and some runtimes lack it (boot failure), it prints a warning, and BM25 was
+    # measured no faster with it.
+    options = ["-Xrs", "-Xss8m", "--enable-native-access=ALL-UNNAMED"]
     if jvm.version >= 24:  # where Java began to complain of how Lucene unmaps its files
         options.append("--sun-misc-unsafe-memory-access=allow")
     if heap:

@@ -106,6 +106,25 @@ def test_ctrl_c_stays_with_python(jvm: Jvm) -> None:
 
 
 @pytest.mark.java
+def test_python_goes_as_deep_as_before(jvm: Jvm) -> None:
+    """Java guards the stack of the thread that starts it: where that leaves 1 MB, Python dies of deep recursion in C,
+    which 3.12 and later allow to a depth of 10,000."""
+    run = child(
+        """
+        import json, sys
+        from beir_hybrid.retrieval.bm25.java import start_jvm
+        start_jvm()
+        sys.setrecursionlimit(20_000)
+        try:
+            json.loads("[" * 9_000)
+        except ValueError as error:
+            print(error)
+        """
+    )
+    assert run.stdout.startswith("Expecting value"), (run.returncode, run.stderr)
+
+
+@pytest.mark.java
 def test_a_foreign_jvm_without_the_jar_is_an_error_with_the_remedy(jvm: Jvm) -> None:
     """Whoever started Java first without Anserini learns the order of things instead of a Java trace."""
     run = child(
