@@ -72,9 +72,9 @@ def to_ranx_report(
     counts: dict[tuple[str, str], dict[str, tuple[int, int, int]]] = {}
     for place, system in enumerate(order[:-1] or order):
         for row in paired_rows([aligned], system, metrics, asked):
-            if (row.query_language, row.corpus_language) != languages:
+            if (row.query_language, row.corpus_language) != languages or row.value is None:
                 continue
-            means[row.name][row.metric] = row.value or 0.0
+            means[row.name][row.metric] = row.value
             if names.index(row.name) in order[place + 1 :]:
                 pair = names[system], row.name
                 beyond = comparison.verdict(row) in ("better", "worse")

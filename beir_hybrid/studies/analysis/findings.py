@@ -10,7 +10,7 @@ from beir_hybrid.studies.analysis.cautions import budget_words, cautions
 from beir_hybrid.studies.analysis.curves import curves
 from beir_hybrid.studies.analysis.fits import Fit, fits
 from beir_hybrid.studies.analysis.means import group_means, means
-from beir_hybrid.studies.analysis.measured import Measured, read_measured
+from beir_hybrid.studies.analysis.measured import Measured, read_measured, value_label
 from beir_hybrid.studies.analysis.options import AnalysisOptions, parse_options
 from beir_hybrid.studies.analysis.paired import baselines, paired_tests
 from beir_hybrid.studies.analysis.wording import sentences
@@ -75,7 +75,7 @@ class Findings:
         baseline, factors = self.options.baseline, {factor.name: factor for factor in self.measured.factors}
         if self.tests.empty:
             return ""
-        named = ", ".join(f"{name}={factors[name].labels[factors[name].place(v) or 0]}" for name, v in baseline.items())
+        named = ", ".join(f"{name}={value_label(value)}" for name, value in baseline.items())
         others = [name for name, factor in factors.items() if factor.varies and name not in baseline]
         within = f", within equal {' and '.join(others)}" if others else ""
         chosen = "" if self.options.given_baseline else " (the study file names none: this is its first value)"

@@ -179,7 +179,7 @@ def _scores(runs: Sequence[Run]) -> pd.DataFrame:
 
     def runs_with(rows: pd.DataFrame, *names: str) -> pd.Series:
         own = rows.groupby(["dataset", "setting", *names]).run.transform("nunique")
-        return own.reindex(found.index, fill_value=0)
+        return own.reindex(found.index)
 
     measured = runs_with(found)
     found["common"] = runs_with(found, *TASK) == measured

@@ -70,7 +70,7 @@ def paired_tests(measured: Measured, options: AnalysisOptions) -> tuple[pd.DataF
     if said := too_few_draws(family.size(), options.draws, LEVEL):
         notes[f"{said}: set more draws"] = None
     found["p_corrected"] = family.transform(lambda own: correct(own.to_numpy(float), "holm"))
-    sure = (found.p_corrected <= LEVEL) & (found.seeds_agreeing == found.seeds) & (found.delta != 0)
+    sure = (found.p_corrected <= LEVEL) & (found.seeds_agreeing == found.seeds)
     found["mark"] = found.leaning.where(sure, None)
     return found[COLUMNS], list(notes)
 

@@ -117,6 +117,13 @@ TABLES = {
     "toy, cross: map by seen in training (query, passage)": CROSS,
     "toy, mono: map by Joshi class": CLASS,
     "toy, cross: map by Joshi class of the passage language": CLASS,
+    "toy, multi: rank_distance by Joshi class": [
+        ["alpha", "class 5 (2)"],
+        ["0", "100 ± 0"],
+        ["1", "-"],
+        ["2", "40 ± 0 (-60.0)"],
+        ["3", "-"],
+    ],
 }
 PROBLEMS = ["alpha=3, seed 1: failed (killed (out of memory?))", "alpha=3, seed 2: missing (not run yet)"]
 COUNTS = "6 of 8 cells done, 1 failed, 1 missing"
@@ -154,7 +161,12 @@ def test_every_number_of_the_page(report: Report) -> None:
     found = Tables(report.files[1].read_text(encoding="utf-8"))
     for title, rows in {**TABLES, "Cells": CELLS}.items():
         assert found.found[title] == rows, title
+    text = report.files[1].read_text(encoding="utf-8")
+    there = re.findall(r'<section id="section-(\w+)">', text)
+    assert there == ["found", "means", "curves", "groups", "fits", "cautions", "cells", "provenance"]
+    assert re.findall(r'<li><a href="#section-(\w+)">', text) == there
     words = " ".join(found.words.split())
+    assert "(less than 0.05 GiB counts as none)" in words
     for line in (*PROBLEMS, COUNTS, "measured on toy", "2 seeds", BUDGET):
         assert line in words, line
     assert "A value of one seed has no interval" not in words

@@ -48,6 +48,22 @@ def test_models_as_they_are_have_no_seeds(tmp_path: Path) -> None:
     assert "recorded" not in findings.budget
 
 
+def test_what_was_not_recorded_is_told(tmp_path: Path) -> None:
+    """A failure without a reason, pairs that nobody counted, and small models trained from nothing."""
+    outcome = tiny(tmp_path, seeds=(1,), factors={"alpha": (0, 1, 2)})
+    bare, scratch, failed = outcome.cells
+    cells = (
+        replace(bare, training={"steps": 10}), replace(scratch, training={"begun_with": {"from_scratch": True}}),
+        replace(failed, status="failed", results={}),
+    )  # fmt: skip
+    findings = analyse(replace(outcome, cells=cells))
+    assert findings.measured.problems == ("alpha=2, seed 1: failed (no reason was recorded)",)
+    assert "How many pairs the models saw is not recorded. All cells together took 6 s." in findings.budget
+    assert said(findings, "Small models trained from scratch are among these")
+    assert said(findings, "Some cells or results are missing, failed or differ")
+    assert not said(analyse(outcome), "Small models") and not said(analyse(outcome), "Some cells")
+
+
 def test_what_was_asked(tmp_path: Path) -> None:
     """The questions of each language are counted; of one language none is parallel to another."""
     one = analyse(tiny(tmp_path / "one", seeds=(1,), factors={"alpha": (0, 1)}))

@@ -17,6 +17,7 @@ from beir_hybrid.studies.analysis.means import means, over_seeds
 from beir_hybrid.studies.analysis.measured import Measured, read_measured
 from beir_hybrid.studies.outcome import StudyOutcome
 from tests.studies.analysis.made import flat, make_results, make_study
+from tests.tables_read import tables_of_markdown
 
 
 def means_of(outcome: StudyOutcome) -> tuple[Measured, dict[tuple[str, str, str], Any]]:
@@ -142,7 +143,12 @@ def test_a_cutoff_deeper_than_the_ranking_is_a_lower_bound(tmp_path: Path) -> No
     for cell in outcome.cells:
         path = cell.results["toy"] / "results.json"
         record = json.loads(path.read_text(encoding="utf-8"))
-        record["scores"] = [{**score, "metric": "map@100", "depth": 10} for score in record["scores"]]
+        scores = record["scores"]
+        record["scores"] = [{**score, "metric": f"map@{at}", "depth": 10} for score in scores for at in (100, 50)]
         path.write_text(json.dumps(record), encoding="utf-8")
     assert means_of(outcome)[1]["mono", "map@100", "alpha=0"].at_least
-    assert "≥ 0." in write_report(outcome, tmp_path / "report").text
+    report = write_report(outcome, tmp_path / "report")
+    assert "≥ 0." in report.text
+    # of metrics that are none of the usual ones the first has a table
+    tables = tables_of_markdown(report.files[0].read_text(encoding="utf-8"))
+    assert [title for title in tables if title.startswith("toy: ")] == ["toy: map@100"]

@@ -120,6 +120,7 @@ def test_the_text(written: Report) -> None:
     assert re.search(r"^0 +plain +0\.6\d\d ± 0\.\d{3} ", text, re.MULTILINE)
     assert "toy, cross: from alpha 0 to 1, map is lower: -0." in text
     assert "What cannot be concluded" in text
+    assert "\nBaseline: alpha=1, within equal encoder. Paired permutation test" in text
     assert "The fewest seeds of a combination are 2" in text
     assert "Every cell sees the same number of pairs. Every trained cell saw 1,000 pairs." in text
 
