@@ -148,16 +148,12 @@ def _observed(results: Results) -> list[str]:
     said = {language: spec["note"] for language, spec in observed.get("analyzers", {}).items() if spec.get("note")}
     if said:
         notes.append(f"analyzers: {'; '.join(f'{language}: {note}' for language, note in said.items())}")
-    if whole := observed.get("agreement_with_whole_vectors"):
+    if agreement := observed.get("agreement_with_float32"):
+        cut, precision = results.retriever.get("truncate_dim"), results.retriever.get("precision")
+        smaller = " in ".join([*([f"the first {cut} dimensions"] if cut else []), *([precision] if precision else [])])
         notes.append(
-            f"first {results.retriever.get('truncate_dim')} dimensions against whole vectors: "
-            f"top-10 overlap {number(whole['top_10_overlap'], '')}, "
-            f"correlation of judged ranks {number(whole['judged_rank_correlation'], '')}"
-        )
-    if float32 := observed.get("agreement_with_float32"):
-        notes.append(
-            f"{results.retriever.get('precision')} against float32, on {float32['queries']} queries: "
-            f"top-10 overlap {number(float32['top_10_overlap'], '')}, "
-            f"rank correlation of the first 100 {number(float32['first_100_rank_correlation'], '')}"
+            f"{smaller} against {'whole vectors' if cut else 'float32'}, on {agreement['queries']} queries: "
+            f"top-10 overlap {number(agreement['top_10_overlap'], '')}, "
+            f"rank correlation of the first 100 {number(agreement['first_100_rank_correlation'], '')}"
         )
     return notes

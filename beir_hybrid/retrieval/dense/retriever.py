@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import copy
 import itertools
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -24,7 +23,7 @@ from beir_hybrid.progress import Progress, progress, tell
 from beir_hybrid.records import BeirQueries, BeirResults, Corpus, FloatArray, Hits, IntArray
 from beir_hybrid.retrieval.beir import BeirSearchable, beir_results, corpus_texts
 from beir_hybrid.retrieval.contract import Bound, Ranking, unidentified
-from beir_hybrid.retrieval.dense.agreement import CANDIDATES, PrecisionLoss, agreement
+from beir_hybrid.retrieval.dense.agreement import CANDIDATES, Agreement
 from beir_hybrid.retrieval.dense.dtype_choice import agrees, bfloat16_agreement
 from beir_hybrid.retrieval.dense.dtypes import DtypeChoice, check_dtype
 from beir_hybrid.retrieval.dense.embeddings import EmbeddingStore, encoded, in_turn
@@ -72,8 +71,8 @@ class DenseRetriever(BeirSearchable):
             a fingerprint of (functions, ONNX): without it nothing is cached on disk, and an evaluation of it can
             be resumed only with the same object.
         memory: megabytes for embeddings and scores.
-        truncate_dim: score only the first so many values of each vector, as Matryoshka models allow. The whole vectors
-            are searched as well, and rankings carry how far the two agree (``observed``).
+        truncate_dim: score only the first so many values of each vector, as Matryoshka models allow. Rankings carry how
+            far they agree with those of whole vectors (``observed``, see `Agreement`).
         engine: ``local``, or ``ray``: passages are encoded, and corpora on disk searched, by the workers of a Ray
             cluster, with the same answer, bit for bit; the cache must be on storage that all its nodes share. What
             either engine has encoded the other goes on from.
@@ -81,7 +80,7 @@ class DenseRetriever(BeirSearchable):
             that is started and stopped again.
         precision: what passages' vectors are kept as on disk and scored as (queries stay float32). ``float16`` halves
             the files, ``int8`` quarters them (a scale for each dimension, from a sample of the corpus); both always
-            work from disk, and rankings carry how far they agree with those of float32 (``observed``).
+            work from disk, and rankings carry how far they agree with those of float32 (``observed``, see `Agreement`).
         dtype: what a sentence-transformers model computes its vectors with; they are float32 whatever it is. ``auto``:
             ``bfloat16`` where the processor has it and rankings agree with float32 (see `bfloat16_agreement`; bound
             retrievers say how far), else ``float32``. Vectors of one are never taken for those of another.
@@ -290,16 +289,7 @@ class DenseRetriever(BeirSearchable):
         else:
             self._try(text for task in tasks for text in task.query_texts)
         with self._engine(self._encoder) as engine:
-            if self._truncate_dim is None:
-                yield from self._rankings(tasks, top_k, engine)
-                return
-            whole = copy.copy(self)  # shares the vectors that have been encoded
-            whole._truncate_dim = None
-            reference = {ranking.task.name: ranking for ranking in whole._rankings(tasks, top_k, engine)}
-            for ranking in self._rankings(tasks, top_k, engine):
-                other = reference.pop(ranking.task.name)
-                found = {"agreement_with_whole_vectors": agreement(other, ranking)}
-                yield replace(ranking, observed={**ranking.observed, **found})
+            yield from self._rankings(tasks, top_k, engine)
 
     def _rankings(self, tasks: Sequence[Task], top_k: int | None, engine: RunningEngine) -> Iterator[Ranking]:
         queries = {task.query_language: task.queries for task in tasks}
@@ -307,8 +297,9 @@ class DenseRetriever(BeirSearchable):
         if self._transform is not None:
             self._transform.say_unseen({*queries, *passages})
         depth = DEFAULT_TOP_K if top_k is None else top_k
-        loss = None if self._precision == "float32" else PrecisionLoss(tasks)
-        requests = [SearchRequest.of_task(task, depth if loss is None else max(depth, CANDIDATES)) for task in tasks]
+        smaller = self._precision != "float32" or self._truncate_dim is not None
+        agreement = Agreement(tasks, self._whole) if smaller else None
+        requests = [SearchRequest.of_task(task, max(depth, CANDIDATES) if smaller else depth) for task in tasks]
         with contextlib.ExitStack() as stack:
             with progress(
                 "encoding", sum(map(len, queries.values())) + sum(map(len, passages.values())), "text"
@@ -321,8 +312,8 @@ class DenseRetriever(BeirSearchable):
                 contents = {name: block.content for name, block in passages.items()}
                 corpora = stack.enter_context(self._vectors_of(texts, contents, vectors, requests, engine, bar))
             for ranking in rankings_of(tasks, self._answers(requests, vectors, corpora, engine)):
-                lost = loss and loss.of(ranking, vectors[ranking.task.query_language], self._embed_passages)
-                observed = {"agreement_with_float32": lost} if lost else {}
+                found = agreement and agreement.of(ranking)
+                observed = {"agreement_with_float32": found} if found else {}
                 cut = replace(ranking, hits=ranking.hits.cut(depth), observed=observed)
                 yield cut.unanswered(_silent(vectors, ranking.task))
 
@@ -351,12 +342,12 @@ class DenseRetriever(BeirSearchable):
         with progress("searching", work, "passage") as bar:
             yield from engine.search(requests, scores, self._memory, bar.advance)
 
-    def _embed_passages(self, texts: Sequence[tuple[str, str]]) -> FloatArray:
-        """Passages of any languages, given as (language, text)."""
-        encode = partial(self._encoder.encode, "passage")
-        vectors = self._stores["passage"].embed([text for _, text in texts], in_turn(encode, "passage"))
-        scored = [self._scored("passage", texts[at][0])(vectors[at : at + 1]) for at in range(len(texts))]
-        return np.concatenate(scored)
+    def _whole(self, role: Role, texts: Sequence[tuple[str, str]]) -> FloatArray:
+        """Whole float32 vectors of texts of any languages, given as (language, text)."""
+        encode = partial(self._encoder.encode, role)
+        vectors = self._stores[role].embed([text for _, text in texts], in_turn(encode, role))
+        forms = {language: replace(self._scored(role, language), truncate_dim=None) for language, _ in texts}
+        return np.concatenate([forms[texts[at][0]](vectors[at : at + 1]) for at in range(len(texts))])
 
     def search(
         self, corpus: Corpus, queries: BeirQueries, top_k: int, score_function: str | None = None, **_: Any
