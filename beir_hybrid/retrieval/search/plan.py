@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from beir_hybrid.errors import RetrieverError
+from beir_hybrid.progress import counted
 from beir_hybrid.retrieval.search.counter import OPEN
 from beir_hybrid.retrieval.search.request import SearchRequest
 from beir_hybrid.retrieval.search.scores import PairScores
@@ -45,10 +46,11 @@ class SearchPlan:
         fewest = min(FEWEST, longest)
         least = fixed + 2 * max(states, default=0) + fewest * (scores.a_passage + a_column)
         if memory < least:
+            needed = -(-least // 2**20)
             raise RetrieverError(
                 f"{memory / 2**20:,.0f} MB of memory are too little for this search: its queries, their hits and "
-                f"a block of {fewest:,} passages need {least / 2**20:,.0f} MB; give at least --memory "
-                f"{-(-least // 2**20)}"
+                f"a block of {counted(fewest, 'passage', 'passages')} need {needed:,} MB; give at least --memory "
+                f"{needed}"
             )
         free = memory - fixed
         self.batches: list[list[int]] = []

@@ -20,7 +20,10 @@ def rounded_by_torch() -> float:
     """How far, relatively, PyTorch may round a float32 value before it multiplies it: by its setting of precision."""
     import torch
 
-    return _ROUNDED[torch.get_float32_matmul_precision()]
+    try:
+        return _ROUNDED[torch.get_float32_matmul_precision()]
+    except RuntimeError:  # it was set for single backends (`torch.backends.cuda.matmul.fp32_precision`)
+        return _ROUNDED["medium"]
 
 
 @dataclass(frozen=True, eq=False)

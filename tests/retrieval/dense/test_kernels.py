@@ -25,6 +25,7 @@ from beir_hybrid.retrieval.dense.vector_scores import (
 )
 from beir_hybrid.retrieval.search import counter
 from beir_hybrid.retrieval.search.request import SearchRequest
+from beir_hybrid.retrieval.search.scores import rounded_by_torch
 from beir_hybrid.retrieval.search.search import rankings, search
 
 pytestmark = pytest.mark.kernels
@@ -249,6 +250,22 @@ def test_with_torchs_product(dataset: Dataset, kind: str, precision: str) -> Non
         assert np.array_equal(ranking.ranks, expected.ranks)
         assert np.array_equal(ranking.hits.passages, expected.hits.passages)
         assert ranking.hits.scores.tobytes() == expected.hits.scores.tobytes()
+
+
+def test_a_precision_of_one_backend_is_no_error() -> None:
+    """PyTorch's newer way to allow TF32, of which it does not answer for all backends: the widest bound is taken."""
+    import torch
+
+    product: Any = torch.backends.cuda.matmul
+    before = product.fp32_precision
+    product.fp32_precision = "tf32"
+    try:
+        with pytest.raises(RuntimeError):
+            torch.get_float32_matmul_precision()
+        assert rounded_by_torch() == 2.0**-8
+    finally:
+        product.fp32_precision = before
+    assert rounded_by_torch() == 0
 
 
 def test_what_torch_rounds_is_within_its_bound() -> None:
