@@ -6,7 +6,6 @@ Labels are language codes, numbers and the names of the systems, so that no scri
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import html
 import io
 import re
@@ -79,7 +78,8 @@ def charts_svg(points: pd.DataFrame, ticks: Mapping[float, str], x_label: str, w
         MissingExtraError: matplotlib is not installed.
     """
     out = io.StringIO()
-    with _matplotlib({"svg.fonttype": "none"}) as figure:
+    # what is referred to within it is called by its words too: a page has several
+    with _matplotlib({"svg.fonttype": "none", "svg.hashsalt": words}) as figure:
         draw_lines(figure, points, ticks, x_label, connected=connected)
         figure.savefig(out, format="svg", metadata={"Date": None})
     svg = out.getvalue()
@@ -88,11 +88,8 @@ def charts_svg(points: pd.DataFrame, ticks: Mapping[float, str], x_label: str, w
     svg = re.sub(r"<metadata>.*?</metadata>|<style.*?</style>|<!--.*?-->", "", svg, flags=re.DOTALL)
     svg = re.sub(r'(<svg [^>]*?) width="[^"]*"| height="[^"]*pt"', r"\1", svg)
     svg = re.sub(r"\s*\n\s*", " ", svg).replace("> <", "><")
-    # what is referred to has a name of its own in the page, all else needs none
     named = set(re.findall(r'(?:href="|url\()#([^")]+)', svg))
-    own = hashlib.sha256(words.encode()).hexdigest()[:8]
-    svg = re.sub(r' id="([^"]*)"', lambda m: f' id="{m[1]}-{own}"' if m[1] in named else "", svg)
-    svg = re.sub(r'((?:href="|url\()#)([^")]+)', rf"\1\2-{own}", svg)
+    svg = re.sub(r' id="([^"]*)"', lambda m: m[0] if m[1] in named else "", svg)
     return svg.replace("<svg ", f'<svg role="img" aria-label="{html.escape(words)}" class="chart" ').strip()
 
 
