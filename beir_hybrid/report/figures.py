@@ -130,12 +130,12 @@ def _figures(contents: Contents) -> Iterator[tuple[str, Callable[[Any], None]]]:
     names = _plain(contents.names)
     for measure in (each for each in measures(contents) if each.key in _HEAT):
         for name in contents.names:
-            yield f"heat-{measure.key}-{names[name]}", _heat(measure, measure.matrices[name], name)
+            yield f"heat-{measure.key}-{names[name]}", _heat(contents.languages, measure, measure.matrices[name], name)
         for name in contents.others:
             change = difference(measure.matrices[name], measure.matrices[comparison.baseline])
             title = f"{name} minus {comparison.baseline}"
             file = f"heat-{measure.key}-{names[name]}-minus-{names[comparison.baseline]}"
-            yield file, _heat(measure, change, title, signed=True)
+            yield file, _heat(contents.languages, measure, change, title, signed=True)
     if own_language(contents):
         yield "same-language-share", lambda figure: _shares(figure, contents)
     distances = rank_distances(contents)
@@ -159,17 +159,18 @@ def _plain(names: Iterable[str]) -> dict[str, str]:
     return found
 
 
-def _heat(measure: Measure, matrix: Matrix, title: str, *, signed: bool = False) -> Callable[[Any], None]:
+def _heat(
+    languages: Sequence[str], measure: Measure, matrix: Matrix, title: str, *, signed: bool = False
+) -> Callable[[Any], None]:
     def draw(figure: Any) -> None:
-        values = np.array([[np.nan if value is None else value for value in row] for row in matrix])
-        side = 0.32 * len(measure.languages) + 1.0
+        values = np.array([[matrix.get((query, passage), np.nan) for passage in languages] for query in languages])
+        side = 0.32 * len(languages) + 1.0
         figure.set_size_inches(side, side)
         axes = figure.add_subplot()
         largest = (np.nanmax(np.abs(values)) or 1.0) if signed else 1.0
         image = axes.imshow(values, cmap="PuOr" if signed else "Blues", vmin=-largest if signed else 0, vmax=largest)
-        ticks = range(len(measure.languages))
-        axes.set_xticks(ticks, measure.languages)
-        axes.set_yticks(ticks, measure.languages)
+        axes.set_xticks(range(len(languages)), languages)
+        axes.set_yticks(range(len(languages)), languages)
         axes.tick_params(length=0)
         axes.set_xlabel("passage language")
         axes.set_ylabel("query language")

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from beir_hybrid.evaluation.results import Results
 from beir_hybrid.metrics.bias import LANGUAGE_SHARE, SHARE_CUTOFF
 from beir_hybrid.report.contents import Contents
 
-Matrix = list[list[float | None]]
+Matrix = Mapping[tuple[str, str], float]
+"""By query language and passage language; without what was not measured."""
 SHADES = 25
 """Steps from no colour to full colour."""
 _METRICS = ("map", "recall@1", "ndcg@10")
@@ -44,66 +45,59 @@ class Square:
 
 @dataclass(frozen=True)
 class Measure:
-    """One kind of square: rows are query languages, columns passage languages; None where nothing was measured."""
+    """One kind of square, of every system."""
 
     key: str
     title: str
-    languages: tuple[str, ...]
-    matrices: dict[str, Matrix]
+    matrices: Mapping[str, Matrix]
 
 
 def measures(contents: Contents) -> list[Measure]:
     """The squares that there are for every system.
 
-    ``multi``: mean reciprocal rank, in the pool, of the answer in each language. ``pairs``: a metric of the
-    monolingual (diagonal) and cross-lingual settings.
+    ``multi``: mean reciprocal rank, in the pool, of the answer in each language. ``shares``: which languages the first
+    results from the pool are in. Then metrics of the monolingual (diagonal) and cross-lingual settings.
     """
-    found = []
-    languages = contents.languages
-    pooled = {each.name: pool_matrix(each, languages) for each in contents.results}
+    pooled = {
+        each.name: {(query, passage): value for query, row in each.matrix.items() for passage, value in row.items()}
+        for each in contents.results
+    }
     # it is of all queries and of a metric of its own: no part of a comparison that leaves something out
-    if contents.whole and "multi" in contents.comparison.settings and all(map(_says, pooled.values())):
-        found.append(Measure("multi", "multi: reciprocal rank of the answer in the pool", languages, pooled))
-    firsts = {each.name: share_matrix(each, languages) for each in contents.results}
-    if all(map(_says, firsts.values())):
-        title = f"multi: share of the first {SHARE_CUTOFF} by passage language"
-        found.append(Measure("shares", title, languages, firsts))
-    shared = [set(metrics) for each in contents.results if (metrics := each.summary.get("cross"))]
-    if len(shared) == len(contents.results):
-        for metric in contents.results[0].summary["cross"]:
-            if all(metric in names for names in shared) and metric in _METRICS:
-                matrices = {each.name: pair_matrix(each, languages, metric) for each in contents.results}
-                found.append(Measure(metric, f"mono and cross: {metric}", languages, matrices))
-    return found
+    kept = contents.whole and "multi" in contents.comparison.settings
+    found = [Measure("multi", "multi: reciprocal rank of the answer in the pool", pooled if kept else {})]
+    shares = {each.name: _shares(each) for each in contents.results}
+    found.append(Measure("shares", f"multi: share of the first {SHARE_CUTOFF} by passage language", shares))
+    for metric in contents.results[0].summary.get("cross", ()):
+        if metric in _METRICS:
+            pairs = {each.name: _pairs(each, metric) for each in contents.results}
+            found.append(Measure(metric, f"mono and cross: {metric}", pairs))
+    return [each for each in found if each.matrices and all(map(_says, each.matrices.values()))]
 
 
-def pool_matrix(results: Results, languages: Sequence[str]) -> Matrix:
-    """The language matrix that `evaluate` has measured in the multilingual setting."""
-    return [[results.matrix.get(query, {}).get(passage) for passage in languages] for query in languages]
+def _shares(results: Results) -> Matrix:
+    return {
+        (score.query_language, score.metric.removeprefix(LANGUAGE_SHARE)): score.value
+        for score in results.scores
+        if score.setting == "multi" and score.metric.startswith(LANGUAGE_SHARE) and score.value is not None
+    }
 
 
-def share_matrix(results: Results, languages: Sequence[str]) -> Matrix:
-    """Which languages the first results from the pool are in."""
-    values = {(score.query_language, score.metric): score.value for score in results.scores if score.setting == "multi"}
-    return [[values.get((query, f"{LANGUAGE_SHARE}{passage}")) for passage in languages] for query in languages]
-
-
-def pair_matrix(results: Results, languages: Sequence[str], metric: str) -> Matrix:
-    """A metric of mono (the diagonal) and cross."""
-    values = {
+def _pairs(results: Results, metric: str) -> Matrix:
+    return {
         (score.query_language, score.corpus_language): score.value
         for score in results.scores
-        if score.setting != "multi" and score.metric == metric
+        if score.setting != "multi" and score.metric == metric and score.value is not None
     }
-    return [[values.get((query, passage)) for passage in languages] for query in languages]
+
+
+def _says(matrix: Matrix) -> bool:
+    """Whether anything is known between two languages: without that a square is a list."""
+    return any(query != passage for query, passage in matrix)
 
 
 def difference(one: Matrix, two: Matrix) -> Matrix:
-    """One minus two, None where either is."""
-    return [
-        [None if a is None or b is None else a - b for a, b in zip(*rows, strict=True)]
-        for rows in zip(one, two, strict=True)
-    ]
+    """One minus two, where both are."""
+    return {pair: value - two[pair] for pair, value in one.items() if pair in two}
 
 
 def squares(contents: Contents) -> list[Square]:
@@ -116,20 +110,18 @@ def squares(contents: Contents) -> list[Square]:
             (f"{name} minus {base}", difference(measure.matrices[name], measure.matrices[base]), True)
             for name in contents.others
         ]
-        found += [_square(measure, name, matrix, signed=signed) for name, matrix, signed in shown]
+        found += [_square(measure.title, name, matrix, signed=signed) for name, matrix, signed in shown]
     return found
 
 
-def _square(measure: Measure, name: str, matrix: Matrix, *, signed: bool) -> Square:
-    known = [abs(value) for row in matrix for value in row if value is not None]
-    largest = max(known) if signed and any(known) else 1.0
-    there = [at for at in range(len(measure.languages)) if any(row[at] is not None for row in matrix)]
+def _square(measure: str, name: str, matrix: Matrix, *, signed: bool) -> Square:
+    largest = max(map(abs, matrix.values()), default=0.0) if signed else 1.0
+    queries, passages = (sorted(set(codes)) for codes in zip(*matrix, strict=True)) if matrix else ([], [])
     rows = tuple(
-        (language, tuple(_cell(row[at], largest, signed=signed) for at in there))
-        for language, row in zip(measure.languages, matrix, strict=True)
-        if any(value is not None for value in row)
+        (query, tuple(_cell(matrix.get((query, passage)), largest or 1.0, signed=signed) for passage in passages))
+        for query in queries
     )
-    return Square(measure.title, name, tuple(measure.languages[at] for at in there), rows)
+    return Square(measure, name, tuple(passages), rows)
 
 
 def _cell(value: float | None, largest: float, *, signed: bool) -> Cell | None:
@@ -138,8 +130,3 @@ def _cell(value: float | None, largest: float, *, signed: bool) -> Cell | None:
     text = f"{abs(value):.2f}".removeprefix("0") if abs(value) < 0.995 else "1"
     sign = ("−" if value < 0 else "+") if signed and text != ".00" else ""
     return Cell(sign + text, round(SHADES * value / largest))
-
-
-def _says(matrix: Matrix) -> bool:
-    """Whether anything is known between two languages: without that a square is a list."""
-    return any(value is not None for at, row in enumerate(matrix) for to, value in enumerate(row) if at != to)

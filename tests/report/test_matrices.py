@@ -13,16 +13,18 @@ def test_the_squares_there_are(made: Made) -> None:
     found = {measure.key: measure for measure in measures(made.contents)}
     assert list(found) == ["multi", "shares", "map", "ndcg@10", "recall@1"]
     wide = made.contents.results[0]
-    assert found["multi"].matrices[wide.name][1][2] == wide.matrix["de"]["en"]
-    assert found["shares"].matrices[wide.name][1][2] == wide.value("multi", "language_share@10:en", "de")
-    assert [sum(row) for row in found["shares"].matrices[wide.name]] == pytest.approx([1.0] * 4)
-    assert found["map"].matrices[wide.name][1][1] == pytest.approx(wide.value("mono", "map", "de"))
-    assert found["map"].matrices[wide.name][1][2] == pytest.approx(wide.value("cross", "map", "de", "en"))
+    assert found["multi"].matrices[wide.name]["de", "en"] == wide.matrix["de"]["en"]
+    shares = found["shares"].matrices[wide.name]
+    assert shares["de", "en"] == wide.value("multi", "language_share@10:en", "de")
+    assert sum(shares["de", passage] for passage in wide.languages) == pytest.approx(1.0)
+    assert found["map"].matrices[wide.name]["de", "de"] == pytest.approx(wide.value("mono", "map", "de"))
+    assert found["map"].matrices[wide.name]["de", "en"] == pytest.approx(wide.value("cross", "map", "de", "en"))
 
 
 def test_a_difference_needs_both() -> None:
-    """None where either is."""
-    assert difference([[0.5, None, 1.0]], [[0.25, 1.0, None]]) == [[0.25, None, None]]
+    """What one of them lacks has none."""
+    one, two = {("de", "de"): 0.5, ("de", "en"): 1.0}, {("de", "de"): 0.25, ("en", "de"): 1.0}
+    assert difference(one, two) == {("de", "de"): 0.25}
 
 
 @pytest.mark.parametrize(

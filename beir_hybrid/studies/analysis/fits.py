@@ -209,16 +209,17 @@ def _estimates(design: Sequence[Column], fitted: Fitted, values: int, models: in
 
 def _bends(models: ScoreArray, rest: ScoreArray, design: Sequence[Column]) -> dict[str, float]:
     """The numbers whose effect is no straight line, with p: what a fit leaves of the models differs by their value."""
+    import pandas as pd
     from scipy import stats
 
-    _, begins, place = np.unique(models, return_index=True, return_inverse=True)
-    left = np.bincount(place, weights=rest) / np.bincount(place)
+    _, begins = np.unique(models, return_index=True)
+    left = pd.Series(rest).groupby(models).mean()
     fixed = sum(column.by_model and not column.by_language for column in design[1:])
     found = {}
     for part in {part.name: part for column in design for part in column.parts if part.per_model}.values():
-        levels, level = np.unique(part.values[begins], return_inverse=True)
+        levels = left.groupby(part.values[begins])
         between, within = len(levels) - 2, len(left) - len(levels) - (fixed - 1)
-        explained = float((np.bincount(level, weights=left) ** 2 / np.bincount(level)).sum())
+        explained = float((levels.transform("mean") ** 2).sum())
         remaining = float((left**2).sum()) - explained
         if between < 1 or within < 1 or remaining <= 0:
             continue
