@@ -114,14 +114,6 @@ def fuse(
 
 
 @dataclass(frozen=True, eq=False)
-class _OfRuns(Bound):
-    own: tuple[Task, ...] = ()
-
-    def tasks(self, settings: str | Iterable[str] | None = None) -> list[Task]:
-        return [task for task in self.own if settings is None or task.setting in parse_settings(settings)]
-
-
-@dataclass(frozen=True, eq=False)
 class FusedRetriever:
     """The fusion of kept runs as a retriever of the tasks those runs are of."""
 
@@ -161,7 +153,7 @@ class FusedRetriever:
 
     def bind(self, dataset: Dataset) -> Bound:
         """The tasks that the runs are of, as deep as they are."""
-        return _OfRuns(dataset, self.retrieve, depth=_ALL, own=self.own)
+        return Bound(dataset, self.retrieve, depth=_ALL, own=self.own)
 
     def retrieve(self, tasks: Sequence[Task], top_k: int | None = None) -> Iterator[Ranking]:
         depths = [_depths(each) for each in self.scores]

@@ -18,7 +18,7 @@ import numpy as np
 from beir_hybrid.datasets.dataset import Dataset
 from beir_hybrid.errors import BeirHybridError, RetrieverError, first_line
 from beir_hybrid.records import Hits, IntArray
-from beir_hybrid.settings import Task
+from beir_hybrid.settings import Task, parse_settings
 
 DEFAULT_DEPTH = 1000
 """Passages of each query that a ranking of limited depth holds, where nothing else is asked for; trec_eval's."""
@@ -237,15 +237,19 @@ class Bound:
         dataset: the data set.
         rank: see `BoundRetriever.retrieve`.
         depth, observed: see there.
+        own: the tasks it can answer; None: every one of the data set.
     """
 
     dataset: Dataset
     rank: Callable[[Sequence[Task], int | None], Iterator[Ranking]]
     depth: int | None = DEFAULT_DEPTH
     observed: Mapping[str, Any] = field(default_factory=dict)
+    own: Sequence[Task] | None = None
 
     def tasks(self, settings: str | Iterable[str] | None = None) -> list[Task]:
-        return self.dataset.tasks(settings)
+        if self.own is None:
+            return self.dataset.tasks(settings)
+        return [task for task in self.own if task.setting in parse_settings(settings)]
 
     def retrieve(self, tasks: Sequence[Task], top_k: int | None = None) -> Iterator[Ranking]:
         return self.rank(tasks, top_k)

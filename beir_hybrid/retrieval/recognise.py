@@ -58,14 +58,11 @@ def as_retriever(given: Any) -> Retriever:
     if isinstance(given, str | Path):
         return _named(given)
     if isinstance(given, Mapping):
-        from beir_hybrid.retrieval.runs import ResultsRetriever
-
-        return ResultsRetriever(given)
+        return build_retriever("run", given)
     if type(given).__module__.startswith("ranx."):
         from beir_hybrid.metrics.ranx_backend import from_run
-        from beir_hybrid.retrieval.runs import ResultsRetriever
 
-        return ResultsRetriever(from_run(given), name=given.name or "run")
+        return build_retriever("run", from_run(given), name=given.name)
     kind = kind_of_model(given)
     if kind is not None:
         return build_retriever(retriever_of_model(given, f"the {type(given).__name__}"), given)

@@ -34,20 +34,22 @@ class RunFileRetriever:
     and counted. Files written by `evaluate` say which task each row belongs to.
 
     Args:
-        path: see `read_run`.
+        run: a file, see `read_run`; or BEIR's results ``{query: {passage: score}}`` in memory.
         name: how results call it; default: the file's name.
     """
 
-    def __init__(self, path: Path | str, *, name: str | None = None) -> None:
-        self._table = read_run(path)
-        self.name = name or Path(Path(path).name.removesuffix(".gz")).stem
+    def __init__(self, run: Path | str | Mapping[str, Mapping[str, float]], *, name: str | None = None) -> None:
+        self._file = None if isinstance(run, Mapping) else Path(run)
+        self._table = filled(table_of(run)) if isinstance(run, Mapping) else read_run(run)
+        self.name = name or ("run" if self._file is None else Path(self._file.name.removesuffix(".gz")).stem)
 
     def describe(self) -> dict[str, Any]:
-        path = self._table.path
-        return {
-            "type": "run", "file": path.name, "path": str(path), "sha256": sha256_of(path),
-            "rows": len(self._table.scores),
-        }  # fmt: skip
+        table, path = self._table, self._file
+        said = {"type": "run", "rows": len(table.scores)}
+        if path is not None:
+            return said | {"file": path.name, "path": str(path), "sha256": sha256_of(path)}
+        parts = zip(table.queries, table.passages, map(repr, table.scores.tolist()), strict=True)
+        return said | {"fingerprint": fingerprint(*(part for row in parts for part in row))}
 
     def bind(self, dataset: Dataset) -> BoundRun:
         """The run with its ids found in a data set.
@@ -55,24 +57,6 @@ class RunFileRetriever:
         Raises:
             RunError: an unknown passage, a pair that stands twice (the line is named), or no query that is judged.
         """
-        return BoundRun.of(self._table, dataset)
-
-
-class ResultsRetriever:
-    """BEIR's results ``{query: {passage: score}}`` in memory as a retriever; ids as in `RunFileRetriever`."""
-
-    def __init__(self, results: Mapping[str, Mapping[str, float]], *, name: str = "run") -> None:
-        self._table = filled(table_of(results))
-        self.name = name
-
-    def describe(self) -> dict[str, Any]:
-        table = self._table
-        parts = zip(table.queries, table.passages, map(repr, table.scores.tolist()), strict=True)
-        content = fingerprint(*(part for row in parts for part in row))
-        return {"type": "run", "fingerprint": content, "rows": len(table.scores)}
-
-    def bind(self, dataset: Dataset) -> BoundRun:
-        """See `RunFileRetriever.bind`."""
         return BoundRun.of(self._table, dataset)
 
 

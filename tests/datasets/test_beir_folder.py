@@ -15,7 +15,7 @@ from beir_hybrid.cli import main
 from beir_hybrid.datasets import load_beir_folder
 from beir_hybrid.datasets.beir_view import BeirView
 from beir_hybrid.errors import DatasetError, SettingError
-from beir_hybrid.retrieval.runs import ResultsRetriever
+from beir_hybrid.retrieval.runs import RunFileRetriever
 
 
 @pytest.fixture
@@ -217,11 +217,11 @@ def test_queries_that_stand_in_the_corpus(tmp_path: Path) -> None:
     run = {"en-q-1": {"en-p-1": 2.0, "en-p-2": 1.0}}
     found = load_beir_folder(written(tmp_path / "a", files), "en")
     assert found.own_passages == {"en-q-1": "en-p-1"}
-    assert evaluate(found, ResultsRetriever(run), metrics="map").value("mono", "map") == 1.0
+    assert evaluate(found, RunFileRetriever(run), metrics="map").value("mono", "map") == 1.0
     asked = {**files, "queries.jsonl": lines({"_id": "1", "text": "What barks?"})}
     other = load_beir_folder(written(tmp_path / "b", asked), "en")
     assert other.own_passages == {}
-    assert evaluate(other, ResultsRetriever(run), metrics="map").value("mono", "map") == 0.5
+    assert evaluate(other, RunFileRetriever(run), metrics="map").value("mono", "map") == 0.5
     # BEIR's own rule, by ids alone, can be asked for, and none at all
     assert load_dataset(str(tmp_path / "b"), languages="en", own_passages=True).own_passages == {"en-q-1": "en-p-1"}
     assert load_dataset(str(tmp_path / "a"), languages="en", own_passages=False).own_passages == {}
@@ -258,7 +258,7 @@ def test_results_of_a_folder_are_used_from_anywhere(
     for name, run in runs.items():
         ranked = {f"ha-q-{q}": {dataset.task("multi:ha").passage_ids["bca".index(p)]: s for p, s in hits.items()}
                   for q, hits in run.items()}  # fmt: skip
-        evaluate(dataset, ResultsRetriever(ranked, name=name), settings="multi", out=tmp_path / name, metrics="map")
+        evaluate(dataset, RunFileRetriever(ranked, name=name), settings="multi", out=tmp_path / name, metrics="map")
     monkeypatch.chdir(tmp_path)
     assert main(["fuse", "a", "b", "--out", "fused"]) == 0
     assert "rrf(a, b) on xquad-r (test): 2 settings" in capsys.readouterr().out

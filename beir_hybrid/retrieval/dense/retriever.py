@@ -288,10 +288,6 @@ class DenseRetriever(BeirSearchable):
             tell(self.summary)
         else:
             self._try(text for task in tasks for text in task.query_texts)
-        with self._engine(self._encoder) as engine:
-            yield from self._rankings(tasks, top_k, engine)
-
-    def _rankings(self, tasks: Sequence[Task], top_k: int | None, engine: RunningEngine) -> Iterator[Ranking]:
         queries = {task.query_language: task.queries for task in tasks}
         passages = {block.language: block for task in tasks for block in task.blocks}
         if self._transform is not None:
@@ -301,6 +297,7 @@ class DenseRetriever(BeirSearchable):
         agreement = Agreement(tasks, self._whole) if smaller else None
         requests = [SearchRequest.of_task(task, max(depth, CANDIDATES) if smaller else depth) for task in tasks]
         with contextlib.ExitStack() as stack:
+            engine = stack.enter_context(self._engine(self._encoder))
             with progress(
                 "encoding", sum(map(len, queries.values())) + sum(map(len, passages.values())), "text"
             ) as bar:
