@@ -106,6 +106,11 @@ class ArrowCorpus(Mapping[str, dict[str, str]]):
             raise DatasetError(f"{path} cannot be read ({error.strerror}); {self._advice}") from error
 
     @cached_property
+    def _unchecked(self) -> bytearray:
+        """Whether a batch is still to be held against its checksum: once is enough for as long as it is open."""
+        return bytearray([bool(self._sums)]) * -(-self._size // shards.BATCH)
+
+    @cached_property
     def _reader(self) -> Any:
         import pyarrow as pa
 
@@ -116,8 +121,10 @@ class ArrowCorpus(Mapping[str, dict[str, str]]):
 
         try:
             found = self._reader.get_batch(number)
-            if self._sums and self._sums[number * SUM : (number + 1) * SUM] != batch_checksum(found):
-                raise OSError(f"batch {number} has another checksum")
+            if self._unchecked[number]:
+                if self._sums[number * SUM : (number + 1) * SUM] != batch_checksum(found):
+                    raise OSError(f"batch {number} has another checksum")
+                self._unchecked[number] = False
         except (pa.ArrowException, OSError) as error:
             raise DatasetError(f"{self.folder / PASSAGES} is damaged ({error}); {self._advice}") from error
         return found
