@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from beir_hybrid.errors import DatasetError
+from beir_hybrid.progress import counted
 
 Setting: TypeAlias = Literal["mono", "cross", "multi"]
 SETTINGS: tuple[Setting, ...] = ("mono", "cross", "multi")
@@ -145,6 +146,9 @@ class Passages:
     def __len__(self) -> int:
         return len(self.ids)
 
+    def __repr__(self) -> str:
+        return f"Passages({self.language!r}: {counted(len(self), 'passage', 'passages')})"
+
     def position(self, passage: str) -> int | None:
         """Where a passage id stands; None if it is not here. A search of the order: no table of all ids is kept."""
         find: Callable[[str], int | None] | None = getattr(self.ids, "position", None)
@@ -217,6 +221,9 @@ class Queries:
     def __len__(self) -> int:
         return len(self.ids)
 
+    def __repr__(self) -> str:
+        return f"Queries({self.language!r}: {counted(len(self), 'query', 'queries')})"
+
 
 @dataclass(frozen=True, eq=False)
 class Judged:
@@ -228,6 +235,9 @@ class Judged:
 
     def __len__(self) -> int:
         return len(self.query)
+
+    def __repr__(self) -> str:
+        return f"Judged({counted(len(self), 'pair', 'pairs')})"
 
     @classmethod
     def none(cls) -> Judged:
@@ -253,6 +263,9 @@ class Hits:
 
     def __len__(self) -> int:
         return len(self.indptr) - 1
+
+    def __repr__(self) -> str:
+        return f"Hits({counted(len(self.passages), 'hit', 'hits')} of {counted(len(self), 'query', 'queries')})"
 
     @property
     def counts(self) -> IntArray:

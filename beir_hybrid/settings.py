@@ -16,6 +16,7 @@ import numpy.typing as npt
 from beir_hybrid.corpus.pool import Joined
 from beir_hybrid.errors import SettingError, did_you_mean
 from beir_hybrid.languages import check_language, find_language
+from beir_hybrid.progress import counted
 from beir_hybrid.records import (
     POOL,
     SETTINGS,
@@ -112,6 +113,10 @@ class Task:
     own: IntArray | None = None
     unreachable: Judged = field(default_factory=Judged.none)
     unreachable_ids: Sequence[str] = ()
+
+    def __repr__(self) -> str:
+        asked = f"{counted(len(self.rows), 'query', 'queries')}, {counted(self.n_passages, 'passage', 'passages')}"
+        return f"Task({self.name!r} of {self.dataset!r}: {asked})"
 
     @property
     def name(self) -> str:

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from beir_hybrid.datasets import load_dataset
 from beir_hybrid.errors import DatasetError
 from beir_hybrid.records import Hits, Passages, Queries, ordered_bits, passage_text
 
@@ -158,3 +159,15 @@ def test_columns_of_other_libraries_are_lists_here(form: Callable[[list[str]], A
     block = Passages("de", form(["de-1", "de-2"]), form(["a", "b"]), form(["", "t"]))
     assert (list(block.ids), block.full_texts(), block.position("de-2")) == (["de-1", "de-2"], ["a", "t b"], 1)
     assert Queries("de", form(["de-1"]), form(["a"]), form(["g"])).groups[0] == "g"
+
+
+def test_a_notebook_shows_what_it_is_not_all_that_is_in_it() -> None:
+    """The last line of a cell is shown by its repr: of a data set that would be every text, megabytes of them."""
+    dataset = load_dataset("sample", languages=["de", "en"])
+    (task,) = dataset.tasks("cross")[:1]
+    hits = Hits.sorted(2, [0, 0, 1], [3, 1, 2], [0.5, 0.25, 1.0])
+    assert repr(dataset) == "Dataset('sample', 'test': 2 languages, 80 passages, 60 queries)"
+    assert repr(task) == "Task('cross:de-en' of 'sample': 30 queries, 40 passages)"
+    assert [repr(dataset.passages["de"]), repr(dataset.queries["en"]), repr(task.judged), repr(hits)] == [
+        "Passages('de': 40 passages)", "Queries('en': 30 queries)", "Judged(30 pairs)", "Hits(3 hits of 2 queries)",
+    ]  # fmt: skip

@@ -118,7 +118,7 @@ class Comparison:
             for each in self.scores
         )  # fmt: skip
 
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
         """The table that the command prints."""
         from beir_hybrid.comparison.render import render
 

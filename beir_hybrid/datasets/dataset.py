@@ -131,6 +131,12 @@ class Dataset:
         """Languages that have queries or passages, in alphabetical order."""
         return tuple(self.passages)
 
+    def __repr__(self) -> str:
+        numbers = [counted(len(self.languages), "language", "languages")]
+        numbers.append(counted(sum(map(len, self.passages.values())), "passage", "passages"))
+        numbers.append(counted(sum(map(len, self.queries.values())), "query", "queries"))
+        return f"Dataset({self.name!r}, {self.split!r}: {', '.join(numbers)})"
+
     @property
     def query_languages(self) -> tuple[str, ...]:
         """Languages that have queries, in alphabetical order."""

@@ -45,7 +45,7 @@ class Results:
     seconds: float = 0.0
     folder: Path | None = None
 
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
         """The table that the command prints."""
         from beir_hybrid.evaluation.table import render_table
 

@@ -195,7 +195,7 @@ def test_results_go_to_other_libraries_from_the_object(tmp_path: Path) -> None:
 
     sample = load_dataset("sample", languages="de,en")
     results = evaluate(sample, ByPosition(), metrics="map", settings="mono", out=tmp_path / "out")
-    assert str(results) == render_table(results)
+    assert str(results) == repr(results) == render_table(results)
     run = results.to_ranx("mono:de")
     assert run.name == results.name
     assert set(run.run) == set(sample.task("mono:de").query_ids)
