@@ -230,6 +230,7 @@ def _rows(settings: Mapping[str, Any]) -> int:
 def _of_one_language(study: Study, config: TrainConfig, code: str, wishes: Mapping[str, Any]) -> TrainConfig:
     """The settings of the model of one language: monolingual batches, and its share of the budget."""
     own: dict[str, Any] = {"languages": (code,), "alpha": 1.0, "alpha_end": None, "alpha_schedule": "constant"}
+    own |= {"language_weights": "uniform", "pairing": "row"}  # there is nothing to weigh or pair
     if study.budget.equal == "pairs":
         shared = {"steps": config.steps, "pretrain_steps": wishes.get("pretrain_steps")}
         among = len(config.languages or ())

@@ -114,6 +114,13 @@ class TrainConfig:
             raise TrainingError(f"expected one of --sampling and --alpha, got {self.sampling} and {self.alpha}")
         if (self.alpha_schedule == "constant") != (self.alpha_end is None):
             raise TrainingError("--alpha-schedule linear|cosine and --alpha-end go together")
+        if self.alpha_end == self.start_alpha:
+            raise TrainingError(f"--alpha-end {self.alpha_end} has no effect: alpha begins there")
+        if self.pairing == "batch" and self.start_alpha == 1 == (1 if self.alpha_end is None else self.alpha_end):
+            raise TrainingError("--pairing batch has no effect: with alpha 1 no batch is cross-lingual")
+        for name in ("freeze_embeddings", "cut_vocabulary"):
+            if getattr(self, name) and self.lora is not None and not self.pretrain_text:
+                raise TrainingError(f"{flag(name)} has no effect with --lora, which trains no word embeddings")
         for name, told in _table().items():
             if getattr(self, name) and not getattr(self, told.get("needs", name)):
                 raise TrainingError(f"{flag(name)} needs {flag(told['needs'])}")
@@ -178,11 +185,13 @@ def default_of(name: str) -> Any:
 
 
 def replacing(common: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings over common ones: one for another way to say the same thing takes that one's place too, and a model
-    that of all which says how one from scratch is made."""
+    """Settings over common ones: one for another way to say the same thing takes that one's place too, a model that of
+    all which says how one from scratch is made, and monolingual batches that of how languages are paired."""
     gone = {other for pair in SAME for one, other in (pair, pair[::-1]) if one in own}
     if "model" in own:
         gone |= {name for name, told in _table().items() if told.get("needs") == "from_scratch"}
+    if own.get("sampling") == "mono" or own.get("alpha") in (1, "1", "1.0"):
+        gone.add("pairing")
     return {**{name: value for name, value in common.items() if name not in gone}, **own}
 
 

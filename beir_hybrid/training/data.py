@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from beir_hybrid.disk.files import fingerprint_of
 from beir_hybrid.errors import TrainingError
+from beir_hybrid.languages import check_language
 from beir_hybrid.progress import tell
 from beir_hybrid.training.config import TrainConfig, refuse_without_validation
 from beir_hybrid.training.folder import digest_of
@@ -88,7 +89,7 @@ def training_groups(
         marked = any(group.split == "dev" for group in source.read())
         chosen = filter(lambda group: group.split == "dev" or not marked, source.read())
     else:
-        chosen = _of_split(group_source(config.groups or "", config), part, say)
+        chosen = _of_split(config, part, say)
     unwanted = set(left_out)
     return (group for group in chosen if group.id not in unwanted)
 
@@ -125,6 +126,11 @@ class TrainingData:
             )
 
         train, dev = written("train", config.languages), None
+        if len(train.languages) == 1 and config.language_weights != "uniform":
+            raise TrainingError(
+                f"--language-weights {config.language_weights} has no effect: all training text is in "
+                f"{train.languages[0]}"
+            )
         if next(training_groups(config, "dev", left_out["dev"]), None) is not None:
             dev = written("dev", _dev_languages(config, train.languages, left_out["dev"]))
         elif config.dev_groups:
@@ -167,7 +173,7 @@ def _dev_languages(config: TrainConfig, languages: Sequence[str], left_out: Coll
     """Those of the training languages that the validation groups have.
 
     Raises:
-        TrainingError: they have none of them, or too few for what the best model is chosen by.
+        TrainingError: they have none of them.
     """
     groups = training_groups(config, "dev", left_out)
     present = {language for group in groups for language in group.languages}
@@ -177,16 +183,15 @@ def _dev_languages(config: TrainConfig, languages: Sequence[str], left_out: Coll
             f"the validation groups are in {', '.join(sorted(present)) or 'no language'}, the training groups in "
             f"{', '.join(languages)}; expected a language in common"
         )
-    if config.best == "cross_map" and len(common) < 2:
-        raise TrainingError(f"--best cross_map needs two validation languages, got {common[0]} only")
     return common
 
 
-def _of_split(source: GroupSource, part: str, say: bool) -> Iterator[Group]:
+def _of_split(config: TrainConfig, part: str, say: bool) -> Iterator[Group]:
     """Groups of a split; without any split, all are there to train on."""
+    source = group_source(config.groups or "", config)
     if part == "dev" and not source.splits:
         return
-    unmarked, marked, wanted = None, False, 0
+    unmarked, marked, wanted, languages = None, False, 0, set[str]()
     others: dict[str, int] = {}
     for group in source.read():
         unmarked = unmarked or (group if group.split is None else None)
@@ -199,6 +204,7 @@ def _of_split(source: GroupSource, part: str, say: bool) -> Iterator[Group]:
             others[group.split] = others.get(group.split, 0) + 1
         if group.split == part or (group.split is None and part == "train"):
             wanted += 1
+            languages |= group.query.keys()
             yield group
     where = ", ".join(map(str, source.paths.values()))
     if say:
@@ -206,6 +212,9 @@ def _of_split(source: GroupSource, part: str, say: bool) -> Iterator[Group]:
             tell(f"{where}: {count:,} groups of split {name!r} are left out")
     if part == "train" and not wanted:
         raise TrainingError(f"{where} holds no group to train on (a field split must be 'train' for those)")
+    for given in (config.languages or ()) if part == "train" else ():
+        if (found := check_language(given, sorted(languages))) != given:
+            raise TrainingError(f"unknown language {given!r}; did you mean {found!r}?")
 
 
 def _squad(given: str) -> GroupSource:

@@ -55,6 +55,10 @@ def build_trainer(config: TrainConfig, folder: TrainFolder, data: TrainingData, 
             passage_prompt=prompts.get("passage"),
         )
         evaluator.check(model)
+        if config.best not in ("loss", *evaluator.metrics):
+            raise TrainingError(
+                f"--best {config.best} needs a validation question with passages in two languages; there is none"
+            )
     loss = loss_of(config, model)
     static = is_static(model)
     sparse = static and state.num_processes == 1

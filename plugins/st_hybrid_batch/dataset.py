@@ -16,14 +16,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from st_hybrid_batch.group import Group, check_text, rows_of_groups
-from st_hybrid_batch.identity import passage_ids
+from st_hybrid_batch.identity import passage_columns, passage_ids
 from st_hybrid_batch.index import I64, GroupIndex, numbers_of
 
 _LAYOUT = 2
 """Changes when rows or ids are made in another way: data sets cached before are then made anew."""
 _ROWS_AT_ONCE = 10_000
 _IDS_OF = "Ids of the texts of "
-"""Begins the description of a data set, and names it: `datasets` joins the descriptions of what it concatenates."""
+"""Begins the description of a data set; its fingerprint follows. Of one that was joined or changed it is another."""
 
 
 class ParallelDataset(datasets.Dataset):  # type: ignore[misc]
@@ -44,9 +44,9 @@ class ParallelDataset(datasets.Dataset):  # type: ignore[misc]
 
     Args:
         dataset: rows with these columns, those of a group next to each other and sorted by language: what
-            ``load_from_disk``, ``filter`` or ``select`` made of an earlier parallel data set, or
-            ``concatenate_datasets`` of several (a text that two of them have gets one id). To start from texts, use
-            `from_generator`, `from_groups` or `from_dataset`.
+            ``load_from_disk``, ``filter``, ``select`` or ``map`` made of an earlier parallel data set, or
+            ``concatenate_datasets`` of several (texts that are equal now get one id; so do passages that had one).
+            To start from texts, use `from_generator`, `from_groups` or `from_dataset`.
 
     Example:
         ```python
@@ -66,6 +66,7 @@ class ParallelDataset(datasets.Dataset):  # type: ignore[misc]
 
     def __init__(self, dataset: datasets.Dataset) -> None:
         _check_kind(dataset)
+        made = dataset.info.description == f"{_IDS_OF}{dataset._fingerprint}"
         if dataset._indices is not None:  # after select or shuffle, every row would be looked up
             dataset = dataset.flatten_indices()
         missing = [name for name in ("query", "passage", "label", "language", "group") if name not in dataset.features]
@@ -74,25 +75,27 @@ class ParallelDataset(datasets.Dataset):  # type: ignore[misc]
                 f"no column {missing[0]!r} among {dataset.column_names}; build the data set with "
                 "ParallelDataset.from_generator, .from_groups or .from_dataset"
             )
-        negatives = [name for name in dataset.column_names if name.startswith("negative_")]
-        ids = datasets.List(datasets.Value("int64"), length=1 + len(negatives))
-        if dataset.features["label"] != ids:
-            raise ValueError(
-                f"expected {ids.length} ids in 'label' in every row, of the passage and each hard negative, as "
-                f"ParallelDataset.from_dataset makes them; got {dataset.features['label']}"
-            )
         if dataset.format["type"] == "custom":
             raise ValueError(
                 "the transform that the data set was given would be left out: change the texts with map, or give "
                 "dataset.with_format(None)"
             )
-        if dataset.info.description.count(_IDS_OF) > 1:
+        if _IDS_OF in dataset.info.description and not made:
             dataset = _labelled(dataset.with_format(None))
+        passages = passage_columns(dataset.column_names)
+        ids = datasets.List(datasets.Value("int64"), length=len(passages))
+        if dataset.features["label"] != ids:
+            raise ValueError(
+                f"expected {ids.length} ids in 'label' in every row, of the passage and each hard negative, as "
+                f"ParallelDataset.from_dataset makes them; got {dataset.features['label']}"
+            )
         dataset = _with_names(dataset, ("language", "group"))
         super().__init__(dataset.data, info=dataset.info, split=dataset.split, fingerprint=dataset._fingerprint)
-        self.text_columns = ["query", "passage", *sorted(negatives, key=lambda name: int(name[9:]))]
+        self.text_columns = ["query", *passages]
         self.set_format(columns=[*self.text_columns, "label"])
         self._made = self._fingerprint
+        if _IDS_OF in self.info.description:
+            self.info.description = f"{_IDS_OF}{self._made}"
         self.epoch = 0
 
     @classmethod
@@ -339,7 +342,7 @@ def _labelled(rows: datasets.Dataset) -> datasets.Dataset:
             made["ids"] = passage_ids(rows.data)
         return {"label": made["ids"][numbers]}
 
-    columns = sum(name == "passage" or name.startswith("negative_") for name in rows.column_names)
+    columns = len(passage_columns(rows.column_names))
     labels = rows.select_columns(["group"]).map(
         label,
         with_indices=True,
@@ -352,5 +355,5 @@ def _labelled(rows: datasets.Dataset) -> datasets.Dataset:
     )
     used = [name for name in ("passage_group", "label") if name in rows.column_names]
     labelled = datasets.concatenate_datasets([rows.remove_columns(used), labels], axis=1)
-    labelled.info.description = f"{_IDS_OF}{rows._fingerprint}"
+    labelled.info.description = f"{_IDS_OF}{labelled._fingerprint}"
     return labelled

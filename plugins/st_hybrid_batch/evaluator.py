@@ -108,6 +108,12 @@ class ParallelEvaluator(BaseEvaluator):  # type: ignore[misc]
         self.store_metrics_in_model_card_data(model, prefixed, int(epoch), steps)
         return prefixed
 
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """What it can measure of `METRICS`: some need a question with passages in two languages."""
+        parallel = ((self._relevant >= 0).sum(axis=1) > 1).any()
+        return METRICS if parallel else ("mono_map", "multi_map")
+
     def check(self, model: Any) -> None:
         """Refuse a CrossEncoder that would have too many pairs to score; said here before a training begins.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,8 @@ def passage_ids(rows: pa.Table) -> I64:
 
     Two texts have one id if and only if a chain of these links them: they are equal; they are passages of one group,
     that is translations; they belong to one passage group; their questions are equal, in whatever groups and
-    languages; they had one id in data that were joined. A model must not be taught to rank one of them above another.
+    languages; they are passages that had one id in data that were joined or changed. A model must not be taught to rank
+    one of them above another.
 
     Args:
         rows: texts in the columns ``query``, ``passage`` and ``negative_1`` ...; ``group``, whose rows are next to each
@@ -32,20 +34,19 @@ def passage_ids(rows: pa.Table) -> I64:
 
     starts = group_starts(rows.column("group"))
     group = np.repeat(np.arange(len(starts)), np.diff(starts, append=rows.num_rows))
-    passages = [_hashes(rows.column(name)) for name in rows.column_names if name == "passage" or "negative_" in name]
+    passages = [_hashes(rows.column(name)) for name in passage_columns(rows.column_names)]
     # questions and names of passage groups are no passages: the three must not meet by an equal text
     ends, links = [*passages, _hashes(rows.column("query")) * np.uint64(3)], [group, group]
     if "passage_group" in rows.column_names:
         has_name = pc.not_equal(rows.column("passage_group"), "").to_numpy()
         ends.append(_hashes(rows.column("passage_group"))[has_name] * np.uint64(5))
         links.append(group[has_name])
-    if given := "label" in rows.column_names:
-        ends.append(rows.column("label").combine_chunks().flatten().to_numpy().view(np.uint64))
+    if "label" in rows.column_names:  # of a hard negative it may be that of another text, before
+        ends.append(pc.list_element(rows.column("label"), 0).to_numpy().view(np.uint64))
+        links.append(group)
     hashes, nodes = np.unique(np.concatenate(ends), return_inverse=True)
     nodes += len(starts)  # nodes 0, 1, ... are the groups themselves
     texts = nodes[: rows.num_rows * len(passages)].reshape(len(passages), rows.num_rows)
-    if given:
-        links.append(texts.T.ravel())
     # the positives, the questions and the passage groups link groups; hard negatives do not
     ones, others = np.concatenate(links), np.concatenate([texts[0], nodes[texts.size :]])
     graph = coo_array((np.ones(len(ones), dtype=np.uint8), (ones, others)), shape=(int(nodes.max()) + 1,) * 2)
@@ -54,6 +55,12 @@ def passage_ids(rows: pa.Table) -> I64:
     # a component has texts, so every one of them is found; the hashes are sorted
     ids: I64 = hashes[smallest][component[texts]].view(np.int64)
     return ids.T
+
+
+def passage_columns(names: Iterable[str]) -> list[str]:
+    """Of columns those of passages: ``passage``, ``negative_1``, ``negative_2`` ..., in the order of labels."""
+    numbers = sorted(int(name[9:]) for name in names if name.startswith("negative_") and name[9:].isdigit())
+    return ["passage", *(f"negative_{number}" for number in numbers)]
 
 
 def _hashes(column: Any) -> NDArray[np.uint64]:

@@ -196,6 +196,28 @@ def test_joined_data_have_one_id_for_a_text(tmp_path):
     assert ids_of(ParallelDataset(halves)) == ids_of(parts[1])[:3]
 
 
+def test_ids_are_those_of_the_texts_there_are():
+    """Texts that ``map`` makes equal get one id, a new hard negative has not that of the one before; columns of them
+    may come and go."""
+    parallel = ParallelDataset.from_groups(make_group(number, negatives=1) for number in range(4))
+
+    def change(row):
+        return {
+            "passage": row["passage"].replace("p1 ", "p0 "),
+            "negative_1": row["negative_1"].replace("n3", "n2").replace("n0 c 0", "p3 c"),
+        }
+
+    labels = dict(zip(parallel["query"], ids_of(parallel), strict=True))
+    changed = ParallelDataset(parallel.map(change))
+    now = dict(zip(changed["query"], ids_of(changed), strict=True))
+    assert labels["q0 a"][0] != labels["q1 a"][0] and now["q0 a"][0] == now["q1 a"][0]
+    assert labels["q2 b"][1] != labels["q3 b"][1] and now["q2 b"][1] == now["q3 b"][1] != now["q2 a"][1]
+    assert now["q0 c"][1] == now["q3 a"][0] and now["q3 c"][1] != now["q3 a"][0]
+    more = parallel.with_format(None).add_column("negative_2", parallel["passage"][:3] * 4)
+    assert [ids[2] for ids in ids_of(ParallelDataset(more))] == [ids_of(parallel)[0][0]] * 12
+    assert [len(ids) for ids in ids_of(ParallelDataset(more.remove_columns(["negative_1", "negative_2"])))] == [1] * 12
+
+
 @pytest.mark.parametrize("label", [[0.5, 1.0], [[1], [2, 3]], [[1.5], [2.5]], [None, [2]], [[1, 2], [3, 4]]])
 def test_labels_that_are_no_ids(label):
     """Scores, and ids of more columns than there are, are refused where the data set is made."""

@@ -107,8 +107,11 @@ def test_one_language_has_no_cross_setting():
     """An undefined mean is left out, not zero."""
     from st_hybrid_batch import ParallelEvaluator
 
-    metrics = ParallelEvaluator([make_group(n, "a") for n in range(3)])(OneHot())
-    assert set(metrics) == {"parallel_mono_map", "parallel_multi_map"}
+    evaluator = ParallelEvaluator([make_group(n, "a") for n in range(3)])
+    assert set(evaluator(OneHot())) == {"parallel_mono_map", "parallel_multi_map"}
+    assert evaluator.metrics == ("mono_map", "multi_map")
+    both = ParallelEvaluator([make_group(0, "a"), make_group(1, "ab")])
+    assert set(both(OneHot())) == {f"parallel_{name}" for name in both.metrics} and len(both.metrics) == 4
 
 
 def test_languages_that_the_chosen_groups_lack():

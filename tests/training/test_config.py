@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from beir_hybrid.errors import TrainingError
-from beir_hybrid.training.config import TrainConfig, config_from, read_toml
+from beir_hybrid.training.config import TrainConfig, config_from, read_toml, replacing
 from beir_hybrid.training.models import PAPER_PROMPTS
 
 SCRATCH: dict[str, Any] = {"groups": "g.jsonl", "out": "o", "from_scratch": "static"}
@@ -54,6 +54,14 @@ def test_the_paper_is_the_default() -> None:
     assert [TrainConfig(**MODEL, sampling=kind).start_alpha for kind in ("mono", "cross", "hybrid")] == [1, 0, 0.5]
 
 
+def test_settings_of_an_arm_take_the_place_of_common_ones() -> None:
+    """What would have no effect beside an arm's own settings goes with what they replace."""
+    common = {"model": "m", "alpha": 0.3, "pairing": "batch"}
+    assert replacing(common, {"sampling": "mono"}) == {"model": "m", "sampling": "mono"}
+    assert replacing(common, {"alpha": 1.0}) == {"model": "m", "alpha": 1.0}
+    assert replacing(common, {"alpha": 0.9})["pairing"] == "batch"
+
+
 @pytest.mark.parametrize(
     ("values", "message"),
     [
@@ -83,6 +91,13 @@ def test_the_paper_is_the_default() -> None:
         ({**MODEL, "sampling": "mono", "alpha": 1}, "expected one of --sampling and --alpha"),
         ({**MODEL, "alpha_end": 0.5}, "--alpha-schedule linear|cosine and --alpha-end go together"),
         ({**MODEL, "alpha_schedule": "linear"}, "--alpha-schedule linear|cosine and --alpha-end go together"),
+        *(
+            ({**MODEL, **mono, "pairing": "batch"}, "--pairing batch has no effect: with alpha 1")
+            for mono in ({"sampling": "mono"}, {"alpha": 1})
+        ),
+        ({**MODEL, "alpha_schedule": "linear", "alpha_end": 0.5}, "--alpha-end 0.5 has no effect: alpha begins there"),
+        ({**MODEL, "lora": 4, "freeze_embeddings": True}, "--freeze-embeddings has no effect with --lora"),
+        ({**MODEL, "lora": 4, "cut_vocabulary": True}, "--cut-vocabulary has no effect with --lora"),
         ({**MODEL, "best": "multi-map"}, "best is 'multi-map'; did you mean 'multi_map'"),
         ({**MODEL, "code_switch": 0.5}, "--code-switch needs --lexicon"),
         ({**MODEL, "lexicon": "l"}, "--lexicon needs --code-switch"),

@@ -71,19 +71,22 @@ def test_leaks_are_refused_or_dropped(configure: Configure, groups_file: Path, t
     ("changes", "message"),
     [
         ({"batch_size": 56}, r"56 distinct groups, but the data set has 55. Use a smaller --batch-size"),
-        ({"languages": ("de", "xx")}, "xx"),
+        ({"languages": ("de", "xx")}, "unknown language 'xx'; known: ar, de"),
+        ({"languages": ("german", "en")}, "unknown language 'german'; did you mean 'de'"),
+        ({"languages": ("deu", "en")}, "unknown language 'deu'; did you mean 'de'"),
         ({"languages": ("de",)}, r"no group has two of the languages.*\(--sampling mono\)"),
         ({"groups": "nowhere.jsonl"}, "nowhere.jsonl does not exist"),
         ({"dev_groups": "nowhere.jsonl"}, "nowhere.jsonl does not exist"),
         ({"model": "/nowhere/model"}, "could not load the model '/nowhere/model'"),
         ({"tokenizer": "nowhere.json"}, "--tokenizer nowhere.json: cannot be read: No such file"),
         ({"matryoshka": (32,)}, "--matryoshka 32 is not below the model's dimension 32"),
-        ({"best": "cross_map", "languages": ("de",), "alpha": 1.0}, "--best cross_map needs two validation languages"),
+        ({"best": "rank_distance", "languages": ("de",), "alpha": 1.0}, "--best rank_distance .* two languages"),
+        ({"language_weights": "size", "languages": ("de",), "alpha": 1.0}, "--language-weights size has no effect"),
     ],
 )
 def test_bad_settings(configure: Configure, tmp_path: Path, changes: dict[str, Any], message: str) -> None:
     """What cannot be trained is one line, and the same folder can be used for what can."""
-    with pytest.raises(TrainingError, match=message) as caught:
+    with pytest.raises(BeirHybridError, match=message) as caught:
         train(configure(tmp_path / "o", **changes))
     assert "\n" not in str(caught.value)
     assert not TrainFolder(tmp_path / "o").is_done(configure(tmp_path / "o", seed=5), {}, resume=False)
