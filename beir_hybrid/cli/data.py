@@ -181,6 +181,7 @@ def run_export(args: argparse.Namespace) -> int:
     """Write one task as a BEIR folder; the exit status."""
     from beir_hybrid.datasets import get_source, load_dataset
     from beir_hybrid.datasets.beir_view import BeirView
+    from beir_hybrid.disk.files import refuse_filled
     from beir_hybrid.evaluation.kept_runs import write_trec_qrels
     from beir_hybrid.settings import parse_task_name
 
@@ -189,6 +190,7 @@ def run_export(args: argparse.Namespace) -> int:
     languages = args.languages
     if languages is None and setting != "multi":
         languages = [query, passage] if passage else [query]
+    refuse_filled(args.folder)
     dataset = load_dataset(args.dataset, args.data_dir, languages, args.split, **dict(args.dataset_option or ()))
     task = dataset.task(args.setting)
     view = BeirView(task)

@@ -91,7 +91,7 @@ def neutralize(
             a data set of ``check_leaks``, or the model is not a dense sentence-transformers model.
     """
     from beir_hybrid.datasets import get_source
-    from beir_hybrid.neutralize.written_model import refuse_not_dense, write_model
+    from beir_hybrid.neutralize.written_model import refuse_not_dense, refuse_routes, write_model
 
     _check_method(method, directions, per_language)
     named = languages.split(",") if isinstance(languages, str) else languages
@@ -110,6 +110,7 @@ def neutralize(
     refuse_not_dense(model)
     leaks = _without_leaks(sample, check_leaks, data_dir)
     encoder = _dense(model, options)
+    refuse_routes(encoder.model, method)
     sources = {name: said for name, said, _ in found}
     record = {"sources": sources, "per_language": per_language, "seed": seed, "leak_check": leaks}
     transform = learn(encoder, sample, method, directions, record, shrink=shrink)

@@ -39,6 +39,20 @@ def refuse_not_dense(model: Any) -> None:
         raise NeutralizeError(f"{name} is not a dense sentence-transformers model; give the name or folder of one")
 
 
+def refuse_routes(model: Any, method: str) -> None:
+    """Refuse a model that cannot be given a route for each language, before its texts are encoded.
+
+    Raises:
+        NeutralizeError: what is removed differs by language, and the model has routes of its own.
+    """
+    from sentence_transformers.base.modules.router import Router
+
+    if method != "project" and any(isinstance(module, Router) for module in model.children()):
+        raise NeutralizeError(
+            f"the model has routes of its own, and {method} needs one for each language; use --method project"
+        )
+
+
 def write_model(model: Any, transform: Transform, folder: Path) -> None:
     """The base's modules and the removal, as a sentence-transformers model that loads without this package.
 
@@ -48,12 +62,10 @@ def write_model(model: Any, transform: Transform, folder: Path) -> None:
     ``encode_document`` alone remove what is common to all languages. It works on vectors of unit length if the model
     ranks by cosine, so a `Normalize` stands before and after it.
 
-    Raises:
-        NeutralizeError: the removal differs by language, and the base has routes of its own.
+    See `refuse_routes` for what cannot be written.
     """
     from sentence_transformers import SentenceTransformer
     from sentence_transformers.base.modules.normalize import Normalize
-    from sentence_transformers.base.modules.router import Router
 
     modules = list(model.named_children())
     names = {name for name, _ in modules}
@@ -67,11 +79,6 @@ def write_model(model: Any, transform: Transform, folder: Path) -> None:
     if not transform.needs_language:
         add(len(modules) - 1 if normalized else len(modules), _dense(transform, "passage", None))
     else:
-        if any(isinstance(module, Router) for _, module in modules):
-            raise NeutralizeError(
-                f"the model has routes of its own, and {transform.record.get('method')} needs one for each language; "
-                f"use --method project"
-            )
         if transform.unit and not normalized:
             add(len(modules), Normalize())
         add(len(modules), _router(transform))

@@ -165,6 +165,18 @@ def test_calls_that_make_no_sense(tmp_path: Path, options: dict[str, Any], said:
         neutralize("no/model", tmp_path / "out", **options)
 
 
+def test_a_model_with_routes_is_refused_before_it_encodes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A removal that differs by language needs routes for languages, where the model has its own for roles."""
+    from sentence_transformers import SentenceTransformer
+    from sentence_transformers.base.modules.router import Router
+
+    parts = list(toy_model().children())
+    model = SentenceTransformer(modules=[Router.for_query_document(parts, parts)], device="cpu")
+    monkeypatch.setattr(SentenceTransformer, "encode", lambda *_, **__: pytest.fail("encoded"))
+    with pytest.raises(NeutralizeError, match="routes of its own, and center needs one"):
+        neutralize(model, tmp_path / "out", groups="sample", method="center", cache=False)
+
+
 def test_shrinking_changes_what_is_removed_and_is_on_record(tmp_path: Path, groups: Path) -> None:
     """With few texts; the option reaches the means that are taken off."""
     options = {"groups": groups, "method": "common-mean", "per_language": 2, "cache": False}

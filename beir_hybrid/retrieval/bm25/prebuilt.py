@@ -10,7 +10,7 @@ import json
 import os
 import tarfile
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -38,8 +38,8 @@ class PrebuiltIndex:
     archive_bytes: int
 
 
-def find_index(asked: str, language: str, cache: Path) -> Path:
-    """The folder of the index of a language's passages.
+def find_indexes(asked: str, languages: Iterable[str], cache: Path) -> dict[str, Path]:
+    """The folders of the indexes of languages' passages; none is downloaded before all of them are known.
 
     Args:
         asked: a folder that holds an index, or one for each language (``FOLDER/de``); the name of a published index,
@@ -50,7 +50,11 @@ def find_index(asked: str, language: str, cache: Path) -> Path:
         RetrieverError: there is no such folder, and no published index of that name.
         DownloadError: it cannot be downloaded.
     """
-    name = asked.replace(_LANGUAGE, language)
+    found = {language: _find(asked.replace(_LANGUAGE, language), language) for language in languages}
+    return {key: each if isinstance(each, Path) else fetch_index(each, cache) for key, each in found.items()}
+
+
+def _find(name: str, language: str) -> Path | PrebuiltIndex:
     folder = Path(name).expanduser()
     if not name.startswith(PREFIX) and folder.is_dir():
         for place in (folder, folder / language):
@@ -68,7 +72,7 @@ def find_index(asked: str, language: str, cache: Path) -> Path:
             f"{name!r} is neither a folder nor the name of a published index; {hint}pyserini and Anserini publish "
             f"{len(known)} of them, such as 'miracl-v1.0-sw'"
         )
-    return fetch_index(known[name], cache)
+    return known[name]
 
 
 def fetch_index(index: PrebuiltIndex, cache: Path) -> Path:

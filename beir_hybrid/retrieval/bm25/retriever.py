@@ -25,7 +25,7 @@ from beir_hybrid.retrieval.bm25.analyzers import (
 from beir_hybrid.retrieval.bm25.bound import BoundBM25
 from beir_hybrid.retrieval.bm25.index import LuceneIndex
 from beir_hybrid.retrieval.bm25.java import start_jvm, versions
-from beir_hybrid.retrieval.bm25.prebuilt import find_index
+from beir_hybrid.retrieval.bm25.prebuilt import find_indexes
 from beir_hybrid.retrieval.bm25.searcher import K1, B, Index
 from beir_hybrid.retrieval.bm25.stored_index import StoredIndex
 
@@ -61,7 +61,7 @@ class BM25Retriever(BeirSearchable):
         threads: indexing and search threads; default: one for each processor.
         cache: the folder of indexes; default: ``bm25`` in the cache folder of this package.
         index: an index that others have built, instead of one of our own: a folder, or the name of one that pyserini
-            publishes, as ``miracl-v1.0-{language}``; see `find_index`. The variant's analyzers read the queries, and
+            publishes, as ``miracl-v1.0-{language}``; see `find_indexes`. The variant's analyzers read the queries, and
             must be those of the index.
         java_memory: the most memory Java may take, as ``8g``; default: ``BEIR_HYBRID_JVM_HEAP``, else a quarter of
             the machine's.
@@ -116,7 +116,7 @@ class BM25Retriever(BeirSearchable):
         """With the analyzers of the data set's languages, indexes where others built them, parallel queries."""
         corpora = [*dataset.languages, *([POOL] if self.variant == "standard" else [])]
         analyzers = {language: self._analyzer(language) for language in corpora}
-        folders = {} if self.index is None else {each: self._folder(each) for each in dataset.languages}
+        folders = {} if self.index is None else find_indexes(self.index, dataset.passage_languages, self.cache)
         return BoundBM25(self, dataset, analyzers, folders)
 
     def ask(self, index: Index, queries: Sequence[str], top_k: int) -> Hits:
@@ -132,10 +132,6 @@ class BM25Retriever(BeirSearchable):
             spec = language_analyzer(language, self._jvm)
         # queries are read as the passages were: who built an index did not normalise them
         return spec if self.index is None else replace(spec, normalisation="")
-
-    def _folder(self, language: str) -> Path:
-        """Where the index of others for a language is."""
-        return find_index(self.index or "", language, self.cache)
 
     def search(
         self, corpus: Corpus, queries: BeirQueries, top_k: int, score_function: str | None = None, **_: Any
@@ -162,9 +158,8 @@ class BM25Retriever(BeirSearchable):
         analyzer = self._analyzer(language)
         if self.index is not None:
             place = {key: position for position, key in enumerate(passage_ids)}
-            return StoredIndex(
-                self._folder(language), analyzer, passages=len(place), position=place.get, corpus="the corpus"
-            )
+            folder = find_indexes(self.index, [language], self.cache)[language]
+            return StoredIndex(folder, analyzer, passages=len(place), position=place.get, corpus="the corpus")
         texts = corpus_texts(corpus, passage_ids)
         return LuceneIndex.open_or_build(passage_ids, texts, analyzer, cache_dir=self.cache, threads=self.threads)
 

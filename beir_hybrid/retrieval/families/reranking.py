@@ -132,6 +132,8 @@ class RerankingRetriever(BeirSearchable):
         if not any(callable(getattr(self._model.model, method, None)) for method in ("predict", "rank")):
             raise RetrieverError(f"{self._model.name} is no reranker: expected an object with predict or rank")
         self._candidates = Candidates(first, depth)
+        if self._model.ours:  # what classifies pairs is refused before a first stage indexes or encodes anything
+            self._predicted([("a query", "a passage")])
         self.name = f"{self._model.name} on {first.name}"
         self._store = self._model.store(None)
 

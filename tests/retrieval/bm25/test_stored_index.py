@@ -21,7 +21,7 @@ from beir_hybrid.retrieval.bm25 import prebuilt
 from beir_hybrid.retrieval.bm25.analyzers import anserini_analyzer, standard_analyzer
 from beir_hybrid.retrieval.bm25.bridge import java_class
 from beir_hybrid.retrieval.bm25.index import LuceneIndex
-from beir_hybrid.retrieval.bm25.prebuilt import PrebuiltIndex, find_index, published_indexes
+from beir_hybrid.retrieval.bm25.prebuilt import PrebuiltIndex, find_indexes, published_indexes
 from beir_hybrid.retrieval.bm25.retriever import BM25Retriever
 from beir_hybrid.retrieval.bm25.runtimes import Jvm
 from beir_hybrid.retrieval.bm25.stored_index import StoredIndex
@@ -126,6 +126,15 @@ def test_evaluate_uses_it(indexes: Path, tmp_path: Path) -> None:
     )
 
 
+def test_a_language_without_passages_needs_no_index(indexes: Path, tmp_path: Path) -> None:
+    """A cross-lingual data set, Yoruba questions over Swahili passages: indexes of the passages' languages alone."""
+    asked = Queries("yo", ["yo-q-0"], ["maji"])
+    data = Dataset("toy", "test", {"sw": corpus("sw")}, {"yo": asked}, {"yo-q-0": {corpus("sw").ids[0]: 1}})
+    results = evaluate(data, BM25Retriever(index=f"{indexes}/{{language}}", cache=tmp_path))
+    assert set(results.observed["index_identity"]) == {"sw"}
+    assert {score.missing_queries for score in results.scores} == {0}
+
+
 def test_beirs_search_uses_it(indexes: Path, tmp_path: Path) -> None:
     """The ids of BEIR's corpus are those the index stores."""
     found = BM25Retriever(index=indexes / "de", language="de", cache=tmp_path).search(
@@ -169,7 +178,7 @@ def test_a_damaged_index_is_one_line(jvm: Jvm, tmp_path: Path) -> None:
 def test_a_folder_without_an_index_is_named(tmp_path: Path) -> None:
     """Both places that were looked at."""
     with pytest.raises(RetrieverError, match=rf"{tmp_path} holds no Lucene index.*nor in {tmp_path}/de"):
-        find_index(str(tmp_path), "de", tmp_path)
+        find_indexes(str(tmp_path), ["de"], tmp_path)["de"]
 
 
 def test_the_names_are_pyserinis_and_anserinis() -> None:
@@ -185,9 +194,16 @@ def test_the_names_are_pyserinis_and_anserinis() -> None:
 def test_an_unknown_name_gets_the_closest(tmp_path: Path) -> None:
     """A typo, and what there is."""
     with pytest.raises(RetrieverError, match=r"'miracl-v1\.0-swa' is neither .* did you mean .*'miracl-v1\.0-sw'"):
-        find_index("miracl-v1.0-swa", "sw", tmp_path)
+        find_indexes("miracl-v1.0-swa", ["sw"], tmp_path)["sw"]
     with pytest.raises(RetrieverError, match="'miracl-v9-sw' is neither a folder nor"):
-        find_index("prebuilt:miracl-v9-{language}", "sw", tmp_path)
+        find_indexes("prebuilt:miracl-v9-{language}", ["sw"], tmp_path)["sw"]
+
+
+def test_nothing_is_fetched_before_all_names_are_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An index is gigabytes: of several languages the unknown one is said first."""
+    monkeypatch.setattr(prebuilt, "fetch_index", lambda *_: pytest.fail("fetched"))
+    with pytest.raises(RetrieverError, match=r"'miracl-v1\.0-el' is neither a folder nor"):
+        find_indexes("miracl-v1.0-{language}", ["sw", "el"], tmp_path)
 
 
 @pytest.fixture
@@ -211,11 +227,11 @@ def test_a_published_index_is_fetched_once(
     published: PrebuiltIndex, tmp_path: Path, jvm: Jvm, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Downloaded, checked, unpacked, and the archive removed; the second time nothing is fetched."""
-    folder = find_index("prebuilt:toy-{language}", "sw", tmp_path / "cache")
+    folder = find_indexes("prebuilt:toy-{language}", ["sw"], tmp_path / "cache")["sw"]
     assert opened(folder, "sw", jvm).search(["maji"], 3).counts.tolist() == [2]
     assert not list((tmp_path / "cache").rglob("*.tar.gz"))
     monkeypatch.setattr(prebuilt, "download", lambda *_: pytest.fail("fetched twice"))
-    assert find_index("toy-sw", "sw", tmp_path / "cache") == folder
+    assert find_indexes("toy-sw", ["sw"], tmp_path / "cache")["sw"] == folder
 
 
 def test_pyserinis_own_copy_is_used(
@@ -226,7 +242,7 @@ def test_pyserinis_own_copy_is_used(
     theirs.parent.mkdir(parents=True)
     theirs.symlink_to(indexes / "sw")
     monkeypatch.setattr(prebuilt, "download", lambda *_: pytest.fail("fetched"))
-    assert find_index("toy-sw", "sw", tmp_path / "cache") == theirs
+    assert find_indexes("toy-sw", ["sw"], tmp_path / "cache")["sw"] == theirs
 
 
 def test_without_a_network_it_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -234,7 +250,7 @@ def test_without_a_network_it_is_one_line(tmp_path: Path, monkeypatch: pytest.Mo
     entry = PrebuiltIndex("toy", ("http://127.0.0.1:9/a", "http://127.0.0.1:9/b"), "toy.tar.gz", "00", 9)
     monkeypatch.setattr(prebuilt, "published_indexes", lambda: {"toy": entry})
     with pytest.raises(DownloadError, match=r"could not download http://127.*:9/b: no connection .*put the file"):
-        find_index("toy", "sw", tmp_path)
+        find_indexes("toy", ["sw"], tmp_path)["sw"]
 
 
 def test_an_archive_that_is_damaged_or_empty_is_one_line(
@@ -246,9 +262,9 @@ def test_an_archive_that_is_damaged_or_empty_is_one_line(
     for content in (b"no archive", gzip.compress(b"no archive")[:-3]):
         archive.write_bytes(content)
         with pytest.raises(RetrieverError, match=rf"{archive} cannot be unpacked .*; delete it and run again"):
-            find_index("toy-sw", "sw", tmp_path / "cache")
+            find_indexes("toy-sw", ["sw"], tmp_path / "cache")["sw"]
     with tarfile.open(archive, "w:gz") as packed:
         packed.add(tmp_path / "published.tar.gz", "else")
     with pytest.raises(RetrieverError, match=rf"{archive} holds no Lucene index"):
-        find_index("toy-sw", "sw", tmp_path / "cache")
+        find_indexes("toy-sw", ["sw"], tmp_path / "cache")["sw"]
     assert [path for path in archive.parent.iterdir() if path.is_dir()] == []

@@ -157,7 +157,7 @@ def test_several_devices_share_one_pool(tiny: Any, monkeypatch: pytest.MonkeyPat
     )
     reranker = RerankingRetriever(tiny("cross-encoder"), as_retriever({"q": {"p": 1.0}}), device="cpu,cpu", cache=False)
     reranker._predicted([("a", "b")])
-    assert pools == ["pool"] and FamilyModel(tiny("sparse"), "SparseEncoder", device="cpu,cpu").spread == {
+    assert pools == ["pool"] * 2 and FamilyModel(tiny("sparse"), "SparseEncoder", device="cpu,cpu").spread == {
         "pool": "pool"
     }
 

@@ -175,6 +175,15 @@ def test_rerankers_of_other_packages() -> None:
             RerankingRetriever(Asked(**methods), first)._predicted([("a", "b"), ("a", "c")])
 
 
+def test_a_classifier_of_pairs_is_refused_at_once(tiny: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Three scores a pair, as models of inference give, are no order: said before the first stage does anything."""
+    from sentence_transformers import CrossEncoder
+
+    monkeypatch.setattr(CrossEncoder, "predict", lambda self, pairs, **_: np.zeros((len(pairs), 3)))
+    with pytest.raises(RetrieverError, match=r"gave scores of shape \(1, 3\) for 1 pair; expected one of each"):
+        RerankingRetriever(tiny("cross-encoder"), as_retriever({"q": {"p": 1.0}}))
+
+
 def test_what_is_no_reranker(sample: Dataset) -> None:
     """One line each."""
     with pytest.raises(RetrieverError, match="no reranker: expected an object with predict or rank"):
