@@ -11,7 +11,7 @@ import pytest
 
 from beir_hybrid import compare, evaluate, load_dataset, read_results
 from beir_hybrid.datasets.dataset import Dataset
-from beir_hybrid.errors import ComparisonError, ResultsError
+from beir_hybrid.errors import ComparisonError, MetricError, ResultsError
 from beir_hybrid.evaluation.kept_runs import read_hits
 from beir_hybrid.fusion import fuse
 from beir_hybrid.records import Passages, Queries
@@ -179,6 +179,19 @@ def test_tuning_on_other_data(sample: Dataset, inputs: list[Path], tmp_path: Pat
     assert [record[key] for key in ("dataset", "split", "metric", "groups_left_out")] == ["held-out", "train", "map", 4]
     assert record["groups"]["multi"] == len(sample.groups) - 4
     assert sum(results.retriever["params"]["multi"]["weights"]) == pytest.approx(1)
+
+
+def test_what_can_be_known_is_said_before_anything_is_tuned(
+    sample: Dataset, inputs: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Tuning takes minutes: a folder of something else, and a metric that there is not, end nothing after it."""
+    monkeypatch.setattr("beir_hybrid.fusion.tuning.tune_fusion", lambda *_: pytest.fail("tuned"))
+    (tmp_path / "notes.txt").write_text("mine")
+    options: dict[str, Any] = {"method": "wsum", "tune_on": "folds:2", "dataset": sample}
+    with pytest.raises(ResultsError, match="exists and is not a results folder"):
+        fuse(inputs, tmp_path, **options)
+    with pytest.raises(MetricError, match="unknown metric 'mapp'"):
+        fuse(inputs, tmp_path / "out", metrics="mapp", **options)
 
 
 def test_cross_fitting_from_end_to_end(sample: Dataset, inputs: list[Path], tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from beir_hybrid.datasets.dataset import Dataset
 from beir_hybrid.disk.files import sha256_of
 from beir_hybrid.errors import ComparisonError, did_you_mean
 from beir_hybrid.evaluation.evaluate import KEPT_HITS, evaluate
+from beir_hybrid.evaluation.folder import refuse_other_content
 from beir_hybrid.evaluation.kept_runs import RUNS_FILE, read_hits
 from beir_hybrid.evaluation.results import Results
 from beir_hybrid.fusion.tuning import Plan, Recipe, by_folds, measured_data, on_other_data
@@ -30,6 +31,7 @@ from beir_hybrid.metrics.ranx_backend import (
     fuse_hits,
     ranx_library,
 )
+from beir_hybrid.metrics.registered import asked_metrics
 from beir_hybrid.progress import progress
 from beir_hybrid.records import SETTINGS, Hits
 from beir_hybrid.retrieval.contract import Bound, Ranking
@@ -88,6 +90,8 @@ def fuse(
         ResultsError: the folders do not fit together (see `align`).
     """
     method, norm, given = _checked(method, norm, params, len(folders))
+    refuse_other_content(Path(out).expanduser())  # tuning may take minutes
+    asked_metrics(metrics)
     scores = [load_per_query(folder) for folder in folders]
     if len(scores) < 2 and not standardise:
         raise ComparisonError("fusion needs two result folders or more; one can be standardised")
