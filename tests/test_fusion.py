@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -192,6 +193,10 @@ def test_what_can_be_known_is_said_before_anything_is_tuned(
         fuse(inputs, tmp_path, **options)
     with pytest.raises(MetricError, match="unknown metric 'mapp'"):
         fuse(inputs, tmp_path / "out", metrics="mapp", **options)
+    kept = shutil.copytree(inputs[0], tmp_path / "study's")
+    (kept / "runs.parquet").unlink()
+    with pytest.raises(ResultsError, match=r"study's/runs.parquet does not exist; delete .* and evaluate again"):
+        fuse([inputs[1], kept], tmp_path / "out", **options)
 
 
 def test_cross_fitting_from_end_to_end(sample: Dataset, inputs: list[Path], tmp_path: Path) -> None:

@@ -76,13 +76,23 @@ def read_hits(folder: Path, task: Task) -> Hits:
 @contextlib.contextmanager
 def _of_folder(folder: Path) -> Iterator[Path]:
     """The file of runs, with errors that say what is to be done about the folder."""
-    path = folder / RUNS_FILE
-    if not path.exists():
-        raise ResultsError(f"{path} does not exist; delete {folder} and evaluate again")
+    path = runs_of(folder)
     try:
         yield path
     except RunError as error:
         raise ResultsError(f"{error}; delete {folder} and evaluate again") from error
+
+
+def runs_of(folder: Path) -> Path:
+    """The file of a folder's runs.
+
+    Raises:
+        ResultsError: there is none, as in what studies keep.
+    """
+    path = folder / RUNS_FILE
+    if not path.exists():
+        raise ResultsError(f"{path} does not exist; delete {folder} and evaluate again")
+    return path
 
 
 def to_ranx_run(folder: Path, key: TaskKey, name: str) -> Any:

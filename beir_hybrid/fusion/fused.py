@@ -18,7 +18,7 @@ from beir_hybrid.disk.files import sha256_of
 from beir_hybrid.errors import ComparisonError, did_you_mean
 from beir_hybrid.evaluation.evaluate import KEPT_HITS, evaluate
 from beir_hybrid.evaluation.folder import refuse_other_content
-from beir_hybrid.evaluation.kept_runs import RUNS_FILE, read_hits
+from beir_hybrid.evaluation.kept_runs import read_hits, runs_of
 from beir_hybrid.evaluation.results import Results
 from beir_hybrid.fusion.tuning import Plan, Recipe, by_folds, measured_data, on_other_data
 from beir_hybrid.metrics.measures import parse_metric
@@ -93,6 +93,8 @@ def fuse(
     refuse_other_content(Path(out).expanduser())  # tuning may take minutes
     asked_metrics(metrics)
     scores = [load_per_query(folder) for folder in folders]
+    for each in scores:
+        runs_of(each.folder)
     if len(scores) < 2 and not standardise:
         raise ComparisonError("fusion needs two result folders or more; one can be standardised")
     if standardise and tune_on is not None:
@@ -149,7 +151,7 @@ class FusedRetriever:
                     "name": each.results.name,
                     "folder": str(each.folder),
                     "retriever": dict(each.results.retriever),
-                    "runs_sha256": sha256_of(each.folder / RUNS_FILE),
+                    "runs_sha256": sha256_of(runs_of(each.folder)),
                 }
                 for each in self.scores
             ],
