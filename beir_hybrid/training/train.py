@@ -253,7 +253,7 @@ def _card_section(summary: TrainSummary, prompts: dict[str, str], digests: dict[
     what = {
         "languages": " ".join(summary.languages),
         "alpha, share of monolingual batches": alpha_text(summary.alpha),
-        **{f"prompt of a {role}": f"`{prompt}`" if prompt else "none" for role, prompt in prompts.items()},
+        **{f"prompt of a {role}": _in_cell(prompt) if prompt else "none" for role, prompt in prompts.items()},
         **{f"digest of the {part} data": f"`{digest}`" for part, digest in digests.items()},
     }
     lines = [
@@ -265,3 +265,9 @@ def _card_section(summary: TrainSummary, prompts: dict[str, str], digests: dict[
         lines.append("\n| on the validation groups | value |\n|---|---|")
         lines += [f"| {name} | {value:.4f} |" for name, value in sorted(summary.validation.items())]
     return "\n".join(lines) + "\n"
+
+
+def _in_cell(prompt: str) -> str:
+    """A prompt as code in a cell of a table, on one line."""
+    shown = json.dumps(prompt, ensure_ascii=False)[1:-1].replace("|", "\\|")
+    return f"`` {shown} ``" if "`" in shown else f"`{shown}`"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import inspect
 import uuid
@@ -112,8 +113,8 @@ class ParallelDataset(datasets.Dataset):  # type: ignore[misc]
 
         Rows are streamed to an Arrow file in the cache of ``datasets``, which writes aside and renames, locks against
         other processes, and returns what is there if the arguments are the same. A digest of every file or folder that
-        an argument names is among them, so changed files are new data: any text that is one, unless the function says
-        that the argument is no ``Path``.
+        an argument names, and of the function's module, is among them, so changed files are new data: any text that is
+        one, unless the function says that the argument is no ``Path``.
 
         Args:
             generator: a function defined at the top of a module.
@@ -281,7 +282,8 @@ def _check_texts(name: str, column: pa.ChunkedArray) -> None:
 
 
 def source_digest(generator: Callable[..., Any], arguments: Mapping[str, Any]) -> str:
-    """A digest of every file that arguments of a reader name: contents of files; names, sizes and times in folders.
+    """A digest of a reader's code and of every file that its arguments name: contents of files; names, sizes and times
+    in folders.
 
     Args:
         generator: the reader. An argument that it annotates with something else than a ``Path`` names no file.
@@ -289,6 +291,8 @@ def source_digest(generator: Callable[..., Any], arguments: Mapping[str, Any]) -
     """
     parameters = inspect.signature(generator).parameters
     digest = hashlib.blake2b(digest_size=16)
+    with contextlib.suppress(OSError, TypeError):  # what has no file, as in a notebook, `datasets` knows by its code
+        digest.update(inspect.getsource(inspect.getmodule(generator) or generator).encode())
     for name, value in arguments.items():
         told = parameters[name].annotation if name in parameters else inspect.Parameter.empty
         if told is inspect.Parameter.empty or "Path" in str(told):

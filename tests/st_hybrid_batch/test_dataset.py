@@ -1,7 +1,9 @@
 """The data set: rows and pairs, ids of texts, and what is made of changed or unusable data."""
 
+import importlib
 import json
 import pickle
+import sys
 
 import numpy as np
 import pytest
@@ -140,6 +142,18 @@ def test_only_what_a_reader_reads_is_watched(tmp_path, monkeypatch):
     assert source_digest(read_jsonl, {"path": "groups.jsonl", "split": "train"}) == source_digest(
         read_jsonl, {"path": "groups.jsonl", "split": "dev"}
     )
+
+
+def test_a_reader_that_was_mended_is_read_anew(tmp_path, monkeypatch):
+    """`datasets` takes a function of a module for the same as long as it has its name."""
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    for text in ("before", "mended"):
+        code = f"from st_hybrid_batch import Group\ndef read():\n    yield Group('1', {{'a': '{text}'}}, {{'a': '.'}})"
+        (tmp_path / "own_reader.py").write_text(code, encoding="utf-8")
+        sys.modules.pop("own_reader", None)
+        read = importlib.import_module("own_reader").read
+        assert ParallelDataset.from_generator(read, cache_dir=tmp_path / "cache")["query"][:] == [text]
 
 
 def test_data_sets_that_differ_have_other_digests():

@@ -84,7 +84,8 @@ def test_a_model_keeps_its_prompts(configure: Configure, trained: Callable[[str]
     from sentence_transformers import SentenceTransformer
 
     base = SentenceTransformer(str(trained("transformer")), device="cpu")
-    prompts = {"query": "Frage: ", "document": "", "passage": "Absatz: "}
+    odd = "Absatz |\n`: "
+    prompts = {"query": "Frage: ", "document": "", "passage": odd}
     base.prompts = prompts
     base.save(str(tmp_path / "own"))
     base.prompts = {}
@@ -93,7 +94,7 @@ def test_a_model_keeps_its_prompts(configure: Configure, trained: Callable[[str]
     for name, changes in (
         ("own", {}),
         ("none", {}),
-        ("given", {"query_prompt": "Frage: ", "passage_prompt": "Absatz: "}),
+        ("given", {"query_prompt": "Frage: ", "passage_prompt": odd}),
         ("cleared", {"query_prompt": "", "passage_prompt": ""}),
     ):
         out = tmp_path / f"trained-{name}"
@@ -101,7 +102,9 @@ def test_a_model_keeps_its_prompts(configure: Configure, trained: Callable[[str]
         saved[name] = json.loads((out / "config_sentence_transformers.json").read_text(encoding="utf-8"))["prompts"]
     assert saved["own"] == prompts
     assert saved["none"] == saved["cleared"] == {"query": "", "document": ""}
-    assert saved["given"] == {"query": "Frage: ", "document": "Absatz: "}
+    assert saved["given"] == {"query": "Frage: ", "document": odd}
+    card = (tmp_path / "trained-given" / "README.md").read_text(encoding="utf-8")
+    assert "\n| prompt of a passage | `` Absatz \\|\\n`:  `` |\n" in card
     assert same_weights(tmp_path / "trained-own", tmp_path / "trained-given")
     assert same_weights(tmp_path / "trained-none", tmp_path / "trained-cleared")
     assert not same_weights(tmp_path / "trained-own", tmp_path / "trained-none")
