@@ -12,7 +12,6 @@ from beir_hybrid.report.document import panel_choices, render_document
 from beir_hybrid.report.figures import charts_svg
 from beir_hybrid.studies.analysis.findings import Findings
 from beir_hybrid.studies.analysis.language_groups import KINDS, LEAST_GIB
-from beir_hybrid.studies.analysis.means import tabled_metrics
 from beir_hybrid.studies.analysis.tables import (
     cell_table,
     difference_tables,
@@ -36,16 +35,10 @@ _TITLES = {
 def render_page(findings: Findings) -> str:
     """The page as HTML; what was not measured has no section."""
     measured, datasets = findings.measured, findings.measured.datasets
-    of_means = [*mean_tables(findings), *difference_tables(findings)]
+    differences, groups = difference_tables(findings), group_tables(findings, list(KINDS))
     means = {
-        (dataset, metric): {"tables": [t for t in of_means if t.title.partition(", ")[0] == f"{dataset}: {metric}"]}
-        for dataset in datasets
-        for metric in tabled_metrics(measured, findings.options, dataset)
-    }
-    groups = {
-        (dataset, name): {"tables": [t for t in group_tables(findings, [kind]) if t.title.startswith(f"{dataset}, ")]}
-        for dataset in datasets
-        for kind, name in KINDS.items()
+        key: {"tables": [table, differences[key]] if key in differences else [table]}
+        for key, table in mean_tables(findings).items()
     }
     shown = {
         "means": _chosen("Metric", means),
@@ -56,7 +49,7 @@ def render_page(findings: Findings) -> str:
                 for names, points in findings.curves.groupby(["dataset", "panel"], sort=False)
             },
         ),
-        "groups": _chosen("By", groups if len(findings.groups) else {}),
+        "groups": _chosen("By", {(dataset, KINDS[kind]): {"tables": own} for (dataset, kind), own in groups.items()}),
         "fits": [(fit_table(fit), method_words(fit), notes(fit)) for fit in findings.fits],
         "provenance": [_datasets(findings), _versions(findings)] if measured.runs else [],
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -75,10 +76,11 @@ def terminal(findings: Findings) -> str:
     ]
     metrics = [metric for own in chosen for metric in own]
     if len(findings.means):
-        differences = list(difference_tables(findings, metrics))
+        differences = difference_tables(findings, metrics).values()
         long = sum(len(table.rows) for table in differences) > _LONG
         told = "The differences and their tests are in report.md." if long else _tables(differences, "table")
-        blocks += [_tables(mean_tables(findings, metrics), "table"), signs(findings), visible(findings.compared), told]
+        means = _tables(mean_tables(findings, metrics).values(), "table")
+        blocks += [means, signs(findings), visible(findings.compared), told]
     blocks.append("\n".join(map(visible, findings.untested)))
     titled = {f"What was found ({formula})": lines for formula, lines in findings.sentences.items()}
     for title, lines in {**titled, "What cannot be concluded": findings.cautions}.items():
@@ -94,12 +96,12 @@ def markdown(findings: Findings) -> str:
     for formula, lines in findings.sentences.items():
         parts += [f"### {markdown_escape(formula)}", _bullets(lines)]
     if len(findings.means):
-        parts += ["## Means", signs(findings), _tables(mean_tables(findings))]
+        parts += ["## Means", signs(findings), _tables(mean_tables(findings).values())]
     if len(findings.tests) or findings.untested:
         parts += ["## Against the baseline", markdown_escape(findings.compared)]
-        parts += [_tables(difference_tables(findings)), _bullets(findings.untested)]
-    if groups := list(group_tables(findings, findings.options.group_by)):
-        parts += ["## Groups of languages", GROUPS_NOTE, _tables(groups)]
+        parts += [_tables(difference_tables(findings).values()), _bullets(findings.untested)]
+    if groups := group_tables(findings, findings.options.group_by).values():
+        parts += ["## Groups of languages", GROUPS_NOTE, _tables(itertools.chain(*groups))]
     if findings.fits:
         parts += ["## Fits", *_fits(findings)]
     parts += ["## What cannot be concluded", _bullets(findings.cautions)]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -25,9 +27,9 @@ def signs(findings: Findings) -> str:
     return f"Mean ± standard deviation over the seeds. {marks}≥: a lower bound; -: not measured, or not defined."
 
 
-def mean_tables(findings: Findings, metrics: Sequence[str] | None = None) -> Iterator[Table]:
-    """A table for each data set and metric: a row for each combination, a column for each setting."""
-    means, tests = findings.means.to_dict("index"), _tests(findings)
+def mean_tables(findings: Findings, metrics: Sequence[str] | None = None) -> dict[tuple[str, str], Table]:
+    """By data set and metric: a row for each combination, a column for each setting; ``metrics``: only of these."""
+    means, tests, found = findings.means.to_dict("index"), _tests(findings), {}
     for dataset, metric, columns in _tabled(findings, metrics):
         rows = []
         for at in range(len(findings.measured.combinations)):
@@ -39,12 +41,13 @@ def mean_tables(findings: Findings, metrics: Sequence[str] | None = None) -> Ite
                 seeds = max(seeds, int(mean["seeds"]) if mean else 0)
             rows.append([*findings.measured.labels(at), *cells, f"{seeds}"])
         heads = [*findings.heads, *(_head(setting, name, metric) for setting, name in columns), "seeds"]
-        yield Table(f"{dataset}: {metric}", heads, rows, len(findings.heads))
+        found[dataset, metric] = Table(f"{dataset}: {metric}", heads, rows, len(findings.heads))
+    return found
 
 
-def difference_tables(findings: Findings, metrics: Sequence[str] | None = None) -> Iterator[Table]:
+def difference_tables(findings: Findings, metrics: Sequence[str] | None = None) -> dict[tuple[str, str], Table]:
     """Against the baseline: difference, corrected p, and intervals over queries and over seeds."""
-    tests = _tests(findings)
+    tests, found = _tests(findings), {}
     for dataset, metric, columns in _tabled(findings, metrics):
         rows = [
             [*findings.measured.labels(at), _head(setting, name, metric), *_difference(test)]
@@ -54,20 +57,21 @@ def difference_tables(findings: Findings, metrics: Sequence[str] | None = None) 
         ]
         if rows:
             title = f"{dataset}: {metric}, difference to the baseline"
-            yield Table(title, [*findings.heads, *_DIFFERENCE], rows, len(findings.heads) + 1)
+            found[dataset, metric] = Table(title, [*findings.heads, *_DIFFERENCE], rows, len(findings.heads) + 1)
+    return found
 
 
-def group_tables(findings: Findings, kinds: Sequence[str]) -> Iterator[Table]:
-    """By group of languages: the first metric in every setting, and the rank distance."""
-    groups = findings.groups.reset_index()
-    for dataset in findings.measured.datasets:
+def group_tables(findings: Findings, kinds: Sequence[str]) -> dict[tuple[str, str], list[Table]]:
+    """By data set and kind of group: the first metric in every setting, and the rank distance."""
+    groups, found = findings.groups.reset_index(), defaultdict(list)
+    for dataset, kind in itertools.product(findings.measured.datasets, kinds):
         metrics = tabled_metrics(findings.measured, findings.options, dataset)[:1]
         for metric in (*metrics, "rank_distance"):
-            for kind in kinds:
-                own = groups[(groups.dataset == dataset) & (groups.metric == metric) & (groups.kind == kind)]
-                for (setting, role), there in own.groupby(["setting", "role"]):
-                    title = f"{dataset}, {setting}: {metric} by {KINDS[kind]}{ROLES[role]}"
-                    yield _group_table(findings, title, metric, there.to_dict("records"))
+            own = groups[(groups.dataset == dataset) & (groups.metric == metric) & (groups.kind == kind)]
+            for (setting, role), there in own.groupby(["setting", "role"]):
+                title = f"{dataset}, {setting}: {metric} by {KINDS[kind]}{ROLES[role]}"
+                found[dataset, kind].append(_group_table(findings, title, metric, there.to_dict("records")))
+    return found
 
 
 def fit_table(fit: Fit) -> Table:

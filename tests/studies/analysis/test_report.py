@@ -22,6 +22,7 @@ from beir_hybrid.studies.outcome import CellOutcome, StudyOutcome
 from tests.report.chromium import Browser
 from tests.studies.analysis.made import flat, make_study
 from tests.systems_made import EVIL, letters
+from tests.tables_read import Tables
 
 pytestmark = pytest.mark.slow  # charts, many times
 NAMES = ("report.md", "page.html", "scores.csv", "means.csv", "tests.csv", "groups.csv", "fits.csv")
@@ -153,6 +154,18 @@ def test_nothing_to_compare_with_is_not_said_to_be_compared(tmp_path: Path) -> N
     assert "toy: map" in report.text
     for text in (report.text, *(path.read_text(encoding="utf-8") for path in report.files[:2])):
         assert "than the baseline" not in text and "Baseline:" not in text and "ermutation" not in text
+
+
+def test_a_data_set_has_its_tables_whatever_it_is_called(tmp_path: Path) -> None:
+    """Also where its name has a comma, or is how another's begins."""
+    outcome = make_study(
+        tmp_path / "cells", flat, factors={"alpha": (0, 1)}, seeds=(1,), languages=("de", "en"), questions=2,
+        datasets=("a", "a, mono", "a: map"), analysis={"draws": 20},
+    )  # fmt: skip
+    found = Tables(write_report(outcome, tmp_path).files[1].read_text(encoding="utf-8")).found
+    for name in outcome.cells[0].results:
+        for of in (": map", ": map, difference to the baseline", ", mono: map by script", ", mono: map by family"):
+            assert name + of in found
 
 
 def test_one_seed_has_no_spread(tmp_path: Path) -> None:
