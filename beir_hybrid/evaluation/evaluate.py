@@ -16,6 +16,7 @@ from beir_hybrid.datasets import check_request, load_dataset
 from beir_hybrid.datasets.dataset import Dataset
 from beir_hybrid.errors import DatasetError, RetrieverError
 from beir_hybrid.evaluation.folder import ResultFolder, refuse_other_content
+from beir_hybrid.evaluation.kept_runs import field_gap
 from beir_hybrid.evaluation.results import Results
 from beir_hybrid.evaluation.scoring import score_task, scores_of, with_consistency
 from beir_hybrid.metrics.bias import SHARE_CUTOFF
@@ -70,7 +71,8 @@ def evaluate(
         The results; `Results.summary` has the macro means.
 
     Raises:
-        ResultsError: ``out`` holds results of other inputs (the message says which differ).
+        ResultsError: ``out`` holds results of other inputs (the message says which differ), or an id that TREC files
+            cannot hold.
         DatasetError, SettingError, MetricError, RetrieverError: an input is unknown or unusable.
     """
     started = time.perf_counter()
@@ -95,6 +97,8 @@ def evaluate(
     described = found.describe()
     bound = found.bind(dataset)
     tasks = bound.tasks(asked)
+    for task in tasks if trec and path is not None else ():
+        field_gap(task.query_ids)
     inputs = {
         "version": __version__,
         "dataset": dataset.name,

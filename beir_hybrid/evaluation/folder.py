@@ -127,7 +127,7 @@ class ResultFolder:
             raise ResultsError(f"{error}; delete it, {task.name} is then measured again") from error
 
     def finish(self, results: Results, tasks: Sequence[Task], parts: Sequence[TaskScores], *, trec: bool) -> None:
-        """Gather the parts into the files people read; ``results.json`` comes last and marks the folder complete.
+        """Gather the parts into the files people read; ``results.json`` comes after them and marks the folder complete.
 
         Args:
             parts: the scores of each task.
@@ -138,10 +138,10 @@ class ResultFolder:
             _write_per_query(part, tasks, parts)
         with written_whole(self.path / RUNS_FILE) as part:
             write_runs(part, ((task, self.hits_of(task, self._top_k)) for task in tasks))
-        if trec:
-            self.write_trec_files(tasks)
         results.write(self.path)
         shutil.rmtree(self.path / _PARTS, ignore_errors=True)
+        if trec:  # last: an id that no such file can hold costs nothing else
+            self.write_trec_files(tasks)
 
     def write_trec_files(self, tasks: Sequence[Task]) -> None:
         """``trec/{task}.trec`` of every task that has none yet, from the runs in the folder; see `write_trec`."""

@@ -150,7 +150,7 @@ def field_gap(ids: Iterable[str]) -> str:
     blank = [key for key in ids if len(key.split()) != 1]
     for key in blank:
         if "\t" in key or "\n" in key:
-            raise ResultsError(f"id {key!r} holds a tab or a line break, so no TREC file can; use {RUNS_FILE}")
+            raise ResultsError(f"id {key!r} has a tab or a line break, so no TREC file can hold it; use {RUNS_FILE}")
     return "\t" if blank else " "
 
 

@@ -15,6 +15,7 @@ from beir_hybrid.datasets.dataset import Dataset
 from beir_hybrid.errors import ResultsError, RunError
 from beir_hybrid.evaluation.kept_runs import read_hits, write_trec_qrels
 from beir_hybrid.readers.judgments import read_judgments
+from beir_hybrid.records import Passages, Queries
 from beir_hybrid.retrieval.recognise import as_retriever
 
 
@@ -100,6 +101,22 @@ def test_results_as_a_data_frame(sample: Dataset) -> None:
     frame = results.to_pandas()
     assert len(frame) == len(results.scores)
     assert list(frame.columns)[:5] == ["setting", "query_language", "corpus_language", "metric", "value"]
+
+
+def test_an_id_that_no_trec_file_can_hold_costs_no_evaluation(tmp_path: Path) -> None:
+    """A query's is said before anything is searched; with a passage's the results are complete without such files."""
+
+    def data(query: str, passage: str) -> Dataset:
+        return Dataset(
+            "tabs", "test", {"de": Passages("de", [passage], ["a"])}, {"de": Queries("de", [query], ["b"])},
+            {query: {passage: 1}},
+        )  # fmt: skip
+
+    with pytest.raises(ResultsError, match=r"id 'de-q\\t1' has a tab .*no TREC file can hold it; use runs.parquet"):
+        evaluate(data("de-q\t1", "de-p"), lambda texts: pytest.fail("searched"), out=tmp_path / "out", trec=True)
+    with pytest.raises(ResultsError, match=r"id 'de-p\\t1' has a tab"):
+        evaluate(data("de-q", "de-p\t1"), lambda texts: [[1.0]], out=tmp_path / "out", trec=True)
+    assert read_results(tmp_path / "out").value("mono", "map") == 1
 
 
 def test_a_ranking_is_read_without_those_of_other_tasks(sample: Dataset, tmp_path: Path) -> None:

@@ -88,8 +88,9 @@ class BM25Retriever(BeirSearchable):
         variant = variant or ("language" if index is None else "anserini")
         if variant not in VARIANTS:
             raise RetrieverError(f"unknown BM25 variant {variant!r}; {did_you_mean(variant, VARIANTS)}")
-        if not 0 <= k1 < math.inf or not 0 <= b <= 1:
-            raise RetrieverError(f"k1 is {k1} and b is {b}; expected k1 >= 0 and b between 0 and 1")
+        numbers = isinstance(k1, int | float) and isinstance(b, int | float)  # options by name may be texts
+        if not numbers or not 0 <= k1 < math.inf or not 0 <= b <= 1:
+            raise RetrieverError(f"k1 is {k1!r} and b is {b!r}; expected k1 >= 0 and b between 0 and 1")
         if language is not None:
             known_code(language)  # refuses what is none
         self.variant = variant

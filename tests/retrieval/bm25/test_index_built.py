@@ -246,6 +246,6 @@ def test_bad_input_is_refused(jvm: Jvm, tmp_path: Path) -> None:
     index = build(["x"], tmp_path)
     with pytest.raises(RetrieverError, match="top_k is 0"):
         index.search(["x"], 0)
-    for options in ({"b": 2}, {"k1": -1}, {"k1": float("nan")}):
+    for options in ({"b": 2}, {"k1": -1}, {"k1": float("nan")}, {"k1": "big"}):
         with pytest.raises(RetrieverError, match=r"k1 is .* and b is .*; expected k1 >= 0 and b between 0 and 1"):
             BM25Retriever(**options)  # type: ignore[arg-type]
