@@ -142,8 +142,9 @@ class DenseRetriever(BeirSearchable):
         self._encoder = Encoder(
             self._model, opened.location, device, self.prompts, batch_size or self._batch, self.identity
         )
-        if not self._encoder.plain:
-            self._try(["any text"])
+        if not self._encoder.plain and (truncate_dim is not None or self._transform is not None):
+            # refused before anything else is loaded; functions may know no other texts than those of a data set
+            self._scored("query", None)(encoded(["any text"], partial(self._encoder.encode, "query"), "query"))
         check_dtype(self._model, dtype)
         self._dtype_agreement: dict[str, Any] | None = None
         if dtype == "auto":
@@ -221,13 +222,10 @@ class DenseRetriever(BeirSearchable):
         return ScoredForm(self.name, self.similarity, self._truncate_dim, change)
 
     def _try(self, texts: Iterable[str]) -> None:
-        """One of these texts, where vectors are cut or changed: what does not fit is refused before others are encoded.
-
-        Functions may know no other texts than those of a data set; models are tried while they are loaded.
-        """
+        """One of these queries, where vectors are cut or changed: what does not fit is refused before all the rest."""
         one = list(itertools.islice(texts, 1))
         if one and (self._truncate_dim is not None or self._transform is not None):
-            self._scored("query", None)(encoded(one, partial(self._encoder.encode, "query"), "query"))
+            self.embed("query", one)
 
     def _fits(self, n_passages: int, dimension: int) -> bool:
         """Whether vectors as they come, as they are scored and one more copy fit into memory."""
