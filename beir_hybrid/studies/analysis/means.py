@@ -70,8 +70,7 @@ def means(measured: Measured) -> pd.DataFrame:
 
     rows = measured.compared
     found = over_seeds(over_tasks(rows, MEAN))
-    tasks = rows.groupby(MEAN[:2])[TASK].apply(lambda own: len(own.drop_duplicates()))
-    found["tasks"] = [tasks.loc[key[:2]] for key in found.index]
+    found["tasks"] = rows.drop_duplicates([*MEAN, *TASK]).groupby(MEAN).size()
     bounds = measured.scores[measured.scores.common & (measured.scores.metric == "rank_distance_bound")]
     distance = pd.Categorical([BIAS_COLUMNS[0]] * len(bounds), rows.metric.cat.categories)  # else they are of none
     bounds = over_seeds(over_tasks(bounds.assign(metric=distance), MEAN))

@@ -126,6 +126,20 @@ def test_a_rank_distance_that_is_not_defined_is_its_bound(tmp_path: Path) -> Non
     assert mean.value == pytest.approx(50)
 
 
+def test_how_many_tasks_a_mean_is_over_is_that_of_its_metric(tmp_path: Path) -> None:
+    """Of two languages one has no share: its mean is over one."""
+    outcome = make_study(tmp_path, flat, seeds=(1,), factors={"alpha": (0, 1)}, settings=("multi",),
+                         languages=("de", "en"), questions=2)  # fmt: skip
+    for cell in outcome.cells:
+        path = cell.results["toy"] / "results.json"
+        record = json.loads(path.read_text(encoding="utf-8"))
+        share = {"metric": "same_language_share@10", "query_language": "en"}
+        record["scores"] = [score for score in record["scores"] if not share.items() <= score.items()]
+        path.write_text(json.dumps(record), encoding="utf-8")
+    _, found = means_of(outcome)
+    assert [found["multi", metric, "alpha=0"].tasks for metric in ("map", "same_language_share@10")] == [2, 1]
+
+
 @pytest.mark.parametrize("content", ['{"schema": 1}', '{"schema": 9}', "[]", "", '{"schema": 1, "scores": 3}'])
 def test_results_damaged_in_any_way_are_a_problem(tmp_path: Path, content: str) -> None:
     """Whatever stands in a results file, the other cells are analysed."""
