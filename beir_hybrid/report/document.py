@@ -45,14 +45,15 @@ def render_document(template: str, **values: Any) -> str:
     return made
 
 
-def panel_choices(panels: Sequence[tuple[str, ...]]) -> tuple[list[list[tuple[str, str]]], list[str]]:
-    """What can be chosen of each part of the panels' names, as (value, text), and the values that show each panel.
-
-    There is no choice where a part has one value.
+def panel_choices(
+    labels: Sequence[str], panels: Sequence[tuple[str, ...]]
+) -> tuple[list[tuple[str, list[tuple[str, str]]]], list[str]]:
+    """What can be chosen of each part of the panels' names, by its label, as (value, text), and the values that show
+    each panel. There is no choice where a part has one value.
     """
     parts = [{name: f"{at}" for at, name in enumerate(dict.fromkeys(part))} for part in zip(*panels, strict=True)]
     keys = [" ".join(part[name] for part, name in zip(parts, panel, strict=True) if len(part) > 1) for panel in panels]
-    return [[(value, name) for name, value in part.items()] for part in parts], keys
+    return [(label, [(n, name) for name, n in part.items()]) for label, part in zip(labels, parts, strict=False)], keys
 
 
 def language_name(code: str) -> str:

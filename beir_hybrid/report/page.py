@@ -94,27 +94,24 @@ def _part(contents: Contents, key: str, among: int) -> dict[str, Any]:
     ranks = among * len(contents.languages) ** 2 * len(contents.names)
     hardest = hardest_queries(contents, min(COUNT, max(_LEAST, _RANKS // ranks)))
     heat, bars = squares(contents), all_bars(contents)
-    heat_choices, heat_keys = panel_choices([(each.measure, each.name) for each in heat])
-    bar_choices, bar_keys = panel_choices([(each.name, f"{each.setting}: {each.metric}") for each in bars])
+    heat_choices, heat_keys = panel_choices(("Measure", "System"), [(each.measure, each.name) for each in heat])
+    of_bars = [(each.name, f"{each.setting}: {each.metric}") for each in bars]
+    bar_choices, bar_keys = panel_choices(("System", "Metric"), of_bars)
     return {
         "id": key,
         "of": f"{contents.comparison.dataset}: " if among > 1 else "",
-        "comparison": contents.comparison,
-        "names": contents.names,
-        "others": contents.others,
+        "contents": contents,
         "leaderboard": [made for language in languages if (made := panel(board, language, columns))],
-        "by_language": contents.by_language,
         "notes": board.notes,
-        "languages": contents.languages,
         "heat": list(zip(heat_keys, heat, strict=True)),
-        "heat_choices": list(zip(["Measure", "System"], heat_choices, strict=False)),
+        "heat_choices": heat_choices,
         "preference": shares,
         "pool": pool_shares(shares),
         "shared_languages": [language for language in contents.languages if any(k[1] == language for k in shares)],
         "distance": distances,
         "largest_share": max((each.largest for each in distances.values()), default=None),
         "bars": list(zip(bar_keys, bars, strict=True)),
-        "bar_choices": list(zip(["System", "Metric"], bar_choices, strict=False)),
+        "bar_choices": bar_choices,
         "hardest": hardest if hardest and hardest.queries else None,
         "parallel": hardest is not None and any(len(query.languages) > 1 for query in hardest.queries),
     }

@@ -77,13 +77,13 @@ def _chosen(label: str, shown: Mapping[tuple[str, str], Mapping[str, Any]]) -> d
     if not shown:
         return {}
     every = list(itertools.product(*(dict.fromkeys(part) for part in zip(*shown, strict=True))))
-    choices, keys = panel_choices(every)
+    choices, keys = panel_choices(("Data set", label), every)
     nothing: dict[str, Any] = {"tables": [], "svg": "", "points": []}
     panels = [
         {"key": key, "title": f"{dataset}: {name}", **nothing, **shown.get((dataset, name), {})}
         for key, (dataset, name) in zip(keys, every, strict=True)
     ]
-    return {"choices": list(zip(["Data set", label], choices, strict=True)), "panels": panels}
+    return {"choices": choices, "panels": panels}
 
 
 def _drawn(findings: Findings, words: str, points: pd.DataFrame) -> dict[str, Any]:
