@@ -51,7 +51,7 @@ class GroupSource:
         """A digest of all that is read."""
         if self.paths:
             return fingerprint_of(f"{name} {digest_of(path)}" for name, path in self.paths.items())
-        return fingerprint_of(f"{group.id} {dict(group.query)} {dict(group.passage)}" for group in self.read())
+        return fingerprint_of(map(repr, self.read()))
 
 
 def group_source(given: str, config: TrainConfig) -> GroupSource:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from beir_hybrid.encoders import find_encoder
-from beir_hybrid.errors import MissingExtraError, RetrieverError, TrainingError
+from beir_hybrid.errors import MissingExtraError, TrainingError
 from beir_hybrid.retrieval.dense.models import Role, load_model, own_prompts
 from beir_hybrid.retrieval.kinds import Kind, kind_of_model
 from beir_hybrid.training.config import TrainConfig, refuse_for_kind
@@ -16,16 +16,9 @@ _CLASSES = {"sparse": "SparseEncoder", "multi-vector": "MultiVectorEncoder", "cr
 
 
 def kind_of(source: str) -> Kind:
-    """What kind of model a folder, a registered encoder or a name on the hub is.
-
-    Raises:
-        TrainingError: a path where nothing is.
-    """
+    """What kind of model a folder, a registered encoder or a name on the hub is."""
     location = find_encoder(source, TrainingError).location
-    try:
-        return (kind_of_model(location) if location is not None else None) or "dense"
-    except RetrieverError as error:
-        raise TrainingError(str(error)) from error
+    return (kind_of_model(location) if location is not None else None) or "dense"
 
 
 def starting_model(config: TrainConfig, source: str) -> Any:

@@ -37,8 +37,7 @@ class ProgressLine(TrainerCallback):  # type: ignore[misc]  # transformers is un
         losses = [f"{key} {logs[key]:.3f}" for key in ("loss", "loss_mono", "loss_cross") if key in logs]
         if losses:
             self._shown.advance(0, note=", ".join(losses))
-        validated = {k.removeprefix("eval_"): v for k, v in logs.items() if k.startswith("eval_") and _wanted(k)}
-        if validated:
+        if validated := measured(logs):
             text = ", ".join(f"{key} {value:.4g}" for key, value in validated.items())
             tell(f"step {state.global_step:,}: validation {text}")
 
@@ -52,8 +51,14 @@ class ProgressLine(TrainerCallback):  # type: ignore[misc]  # transformers is un
             self._shown = None
 
 
-def _wanted(key: str) -> bool:
-    return not key.endswith(("runtime", "per_second", "preparation_time"))
+def measured(logs: dict[str, Any]) -> dict[str, float]:
+    """What a validation has measured of the model, among all that the trainer logs of it."""
+    ours = (key for key in logs if key.startswith("eval_"))
+    return {
+        key.removeprefix("eval_"): logs[key]
+        for key in ours
+        if not key.endswith(("runtime", "per_second", "preparation_time"))
+    }
 
 
 @contextlib.contextmanager

@@ -194,18 +194,14 @@ def read_summary(out: Path) -> TrainSummary:
 def _summary(
     config: TrainConfig, trainer: Any, folder: TrainFolder, data: TrainingData, seconds: float
 ) -> TrainSummary:
+    from beir_hybrid.training.progress import measured
+
     state = trainer.state
     best = Path(state.best_model_checkpoint) if state.best_model_checkpoint else None
     best_step = int(best.name.rpartition("-")[2]) if best else None
-    measured = [entry for entry in state.log_history if entry.get("step") == best_step] if best else []
+    logged = [entry for entry in state.log_history if entry.get("step") == best_step] if best else []
     if best and config.wise_ft is not None:  # what is saved is not what was measured
-        measured = [trainer.evaluate()]
-    validation = {
-        key.removeprefix("eval_"): value
-        for entry in measured
-        for key, value in entry.items()
-        if key.startswith("eval_") and isinstance(value, float) and "runtime" not in key and "per_second" not in key
-    }
+        logged = [trainer.evaluate()]
     last: dict[str, Any] = next((entry for entry in reversed(state.log_history) if "loss" in entry), {})
     return TrainSummary(
         out=folder.path,
@@ -215,7 +211,7 @@ def _summary(
         best_step=best_step,
         best_metric=config.best if best else None,
         best_value=float(state.best_metric) if best else None,
-        validation=validation,
+        validation={name: float(value) for entry in logged for name, value in measured(entry).items()},
         losses={key: last[key] for key in ("loss", "loss_mono", "loss_cross") if key in last},
         alpha=trainer.args.batch_sampler.to_dict()["alpha"],
         languages=list(data.train.languages),

@@ -60,6 +60,8 @@ def build_trainer(config: TrainConfig, folder: TrainFolder, data: TrainingData, 
                 f"--best {config.best} needs a validation question with passages in two languages; there is none"
             )
     loss = loss_of(config, model)
+    if config.gather and state.num_processes == 1:
+        tell("--gather has no effect: there is one process, which has all passages of its batch")
     static = is_static(model)
     sparse = static and state.num_processes == 1
     if static:

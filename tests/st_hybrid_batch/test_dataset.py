@@ -230,6 +230,10 @@ def test_ids_are_those_of_the_texts_there_are():
     more = parallel.with_format(None).add_column("negative_2", parallel["passage"][:3] * 4)
     assert [ids[2] for ids in ids_of(ParallelDataset(more))] == [ids_of(parallel)[0][0]] * 12
     assert [len(ids) for ids in ids_of(ParallelDataset(more.remove_columns(["negative_1", "negative_2"])))] == [1] * 12
+    with pytest.raises(ValueError, match="row 3: column 'passage' is empty"):
+        ParallelDataset(parallel.map(lambda row: {"passage": row["passage"].replace("p1 a", " ")}))
+    with pytest.raises(ValueError, match="row 0: column 'negative_2' must be a text, got None"):
+        ParallelDataset(parallel.with_format(None).add_column("negative_2", [None, *parallel["passage"][1:]]))
 
 
 @pytest.mark.parametrize("label", [[0.5, 1.0], [[1], [2, 3]], [[1.5], [2.5]], [None, [2]], [[1, 2], [3, 4]]])

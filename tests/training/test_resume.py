@@ -228,6 +228,21 @@ def test_changed_data_are_another_training(
     assert train(configure(tmp_path / "done", groups=str(moved))).groups == 55
 
 
+def test_a_registered_data_set_is_known_by_all_its_texts(
+    configure: Configure, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Other hard negatives, or other splits, are other data as other questions are."""
+    from beir_hybrid.datasets import sample
+    from beir_hybrid.training.data import group_source
+
+    groups = list(sample.sample_groups())
+    digests = set()
+    for more in ({}, {"negatives": {"de": ["x"]}}, {"passage_group": "p"}, {"split": "dev"}):
+        monkeypatch.setattr(sample, "sample_groups", lambda _, more=more: iter([{**groups[0], **more}, *groups[1:]]))
+        digests.add(group_source("sample", configure(tmp_path / "o")).digest())
+    assert len(digests) == 4
+
+
 def test_a_folder_has_one_training_at_a_time(
     configure: Configure, tmp_path: Path, trained: Callable[[str], Path]
 ) -> None:

@@ -201,11 +201,14 @@ def test_accumulation_sees_as_many_pairs(configure: Configure, tmp_path: Path) -
         ("transformer", {"loss": "plain", "mini_batch_size": 4, "matryoshka": (32,)}),
     ],
 )
-def test_variants(configure: Configure, tmp_path: Path, kind: str, changes: dict[str, Any]) -> None:
+def test_variants(
+    configure: Configure, tmp_path: Path, capsys: pytest.CaptureFixture[str], kind: str, changes: dict[str, Any]
+) -> None:
     """Half precision, cached, plain, gathered and Matryoshka losses train, and log a loss of each kind."""
     summary = train(configure(tmp_path / "o", kind, **changes))
     assert summary.steps == 6
     assert summary.losses["loss"] > 0
+    assert ("--gather has no effect: there is one process" in capsys.readouterr().err) == ("gather" in changes)
 
 
 def test_a_cached_loss_is_the_same_loss(
