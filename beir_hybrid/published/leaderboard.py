@@ -169,7 +169,7 @@ def build_leaderboard(
     systems = list(dict.fromkeys(entry.system for entry in entries))
     notes = _notes(systems, entries)
     if results:
-        sizes = sorted({score.queries for each in results for score in each.scores})
+        sizes = sorted({score.queries for each in results for score in each.scores if score.value is not None})
         span = f"{sizes[0]:,}" if len(sizes) == 1 else f"{sizes[0]:,} to {sizes[-1]:,}" if sizes else "no"
         notes.insert(0, f"Our means are over {span} queries of each language.")
     return Leaderboard(dataset, split, systems, entries, notes)

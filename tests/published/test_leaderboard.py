@@ -105,6 +105,13 @@ def test_what_differs_is_said() -> None:
     assert "Means over different numbers of languages" in notes
 
 
+def test_what_is_not_measured_counts_no_queries() -> None:
+    """The agreement of rankings has no query where no question is asked twice: means are not over 0 to 7 queries."""
+    scores = [Score("multi", "ar", "all", "map", 0.4, 7), Score("multi", "ar", "all", "consistency_rbo@100", None, 0)]
+    board = build_leaderboard("xquad-r", [dataclasses.replace(made_results("mine", {}), scores=scores)])
+    assert board.notes[0] == "Our means are over 7 queries of each language."
+
+
 def test_equal_names_are_told_apart() -> None:
     """Two results of one name are two lines, named by their folders."""
     results = [dataclasses.replace(made_results("x", {"de": 0.5}), folder=Path(name)) for name in ("a", "b")]
