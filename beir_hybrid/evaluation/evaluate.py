@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.metadata
-import operator
 import platform
 import time
 from collections.abc import Iterable
@@ -22,7 +21,7 @@ from beir_hybrid.evaluation.scoring import score_task, scores_of, with_consisten
 from beir_hybrid.metrics.bias import SHARE_CUTOFF
 from beir_hybrid.metrics.consistency import DEPTH
 from beir_hybrid.metrics.registered import asked_metrics
-from beir_hybrid.retrieval.contract import combined, rankings_only
+from beir_hybrid.retrieval.contract import combined, rankings_only, whole_number
 from beir_hybrid.retrieval.recognise import as_retriever
 from beir_hybrid.settings import parse_settings
 
@@ -83,9 +82,7 @@ def evaluate(
         raise DatasetError(f"a {type(dataset).__name__} is no data set; give one, its name, or the path of a folder")
     elif languages is not None or split is not None or data_dir is not None:
         raise DatasetError("languages, split and data_dir belong to load_dataset(...) when a loaded data set is given")
-    top_k = None if top_k is None else operator.index(top_k)  # numpy's whole numbers are none to JSON
-    if top_k is not None and top_k < 1:
-        raise RetrieverError(f"top_k is {top_k}; expected 1 or more, or None for the retriever's own default")
+    top_k = None if top_k is None else whole_number("top_k", top_k)
     chosen = asked_metrics(metrics)
     asked = None if settings is None else parse_settings(settings)
     path = None if out is None else Path(out).expanduser()

@@ -10,6 +10,7 @@ import contextlib
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from numbers import Integral
 from typing import Any, Protocol
 from weakref import WeakKeyDictionary
 
@@ -147,6 +148,17 @@ class Ranking:
         judged = silent[self.task.judged.query]
         opposite = None if self.reversed_ranks is None else np.where(judged, 0, self.reversed_ranks)
         return replace(self, hits=hits, ranks=np.where(judged, 0, self.ranks), reversed_ranks=opposite)
+
+
+def whole_number(what: str, given: Any) -> int:
+    """A number of things, which options by name and numpy may give in any type, as an integer.
+
+    Raises:
+        RetrieverError: it is none, or below 1.
+    """
+    if not isinstance(given, Integral) or int(given) < 1:
+        raise RetrieverError(f"{what} is {given!r}; expected a whole number of 1 or more")
+    return int(given)
 
 
 @contextlib.contextmanager

@@ -22,7 +22,7 @@ from beir_hybrid.neutralize.transform import Transform, read_transform
 from beir_hybrid.progress import Progress, progress, tell
 from beir_hybrid.records import BeirQueries, BeirResults, Corpus, FloatArray, Hits, IntArray
 from beir_hybrid.retrieval.beir import BeirSearchable, beir_results, corpus_texts
-from beir_hybrid.retrieval.contract import Bound, Ranking, unidentified
+from beir_hybrid.retrieval.contract import Bound, Ranking, unidentified, whole_number
 from beir_hybrid.retrieval.dense.agreement import CANDIDATES, Agreement
 from beir_hybrid.retrieval.dense.dtype_choice import agrees, bfloat16_agreement
 from beir_hybrid.retrieval.dense.dtypes import DtypeChoice, check_dtype
@@ -112,8 +112,12 @@ class DenseRetriever(BeirSearchable):
         address: str | None = None,
         neutralize: Transform | Path | str | None = None,
     ) -> None:
-        if memory < 1 or (truncate_dim is not None and truncate_dim < 1):
-            raise RetrieverError(f"memory is {memory} MB and truncate_dim {truncate_dim}; expected 1 or more")
+        for what, number in (("memory", memory), ("truncate_dim", truncate_dim), ("batch_size", batch_size)):
+            if number is not None:
+                whole_number(what, number)
+        for prompt in (query_prompt, passage_prompt):
+            if not isinstance(prompt, str | None):
+                raise RetrieverError(f"a prompt is {prompt!r}; expected a text, which is put before every text")
         if precision not in PRECISIONS:
             raise RetrieverError(f"unknown precision {precision!r}; known: {', '.join(PRECISIONS)}")
         self._memory = memory << 20

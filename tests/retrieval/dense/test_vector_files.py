@@ -271,8 +271,9 @@ def test_memory_decides_the_way(
         list(retriever.retrieve(partly_parallel.tasks()))
     assert not list(cache.rglob("corpus-*"))  # said before hours were spent on encoding
     assert list(DenseRetriever(encode, identity="v1", memory=100).retrieve(partly_parallel.tasks()))
-    for wrong in ({"memory": 0}, {"truncate_dim": 0}, {"precision": "int3"}):
-        with pytest.raises(RetrieverError, match=r"expected 1 or more|unknown precision 'int3'"):
+    for wrong in ({"memory": 0}, {"memory": "big"}, {"truncate_dim": 2.5}, {"batch_size": 0}, {"precision": "int3"},
+                  {"query_prompt": 3}):  # fmt: skip
+        with pytest.raises(RetrieverError, match=r"expected a whole number|unknown precision|a prompt is 3"):
             DenseRetriever(encode, **wrong)  # type: ignore[arg-type]
 
 
