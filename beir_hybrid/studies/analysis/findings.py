@@ -12,7 +12,7 @@ from beir_hybrid.studies.analysis.fits import Fit, fits
 from beir_hybrid.studies.analysis.means import group_means, means
 from beir_hybrid.studies.analysis.measured import Measured, read_measured, value_label
 from beir_hybrid.studies.analysis.options import AnalysisOptions, parse_options
-from beir_hybrid.studies.analysis.paired import baselines, paired_tests
+from beir_hybrid.studies.analysis.paired import baselines, by_rival, paired_tests
 from beir_hybrid.studies.analysis.wording import sentences
 from beir_hybrid.studies.outcome import StudyOutcome
 
@@ -95,8 +95,7 @@ def analyse(outcome: StudyOutcome) -> Findings:
     """
     measured = read_measured(outcome)
     options = parse_options(outcome.analysis, {factor.name: factor.values for factor in measured.factors})
-    bases = {rival: base for (base, _), rivals in baselines(measured, options).items() for rival in rivals}
-    found, groups = means(measured), group_means(measured, options, bases)
+    found, groups = means(measured), group_means(measured, options, by_rival(baselines(measured, options)))
     tests, untested = paired_tests(measured, options)
     return Findings(
         measured=measured,

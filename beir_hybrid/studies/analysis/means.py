@@ -52,10 +52,11 @@ def differences(values: pd.DataFrame, keys: Sequence[str], bases: Mapping[int, i
         values: ``value`` by keys, ``combination`` and ``seed``.
         bases: each combination's baseline.
     """
-    own = values.assign(base=[bases.get(each, -1) for each in values.combination])
+    own = values[values.combination.isin(bases)]
+    own = own.assign(base=own.combination.map(bases).astype("int64"))
     same = [*keys, "seed"]
     both = own.merge(
-        own, left_on=[*same, "base"], right_on=[*same, "combination"], suffixes=("", "_of_base")
+        values, left_on=[*same, "base"], right_on=[*same, "combination"], suffixes=("", "_of_base")
     ).set_index([*keys, "combination", "seed"])
     return (both["value"] - both["value_of_base"]).rename("value")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -60,7 +60,7 @@ def paired_tests(measured: Measured, options: AnalysisOptions) -> tuple[pd.DataF
     found = pd.DataFrame(rows, columns=[*COLUMNS, "family", "leaning"], dtype=object)
     if found.empty:
         return found[COLUMNS], list(notes)
-    changes = _by_seed(measured, tested, {rival: base for (base, _), rivals in bases.items() for rival in rivals})
+    changes = _by_seed(measured, tested, by_rival(bases))
     deltas = found.set_index([*_TARGET, "combination"]).delta.astype(float)
     agree = changes * deltas.reindex(changes.index.droplevel("seed")).to_numpy() > 0
     spread = over_seeds(changes).assign(seeds_agreeing=agree.groupby(level=[*_TARGET, "combination"]).sum())
@@ -75,28 +75,33 @@ def paired_tests(measured: Measured, options: AnalysisOptions) -> tuple[pd.DataF
     return found[COLUMNS], list(notes)
 
 
-def baselines(measured: Measured, options: AnalysisOptions) -> dict[tuple[int, str], list[int]]:
-    """Each baseline (-1 where the grid leaves it out) and its label, with what is compared with it: the same values of
-    all factors that the baseline does not name.
+def baselines(measured: Measured, options: AnalysisOptions) -> dict[tuple[int | None, str], list[int]]:
+    """Each baseline (None where the grid leaves it out) and its label, with what is compared with it: the same values
+    of all factors that the baseline does not name.
     """
     named = {
         at: f.place(options.baseline[f.name]) for at, f in enumerate(measured.factors) if f.name in options.baseline
     }
     codes = {places: code for code, places in enumerate(measured.combinations)}
-    found: dict[tuple[int, str], list[int]] = {}
+    found: dict[tuple[int | None, str], list[int]] = {}
     for places, code in codes.items():
         base = tuple(named.get(at, place) or 0 for at, place in enumerate(places))
         if base != places:
-            found.setdefault((codes.get(base, -1), combination_label(measured.factors, base)), []).append(code)
+            found.setdefault((codes.get(base), combination_label(measured.factors, base)), []).append(code)
     return found
 
 
+def by_rival(bases: Mapping[tuple[int | None, str], Iterable[int]]) -> dict[int, int]:
+    """Each combination's baseline, of those that have one."""
+    return {rival: base for (base, _), rivals in bases.items() if base is not None for rival in rivals}
+
+
 def _against(
-    measured: Measured, options: AnalysisOptions, dataset: str, readable: Readable, base: int, label: str,
+    measured: Measured, options: AnalysisOptions, dataset: str, readable: Readable, base: int | None, label: str,
     rivals: Sequence[int],
 ) -> Iterator[dict[str, Any] | str]:  # fmt: skip
     """The tests of the rivals of a baseline, and notes on those that cannot be tested."""
-    own = readable.get(base, {})
+    own = {} if base is None else readable.get(base, {})
     by_seeds: dict[tuple[int, ...], list[int]] = {}
     for rival in rivals:
         theirs = readable.get(rival, {})
@@ -107,9 +112,10 @@ def _against(
             why = f"no seed in common with the baseline {label}" if own else f"its baseline {label} was not measured"
             yield f"{dataset}, {measured.label(rival)}: not tested, {why}"
     for seeds, group in by_seeds.items():
-        by_label = {measured.label(at): at for at in (base, *group)}
+        by_label = {measured.label(at): at for at in group}
+        runs = {label: own, **{name: readable[at] for name, at in by_label.items()}}
         try:
-            systems = [mean_scores([readable[at][seed] for seed in seeds], name) for name, at in by_label.items()]
+            systems = [mean_scores([each[seed] for seed in seeds], name) for name, each in runs.items()]
             comparison = compare(
                 systems, baseline=label, settings=measured.settings(dataset), intersect=True, correction="none",
                 draws=options.draws,
