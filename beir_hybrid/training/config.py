@@ -190,7 +190,7 @@ def replacing(common: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, An
     gone = {other for pair in SAME for one, other in (pair, pair[::-1]) if one in own}
     if "model" in own:
         gone |= {name for name, told in _table().items() if told.get("needs") == "from_scratch"}
-    if own.get("sampling") == "mono" or own.get("alpha") in (1, "1", "1.0"):
+    if own.get("sampling") == "mono" or own.get("alpha") == 1:
         gone.add("pairing")
     return {**{name: value for name, value in common.items() if name not in gone}, **own}
 

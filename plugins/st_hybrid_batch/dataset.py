@@ -82,11 +82,10 @@ class ParallelDataset(datasets.Dataset):  # type: ignore[misc]
                 "dataset.with_format(None)"
             )
         passages = passage_columns(dataset.column_names)
-        if not made:
+        if _IDS_OF in dataset.info.description and not made:
             for name in ("query", *passages):
                 _check_texts(name, dataset.data.column(name))
-            if _IDS_OF in dataset.info.description:
-                dataset = _labelled(dataset.with_format(None))
+            dataset = _labelled(dataset.with_format(None))
         ids = datasets.List(datasets.Value("int64"), length=len(passages))
         if dataset.features["label"] != ids:
             raise ValueError(

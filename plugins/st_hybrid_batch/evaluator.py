@@ -76,6 +76,8 @@ class ParallelEvaluator(BaseEvaluator):  # type: ignore[misc]
         super().__init__()
         chosen = list(groups)
         check_languages(languages or (), _languages_of(chosen))
+        if max_groups is not None and max_groups < 1:
+            raise ValueError(f"max_groups must be at least 1, or None for all groups, got {max_groups!r}")
         if max_groups is not None and max_groups < len(chosen):
             chosen = [chosen[int(number)] for number in np.linspace(0, len(chosen) - 1, max_groups)]
         self.languages = [name for name in _languages_of(chosen) if languages is None or name in languages]

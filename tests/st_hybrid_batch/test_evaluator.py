@@ -140,3 +140,5 @@ def test_bad_input():
         ParallelEvaluator([make_group(0)], languages=["aa"])
     with pytest.raises(ValueError, match="nothing to score"):
         ParallelEvaluator([])
+    with pytest.raises(ValueError, match="max_groups must be at least 1"):
+        ParallelEvaluator([make_group(0)], max_groups=0)
