@@ -251,7 +251,8 @@ def _read_parquet(path: Path, task: TaskKey | None) -> RunTable:
     try:
         there = pq.read_schema(path).names
         query, passage, score = (_column_of(path, names, there) for names in _COLUMNS)
-        tasks = list(TASK_COLUMNS) if set(TASK_COLUMNS) <= set(there) else []
+        whole = task is None and not set(TASK_COLUMNS) <= set(there)  # not of ours
+        tasks = [] if whole else [_column_of(path, (name,), there) for name in TASK_COLUMNS]
         # checksums where there are some, as in ours
         with pq.ParquetFile(path, read_dictionary=[query, passage, *tasks], page_checksum_verification=True) as file:
             groups = [

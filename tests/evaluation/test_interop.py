@@ -151,6 +151,9 @@ def test_a_run_of_other_contents_is_refused(folder: Path, sample: Dataset, tmp_p
     table = pq.read_table(folder / "runs.parquet").to_pylist()
     import pyarrow as pa
 
+    pq.write_table(pa.table({"qid": ["de-q-0000"], "docid": ["de-p-0000"], "score": [1.0]}), tmp_path / "runs.parquet")
+    with pytest.raises(ResultsError, match="no column 'setting'; it has qid, docid, score"):
+        read_hits(tmp_path, sample.task("mono:de"))  # whose rows they are nobody knows
     changed: list[dict[str, Any]] = [{**row, "query_language": "en", "query_id": "en-q-x"} for row in table]
     pq.write_table(pa.Table.from_pylist(changed), tmp_path / "runs.parquet")
     with pytest.raises(ResultsError, match="query 'en-q-x' is not asked in multi:en"):
