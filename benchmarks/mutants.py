@@ -49,8 +49,8 @@ SLOW = (
     "tests/evaluation/test_evaluate.py::test_runs_that_were_written_evaluate_to_the_same_numbers",
 )
 EQUIVALENT = {
-    "_BLOCK": "how work is cut into blocks", "_BATCH": "how work is cut into blocks", "_SLICE": "likewise",
-    "_LARGEST": "likewise", "reshape(n, systems, -1)": "any negative number is the same here",
+    "_BLOCK": "how work is cut into blocks", "_LARGEST": "likewise",
+    "reshape(n, systems, -1)": "any negative number is the same here",
     "_LOG_RANGE": "where an optimum is looked for",
     "_MANY = ": "how many are named before `and more`", "_COLUMNS": "likewise", "COUNT": "how many queries are shown",
     "_SETTINGS": "likewise", "_RANKS = ": "likewise",
@@ -62,7 +62,7 @@ EQUIVALENT = {
     "fused.rank[place]": "what no system retrieved counts the same whatever is tried",
     "width = 1 + max(": "room for one more number", "width = int(long.max())": "of no hits there is no rank",
     "_names(int(": "room for one more name",
-    "run.sorted": "what is in order is not sorted again", "hexdigest()[:8]": "a shorter name",
+    "run.sorted": "what is in order is not sorted again",
     "row.value * direction(": "a direction is 1 or -1", "difference * sign": "likewise; of 0 nothing is counted",
 }  # fmt: skip
 PATIENCE = 120
