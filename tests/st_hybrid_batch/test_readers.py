@@ -27,6 +27,7 @@ def test_jsonl(tmp_path, zipped):
         ('{"id": 1, ', "not a JSON object"),
         ('{"id": ' + "9" * 5000 + "}", "not a JSON object"),
         ("[" * 100_000, "not a JSON object"),
+        ('{"id": 1, "query": {"de": "q", "en": "r", "de": "s"}, "passage": {}}', "a key is twice among de, en, de"),
         ("[1]", 'expected an object with "id"'),
         ('{"id": null, "query": {}, "passage": {}}', '"id" must be a text or a number, got None'),
         ('{"id": 1, "query": "text", "passage": {}}', '"query" must map languages to texts'),

@@ -7,6 +7,7 @@ import json
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from st_hybrid_batch.group import Group, group_from_record
 
@@ -54,7 +55,7 @@ def read_jsonl(path: str | Path, *, split: str | None = None) -> Iterator[Group]
     for number, line in read_lines(path):
         where = f"{path}:{number}"
         try:
-            record = json.loads(line)
+            record = json.loads(line, object_pairs_hook=_without_repeats)
         except (ValueError, RecursionError) as error:  # numbers of too many digits, and too deep, as well
             raise ValueError(
                 f"{where}: not valid JSON ({error}), so not a JSON object; expected one group a line, "
@@ -62,3 +63,11 @@ def read_jsonl(path: str | Path, *, split: str | None = None) -> Iterator[Group]
             ) from error
         if split is None or (isinstance(record, dict) and record.get("split") == split):
             yield group_from_record(record, where)
+
+
+def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object of JSON; of a key that it has twice the later one would replace the earlier without a word."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError(f"a key is twice among {', '.join(key for key, _ in pairs)}")
+    return found
