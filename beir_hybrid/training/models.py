@@ -204,6 +204,8 @@ def adapt(model: Any, rank: int) -> None:
         raise MissingExtraError("--lora", "peft", "lora") from error
     from transformers import AutoConfig
 
+    # sentence-transformers 6.0 asks the adapters' settings for it, when a cross encoder's checkpoint is loaded
+    LoraConfig.architectures = None
     for transformer in transformers_in(model):
         try:
             AutoConfig.from_pretrained(transformer.name_or_path)
