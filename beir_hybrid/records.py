@@ -253,8 +253,7 @@ class Judged:
 class Hits:
     """Ranked passages of many queries in columns (CSR): those of query i are ``[indptr[i]:indptr[i + 1]]``.
 
-    ``passages`` are positions in the corpus (int32), ``scores`` float32; within a query the order is
-    trec_eval's: score descending, then passage id descending.
+    ``passages`` are positions in the corpus, int32, ``scores`` float32; by score, then passage id, both descending.
     """
 
     indptr: IntArray
