@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from beir_hybrid.errors import MissingExtraError
+from beir_hybrid.progress import counted
 from beir_hybrid.report.document import panel_choices, render_document
 from beir_hybrid.report.figures import charts_svg
 from beir_hybrid.studies.analysis.findings import Findings
@@ -56,7 +57,7 @@ def render_page(findings: Findings) -> str:
     seeds = {cell.seed for cell in findings.outcome.cells}
     summary = [findings.counts]
     summary += [f"measured on {', '.join(datasets)}"] if datasets else []
-    summary += [f"{len(seeds)} seed{'s' if len(seeds) > 1 else ''}"] if seeds else []
+    summary += [counted(len(seeds), "seed", "seeds")] if seeds else []
     return render_document(
         "beir_hybrid.studies.analysis:study.html",
         title=f"Study: {findings.title}",

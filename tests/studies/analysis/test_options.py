@@ -31,6 +31,7 @@ def test_defaults() -> None:
     assert not options.given_baseline
     assert options.x == "alpha"
     assert options.fits == ()
+    assert parse_options({"draws": 1}, FACTORS).draws == 1
     chosen = parse_options({"baseline": {"alpha": 1}, "metrics": "map, nDCG@10", "fit": "map ~ alpha"}, FACTORS)
     assert chosen.baseline == {"alpha": 1.0}
     assert chosen.metrics == ("map", "ndcg@10")
