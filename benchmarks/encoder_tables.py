@@ -117,13 +117,22 @@ def paper() -> str:
     return markdown(["start", "batches", *(COLUMNS[column] for column in columns)], rows, text_columns=(0, 1))
 
 
-def e5_one_seed(dataset: str) -> str:
-    """The first seed of each fine-tuning, some neutralized afterwards, below e5-small as it is and neutralized."""
-    rows = _not_trained(dataset, _STARTS)
-    for kept in load("e5_one_seed")["rows"]:
+def e5_seeds(dataset: str) -> str:
+    """Each fine-tuning, some neutralized afterwards, below e5-small as it is and neutralized."""
+    rows = [[*row, "-"] for row in _not_trained(dataset, _STARTS)]
+    seeds: dict[str, list[dict[str, Any]]] = {}
+    for kept in load("e5_seeds")["rows"]:
         if kept["dataset"] == dataset:
-            rows.append([kept["label"], *(value_cell(kept, *column) for column in COLUMNS)])
-    return markdown([{"xquad-r": "XQuAD-R", "mlqa-r": "MLQA-R"}[dataset], *COLUMNS.values()], rows)
+            seeds.setdefault(kept["label"], []).append(kept)
+    for label, own in seeds.items():
+        rows.append([label, *(_over_seeds(own, *column) for column in COLUMNS), str(len(own))])
+    return markdown([{"xquad-r": "XQuAD-R", "mlqa-r": "MLQA-R"}[dataset], *COLUMNS.values(), "seeds"], rows)
+
+
+def _over_seeds(seeds: list[dict[str, Any]], setting: str, metric: str) -> str:
+    values = [one["summary"][setting][metric] for one in seeds]
+    deviation = str(statistics.stdev(values)) if len(values) > 1 else ""
+    return mean_cell({"metric": metric, "value": str(statistics.mean(values)), "deviation": deviation})
 
 
 def e5_recipes(dataset: str) -> str:

@@ -12,9 +12,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from encoder_tables import (
-    e5_one_seed,
     e5_recipes,
     e5_regimes,
+    e5_seeds,
     e5_trainings,
     first,
     neutralized,
@@ -111,8 +111,8 @@ TABLES: dict[str, Callable[[], str]] = {
     "paper": paper,
     "e5-regimes": e5_regimes,
     "e5-trainings": e5_trainings,
-    "e5-one-seed-xquad-r": lambda: e5_one_seed("xquad-r"),
-    "e5-one-seed-mlqa-r": lambda: e5_one_seed("mlqa-r"),
+    "e5-seeds-xquad-r": lambda: e5_seeds("xquad-r"),
+    "e5-seeds-mlqa-r": lambda: e5_seeds("mlqa-r"),
     "e5-recipes-xquad-r": lambda: e5_recipes("xquad-r"),
     "e5-recipes-mlqa-r": lambda: e5_recipes("mlqa-r"),
     "bm25-xquad-r": lambda: bm25("xquad-r"),
