@@ -10,7 +10,7 @@ from itertools import chain, repeat
 from pathlib import Path
 
 from beir_hybrid.corpus.pool import PooledCorpus
-from beir_hybrid.disk.files import folder_written_whole, refuse_filled, write_json_lines
+from beir_hybrid.disk.files import folder_written_whole, write_json_lines
 from beir_hybrid.errors import DatasetError
 from beir_hybrid.records import BeirQueries, Corpus, Qrels
 from beir_hybrid.settings import Task
@@ -78,7 +78,6 @@ class BeirView:
             BeirHybridError: the folder exists and is not empty, or cannot be written.
         """
         folder = Path(folder).expanduser()
-        refuse_filled(folder)
         corpus, queries, qrels = self.load()
         task = self.task
         several = len({task.query_language, *(block.language for block in task.blocks)}) > 1

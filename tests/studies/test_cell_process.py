@@ -118,7 +118,7 @@ def test_an_interrupted_command(write_study: Any, tmp_path: Path, sent: signal.S
     command = [sys.executable, "-m", "beir_hybrid", "study", str(path), "--out", str(tmp_path / "out")]
     heard = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)  # in the background, shells have it ignored
     process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, preexec_fn=heard)
-    wait_for(lambda: any((tmp_path / "out").glob("cells/*/models/*/work/checkpoints")))
+    wait_for(lambda: any((tmp_path / "out").glob("cells/*/models/*/*/checkpoints")))
     process.send_signal(sent)
     out, err = process.communicate(timeout=300)
     assert out == ""
